@@ -1,0 +1,71 @@
+// small_store.hpp: a few secrets that are put again and again, in our store and in raw LMDB.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bench_main.hpp"
+#include "raw_lmdb.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/slots.hpp"
+#include "strongroom/store.hpp"
+
+namespace strongroom::bench {
+
+inline constexpr std::size_t kSmallValueLen = 1024;
+inline constexpr std::size_t kNumSmall = 64;  // one for each writer
+
+// SmallStore is an unsealed store in a directory that held none.
+class SmallStore {
+ public:
+  explicit SmallStore(const std::filesystem::path& directory)
+      : store_(must(Store::open("lmdb:" + directory.string()))) {
+    const PendingInit pending = must(store_.init(who_, {.key_file = true}));
+    must(store_.activate(who_, pending));
+    const Credential key = must(Credential::parse(pending.key_file.view()));
+    must(store_.unseal(who_, std::span(&key, 1)));
+    for (std::size_t i = 0; i < kNumSmall; ++i) {
+      paths_.push_back(must(Path::parse("bench/writer-" + std::to_string(i))));
+      if (!put(i)) give_up("the first put failed");
+    }
+  }
+
+  // put is a durable write of secret i, which exists already.
+  bool put(std::size_t i) {
+    return store_.put(who_, paths_[i], Content::binary, value_.view()).ok();
+  }
+
+ private:
+  const Identity who_ = Identity::trusted();
+  const SecretBytes value_ = must(SecretBytes::for_value(kSmallValueLen));
+  Store store_;
+  std::vector<Path> paths_;
+};
+
+// SmallRaw is the same without us.
+class SmallRaw {
+ public:
+  explicit SmallRaw(const std::filesystem::path& directory) : lmdb_(directory) {
+    for (std::size_t i = 0; i < kNumSmall; ++i) {
+      if (!put(i)) give_up("the first put failed");
+    }
+  }
+
+  bool put(std::size_t i) {
+    key_.back() = static_cast<std::uint8_t>(i);
+    MDB_txn* const txn = lmdb_.begin(0);
+    lmdb_.put(txn, key_, value_);
+    return mdb_txn_commit(txn) == 0;
+  }
+
+ private:
+  RawLmdb lmdb_;
+  std::vector<std::uint8_t> key_ = std::vector<std::uint8_t>(17);
+  const std::vector<std::uint8_t> value_ =
+      std::vector<std::uint8_t>(8 + kEnvelopeOverhead + kSmallValueLen);
+};
+
+}  // namespace strongroom::bench

@@ -1,0 +1,27 @@
+// access.hpp: opening the store, and the credentials that unseal it for one command.
+#pragma once
+
+#include <cstdint>
+
+#include "options.hpp"
+#include "strongroom_abi.hpp"
+
+namespace strongroom_cli {
+
+// Access is an open store. Its keys are wiped when it goes.
+struct Access {
+  strongroom_abi::Store store;
+  strongroom_abi::Session session;
+  strongroom_abi::Report report;  // as it was when the store was opened
+};
+
+// open_sealed opens the store that was named, and leaves it sealed.
+Access open_sealed(const Options& options);
+
+// open_unsealed also unseals it, with what the options name, else the environment, else the person
+// at the terminal.
+// flags   as for strongroom_unseal.
+// Throws  Failure: no store, or an operator's lock on it, or no credential to be had.
+Access open_unsealed(const Options& options, std::uint32_t flags = 0);
+
+}  // namespace strongroom_cli

@@ -1,0 +1,26 @@
+// commands.hpp: one function a command. Each gives the exit status, or throws Failure or
+// strongroom_abi::Error.
+#pragma once
+
+#include "options.hpp"
+#include "process.hpp"
+
+namespace strongroom_cli {
+
+int init_command(const Options& options);
+int status_command(const Options& options);
+int unseal_command(const Options& options);
+int seal_command(const Options& options);
+int rotate_command(const Options& options);
+
+int create_command(const Options& options);
+int update_command(const Options& options);
+int get_command(const Options& options);
+int list_command(const Options& options);
+int delete_command(const Options& options);
+int resolve_command(const Options& options);
+
+int run_command(const Options& options, const Process& process);
+int completion_command(const Options& options);
+
+}  // namespace strongroom_cli

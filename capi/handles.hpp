@@ -1,0 +1,151 @@
+// handles.hpp: what the opaque types of strongroom.h are.
+//
+// A handle begins with the tag of its type, which every entry point looks at first: NULL and a
+// handle of another type are refused instead of being followed. What reaches the storage or keys
+// also knows its process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "strongroom.h"
+#include "strongroom/environment.hpp"
+#include "strongroom/fork_guard.hpp"
+#include "strongroom/store.hpp"
+
+namespace strongroom::capi {
+
+enum class Tag : std::uint64_t {
+  error = 0x5352'6861'6e64'0001,
+  store,
+  session,
+  secret,
+  pending,
+  report,
+  list,
+  batch,
+  environment,
+  volumes,
+};
+
+template <Tag kTag>
+class Tagged {
+ public:
+  // is reads the tag through memcpy: the handle may be of any type.
+  static bool is(const void* handle) noexcept {
+    if (handle == nullptr) return false;
+    Tag tag{};
+    std::memcpy(&tag, handle, sizeof tag);
+    return tag == kTag;
+  }
+
+ private:
+  Tag tag_ = kTag;
+};
+
+// hex_of writes a store's number as 32 digits.
+inline std::string hex_of(const StoreId& id) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(2 * id.size());
+  for (const std::uint8_t byte : id) {
+    hex += digits[byte >> 4];
+    hex += digits[byte & 0xF];
+  }
+  return hex;
+}
+
+// FileSecret is a secret and the container path of the file that shall hold it.
+struct FileSecret {
+  std::string path;
+  bool read_only = true;
+  SecretBytes value;
+};
+
+}  // namespace strongroom::capi
+
+struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error> {
+  strongroom_error(strongroom_status code, std::string words)
+      : status(code), message(std::move(words)) {}
+
+  strongroom_status status;
+  std::string message;
+};
+
+struct strongroom_store : strongroom::capi::Tagged<strongroom::capi::Tag::store> {
+  explicit strongroom_store(strongroom::Store opened)
+      : store(std::make_shared<strongroom::Store>(std::move(opened))) {}
+
+  strongroom::ForkGuard guard;
+  std::shared_ptr<strongroom::Store> store;
+};
+
+struct strongroom_session : strongroom::capi::Tagged<strongroom::capi::Tag::session> {
+  strongroom_session(const strongroom_store& of, strongroom::Identity identity)
+      : store(of.store), who(std::move(identity)) {}
+
+  strongroom::ForkGuard guard;
+  std::shared_ptr<strongroom::Store> store;
+  strongroom::Identity who;
+};
+
+struct strongroom_secret : strongroom::capi::Tagged<strongroom::capi::Tag::secret> {
+  strongroom_secret() = default;
+  explicit strongroom_secret(strongroom::StoredSecret read) noexcept : stored(std::move(read)) {}
+  explicit strongroom_secret(strongroom::SecretBytes value) noexcept {
+    stored.value = std::move(value);
+  }
+
+  strongroom::StoredSecret stored;
+  bool writable = false;
+};
+
+struct strongroom_pending : strongroom::capi::Tagged<strongroom::capi::Tag::pending> {
+  explicit strongroom_pending(strongroom::PendingInit made)
+      : init(std::move(made)), id(strongroom::capi::hex_of(init.store)) {}
+
+  strongroom::ForkGuard guard;
+  strongroom::PendingInit init;
+  std::string id;
+};
+
+struct strongroom_report : strongroom::capi::Tagged<strongroom::capi::Tag::report> {
+  explicit strongroom_report(strongroom::SealStatus seen)
+      : status(std::move(seen)),
+        id(status.initialized ? strongroom::capi::hex_of(status.store) : std::string()) {}
+
+  strongroom::SealStatus status;
+  std::string id;
+};
+
+struct strongroom_list : strongroom::capi::Tagged<strongroom::capi::Tag::list> {
+  explicit strongroom_list(strongroom::ListPage names) : page(std::move(names)) {}
+
+  strongroom::ListPage page;
+};
+
+struct strongroom_batch : strongroom::capi::Tagged<strongroom::capi::Tag::batch> {
+  struct Item {
+    strongroom_status status = STRONGROOM_OK;
+    std::string message;
+    strongroom_secret secret;
+  };
+
+  std::vector<Item> items;
+};
+
+struct strongroom_environment : strongroom::capi::Tagged<strongroom::capi::Tag::environment> {
+  explicit strongroom_environment(std::vector<strongroom::ResolvedVariable> resolved)
+      : variables(std::move(resolved)) {}
+
+  std::vector<strongroom::ResolvedVariable> variables;
+};
+
+struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volumes> {
+  std::vector<strongroom::capi::FileSecret> files;
+};

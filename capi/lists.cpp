@@ -1,0 +1,113 @@
+// lists.cpp: what is in a folder, and the items of batches.
+#include <utility>
+
+#include "guard.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/store.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+namespace {
+
+Result<Path> folder_of(const strongroom_session* session, const char* folder) {
+  if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+  auto text = text_of(folder, "folder");
+  if (!text) return std::move(text).error();
+  return Path::parse(text.value());
+}
+
+// item_of gives a field of one item, or otherwise where there is no such item.
+template <typename R, typename F>
+R item_of(const strongroom_batch* batch, std::size_t index, R otherwise, F field) noexcept {
+  return peek(batch, otherwise, [&](const strongroom_batch& each) {
+    return index < each.items.size() ? field(each.items[index]) : otherwise;
+  });
+}
+
+}  // namespace
+
+// ---- lists ----
+
+strongroom_status strongroom_list_read(strongroom_session* session, const char* folder,
+                                       uint32_t flags, strongroom_list** out,
+                                       strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_list>> {
+    auto path = folder_of(session, folder);
+    if (!path) return std::move(path).error();
+    if ((flags & ~STRONGROOM_LIST_RECURSIVE) != 0)
+      return Error{Code::invalid, "an unknown flag was set"};
+    auto entries = session->store->list(session->who, path.value(), flags != 0);
+    if (!entries) return std::move(entries).error();
+    return std::make_unique<strongroom_list>(ListPage{std::move(entries).value(), {}});
+  });
+}
+
+strongroom_status strongroom_list_page(strongroom_session* session, const char* folder,
+                                       const void* after, size_t after_len, size_t limit,
+                                       strongroom_list** out,
+                                       strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_list>> {
+    auto path = folder_of(session, folder);
+    if (!path) return std::move(path).error();
+    auto position = bytes_of(after, after_len, "after");
+    if (!position) return std::move(position).error();
+    return give<strongroom_list>(
+        session->store->list_page(session->who, path.value(), position.value(), limit));
+  });
+}
+
+size_t strongroom_list_size(const strongroom_list* list) noexcept {
+  return peek(list, size_t{0},
+              [](const strongroom_list& each) { return each.page.entries.size(); });
+}
+
+const char* strongroom_list_name(const strongroom_list* list, size_t index) noexcept {
+  return peek(list, static_cast<const char*>(nullptr), [&](const strongroom_list& each) {
+    return index < each.page.entries.size() ? each.page.entries[index].name.c_str() : nullptr;
+  });
+}
+
+int strongroom_list_is_folder(const strongroom_list* list, size_t index) noexcept {
+  return peek(list, 0, [&](const strongroom_list& each) {
+    return index < each.page.entries.size() && each.page.entries[index].folder ? 1 : 0;
+  });
+}
+
+const uint8_t* strongroom_list_next(const strongroom_list* list, size_t* out_len) noexcept {
+  lend({}, out_len);
+  return peek(list, static_cast<const uint8_t*>(nullptr),
+              [&](const strongroom_list& each) { return lend(each.page.next, out_len); });
+}
+
+void strongroom_list_free(strongroom_list* list) noexcept {
+  release(list);
+}
+
+// ---- batches ----
+
+size_t strongroom_batch_size(const strongroom_batch* batch) noexcept {
+  return peek(batch, size_t{0}, [](const strongroom_batch& each) { return each.items.size(); });
+}
+
+strongroom_status strongroom_batch_status(const strongroom_batch* batch, size_t index) noexcept {
+  return item_of(batch, index, strongroom_status{STRONGROOM_INVALID},
+                 [](const strongroom_batch::Item& item) { return item.status; });
+}
+
+const char* strongroom_batch_message(const strongroom_batch* batch, size_t index) noexcept {
+  return item_of(batch, index, "",
+                 [](const strongroom_batch::Item& item) { return item.message.c_str(); });
+}
+
+const strongroom_secret* strongroom_batch_secret(const strongroom_batch* batch,
+                                                 size_t index) noexcept {
+  return item_of(batch, index, static_cast<const strongroom_secret*>(nullptr),
+                 [](const strongroom_batch::Item& item) {
+                   return item.status == STRONGROOM_OK ? &item.secret : nullptr;
+                 });
+}
+
+void strongroom_batch_free(strongroom_batch* batch) noexcept {
+  release(batch);
+}

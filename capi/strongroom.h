@@ -1,0 +1,750 @@
+/* strongroom.h: the door. A sealed secret store inside your process, as a stable C ABI.
+ *
+ *   strongroom_store *store = NULL;
+ *   strongroom_session *session = NULL;
+ *   strongroom_secret *secret = NULL;
+ *   if (strongroom_store_open("lmdb:/var/lib/app/secrets", NULL, &store, NULL) == STRONGROOM_OK &&
+ *       strongroom_session_trusted(store, &session, NULL) == STRONGROOM_OK &&
+ *       strongroom_unseal(session, &key_file, 1, 0, NULL) == STRONGROOM_OK &&
+ *       strongroom_get(session, "my/secret", &secret, NULL) == STRONGROOM_OK) {
+ *     use(strongroom_secret_data(secret), strongroom_secret_size(secret));
+ *   }
+ *   strongroom_secret_free(secret);
+ *   strongroom_session_free(session);
+ *   strongroom_store_free(store);
+ *
+ * Ownership. Inputs are borrowed for the call and never kept. What comes out through a `T **out` is
+ * own: it is yours until you hand it to the one strongroom_<noun>_free of its type, which takes
+ * NULL too. A returned `const T *` is borrowed and dies with the handle that it was asked of. No
+ * memory passes between the two allocators: never free() what comes from here. Handles may be freed
+ * in any order, since a session keeps its store alive and everything else stands alone. Secrets
+ * leave in locked memory, out of core dumps, and are wiped when their handle is freed; what you
+ * copy out of them is yours to wipe. Paths, keys and other texts are NUL-terminated UTF-8;
+ * everything else is a pointer and a length in bytes, and the pointer may be NULL where the length
+ * is 0.
+ *
+ * Calls. Fallible functions return a strongroom_status, clear their outputs on entry (pointers to
+ * NULL, numbers to 0), and write them on success alone. out_error, the last argument, may be NULL;
+ * otherwise a failure leaves an own strongroom_error there (or NULL when there was no memory for
+ * it). A message names paths and sizes, never secret bytes. NULL where something is needed, a
+ * handle of another type, an unknown flag or constant: STRONGROOM_INVALID, and no crash; functions
+ * that return no status give 0 or NULL then. Every function may be called from any thread, and any
+ * number of threads may use one handle at once, as long as none frees it (or fills it, for
+ * strongroom_secret_new) meanwhile; nothing is kept per thread. In a forked child, calls on handles
+ * of the parent's return STRONGROOM_SEALED and must open a store of their own; values that were
+ * read before the fork stay readable there (in memory that is no longer locked), and every handle
+ * may be freed there. Shared by all that reach the storage: STRONGROOM_SEALED without keys,
+ * STRONGROOM_DENIED by policy, STRONGROOM_UNAVAILABLE and STRONGROOM_TIMEOUT for the storage's or
+ * memory's trouble (nothing was changed), STRONGROOM_INDETERMINATE (it may have been),
+ * STRONGROOM_CORRUPT, STRONGROOM_ROLLBACK, STRONGROOM_INTERNAL. Nothing here prints, logs or
+ * aborts. C++ callers: no function throws; strongroom_abi.hpp has owning types.
+ */
+#ifndef STRONGROOM_H
+#define STRONGROOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define STRONGROOM_API __attribute__((visibility("default")))
+#else
+#define STRONGROOM_API
+#endif
+
+#ifdef __cplusplus
+#define STRONGROOM_NOEXCEPT noexcept
+extern "C" {
+#else
+#define STRONGROOM_NOEXCEPT
+#endif
+
+/* ---- versions ---- */
+
+/* STRONGROOM_VERSION is the release that this header belongs to. Since: 0.1 */
+#define STRONGROOM_VERSION "0.1.0"
+
+/* STRONGROOM_ABI_VERSION is the number in the library's soname: it grows when a program must be
+ * compiled again. 0 promises nothing between releases yet. Since: 0.1 */
+#define STRONGROOM_ABI_VERSION 0
+
+/* strongroom_version gives the library's own release, "0.1.0"; static. Since: 0.1 */
+STRONGROOM_API const char* strongroom_version(void) STRONGROOM_NOEXCEPT;
+
+/* strongroom_abi_version gives the library's own STRONGROOM_ABI_VERSION. Since: 0.1 */
+STRONGROOM_API uint32_t strongroom_abi_version(void) STRONGROOM_NOEXCEPT;
+
+/* ---- status and errors ---- */
+
+/* strongroom_status tells what a caller can do about a failure. The numbers never change meaning;
+ * later releases may add some. Since: 0.1 */
+typedef int32_t strongroom_status;
+
+/* The constants of strongroom_status. Since: 0.1 */
+enum {
+  STRONGROOM_OK = 0,
+  STRONGROOM_INVALID = 1,         /* the input is outside the rules; mend it */
+  STRONGROOM_NOT_FOUND = 2,       /* nothing is stored there */
+  STRONGROOM_ALREADY_EXISTS = 3,  /* create-only met a secret, or init a store */
+  STRONGROOM_DENIED = 4,          /* the caller may not, or the credential is wrong */
+  STRONGROOM_SEALED = 5,          /* no keys are loaded; unseal. Or: use after fork */
+  STRONGROOM_NOT_INITIALIZED = 6, /* no store is there yet; init */
+  STRONGROOM_CONFLICT = 7,        /* somebody else changed it first; read again */
+  STRONGROOM_INDETERMINATE = 8,   /* the outcome could not be known in time; read back */
+  STRONGROOM_TOO_LARGE = 9,       /* over a stated limit */
+  STRONGROOM_CORRUPT = 10,        /* what is stored did not authenticate */
+  STRONGROOM_ROLLBACK = 11,       /* what is stored is older than what was already seen */
+  STRONGROOM_UNAVAILABLE = 12,    /* storage or memory trouble; try later or make room */
+  STRONGROOM_TIMEOUT = 13,        /* the deadline passed and nothing was changed */
+  STRONGROOM_UNSUPPORTED = 14,    /* a newer format, or a part that is not built in */
+  STRONGROOM_INTERNAL = 15        /* a mistake of ours; please report it */
+};
+
+/* strongroom_status_name gives "ok", "not_found" and so on, or "unknown"; static. Since: 0.1 */
+STRONGROOM_API const char* strongroom_status_name(strongroom_status status) STRONGROOM_NOEXCEPT;
+
+/* strongroom_error is a failure in words. Since: 0.1 */
+typedef struct strongroom_error strongroom_error;
+
+/* strongroom_error_status gives what the failed call returned; STRONGROOM_OK for NULL, and
+ * STRONGROOM_INVALID for a handle of another type. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_error_status(const strongroom_error* error)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_error_message gives one sentence for the operator, UTF-8, borrowed; "" for NULL. Paths
+ * in it are the caller's own: quote control characters when you print it. Since: 0.1 */
+STRONGROOM_API const char* strongroom_error_message(const strongroom_error* error)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_error_free lets go of an error; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_error_free(strongroom_error* error) STRONGROOM_NOEXCEPT;
+
+/* ---- handles ---- */
+
+/* strongroom_store is one open store: the storage, and the keys once it is unsealed. Since: 0.1 */
+typedef struct strongroom_store strongroom_store;
+
+/* strongroom_session is a store as one identity sees it. Since: 0.1 */
+typedef struct strongroom_session strongroom_session;
+
+/* strongroom_secret is one plaintext in locked memory. Since: 0.1 */
+typedef struct strongroom_secret strongroom_secret;
+
+/* strongroom_pending is a store that does not exist yet, with its credentials. Since: 0.1 */
+typedef struct strongroom_pending strongroom_pending;
+
+/* strongroom_report is what strongroom_status_read saw. Since: 0.1 */
+typedef struct strongroom_report strongroom_report;
+
+/* strongroom_list is the names in a folder. Since: 0.1 */
+typedef struct strongroom_list strongroom_list;
+
+/* strongroom_batch is several secrets, each with a status of its own. Since: 0.1 */
+typedef struct strongroom_batch strongroom_batch;
+
+/* strongroom_environment is resolved environment variables. Since: 0.1 */
+typedef struct strongroom_environment strongroom_environment;
+
+/* strongroom_volumes is resolved secrets that shall be files. Since: 0.1 */
+typedef struct strongroom_volumes strongroom_volumes;
+
+/* strongroom_bytes is a borrowed run of bytes; data may be NULL where len is 0. Since: 0.1 */
+typedef struct strongroom_bytes {
+  const void* data;
+  size_t len;
+} strongroom_bytes;
+
+/* ---- growing structs ----
+ *
+ * They begin with struct_size, which the caller sets to the size that it was compiled with: begin
+ * with `strongroom_x_options options = STRONGROOM_X_OPTIONS_INIT;`. A shorter one means the
+ * defaults for what is missing. A longer one is taken as long as its unknown tail is zero,
+ * otherwise it is STRONGROOM_INVALID: the caller asks for what this library does not know. In
+ * structs that are filled by the library an unknown tail is set to zero. */
+
+/* ---- memory of this process ---- */
+
+/* strongroom_memory_info tells about the locked memory for values. Since: 0.1 */
+typedef struct strongroom_memory_info {
+  size_t struct_size;
+  size_t budget_bytes;       /* what may be locked */
+  size_t reserved_bytes;     /* what is mapped now, in use or kept for the next value */
+  uint32_t unlocked_allowed; /* 1: see strongroom_memory_allow_unlocked */
+  uint32_t reserved;         /* 0 */
+} strongroom_memory_info;
+
+/* Since: 0.1 */
+#define STRONGROOM_MEMORY_INFO_INIT \
+  { sizeof(strongroom_memory_info), 0, 0, 0, 0 }
+
+/* strongroom_memory_set_budget sets how many bytes may be locked for values from now on, 4 MiB
+ * unless told; what is in use stays. Beyond the budget, reading fails with STRONGROOM_TOO_LARGE.
+ * Set it early, and below the process's RLIMIT_MEMLOCK.
+ * Errors  STRONGROOM_UNAVAILABLE: no memory. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_memory_set_budget(size_t budget_bytes)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_memory_allow_unlocked lets values (1), never keys, live in memory that may be swapped
+ * once the system refuses to lock more; they are still wiped and kept out of core dumps. 0, the
+ * default: such a read fails with STRONGROOM_UNAVAILABLE.
+ * Errors  STRONGROOM_INVALID: neither 0 nor 1. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_memory_allow_unlocked(int allowed) STRONGROOM_NOEXCEPT;
+
+/* strongroom_memory_stats fills out_info, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_memory_stats(strongroom_memory_info* out_info)
+    STRONGROOM_NOEXCEPT;
+
+/* ---- stores ---- */
+
+/* strongroom_store_options is how a store is opened; NULL or INIT for the defaults. Since: 0.1 */
+typedef struct strongroom_store_options {
+  size_t struct_size;
+  uint32_t timeout_ms; /* of each call to the storage; 0: 10,000 */
+  uint32_t reserved;   /* 0 */
+} strongroom_store_options;
+
+/* Since: 0.1 */
+#define STRONGROOM_STORE_OPTIONS_INIT \
+  { sizeof(strongroom_store_options), 0, 0 }
+
+/* strongroom_store_open opens the storage that url names, making it where there is none, and leaves
+ * the store sealed. There need not be a store in it yet: see strongroom_init_prepare.
+ *
+ * url      memory:                    this process's memory, gone with the handle
+ *          lmdb:/absolute/directory   LMDB; ?quota=BYTES limits the file
+ * options  NULL for the defaults.
+ * out      own.
+ * Errors   STRONGROOM_INVALID: the url.  STRONGROOM_UNSUPPORTED: a storage that is not built in.
+ *          Those of the storage: owner, mode, lock, version of the file. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_store_open(const char* url, const strongroom_store_options* options,
+                      strongroom_store** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_store_free lets go of a store; its keys are wiped when the last session is freed as
+ * well (strongroom_close wipes them at once). NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_store_free(strongroom_store* store) STRONGROOM_NOEXCEPT;
+
+/* strongroom_close wipes the keys of this open store, for all its sessions, and returns when no
+ * call uses them any more. What is stored, and other processes, are not concerned; unseal again to
+ * go on. Closing what has no keys succeeds. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_close(strongroom_store* store,
+                                                  strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* ---- sessions: who asks ---- */
+
+/* strongroom_session_trusted makes a session that may do everything: for embedders that bring their
+ * own authority, and operators. out is own. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_session_trusted(strongroom_store* store, strongroom_session** out,
+                           strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_session_user makes a session for a user, who may do what the policy grants: nothing,
+ * as long as there is none. The host has authenticated the user.
+ *
+ * id   UTF-8 of 1..4,096 bytes without control characters.
+ * out  own.
+ * Errors  STRONGROOM_INVALID: the id. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_session_user(strongroom_store* store, const char* id, strongroom_session** out,
+                        strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_session_service makes a session for a service, which may resolve the secrets in its
+ * space: the secret's folder is a leading part of the service's own path, or all of it, and what
+ * has no folder is everybody's (the rule of DC/OS). It may do nothing else.
+ *
+ * id     as for strongroom_session_user.
+ * space  the service's own path, "/group/app"; "" for none; up to 4,096 bytes.
+ * out    own.
+ * Errors  STRONGROOM_INVALID: id or space. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_session_service(
+    strongroom_store* store, const char* id, const char* space, strongroom_session** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_session_free lets go of a session; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_session_free(strongroom_session* session) STRONGROOM_NOEXCEPT;
+
+/* ---- life of a store ---- */
+
+/* strongroom_init_options says what shall open the new store: shares, a key file, or both.
+ * Since: 0.1 */
+typedef struct strongroom_init_options {
+  size_t struct_size;
+  uint32_t shares;         /* 1..255 shares to make, or 0 for none */
+  uint32_t threshold;      /* how many of them open the store, 1..shares */
+  uint32_t key_file;       /* 1: make a key file's text as well */
+  uint32_t max_secret_len; /* bytes, up to 64 MiB; 0: 1,048,576 */
+} strongroom_init_options;
+
+/* Since: 0.1 */
+#define STRONGROOM_INIT_OPTIONS_INIT \
+  { sizeof(strongroom_init_options), 0, 0, 0, 0 }
+
+/* strongroom_init_prepare makes the keys of a new store and writes nothing anywhere. Hand the
+ * credentials out, get key files onto the disk (fsync, and the folder too), then activate. Freeing
+ * what came out instead leaves no trace.
+ *
+ * options  needed.
+ * out      own.
+ * Errors   STRONGROOM_ALREADY_EXISTS: there is a store.  STRONGROOM_INVALID: the options.
+ *          Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_init_prepare(strongroom_session* session, const strongroom_init_options* options,
+                        strongroom_pending** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_pending_store_id gives the new store's number, 32 hex digits; borrowed. Since: 0.1 */
+STRONGROOM_API const char* strongroom_pending_store_id(const strongroom_pending* pending)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_pending_num_shares tells how many shares were made. Since: 0.1 */
+STRONGROOM_API size_t strongroom_pending_num_shares(const strongroom_pending* pending)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_pending_share gives share number index (from 0): one line of 92 hex digits, without
+ * newline or NUL. A secret; borrowed. NULL and length 0 when there is no such share, and in a
+ * forked child. out_len is needed. Since: 0.1 */
+STRONGROOM_API const uint8_t* strongroom_pending_share(const strongroom_pending* pending,
+                                                       size_t index,
+                                                       size_t* out_len) STRONGROOM_NOEXCEPT;
+
+/* strongroom_pending_key_file gives the text of the key file: one line of 114 hex digits, without
+ * newline or NUL. A secret; borrowed. NULL and length 0 when none was asked for, and in a forked
+ * child. out_len is needed. Since: 0.1 */
+STRONGROOM_API const uint8_t* strongroom_pending_key_file(const strongroom_pending* pending,
+                                                          size_t* out_len) STRONGROOM_NOEXCEPT;
+
+/* strongroom_pending_free wipes the credentials; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_pending_free(strongroom_pending* pending) STRONGROOM_NOEXCEPT;
+
+/* strongroom_init_activate makes the store exist, in one commit. It is sealed then, and the pending
+ * credentials alone open it. After STRONGROOM_INDETERMINATE, keep them and look with
+ * strongroom_status_read whose store is there.
+ * Errors  STRONGROOM_ALREADY_EXISTS: a store is there, and stays as it is. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_init_activate(strongroom_session* session, const strongroom_pending* pending,
+                         strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* STRONGROOM_UNSEAL_LIFT_LOCK also takes away the lock that strongroom_seal put on the store, for
+ * every process: an operator's act. Since: 0.1 */
+#define STRONGROOM_UNSEAL_LIFT_LOCK ((uint32_t)1)
+
+/* strongroom_unseal loads the keys into this open store, for all its sessions. On an unsealed one,
+ * right credentials change nothing.
+ *
+ * credentials  the text of one key file, or of as many shares as are needed, all at once: wrong
+ *              ones among enough right ones do no harm. White space around a text is dropped. Up to
+ *              512.
+ * flags        0 or STRONGROOM_UNSEAL_LIFT_LOCK.
+ * Errors       STRONGROOM_DENIED: wrong or too few credentials; everything stays as it was.
+ *              STRONGROOM_INVALID: a text is mistyped, or no credential at all.
+ *              STRONGROOM_SEALED: an operator's lock is on the store.
+ *              STRONGROOM_NOT_INITIALIZED.  STRONGROOM_UNSUPPORTED: a newer format. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_unseal(
+    strongroom_session* session, const strongroom_bytes* credentials, size_t num_credentials,
+    uint32_t flags, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_seal wipes the keys of this open store, then puts the lock on it: other processes seal
+ * themselves at their next call, and nothing unseals without STRONGROOM_UNSEAL_LIFT_LOCK.
+ * Errors  whatever kept the lock from being set; the keys are gone all the same. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_seal(strongroom_session* session,
+                                                 strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_rotate adds a data key, under which everything is sealed from now on; what is stored
+ * stays readable. One commit, whatever the number of secrets.
+ * Errors  STRONGROOM_CONFLICT: another administrator was faster; try again.
+ *         STRONGROOM_TOO_LARGE: too many data keys. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_rotate(strongroom_session* session, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* ---- what can be told without keys ---- */
+
+/* The kinds of a slot. Since: 0.1 */
+enum {
+  STRONGROOM_SLOT_SHARES = 1, /* threshold of its shares open it */
+  STRONGROOM_SLOT_KEY = 2     /* a key file opens it */
+};
+
+/* strongroom_slot is one of the ways to unseal a store. Since: 0.1 */
+typedef struct strongroom_slot {
+  size_t struct_size;
+  uint64_t created_ms; /* since 1970, UTC */
+  uint32_t id;
+  uint32_t kind;      /* STRONGROOM_SLOT_SHARES or STRONGROOM_SLOT_KEY; later ones may come */
+  uint32_t threshold; /* of shares; otherwise 0 */
+  uint32_t shares;    /* of shares; otherwise 0 */
+} strongroom_slot;
+
+/* Since: 0.1 */
+#define STRONGROOM_SLOT_INIT \
+  { sizeof(strongroom_slot), 0, 0, 0, 0, 0 }
+
+/* strongroom_status_read looks at a store, sealed or not. It needs no session, since it tells of no
+ * secret. A storage without a store is no error: strongroom_report_initialized is 0 then.
+ * out is own. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_status_read(strongroom_store* store, strongroom_report** out,
+                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_url gives how an operator would name the storage; borrowed. Since: 0.1 */
+STRONGROOM_API const char* strongroom_report_url(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_initialized is 1 when there is a store. Since: 0.1 */
+STRONGROOM_API int strongroom_report_initialized(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_sealed is 1 when the open store had no keys (also for NULL). Since: 0.1 */
+STRONGROOM_API int strongroom_report_sealed(const strongroom_report* report) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_locked is 1 when an operator sealed the store for everybody. Since: 0.1 */
+STRONGROOM_API int strongroom_report_locked(const strongroom_report* report) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_header_damaged is 1 when a copy of the header record is damaged; unsealing
+ * mends it from the other. Since: 0.1 */
+STRONGROOM_API int strongroom_report_header_damaged(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_store_id gives the store's number, 32 hex digits, or "" where there is no
+ * store; borrowed. Since: 0.1 */
+STRONGROOM_API const char* strongroom_report_store_id(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_generation counts the changes of the store's keys and slots. Since: 0.1 */
+STRONGROOM_API uint64_t strongroom_report_generation(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_active_term gives the number of the data key that seals now; 0 while sealed.
+ * Since: 0.1 */
+STRONGROOM_API uint32_t strongroom_report_active_term(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_num_terms tells how many data keys there are; 0 while sealed. Since: 0.1 */
+STRONGROOM_API size_t strongroom_report_num_terms(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_max_secret_len gives the most bytes that a secret may have. Since: 0.1 */
+STRONGROOM_API uint32_t strongroom_report_max_secret_len(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_num_slots tells how many slots there are. Since: 0.1 */
+STRONGROOM_API size_t strongroom_report_num_slots(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_slot fills out_slot, whose struct_size the caller has set, with slot number
+ * index (from 0).
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_report_slot(
+    const strongroom_report* report, size_t index, strongroom_slot* out_slot) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_free lets go of a report; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_report_free(strongroom_report* report) STRONGROOM_NOEXCEPT;
+
+/* ---- secrets ----
+ *
+ * A path is segments of 1..255 bytes joined by '/', at most 4,096 bytes and 64 segments; one leading
+ * '/' is dropped. Refused as STRONGROOM_INVALID: empty segments, "." and "..", a trailing '/',
+ * control characters, what is not UTF-8, and %-encoded separators. Nothing is folded or decoded. A
+ * secret and a folder may share a path. */
+
+/* The kinds of content. Since: 0.1 */
+enum {
+  STRONGROOM_CONTENT_TEXT = 1,  /* UTF-8 */
+  STRONGROOM_CONTENT_BINARY = 2 /* any bytes */
+};
+
+/* strongroom_get reads the secret at path. out is own.
+ * Errors  STRONGROOM_NOT_FOUND.  STRONGROOM_CORRUPT: what is stored did not open; it is left as it
+ *         is.  STRONGROOM_TOO_LARGE: over the memory budget. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_get(strongroom_session* session, const char* path,
+                                                strongroom_secret** out,
+                                                strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_get_member reads the secret at path, which is a JSON object, and gives the bytes of
+ * its string member key. The result is text, with the revision and times of the whole secret.
+ * out is own.
+ * Errors  those of strongroom_get.  STRONGROOM_NOT_FOUND: also, there is no such member.
+ *         STRONGROOM_INVALID: the secret is no JSON object, or the member no string. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_get_member(strongroom_session* session, const char* path, const char* key,
+                      strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_get_many reads up to 1,000 secrets at once, as of one point in time where the storage
+ * can: one item per path, in their order. An item may fail (STRONGROOM_NOT_FOUND,
+ * STRONGROOM_CORRUPT, no memory) and the others not. out is own.
+ * Errors  of the whole: STRONGROOM_INVALID: a path.  STRONGROOM_DENIED: any of them.
+ *         STRONGROOM_TOO_LARGE: more than 1,000. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_get_many(strongroom_session* session, const char* const* paths, size_t num_paths,
+                    strongroom_batch** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* The conditions of a write. Since: 0.1 */
+enum {
+  STRONGROOM_CONDITION_ANY = 0,     /* create or update */
+  STRONGROOM_CONDITION_CREATE = 1,  /* there must be no secret */
+  STRONGROOM_CONDITION_UPDATE = 2,  /* there must be one */
+  STRONGROOM_CONDITION_REVISION = 3 /* it must be in exactly this revision: compare and set */
+};
+
+/* strongroom_put_options is what must hold for a write; NULL or INIT for anything. Since: 0.1 */
+typedef struct strongroom_put_options {
+  size_t struct_size;
+  uint64_t revision;  /* 1 or more with STRONGROOM_CONDITION_REVISION; otherwise 0 */
+  uint32_t condition; /* STRONGROOM_CONDITION_... */
+  uint32_t reserved;  /* 0 */
+} strongroom_put_options;
+
+/* Since: 0.1 */
+#define STRONGROOM_PUT_OPTIONS_INIT \
+  { sizeof(strongroom_put_options), 0, 0, 0 }
+
+/* strongroom_put stores a secret, in one commit. The bytes are read from where they are and sealed;
+ * no copy of them is made.
+ *
+ * content       STRONGROOM_CONTENT_TEXT (must be UTF-8) or STRONGROOM_CONTENT_BINARY.
+ * data, len     0 bytes up to the store's limit, 1,048,576 unless init said otherwise.
+ * options       NULL for no condition.
+ * out_revision  the revision that the secret has now, from 1; may be NULL.
+ * Errors        STRONGROOM_INVALID and STRONGROOM_TOO_LARGE before anything is written.
+ *               STRONGROOM_ALREADY_EXISTS, STRONGROOM_NOT_FOUND, STRONGROOM_CONFLICT: the condition
+ *               did not hold.  STRONGROOM_CORRUPT: what is stored there now does not open; it
+ *               stays. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_put(strongroom_session* session, const char* path,
+                                                uint32_t content, const void* data, size_t len,
+                                                const strongroom_put_options* options,
+                                                uint64_t* out_revision,
+                                                strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_delete takes a secret away. The path goes on counting revisions.
+ *
+ * revision      the revision that must be there, or 0 for any.
+ * out_revision  the revision of the deletion; may be NULL.
+ * Errors        STRONGROOM_NOT_FOUND.  STRONGROOM_CONFLICT: another revision. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_delete(strongroom_session* session, const char* path, uint64_t revision,
+                  uint64_t* out_revision, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_new makes an empty secret of len zero bytes to read input into, so that it
+ * never lies in ordinary memory. out is own.
+ * Errors  STRONGROOM_TOO_LARGE: over the memory budget.  STRONGROOM_UNAVAILABLE: the system refused
+ *         to map or lock memory. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_secret_new(
+    size_t len, strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_writable gives the bytes of a secret that strongroom_secret_new made, borrowed;
+ * NULL for every other one. Since: 0.1 */
+STRONGROOM_API uint8_t* strongroom_secret_writable(strongroom_secret* secret) STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_truncate keeps the first len bytes of a secret that strongroom_secret_new made
+ * and wipes the rest; their addresses stay.
+ * Errors  STRONGROOM_INVALID: len is over the size, or the secret came from elsewhere.
+ *         Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_secret_truncate(
+    strongroom_secret* secret, size_t len, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_data gives the bytes, borrowed and not NUL-terminated; may be NULL when there
+ * are none. Since: 0.1 */
+STRONGROOM_API const uint8_t* strongroom_secret_data(const strongroom_secret* secret)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_size gives the number of bytes. Since: 0.1 */
+STRONGROOM_API size_t strongroom_secret_size(const strongroom_secret* secret) STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_content gives STRONGROOM_CONTENT_TEXT or STRONGROOM_CONTENT_BINARY; binary for
+ * what was resolved or made by strongroom_secret_new; 0 for NULL. Since: 0.1 */
+STRONGROOM_API uint32_t strongroom_secret_content(const strongroom_secret* secret)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_revision gives the revision that was read, from 1; 0 for what was resolved or
+ * made by strongroom_secret_new. Since: 0.1 */
+STRONGROOM_API uint64_t strongroom_secret_revision(const strongroom_secret* secret)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_created_ms gives when the secret was created, in milliseconds since 1970, UTC;
+ * 0 where the revision is 0. Since: 0.1 */
+STRONGROOM_API uint64_t strongroom_secret_created_ms(const strongroom_secret* secret)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_changed_ms is likewise when this revision was written. Since: 0.1 */
+STRONGROOM_API uint64_t strongroom_secret_changed_ms(const strongroom_secret* secret)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_secret_free wipes a secret that is own; NULL is fine. Never for the borrowed ones of a
+ * batch. Since: 0.1 */
+STRONGROOM_API void strongroom_secret_free(strongroom_secret* secret) STRONGROOM_NOEXCEPT;
+
+/* strongroom_batch_size gives the number of items. Since: 0.1 */
+STRONGROOM_API size_t strongroom_batch_size(const strongroom_batch* batch) STRONGROOM_NOEXCEPT;
+
+/* strongroom_batch_status gives the outcome of item number index (from 0); STRONGROOM_INVALID where
+ * there is no such item. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_batch_status(const strongroom_batch* batch,
+                                                         size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_batch_message gives why the item failed, borrowed; "" where it did not. Since: 0.1 */
+STRONGROOM_API const char* strongroom_batch_message(const strongroom_batch* batch,
+                                                    size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_batch_secret gives the secret of the item, borrowed; NULL where it failed.
+ * Since: 0.1 */
+STRONGROOM_API const strongroom_secret* strongroom_batch_secret(const strongroom_batch* batch,
+                                                                size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_batch_free wipes all secrets of a batch; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_batch_free(strongroom_batch* batch) STRONGROOM_NOEXCEPT;
+
+/* ---- lists ---- */
+
+/* STRONGROOM_LIST_RECURSIVE lists every secret below the folder, and no folders. Since: 0.1 */
+#define STRONGROOM_LIST_RECURSIVE ((uint32_t)1)
+
+/* strongroom_list_read gives the names below a folder, relative to it and sorted bytewise: its
+ * secrets, and those folders that hold any. A folder that is not there has none. What is written
+ * meanwhile may or may not be seen.
+ *
+ * folder  "" or "/" is the root.
+ * flags   0 or STRONGROOM_LIST_RECURSIVE.
+ * out     own.
+ * Errors  STRONGROOM_CORRUPT: an entry that this store did not make. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_list_read(strongroom_session* session, const char* folder, uint32_t flags,
+                     strongroom_list** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_list_page gives up to limit names of one level, in the storage's order, including
+ * folders whose secrets are all gone: for folders that are too large for one list.
+ *
+ * after, after_len  nothing for the first page; then strongroom_list_next of the page before.
+ * limit             1..10,000.
+ * out               own.
+ * Errors            STRONGROOM_INVALID: limit, or after is no such position. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_list_page(
+    strongroom_session* session, const char* folder, const void* after, size_t after_len,
+    size_t limit, strongroom_list** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_list_size gives the number of names. Since: 0.1 */
+STRONGROOM_API size_t strongroom_list_size(const strongroom_list* list) STRONGROOM_NOEXCEPT;
+
+/* strongroom_list_name gives name number index (from 0), borrowed; NULL where there is none.
+ * Since: 0.1 */
+STRONGROOM_API const char* strongroom_list_name(const strongroom_list* list,
+                                                size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_list_is_folder is 1 for a folder and 0 for a secret; the two may share a name.
+ * Since: 0.1 */
+STRONGROOM_API int strongroom_list_is_folder(const strongroom_list* list,
+                                             size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_list_next gives where the next page begins, borrowed bytes for strongroom_list_page;
+ * NULL and length 0 after the last. out_len is needed. Since: 0.1 */
+STRONGROOM_API const uint8_t* strongroom_list_next(const strongroom_list* list,
+                                                   size_t* out_len) STRONGROOM_NOEXCEPT;
+
+/* strongroom_list_free lets go of a list; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_list_free(strongroom_list* list) STRONGROOM_NOEXCEPT;
+
+/* ---- what Mesos' messages stand for ----
+ *
+ * A Secret of Mesos carries its bytes, or a reference: the path of a stored secret and perhaps the
+ * key of one member of it. JSON texts have up to 1,572,864 bytes. Texts and messages are secrets
+ * themselves: they are read in locked memory. Where Mesos has words for a fault, the message has
+ * them too. */
+
+/* The forms of a message. Since: 0.1 */
+enum {
+  STRONGROOM_FORMAT_JSON = 1, /* {"type":"REFERENCE","reference":{"name":"my/secret"}} */
+  STRONGROOM_FORMAT_WIRE = 2  /* protobuf wire format of mesos.Secret and mesos.v1.Secret */
+};
+
+/* strongroom_message is one Secret message, borrowed. Since: 0.1 */
+typedef struct strongroom_message {
+  const void* data;
+  size_t len;
+  uint32_t format;   /* STRONGROOM_FORMAT_... */
+  uint32_t reserved; /* 0 */
+} strongroom_message;
+
+/* strongroom_resolve gives the bytes that a Secret stands for. A service gets what lies in its
+ * space. out is own.
+ * Errors  STRONGROOM_INVALID: the message is malformed or breaks Mesos' rules, its name is no path,
+ *         or its key selects no string.  STRONGROOM_NOT_FOUND: the secret, or the member.
+ *         STRONGROOM_TOO_LARGE: the message. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_resolve(strongroom_session* session, uint32_t format, const void* data, size_t len,
+                   strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_resolve_many resolves up to 1,000 messages with one read: all or nothing, the first
+ * failure fails the call. out is own, in the order of the messages; every item is STRONGROOM_OK.
+ * Errors  those of strongroom_resolve.  STRONGROOM_TOO_LARGE: also, more than 1,000. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_resolve_many(
+    strongroom_session* session, const strongroom_message* messages, size_t num_messages,
+    strongroom_batch** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_resolve_environment reads an Environment, {"variables":[...]}, and resolves its
+ * secrets together: all or nothing. Of two variables with one name a plain one wins over a secret,
+ * and of two of one sort the later one.
+ *
+ * json, len  the text.
+ * out        own.
+ * Errors     STRONGROOM_INVALID: no JSON, Mesos' rules, a NUL in a name or value, or as for
+ *            strongroom_resolve.  STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_resolve_environment(
+    strongroom_session* session, const void* json, size_t len, strongroom_environment** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_environment_size gives the number of variables. Since: 0.1 */
+STRONGROOM_API size_t strongroom_environment_size(const strongroom_environment* environment)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_environment_name gives the name of variable number index (from 0), borrowed; NULL
+ * where there is none. Since: 0.1 */
+STRONGROOM_API const char* strongroom_environment_name(const strongroom_environment* environment,
+                                                       size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_environment_value gives its value: a secret, borrowed, without a NUL inside or at the
+ * end. NULL and length 0 where it is empty or there is no such variable. out_len is needed.
+ * Since: 0.1 */
+STRONGROOM_API const uint8_t* strongroom_environment_value(
+    const strongroom_environment* environment, size_t index, size_t* out_len) STRONGROOM_NOEXCEPT;
+
+/* strongroom_environment_free wipes all values; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_environment_free(strongroom_environment* environment)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_resolve_volumes reads one Volume, an array of them, or {"volumes":[...]}, and resolves
+ * their secrets together: all or nothing. Container paths are checked: each names one file below
+ * where it starts, without "..", and none twice or through another's file.
+ *
+ * json, len  the text.
+ * out        own.
+ * Errors     STRONGROOM_INVALID: no JSON, Mesos' rules, a container path, or as for
+ *            strongroom_resolve.  STRONGROOM_UNSUPPORTED: a volume that is no secret.
+ *            STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_resolve_volumes(
+    strongroom_session* session, const void* json, size_t len, strongroom_volumes** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_volumes_size gives the number of volumes. Since: 0.1 */
+STRONGROOM_API size_t strongroom_volumes_size(const strongroom_volumes* volumes)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_volumes_path gives the container path of volume number index (from 0) as it was
+ * written, relative or absolute; borrowed; NULL where there is none. Since: 0.1 */
+STRONGROOM_API const char* strongroom_volumes_path(const strongroom_volumes* volumes,
+                                                   size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_volumes_read_only is 1 for mode RO and 0 for RW. Since: 0.1 */
+STRONGROOM_API int strongroom_volumes_read_only(const strongroom_volumes* volumes,
+                                                size_t index) STRONGROOM_NOEXCEPT;
+
+/* strongroom_volumes_value gives what the file shall hold: a secret, borrowed. NULL and length 0
+ * where it is empty or there is no such volume. out_len is needed. Since: 0.1 */
+STRONGROOM_API const uint8_t* strongroom_volumes_value(const strongroom_volumes* volumes,
+                                                       size_t index,
+                                                       size_t* out_len) STRONGROOM_NOEXCEPT;
+
+/* strongroom_volumes_free wipes all values; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_volumes_free(strongroom_volumes* volumes) STRONGROOM_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,98 @@
+// base64.hpp: base64 of secrets, from secret memory to secret memory.
+//
+// Characters are mapped by arithmetic, never through a table that a secret would index: which cache
+// lines were touched would tell (CVE-2023-25000's kind). Lengths, white space and padding are not
+// hidden.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+// base64_sextet gives the value of a character of the standard alphabet, -1 of any other one.
+// Each line adds what is missing to -1, masked by "is c in this range".
+constexpr int base64_sextet(std::uint8_t character) noexcept {
+  const int c = character;
+  int value = -1;
+  value += (((0x40 - c) & (c - 0x5b)) >> 8) & (c - 64);  // A-Z
+  value += (((0x60 - c) & (c - 0x7b)) >> 8) & (c - 70);  // a-z
+  value += (((0x2f - c) & (c - 0x3a)) >> 8) & (c + 5);   // 0-9
+  value += (((0x2a - c) & (c - 0x2c)) >> 8) & 63;        // +
+  value += (((0x2e - c) & (c - 0x30)) >> 8) & 64;        // /
+  return value;
+}
+
+// base64_character is the reverse, for 0..63.
+constexpr std::uint8_t base64_character(int sextet) noexcept {
+  int c = 'A' + sextet;
+  c += ((25 - sextet) >> 8) & ('a' - 'A' - 26);
+  c -= ((51 - sextet) >> 8) & ('a' - '0' + 26);
+  c -= ((61 - sextet) >> 8) & ('0' - '+' + 10);
+  c += ((62 - sextet) >> 8) & ('/' - '+' - 1);
+  return static_cast<std::uint8_t>(c);
+}
+
+constexpr std::size_t base64_encoded_len(std::size_t len) noexcept {
+  return (len + 2) / 3 * 4;
+}
+
+// base64_encode writes base64_encoded_len(secret.size()) characters, padded, to out.
+inline void base64_encode(SecretView secret, std::uint8_t* out) noexcept {
+  const auto bytes = secret.reveal();
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = bytes.size() - i;
+    const int group =
+        bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+    *out++ = base64_character(group >> 18);
+    *out++ = base64_character(group >> 12 & 63);
+    *out++ = left > 1 ? base64_character(group >> 6 & 63) : std::uint8_t{'='};
+    *out++ = left > 2 ? base64_character(group & 63) : std::uint8_t{'='};
+  }
+}
+
+// base64_decode is as lenient as Mesos: white space anywhere is skipped, the first '=' ends the
+// text whatever follows, padding may be missing, and one lone leftover character is dropped.
+// Errors   invalid: `Invalid character '<c>'`, of the first character outside the alphabet; one
+// that
+//          does not print is given as \xNN. '-' and '_' are outside.  too_large, unavailable.
+// Source   stout base64.hpp; RFC 4648 section 4.
+inline Result<SecretBytes> base64_decode(SecretView text) {
+  auto secret = SecretBytes::for_value(text.size() / 4 * 3 + 3);
+  if (!secret) return secret;
+  std::uint8_t* out = secret->reveal_mutable().data();
+  std::size_t len = 0;
+  std::uint32_t group = 0;
+  unsigned held = 0;
+  for (const std::uint8_t c : text.reveal()) {
+    if (c == '=') break;
+    if (c == ' ' || (c >= '\t' && c <= '\r')) continue;
+    const int sextet = base64_sextet(c);
+    if (sextet < 0) {
+      constexpr char kHex[] = "0123456789ABCDEF";
+      const std::string shown = c > ' ' && c < 0x7F
+                                    ? std::string(1, static_cast<char>(c))
+                                    : std::string("\\x") + kHex[c >> 4] + kHex[c & 15];
+      return Error{Code::invalid, "Invalid character '" + shown + "'"};
+    }
+    group = group << 6 | static_cast<std::uint32_t>(sextet);
+    if (++held < 4) continue;
+    out[len++] = static_cast<std::uint8_t>(group >> 16);
+    out[len++] = static_cast<std::uint8_t>(group >> 8);
+    out[len++] = static_cast<std::uint8_t>(group);
+    held = 0;
+  }
+  if (held >= 2) {
+    group <<= 6 * (4 - held);
+    out[len++] = static_cast<std::uint8_t>(group >> 16);
+    if (held == 3) out[len++] = static_cast<std::uint8_t>(group >> 8);
+  }
+  secret->keep(0, len);
+  return secret;
+}
+
+}  // namespace strongroom

@@ -1,0 +1,232 @@
+// envelope.hpp: what one secret looks like once it left the barrier.
+//
+// An envelope opens only with this keyring, in this store, at this location, as this kind of
+// record, in this term and revision: moved, renamed or relabelled it is corrupt. Nothing here does
+// I/O, and nothing is ever written out in clear: a failed open leaves no plaintext behind.
+//
+//    0  version 1 | 1  suite 1 | 2  kind | 3  zero | 4  term (4) | 8  revision (8) | 16  nonce (24)
+//   40  ciphertext of: metadata block (16), value | tag (16)
+//
+// Suite 1 is XAES-256-GCM under the term's data key. Bytes 0..15, the location and the store id are
+// associated data; the nonce needs no place there, since another nonce is another key.
+// Source  C2SP XAES-256-GCM.md; NIST SP 800-38D.  FORMAT.md has a worked example.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "strongroom/aead.hpp"
+#include "strongroom/codec.hpp"
+#include "strongroom/keyring.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+using Location = Block;
+using Revision = std::uint64_t;
+
+enum class RecordKind : std::uint8_t { secret = 1, tombstone = 2 };
+
+// Content keeps text and binary apart: text is UTF-8 and may be shown in JSON.
+enum class Content : std::uint8_t { text = 1, binary = 2 };
+
+struct Metadata {
+  Content content = Content::binary;
+  std::uint64_t created_ms = 0;  // of this incarnation; 48 bits are kept
+  std::uint64_t changed_ms = 0;
+};
+
+inline constexpr std::size_t kEnvelopeHeaderLen = 40;
+inline constexpr std::size_t kMetadataLen = 16;
+inline constexpr std::size_t kEnvelopeOverhead = kEnvelopeHeaderLen + kMetadataLen + kTagLen;
+
+// Place is where an envelope belongs; it is bound, not written.
+struct Place {
+  const StoreId& store;
+  const Location& location;
+};
+
+// Opened is what an envelope held.
+struct Opened {
+  RecordKind kind = RecordKind::secret;
+  TermId term = 0;
+  Revision revision = 0;
+  Metadata metadata;
+  SecretBytes value;
+};
+
+namespace detail {
+
+inline constexpr std::size_t kBoundHeaderLen = 16;
+using Associated = std::array<std::uint8_t, kBoundHeaderLen + sizeof(Location) + sizeof(StoreId)>;
+
+inline Associated associated(std::span<const std::uint8_t> header, const Place& place) noexcept {
+  Associated bytes;
+  std::memcpy(bytes.data(), header.data(), kBoundHeaderLen);
+  std::memcpy(bytes.data() + kBoundHeaderLen, place.location.data(), sizeof(Location));
+  std::memcpy(bytes.data() + kBoundHeaderLen + sizeof(Location), place.store.data(),
+              sizeof(StoreId));
+  return bytes;
+}
+
+// DerivedKey is the key of one record, for the length of one call, wiped on every way out.
+class DerivedKey {
+ public:
+  DerivedKey(const XaesKey& key, const XaesNonce& nonce) noexcept {
+    xaes_derive(key, nonce, std::span<std::uint8_t, kKeyLen>(bytes_));
+  }
+  ~DerivedKey() { sodium_memzero(bytes_.data(), bytes_.size()); }
+  DerivedKey(const DerivedKey&) = delete;
+  DerivedKey& operator=(const DerivedKey&) = delete;
+  std::span<const std::uint8_t, kKeyLen> reveal() const noexcept { return bytes_; }
+
+ private:
+  alignas(16) std::array<std::uint8_t, kKeyLen> bytes_;
+};
+
+inline Error corrupt(const char* why) {
+  return {Code::corrupt, std::string("an envelope ") + why};
+}
+
+// Label is the readable part of an envelope, not authenticated before the rest opened.
+struct Label {
+  RecordKind kind = RecordKind::secret;
+  TermId term = 0;
+  Revision revision = 0;
+  XaesNonce nonce{};
+};
+
+inline Result<Label> read_label(std::span<const std::uint8_t> envelope) {
+  if (envelope.size() < kEnvelopeOverhead) return corrupt("was cut short");
+  if (envelope[0] != 1 || envelope[1] != 1) {
+    return Error{Code::unsupported, "an envelope was of version " + std::to_string(envelope[0]) +
+                                        ", suite " + std::to_string(envelope[1]) +
+                                        "; this program knows version 1, suite 1"};
+  }
+  if (envelope[3] != 0) return corrupt("had an unknown label");
+  Label label;
+  label.kind = static_cast<RecordKind>(envelope[2]);
+  if (label.kind != RecordKind::secret && label.kind != RecordKind::tombstone) {
+    return corrupt("was of an unknown kind");
+  }
+  label.term = static_cast<TermId>(get_be(envelope.subspan(4).first<4>()));
+  label.revision = get_be(envelope.subspan(8).first<8>());
+  std::memcpy(label.nonce.data(), envelope.data() + 16, kXaesNonceLen);
+  return label;
+}
+
+inline std::array<std::uint8_t, kMetadataLen> encode(const Metadata& metadata) noexcept {
+  std::array<std::uint8_t, kMetadataLen> block{};
+  block[0] = static_cast<std::uint8_t>(metadata.content);
+  put_be(std::span(block).subspan(4).first<6>(), metadata.created_ms);
+  put_be(std::span(block).subspan(10).first<6>(), metadata.changed_ms);
+  return block;
+}
+
+// decode reads the block at the start of an authenticated plaintext and tells where the value is:
+// byte 1 counts further 16-byte blocks, in which a later version may keep more.
+inline Result<std::size_t> decode(std::span<const std::uint8_t> plaintext, Metadata& metadata) {
+  const std::size_t len = kMetadataLen * (std::size_t{plaintext[1]} + 1);
+  if (plaintext.size() < len) return corrupt("had a metadata block longer than itself");
+  if (plaintext[0] != 1 && plaintext[0] != 2) return corrupt("held an unknown kind of content");
+  metadata.content = static_cast<Content>(plaintext[0]);
+  metadata.created_ms = get_be(plaintext.subspan(4).first<6>());
+  metadata.changed_ms = get_be(plaintext.subspan(10).first<6>());
+  return len;
+}
+
+// open_to decrypts `envelope` to `out`, which may be where its own ciphertext lies.
+inline Result<Label> open_to(const Keyring& keyring, const Place& place,
+                             std::span<const std::uint8_t> envelope, std::span<std::uint8_t> out) {
+  auto label = read_label(envelope);
+  if (!label) return label;
+  const XaesKey* key = keyring.term(label->term);
+  if (key == nullptr) return corrupt("was sealed in a term that the keyring does not have");
+  const DerivedKey derived(*key, label->nonce);
+  auto opened = gcm_open(derived.reveal(), std::span(label->nonce).last<kGcmNonceLen>(),
+                         associated(envelope, place), envelope.subspan(kEnvelopeHeaderLen), out);
+  if (!opened)
+    return opened.error().code == Code::corrupt ? corrupt("did not open") : opened.error();
+  return label;
+}
+
+// finish turns a decrypted buffer, whose plaintext begins at `at`, into what the envelope held.
+inline Result<Opened> finish(const Label& label, SecretBytes buffer, std::size_t at,
+                             std::size_t plaintext_len) {
+  Opened opened;
+  opened.kind = label.kind;
+  opened.term = label.term;
+  opened.revision = label.revision;
+  auto value_at = decode(buffer.reveal().subspan(at, plaintext_len), opened.metadata);
+  if (!value_at) return std::move(value_at).error();
+  opened.value = std::move(buffer);
+  opened.value.keep(at + value_at.value(), plaintext_len - value_at.value());
+  return opened;
+}
+
+}  // namespace detail
+
+// seal_envelope seals one value for one place, under the active term.
+//
+// value    any length; borrowed.
+// out      exactly kEnvelopeOverhead + value.size() bytes, apart from value.
+// Errors   internal: no randomness.  unavailable: no locked memory.  Then out holds no plaintext.
+// Threads  any number at once.
+inline Result<void> seal_envelope(const Keyring& keyring, const Place& place, RecordKind kind,
+                                  Revision revision, const Metadata& metadata, SecretView value,
+                                  std::span<std::uint8_t> out) {
+  if (out.size() != kEnvelopeOverhead + value.size()) {
+    return Error{Code::invalid, "the room for an envelope was of the wrong size"};
+  }
+  XaesNonce nonce;
+  if (auto random = random_bytes(nonce); !random) return random;
+  const TermId term = keyring.active_term();
+  out[0] = 1;
+  out[1] = 1;
+  out[2] = static_cast<std::uint8_t>(kind);
+  out[3] = 0;
+  put_be(out.subspan(4).first<4>(), term);
+  put_be(out.subspan(8).first<8>(), revision);
+  std::memcpy(out.data() + 16, nonce.data(), nonce.size());
+  const auto block = detail::encode(metadata);
+  const detail::DerivedKey derived(*keyring.term(term), nonce);
+  return gcm_seal(derived.reveal(), std::span(nonce).last<kGcmNonceLen>(),
+                  detail::associated(out, place), SecretView(block), value,
+                  out.subspan(kEnvelopeHeaderLen));
+}
+
+// open_envelope gives what an envelope held, value in the arena.
+//
+// envelope  borrowed, and not to change during the call (copy what other processes map).
+// Errors    corrupt: not made by this store's keys for this place, or damaged, or cut short.
+//           unsupported: a newer version or suite.  too_large, unavailable: no locked memory.
+// Threads   any number at once.
+inline Result<Opened> open_envelope(const Keyring& keyring, const Place& place,
+                                    std::span<const std::uint8_t> envelope) {
+  if (envelope.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
+  const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
+  auto plaintext = SecretBytes::for_value(len);
+  if (!plaintext) return std::move(plaintext).error();
+  auto label = detail::open_to(keyring, place, envelope, plaintext->reveal_mutable());
+  if (!label) return std::move(label).error();
+  return detail::finish(label.value(), std::move(plaintext).value(), 0, len);
+}
+
+// open_in_place is open_envelope for an envelope that already lies in the arena: no second copy.
+inline Result<Opened> open_in_place(const Keyring& keyring, const Place& place,
+                                    SecretBytes envelope) {
+  if (envelope.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
+  const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
+  auto out = envelope.reveal_mutable().subspan(kEnvelopeHeaderLen, len);
+  auto label = detail::open_to(keyring, place, envelope.reveal(), out);
+  if (!label) return std::move(label).error();
+  return detail::finish(label.value(), std::move(envelope), kEnvelopeHeaderLen, len);
+}
+
+}  // namespace strongroom

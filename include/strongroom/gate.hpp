@@ -1,0 +1,76 @@
+// gate.hpp: many readers who never wait for each other, and a rare writer who waits for them all.
+//
+// A reader touches one counter that it shares with few other threads, so two cores read at twice
+// the speed of one; a shared_mutex or a reference count would bounce one cache line between them.
+// Readers must be short (no I/O inside), since a writer waits for every one of them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+namespace strongroom {
+
+// thread_stripe spreads threads over n places: the same thread always gets the same one.
+inline unsigned thread_stripe(unsigned n) noexcept {
+  static std::atomic<unsigned> next{0};
+  thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
+  return mine % n;
+}
+
+class Gate {
+ public:
+  // Shared: hold it while reading what the gate protects. Never nested inside Shared or Exclusive of
+  // the same gate: a writer that came in between would wait for the outer one for ever.
+  class [[nodiscard]] Shared {
+   public:
+    explicit Shared(const Gate& gate) noexcept : count_(gate.counts_[thread_stripe(kStripes)].n) {
+      for (;;) {
+        count_.fetch_add(1, std::memory_order_seq_cst);
+        if (!gate.closed_.load(std::memory_order_seq_cst)) return;
+        count_.fetch_sub(1, std::memory_order_release);
+        gate.closed_.wait(true, std::memory_order_acquire);
+      }
+    }
+    ~Shared() { count_.fetch_sub(1, std::memory_order_release); }
+    Shared(const Shared&) = delete;
+    Shared& operator=(const Shared&) = delete;
+
+   private:
+    std::atomic<std::uint32_t>& count_;
+  };
+
+  // Exclusive: alone with what the gate protects.
+  class [[nodiscard]] Exclusive {
+   public:
+    explicit Exclusive(const Gate& gate) : gate_(gate), writer_(gate.writer_) {
+      gate_.closed_.store(true, std::memory_order_seq_cst);
+      for (auto& stripe : gate_.counts_) {
+        while (stripe.n.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
+      }
+    }
+    ~Exclusive() {
+      gate_.closed_.store(false, std::memory_order_seq_cst);
+      gate_.closed_.notify_all();
+    }
+    Exclusive(const Exclusive&) = delete;
+    Exclusive& operator=(const Exclusive&) = delete;
+
+   private:
+    const Gate& gate_;
+    std::unique_lock<std::mutex> writer_;
+  };
+
+ private:
+  static constexpr unsigned kStripes = 32;
+  struct alignas(64) Count {
+    std::atomic<std::uint32_t> n{0};
+  };
+  mutable std::array<Count, kStripes> counts_{};
+  mutable std::atomic<bool> closed_{false};
+  mutable std::mutex writer_;
+};
+
+}  // namespace strongroom

@@ -1,0 +1,196 @@
+// json.hpp: reads JSON texts that hold secrets.
+//
+// The text is decoded where it lies, in secret memory; beside it there is only a tape of offsets,
+// which tells the shape of the text and nothing of its content. There is no document tree, no
+// std::string of content, and an error names an offset and a kind of fault, never what stood there.
+//
+// Stricter than RFC 8259 asks: members of one object must differ (two readers that disagree about
+// which one counts are a way past a check), nesting is bounded, strings must be Unicode (no lone
+// surrogates), and a number beyond the range of a double is refused. U+0000 in a string is legal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+// Room for a secret of the default limit (1 MiB) in base64, and for the JSON around it.
+inline constexpr std::size_t kDefaultMaxJsonLen = std::size_t{3} << 19;
+inline constexpr std::size_t kMaxJsonLen = std::size_t{1} << 30;
+inline constexpr std::size_t kMaxJsonDepth = 64;
+
+enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
+
+// to_string gives the kind's name as Mesos' messages spell it.
+constexpr std::string_view to_string(JsonKind kind) noexcept {
+  switch (kind) {
+    case JsonKind::null:
+      return "null";
+    case JsonKind::boolean:
+      return "boolean";
+    case JsonKind::number:
+      return "number";
+    case JsonKind::string:
+      return "string";
+    case JsonKind::array:
+      return "array";
+    case JsonKind::object:
+      return "object";
+  }
+  return "unknown";
+}
+
+// JsonNode is one value on the tape; a container's children follow it, a member's name its value.
+struct JsonNode {
+  std::uint32_t begin;   // number, string: offset of its bytes
+  std::uint32_t extent;  // number, string: their length; container: index after its last child;
+                         // boolean: 1 for true
+  JsonKind kind;
+};
+
+class JsonElements;
+class JsonMembers;
+
+// JsonValue points at one value of a JsonText. It stays valid as long as that JsonText lives, also
+// when it is moved.
+class JsonValue {
+ public:
+  JsonValue(const std::uint8_t* bytes, const JsonNode* nodes, std::size_t index) noexcept
+      : bytes_(bytes), nodes_(nodes), index_(index) {}
+
+  JsonKind kind() const noexcept { return node().kind; }
+  bool is(JsonKind kind) const noexcept { return node().kind == kind; }
+  bool is_true() const noexcept { return is(JsonKind::boolean) && node().extent == 1; }
+
+  // text is a string's decoded bytes (UTF-8, may hold NULs) or a number as it was spelled; empty
+  // for the other kinds.
+  SecretView text() const noexcept {
+    if (!is(JsonKind::string) && !is(JsonKind::number)) return {};
+    return SecretView(bytes_ + node().begin, node().extent);
+  }
+
+  // member finds a member of an object; none when there is no such member, or this is no object.
+  std::optional<JsonValue> member(std::string_view name) const noexcept;
+
+  // members are those of an object, elements those of an array, both in the order of the text;
+  // empty for the other kinds. `for (auto [name, value] : object.members())`.
+  JsonMembers members() const noexcept;
+  JsonElements elements() const noexcept;
+
+ private:
+  friend class JsonElements;
+  friend class JsonMembers;
+
+  const JsonNode& node() const noexcept { return nodes_[index_]; }
+  bool is_container() const noexcept { return is(JsonKind::array) || is(JsonKind::object); }
+  JsonValue at(std::size_t index) const noexcept { return {bytes_, nodes_, index}; }
+  std::size_t next() const noexcept { return is_container() ? node().extent : index_ + 1; }
+  std::size_t end_of(JsonKind kind) const noexcept { return is(kind) ? node().extent : index_ + 1; }
+
+  const std::uint8_t* bytes_;
+  const JsonNode* nodes_;
+  std::size_t index_;
+};
+
+// JsonElements is the range of an array's values.
+class JsonElements {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(JsonValue value) noexcept : value_(value) {}
+    JsonValue operator*() const noexcept { return value_; }
+    Iterator& operator++() noexcept {
+      value_ = value_.at(value_.next());
+      return *this;
+    }
+    bool operator==(const Iterator& other) const noexcept {
+      return value_.index_ == other.value_.index_;
+    }
+
+   private:
+    JsonValue value_;
+  };
+
+  explicit JsonElements(JsonValue array) noexcept : array_(array) {}
+  Iterator begin() const noexcept { return Iterator(array_.at(array_.index_ + 1)); }
+  Iterator end() const noexcept { return Iterator(array_.at(array_.end_of(JsonKind::array))); }
+
+ private:
+  JsonValue array_;
+};
+
+// JsonMembers is the range of an object's (name, value) pairs.
+class JsonMembers {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(JsonValue name) noexcept : name_(name) {}
+    std::pair<SecretView, JsonValue> operator*() const noexcept {
+      return {name_.text(), name_.at(name_.next())};
+    }
+    Iterator& operator++() noexcept {
+      name_ = name_.at(name_.at(name_.next()).next());
+      return *this;
+    }
+    bool operator==(const Iterator& other) const noexcept {
+      return name_.index_ == other.name_.index_;
+    }
+
+   private:
+    JsonValue name_;
+  };
+
+  explicit JsonMembers(JsonValue object) noexcept : object_(object) {}
+  Iterator begin() const noexcept { return Iterator(object_.at(object_.index_ + 1)); }
+  Iterator end() const noexcept { return Iterator(object_.at(object_.end_of(JsonKind::object))); }
+
+ private:
+  JsonValue object_;
+};
+
+inline JsonMembers JsonValue::members() const noexcept {
+  return JsonMembers(*this);
+}
+inline JsonElements JsonValue::elements() const noexcept {
+  return JsonElements(*this);
+}
+
+inline std::optional<JsonValue> JsonValue::member(std::string_view name) const noexcept {
+  for (const auto& [each, value] : members()) {
+    if (each.reveal_text() == name) return value;
+  }
+  return std::nullopt;
+}
+
+// JsonText owns a parsed text.
+class JsonText {
+ public:
+  // parse takes over the text and decodes it in place; one JSON value, white space around it, and
+  // nothing else. On failure the text is wiped.
+  //
+  // max_len  at most kMaxJsonLen. The tape takes up to 12 bytes of ordinary memory per two bytes of
+  //          text.
+  // Errors   invalid: no JSON, or outside the rules at the top of this file; the message gives the
+  //          byte offset and the kind of fault.  too_large.
+  // Threads  any number at once, over different texts. A JsonText may be read by several.
+  // Source   RFC 8259.
+  static Result<JsonText> parse(SecretBytes text, std::size_t max_len = kDefaultMaxJsonLen);
+
+  JsonValue root() const noexcept { return {text_.reveal().data(), nodes_.data(), 0}; }
+
+ private:
+  JsonText(SecretBytes text, std::vector<JsonNode> nodes) noexcept
+      : text_(std::move(text)), nodes_(std::move(nodes)) {}
+
+  SecretBytes text_;
+  std::vector<JsonNode> nodes_;
+};
+
+}  // namespace strongroom

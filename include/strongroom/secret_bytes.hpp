@@ -1,0 +1,188 @@
+// secret_bytes.hpp: the only type in which plaintext and keys live.
+//
+// Move-only, locked, out of core dumps, wiped when let go. Nothing in it converts, prints or
+// compares by accident: every look inside is spelled reveal(), so that `git grep reveal` is the
+// audit. Keys lie behind guard pages and read as zeros in a forked child; values lie in the arena.
+#pragma once
+
+#include <sodium.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "strongroom/fork_guard.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_arena.hpp"
+
+namespace strongroom {
+
+// SecretView is borrowed plaintext. The bytes stay the owner's; do not keep a view.
+class SecretView {
+ public:
+  SecretView() = default;
+  explicit SecretView(std::span<const std::uint8_t> bytes) noexcept : bytes_(bytes) {}
+  SecretView(const void* bytes, std::size_t len) noexcept
+      : bytes_(static_cast<const std::uint8_t*>(bytes), len) {}
+
+  std::size_t size() const noexcept { return bytes_.size(); }
+  bool empty() const noexcept { return bytes_.empty(); }
+  std::span<const std::uint8_t> reveal() const noexcept { return bytes_; }
+  std::string_view reveal_text() const noexcept {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
+  SecretView first(std::size_t n) const noexcept { return SecretView(bytes_.first(n)); }
+  SecretView subview(std::size_t offset, std::size_t n) const noexcept {
+    return SecretView(bytes_.subspan(offset, n));
+  }
+
+ private:
+  std::span<const std::uint8_t> bytes_;
+};
+
+// same_secret compares in a time that depends on the lengths alone.
+inline bool same_secret(SecretView a, SecretView b) noexcept {
+  return a.size() == b.size() && sodium_memcmp(a.reveal().data(), b.reveal().data(), a.size()) == 0;
+}
+
+class SecretBytes {
+ public:
+  SecretBytes() = default;
+  SecretBytes(SecretBytes&& other) noexcept { swap(other); }
+  SecretBytes& operator=(SecretBytes&& other) noexcept {
+    SecretBytes old(std::move(*this));
+    swap(other);
+    return *this;
+  }
+  SecretBytes(const SecretBytes&) = delete;
+  SecretBytes& operator=(const SecretBytes&) = delete;
+  ~SecretBytes() { wipe(); }
+
+  // for_value gives len bytes of the arena, contents unspecified.
+  // Errors  too_large, unavailable, as SecretArena::allocate.
+  static Result<SecretBytes> for_value(std::size_t len) {
+    auto slot = SecretArena::instance().allocate(len == 0 ? 1 : len);
+    if (!slot) return std::move(slot).error();
+    SecretBytes secret;
+    secret.slot_ = slot.value();
+    secret.begin_ = secret.slot_.bytes;
+    secret.size_ = secret.allocated_ = len;
+    return secret;
+  }
+
+  // for_key gives len zero bytes behind guard pages, locked, and wiped in a forked child. For keys
+  // and shares: it costs four pages and about 10 us.
+  // Errors  unavailable: the system refused to map, lock or watch the page; there is no opt-out.
+  static Result<SecretBytes> for_key(std::size_t len) {
+    if (!sodium_started()) return Error{Code::internal, "libsodium did not start"};
+    if (len > kMaxKeyLen) return Error{Code::unavailable, "the system gave no memory for a key"};
+    // The canary goes first, on the same pages: a forked child reads it as zero.
+    const std::size_t total = kCanaryLen + (len + 15) / 16 * 16;
+    auto* guarded = static_cast<std::uint8_t*>(sodium_malloc(total));
+    if (guarded == nullptr) return Error{Code::unavailable, "the system gave no memory for a key"};
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(guarded) / page * page;
+    const std::size_t span = reinterpret_cast<std::uintptr_t>(guarded) + total - begin;
+    // sodium_malloc locks too, but hides a refusal.
+    if (::mlock(reinterpret_cast<void*>(begin), span) != 0 ||
+        ::madvise(reinterpret_cast<void*>(begin), span, MADV_DONTDUMP) != 0 ||
+        ::madvise(reinterpret_cast<void*>(begin), span, MADV_WIPEONFORK) != 0) {
+      sodium_free(guarded);
+      return Error{Code::unavailable,
+                   "the system refused to lock memory for a key; raise RLIMIT_MEMLOCK "
+                   "(ulimit -l, LimitMEMLOCK=)"};
+    }
+    std::memcpy(guarded, &kCanary, sizeof kCanary);
+    std::memset(guarded + kCanaryLen, 0, total - kCanaryLen);
+    SecretBytes secret;
+    secret.guarded_ = guarded;
+    secret.begin_ = guarded + kCanaryLen;
+    secret.size_ = secret.allocated_ = len;
+    return secret;
+  }
+
+  static Result<SecretBytes> copy_value(std::span<const std::uint8_t> bytes) {
+    return filled(for_value(bytes.size()), bytes);
+  }
+  static Result<SecretBytes> copy_key(std::span<const std::uint8_t> bytes) {
+    return filled(for_key(bytes.size()), bytes);
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+
+  SecretView view() const noexcept { return SecretView(begin_, size_); }
+  std::span<const std::uint8_t> reveal() const noexcept { return {begin_, size_}; }
+  std::span<std::uint8_t> reveal_mutable() noexcept { return {begin_, size_}; }
+  std::string_view reveal_text() const noexcept { return view().reveal_text(); }
+
+  // intact is false when this was a key and a fork wiped it, or something wrote over its canary.
+  bool intact() const noexcept {
+    return guarded_ == nullptr || std::memcmp(guarded_, &kCanary, sizeof kCanary) == 0;
+  }
+
+  // keep narrows the secret to a part of itself; the rest stays where it is and is wiped with it.
+  void keep(std::size_t offset, std::size_t len) noexcept {
+    assert(offset <= size_ && len <= size_ - offset);
+    begin_ += offset;
+    size_ = len;
+  }
+
+  // wipe overwrites and lets go; the secret is empty afterwards.
+  void wipe() noexcept {
+    if (slot_.bytes != nullptr) SecretArena::release(slot_, allocated_);
+    if (guarded_ != nullptr && intact()) {
+      sodium_free(guarded_);
+    } else if (guarded_ != nullptr) {
+      // In a forked child libsodium's own canary is gone too, and sodium_free would abort on it; so
+      // the pages stay. Where our canary was overwritten, the key after it is still there.
+      sodium_memzero(guarded_, kCanaryLen + allocated_);
+    }
+    slot_ = {};
+    guarded_ = nullptr;
+    begin_ = nullptr;
+    size_ = allocated_ = 0;
+  }
+
+ private:
+  static constexpr std::uint64_t kCanary = 0x5e41ed0fb0a7c0deULL;
+  static constexpr std::size_t kCanaryLen = 16;  // keeps what follows aligned for key schedules
+  static constexpr std::size_t kMaxKeyLen = std::size_t{1} << 30;  // so that no sum wraps
+
+  // sodium_started asks libsodium once: it answers under a lock, which a forked child may find held
+  // by a thread that it does not have.
+  static bool sodium_started() noexcept {
+    static std::atomic<bool> started{false};
+    if (!started.load(std::memory_order_acquire)) started.store(sodium_init() >= 0);
+    return started.load(std::memory_order_relaxed);
+  }
+
+  static Result<SecretBytes> filled(Result<SecretBytes> secret,
+                                    std::span<const std::uint8_t> bytes) {
+    if (secret && !bytes.empty()) std::memcpy(secret->begin_, bytes.data(), bytes.size());
+    return secret;
+  }
+
+  void swap(SecretBytes& other) noexcept {
+    std::swap(slot_, other.slot_);
+    std::swap(guarded_, other.guarded_);
+    std::swap(begin_, other.begin_);
+    std::swap(size_, other.size_);
+    std::swap(allocated_, other.allocated_);
+  }
+
+  SecretArena::Slot slot_;
+  std::uint8_t* guarded_ = nullptr;
+  std::uint8_t* begin_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t allocated_ = 0;
+};
+
+}  // namespace strongroom

@@ -1,0 +1,208 @@
+// store.hpp: the first stage of the line and the only one a caller holds.
+//
+// Every function runs the line, and nothing else: Store -> Policy -> Barrier -> Backend. What the
+// policy denies goes no further, so denied and absent look the same to who may not read.
+//
+//   auto store = strongroom::Store::open("lmdb:/var/lib/app/secrets");
+//   auto unsealed = store->unseal(Identity::trusted(), credentials);
+//   auto secret = store->get(Identity::trusted(), path);
+//
+// Threads  every function may be called by any number of threads at once.
+// Errors   denied: the policy said no.  sealed: no keys, or the handle came through a fork.  The
+//          storage's own: unavailable, timeout, indeterminate, corrupt, rollback.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/barrier.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret.hpp"
+
+namespace strongroom {
+
+struct StoreOptions {
+  Timeout timeout = kDefaultTimeout;               // of each call of the backend
+  std::shared_ptr<const Policy> policy = nullptr;  // none: SpacePolicy
+};
+
+class Store {
+ public:
+  // open opens the storage that url names (open_backend has the forms) and leaves it sealed. A
+  // store need not be there yet: see init.
+  static Result<Store> open(std::string_view url, StoreOptions options = {}) {
+    auto backend = open_backend(url);
+    if (!backend) return std::move(backend).error();
+    return Store(std::move(backend).value(), std::move(options));
+  }
+
+  // Store over a backend of the caller's own.
+  explicit Store(std::unique_ptr<Backend> backend, StoreOptions options = {})
+      : policy_(options.policy != nullptr ? std::move(options.policy)
+                                          : std::make_shared<const SpacePolicy>()),
+        barrier_(std::make_unique<Barrier>(std::move(backend), options.timeout)) {}
+
+  // ---- life of the store ----
+
+  // init makes a new store's keys and hands its credentials out; nothing is stored before activate.
+  // Errors  already_exists: there is a store.  invalid: the options.
+  Result<PendingInit> init(const Identity& who, const InitOptions& options) {
+    if (auto allowed = policy_->check(who, Action::init, Path()); !allowed)
+      return std::move(allowed).error();
+    auto status = barrier_->keys().status();
+    if (!status) return std::move(status).error();
+    if (status->initialized)
+      return Error{Code::already_exists, "there is a store at " + status->url + " already"};
+    return prepare_init(options);
+  }
+
+  // activate makes the store exist, in one commit. It is sealed then.
+  Result<void> activate(const Identity& who, const PendingInit& pending) {
+    if (auto allowed = policy_->check(who, Action::init, Path()); !allowed) return allowed;
+    return barrier_->keys().activate(pending);
+  }
+
+  // unseal, seal, rotate, close: see KeyKeeper.
+  Result<void> unseal(const Identity& who, std::span<const Credential> credentials,
+                      bool lift_lock = false) {
+    if (auto allowed = policy_->check(who, Action::unseal, Path()); !allowed) return allowed;
+    return barrier_->keys().unseal(credentials, lift_lock);
+  }
+  Result<void> seal(const Identity& who) {
+    if (auto allowed = policy_->check(who, Action::seal, Path()); !allowed) return allowed;
+    return barrier_->keys().seal();
+  }
+  Result<void> rotate(const Identity& who) {
+    if (auto allowed = policy_->check(who, Action::rotate, Path()); !allowed) return allowed;
+    return barrier_->keys().rotate();
+  }
+  void close() { barrier_->keys().close(); }
+
+  // status is for anybody: it tells of no secret.
+  Result<SealStatus> status() const { return barrier_->keys().status(); }
+
+  // ---- secrets ----
+
+  Result<StoredSecret> get(const Identity& who, const Path& path) const {
+    if (auto allowed = policy_->check(who, Action::read, path); !allowed)
+      return std::move(allowed).error();
+    return barrier_->read(path);
+  }
+
+  // get_many reads up to 1,000 secrets at once; one result per path, in their order.
+  Result<std::vector<Result<StoredSecret>>> get_many(const Identity& who,
+                                                     std::span<const Path> paths) const {
+    return read_allowed(who, Action::read, paths);
+  }
+
+  // put stores a value; which right it needs follows from the condition: create, update, or both.
+  Result<Revision> put(const Identity& who, const Path& path, Content content, SecretView value,
+                       Condition condition = Condition::any()) {
+    if (condition.kind != Condition::Kind::update && condition.kind != Condition::Kind::revision) {
+      if (auto allowed = policy_->check(who, Action::create, path); !allowed)
+        return std::move(allowed).error();
+    }
+    if (condition.kind != Condition::Kind::create) {
+      if (auto allowed = policy_->check(who, Action::update, path); !allowed)
+        return std::move(allowed).error();
+    }
+    return barrier_->write(path, content, value, condition);
+  }
+
+  Result<Revision> erase(const Identity& who, const Path& path,
+                         Condition condition = Condition::update()) {
+    if (auto allowed = policy_->check(who, Action::erase, path); !allowed)
+      return std::move(allowed).error();
+    return barrier_->erase(path, condition);
+  }
+
+  Result<std::vector<Entry>> list(const Identity& who, const Path& folder, bool recursive) const {
+    if (auto allowed = policy_->check(who, Action::list, folder); !allowed)
+      return std::move(allowed).error();
+    return barrier_->list(folder, recursive);
+  }
+  Result<ListPage> list_page(const Identity& who, const Path& folder, ByteView after,
+                             std::size_t limit) const {
+    if (auto allowed = policy_->check(who, Action::list, folder); !allowed)
+      return std::move(allowed).error();
+    return barrier_->list_page(folder, after, limit);
+  }
+
+  // resolve gives the bytes that a Mesos Secret stands for: its value, or what its reference names,
+  // or one member of that (`key`). A service gets what lies in its space.
+  // Errors  invalid: the message breaks Mesos' rules, or key does not select a string.  not_found.
+  Result<SecretBytes> resolve(const Identity& who, const Secret& secret) const {
+    const Secret* const one = &secret;
+    auto many = resolve_many(who, std::span(&one, 1));
+    if (!many) return std::move(many).error();
+    return std::move(many->front());
+  }
+
+  // resolve_many resolves up to 1,000 secrets with one read; the first failure fails all.
+  Result<std::vector<SecretBytes>> resolve_many(const Identity& who,
+                                                std::span<const Secret* const> secrets) const {
+    std::vector<Path> paths;
+    for (const Secret* secret : secrets) {
+      auto reference = named(*secret);
+      if (!reference) return std::move(reference).error();
+      if (reference.value() == nullptr) continue;
+      auto path = Path::parse_secret(reference.value()->name);
+      if (!path) return std::move(path).error();
+      paths.push_back(std::move(path).value());
+    }
+    auto found = read_allowed(
+        who, who.kind() == Identity::Kind::service ? Action::resolve : Action::read, paths);
+    if (!found) return std::move(found).error();
+    std::vector<SecretBytes> values;
+    auto next = found->begin();
+    for (const Secret* secret : secrets) {
+      auto value = named(*secret).value() == nullptr
+                       ? SecretBytes::copy_value(secret->value->data.reveal())
+                       : pick(*secret->reference, std::move(*next++));
+      if (!value) return std::move(value).error();
+      values.push_back(std::move(value).value());
+    }
+    return values;
+  }
+
+ private:
+  static constexpr std::size_t kMaxBatch = 1000;
+
+  Result<std::vector<Result<StoredSecret>>> read_allowed(const Identity& who, Action action,
+                                                         std::span<const Path> paths) const {
+    if (paths.size() > kMaxBatch)
+      return Error{Code::too_large, "more than 1000 secrets were asked for at once"};
+    for (const Path& path : paths) {
+      if (auto allowed = policy_->check(who, action, path); !allowed)
+        return std::move(allowed).error();
+    }
+    if (paths.empty()) return std::vector<Result<StoredSecret>>();
+    return barrier_->read_many(paths);
+  }
+
+  // named gives the reference to look up, or null when the message carries its value.
+  static Result<const Reference*> named(const Secret& secret) {
+    if (auto good = validate(secret); !good) return std::move(good).error();
+    if (secret.reference && !(secret.type == Secret::Type::value)) return &*secret.reference;
+    if (secret.value) return nullptr;
+    return Error{Code::invalid, "Secret has no value"};
+  }
+
+  static Result<SecretBytes> pick(const Reference& reference, Result<StoredSecret> secret) {
+    if (!secret) return std::move(secret).error();
+    if (!reference.key) return std::move(secret->value);
+    return select_key(std::move(secret->value), *reference.key, reference.name);
+  }
+
+  std::shared_ptr<const Policy> policy_;
+  std::unique_ptr<Barrier> barrier_;
+};
+
+}  // namespace strongroom

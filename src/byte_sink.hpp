@@ -1,0 +1,54 @@
+// byte_sink.hpp: writes a message of secrets twice: once to learn its length, once into memory of
+// just that length. So nothing grows, and no half-written copy is left behind.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+class ByteSink {
+ public:
+  // make calls write(sink) twice, with equal effects, and gives what it wrote.
+  template <typename Write>
+  static Result<SecretBytes> make(Write write) {
+    ByteSink measure;
+    write(measure);
+    auto secret = SecretBytes::for_value(measure.len_);
+    if (!secret) return secret;
+    ByteSink fill;
+    fill.out_ = secret->reveal_mutable().data();
+    write(fill);
+    return secret;
+  }
+
+  void put(std::uint8_t byte) noexcept {
+    if (out_ != nullptr) out_[len_] = byte;
+    ++len_;
+  }
+  void put(std::string_view text) noexcept {
+    if (out_ != nullptr && !text.empty()) std::memcpy(out_ + len_, text.data(), text.size());
+    len_ += text.size();
+  }
+  // put_with lets fill(out) write len bytes.
+  template <typename Fill>
+  void put_with(std::size_t len, Fill fill) noexcept {
+    if (out_ != nullptr) fill(out_ + len_);
+    len_ += len;
+  }
+
+  std::size_t size() const noexcept { return len_; }
+
+ private:
+  std::uint8_t* out_ = nullptr;  // none while measuring
+  std::size_t len_ = 0;
+};
+
+}  // namespace strongroom

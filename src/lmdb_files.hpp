@@ -1,0 +1,113 @@
+// lmdb_files.hpp: what must hold around an LMDB environment before LMDB may touch it.
+//
+// The directory and who may enter it, the header of the data file, and the lock between processes.
+// Nothing here maps a file or knows LMDB's library; layouts are those of LMDB 0.9 on 64 bits.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom::lmdb {
+
+inline constexpr const char* kDataFile = "data.mdb";
+inline constexpr const char* kNewDataFile = "data.mdb.new";
+inline constexpr const char* kReaderFile = "lock.mdb";
+inline constexpr const char* kWriteLockFile = "write.lock";
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// deadline_after is now + timeout, without overflow; a negative timeout has passed already.
+Deadline deadline_after(Timeout timeout) noexcept;
+
+// Fd closes what it holds.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd();
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend auto operator<=>(const FileId&, const FileId&) = default;
+};
+
+// system_error_text spells an errno value.
+std::string system_error_text(int error);
+
+// Directory is an open directory that nobody else may enter.
+class Directory {
+ public:
+  // open makes the directory (0700) if it is absent.
+  // Errors  denied, unavailable, invalid (not a directory).
+  static Result<Directory> open(const std::string& path);
+
+  const std::string& path() const noexcept { return path_; }
+  std::string path_of(const char* name) const { return path_ + "/" + name; }
+  int fd() const noexcept { return fd_.get(); }
+  FileId id() const noexcept { return id_; }
+
+  // check_file refuses a file that is no plain file of ours with mode 0600 or less.
+  // Returns  its id; nothing where there is no such file.
+  Result<std::optional<FileId>> check_file(const char* name) const;
+
+  // sync makes the names in the directory, and its own name in its parent, durable.
+  Result<void> sync() const;
+
+ private:
+  std::string path_;
+  Fd fd_;
+  FileId id_;
+};
+
+// check_header tells whether LMDB may map data.mdb: whole pages, both headers sane, and no page in
+// use that lies beyond the end. LMDB itself would die of SIGFPE or SIGBUS.
+// Errors  corrupt, unsupported (a newer LMDB), unavailable.
+Result<void> check_header(const Directory& directory);
+
+// WriteLock is held by the one process that writes, or by the one that opens or closes.
+//
+// The locks are those of the open file (F_OFD_SETLK): unlike the process-wide kind they are not
+// lost when somebody else in the process closes the file, and the kernel frees them when their
+// holder dies. LMDB's own mutex can not be waited for with a deadline, so this one comes first.
+class WriteLock {
+ public:
+  enum class What : int { writing = 0, opening = 1, turn = 2 };  // bytes of the file
+
+  // make opens the file write.lock, making it if it is absent.
+  static Result<WriteLock> make(const Directory& directory);
+
+  // acquire waits until no other process holds it.
+  // Errors  timeout, unavailable (the file system has no locks).
+  Result<void> acquire(What what, Deadline deadline);
+  void release(What what) noexcept;
+
+ private:
+  enum class Tried { held, busy, failed };
+  Tried attempt(What what) noexcept;
+  Tried wait_for(What what, Deadline deadline) noexcept;
+
+  Fd fd_;
+  std::string path_;
+};
+
+}  // namespace strongroom::lmdb

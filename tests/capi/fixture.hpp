@@ -1,0 +1,101 @@
+// fixture.hpp: stores to test through the C ABI, and words for what is expected of it.
+//
+// Only the public headers of capi/ may be used here: what a test can not do with them, nobody can.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "strongroom.h"
+#include "strongroom_abi.hpp"
+
+namespace capi_test {
+
+// TempDir is a directory of our own, gone with the object.
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = (std::filesystem::temp_directory_path() / "strongroom-capi-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    path_ = name;
+  }
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Expect is a failed call's error object, looked at and freed.
+class Expect {
+ public:
+  Expect() = default;
+  Expect(const Expect&) = delete;
+  Expect& operator=(const Expect&) = delete;
+  ~Expect() { strongroom_error_free(error_); }
+
+  operator strongroom_error**() { return &error_; }  // NOLINT: implicit by purpose
+
+  // failed tells whether the call failed with this status, and left the same in words.
+  testing::AssertionResult failed(strongroom_status status, strongroom_status wanted) {
+    if (status != wanted) {
+      return testing::AssertionFailure()
+             << strongroom_status_name(status) << " (" << strongroom_error_message(error_)
+             << ") instead of " << strongroom_status_name(wanted);
+    }
+    if (wanted == STRONGROOM_OK && error_ == nullptr) return testing::AssertionSuccess();
+    if (strongroom_error_status(error_) != wanted || message().empty())
+      return testing::AssertionFailure() << "the error object said something else: " << message();
+    return testing::AssertionSuccess();
+  }
+  std::string message() const { return strongroom_error_message(error_); }
+
+ private:
+  strongroom_error* error_ = nullptr;
+};
+
+// status_of gives the status with which f fails, or STRONGROOM_OK.
+template <typename F>
+strongroom_status status_of(F f) {
+  try {
+    f();
+  } catch (const strongroom_abi::Error& error) {
+    return error.status();
+  }
+  return STRONGROOM_OK;
+}
+
+// Fresh is a new store, initialised with a key file and unsealed, as a trusted caller has it.
+struct Fresh {
+  explicit Fresh(const std::string& url) : Fresh(strongroom_abi::Store(url)) {}
+  explicit Fresh(strongroom_abi::Store opened)
+      : store(std::move(opened)), session(store.trusted()) {
+    strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
+    options.key_file = 1;
+    const strongroom_abi::Pending pending = session.init_prepare(options);
+    key_file = pending.reveal_key_file();
+    id = pending.store_id();
+    session.init_activate(pending);
+    session.unseal({key_file});
+  }
+
+  strongroom_abi::Store store;
+  strongroom_abi::Session session;
+  std::string key_file;
+  std::string id;
+};
+
+}  // namespace capi_test

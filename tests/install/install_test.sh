@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# install_test.sh BUILD: installs a build into a directory of its own, then does what the README says
+# there, word for word: its C, C++ and shell examples, against nothing but the installed files.
+set -eu -o pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=$(cd "${1:?usage: install_test.sh BUILD}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+meson install -C "$build" --no-rebuild --destdir "$work/tree" >"$work/install.log"
+prefix=$work/tree$(meson introspect "$build" --buildoptions |
+  python3 -c 'import json,sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+pc=$(dirname "$(find "$prefix" -name strongroom.pc)")
+lib=$(dirname "$pc")
+export PKG_CONFIG_SYSROOT_DIR=$work/tree PKG_CONFIG_PATH=$pc LD_LIBRARY_PATH=$lib
+export PATH=$prefix/bin:$PATH
+
+# block LANGUAGE: the README's example in that language.
+block() { awk -v fence="\`\`\`$1" '$0 == fence {on = 1; next} /^```$/ {on = 0} on' "$root/README.md"; }
+
+expect() {
+  [ "$2" = "$3" ] && return 0
+  printf '%s: expected\n%s\ngot\n%s\n' "$1" "$3" "$2" >&2
+  exit 1
+}
+
+cd "$work"
+block c >example.c
+block cpp >example.cpp
+block sh >example.sh
+# The sysroot is for our own files alone; the libraries beneath are the system's.
+flags() { pkg-config "$@" | sed "s#$work/tree/usr/include#/usr/include#g; s#$work/tree/usr/lib#/usr/lib#g"; }
+
+# shellcheck disable=SC2046
+"${CC:-cc}" -std=c99 -pedantic -Wall -Wextra -Werror example.c -o example_c $(flags --cflags --libs strongroom)
+expect 'README in C' "$(./example_c)" my-user
+# shellcheck disable=SC2046
+"${CXX:-c++}" -std=c++20 -Wall -Wextra -Werror example.cpp -o example_cpp $(flags --cflags --libs --static strongroom-engine)
+expect 'README in C++' "$(./example_cpp)" my-user
+
+mkdir shell && cd shell
+unset STRONGROOM_STORE STRONGROOM_KEY_FILE
+expect 'README in the shell' "$(bash ../example.sh 2>/dev/null | grep -E '^(my-user|my/secret|my-user foo|sealed: 15)$')" \
+  $'my-user\nmy/secret\nmy-user foo\nsealed: 15'
+expect 'mode of the key file' "$(stat -c %a store.key)" 600
+
+# The completion and every help text are there.
+strongroom completion bash | grep -q strongroom
+for command in init status unseal seal rotate create update get list delete resolve run; do
+  strongroom "$command" --help | grep -q "$command"
+done
+echo 'installed, and the README holds'

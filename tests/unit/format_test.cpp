@@ -1,0 +1,142 @@
+// The worked example of src/FORMAT.md, read from the page itself and opened by the engine.
+#include <gtest/gtest.h>
+#include <sodium.h>
+
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "strongroom/credential.hpp"
+#include "strongroom/envelope.hpp"
+#include "strongroom/header.hpp"
+#include "strongroom/keyring.hpp"
+#include "strongroom/names.hpp"
+#include "strongroom/slots.hpp"
+#include "tests/support/barrier_fixture.hpp"
+
+namespace strongroom {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+// The example: a line with a name, then indented lines of hex.
+std::map<std::string, Bytes> example() {
+  std::ifstream page(STRONGROOM_SOURCE_ROOT "/src/FORMAT.md");
+  std::map<std::string, Bytes> found;
+  std::string line;
+  std::string name;
+  while (std::getline(page, line) && line != "## Worked example") {
+  }
+  bool inside = false;
+  while (std::getline(page, line)) {
+    if (line == "```") {
+      inside = !inside;
+    } else if (inside && line.rfind("    ", 0) == 0) {
+      Bytes more(line.size());
+      std::size_t len = 0;
+      EXPECT_EQ(
+          sodium_hex2bin(more.data(), more.size(), line.data(), line.size(), " ", &len, nullptr),
+          0);
+      found[name].insert(found[name].end(), more.begin(),
+                         more.begin() + static_cast<std::ptrdiff_t>(len));
+    } else if (inside) {
+      name = line;
+    }
+  }
+  return found;
+}
+
+class Format : public ::testing::Test {
+ protected:
+  std::map<std::string, Bytes> example_ = example();
+
+  const Bytes& of(const std::string& name) {
+    EXPECT_EQ(example_.count(name), 1u) << name;
+    return example_[name];
+  }
+
+  StoreId store() {
+    StoreId id{};
+    std::copy_n(of("store id").begin(), id.size(), id.begin());
+    return id;
+  }
+
+  Credential credential(const std::string& name) {
+    std::string hex(of(name).size() * 2 + 1, '\0');
+    sodium_bin2hex(hex.data(), hex.size(), of(name).data(), of(name).size());
+    return Credential::parse(SecretView(hex.data(), hex.size() - 1)).value();
+  }
+
+  Keyring keyring() {
+    const Header header = Header::decode(of("header record")).value();
+    const Credential key = credential("key file");
+    const SecretBytes root = open_root(header, std::span(&key, 1)).value();
+    return header.open_keyring(root.view()).value();
+  }
+};
+
+TEST_F(Format, HeaderRecordOpensWithTheKeyFile) {
+  const Header header = Header::decode(of("header record")).value();
+  EXPECT_FALSE(header.damaged);
+  EXPECT_FALSE(header.locked);
+  EXPECT_EQ(header.store, store());
+  EXPECT_EQ(header.generation, 1u);
+  EXPECT_EQ(header.max_secret_len, 1'048'576u);
+  ASSERT_EQ(header.slots.size(), 1u);
+  EXPECT_EQ(header.slots[0].id, 2u);
+  EXPECT_EQ(header.slots[0].created_ms, 1'700'000'000'000u);
+  EXPECT_EQ(header.encode().value(), of("header record"));
+  const Keyring held = keyring();
+  EXPECT_EQ(held.active_term(), 1u);
+  EXPECT_EQ(held.slot_key(2).reveal()[0], 0x40);
+}
+
+TEST_F(Format, KeysOfTheBackendAreTheseBytes) {
+  const Keyring held = keyring();
+  const RecordKey record = record_key(secret_location(held, "db/prod"));
+  EXPECT_EQ(Bytes(record.begin(), record.end()), of("record key"));
+  const Location root = directory_location(held, "");
+  const Location db = directory_location(held, "db");
+  EXPECT_EQ(entry_key(held, EntryKind::folder, root, "db"), of("folder entry"));
+  EXPECT_EQ(entry_key(held, EntryKind::secret, db, "prod"), of("secret entry"));
+  EXPECT_EQ(open_entry(held, EntryKind::folder, root, of("folder entry")), "db");
+  EXPECT_EQ(open_entry(held, EntryKind::secret, db, of("secret entry")), "prod");
+}
+
+TEST_F(Format, EnvelopeOpensToTheSecret) {
+  const Keyring held = keyring();
+  const StoreId id = store();
+  const Location location = secret_location(held, "db/prod");
+  auto opened = open_envelope(held, {id, location}, of("envelope"));
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(testing::plain(opened->value), "hunter2");
+  EXPECT_EQ(opened->kind, RecordKind::secret);
+  EXPECT_EQ(opened->term, 1u);
+  EXPECT_EQ(opened->revision, 1u);
+  EXPECT_EQ(opened->metadata.content, Content::text);
+  EXPECT_EQ(opened->metadata.created_ms, 1'700'000'000'000u);
+  EXPECT_EQ(opened->metadata.changed_ms, 1'700'000'000'000u);
+  EXPECT_EQ(of("envelope").size(), kEnvelopeOverhead + 7);
+}
+
+TEST_F(Format, CredentialsReadAndWriteAsTheseDigits) {
+  const Credential key = credential("key file");
+  EXPECT_EQ(key.kind, Credential::Kind::key);
+  EXPECT_EQ(key.store, store());
+  EXPECT_EQ(key.slot, 2u);
+  const Credential share = credential("share");
+  EXPECT_EQ(share.kind, Credential::Kind::share);
+  EXPECT_EQ(share.secret.reveal()[0], 5);
+  for (const auto& [name, parsed] : {std::pair("key file", &key), std::pair("share", &share)}) {
+    Bytes raw(of(name).size());
+    const SecretBytes text = parsed->text().value();
+    ASSERT_EQ(sodium_hex2bin(raw.data(), raw.size(), text.reveal_text().data(), text.size(),
+                             nullptr, nullptr, nullptr),
+              0);
+    EXPECT_EQ(raw, of(name));
+  }
+}
+
+}  // namespace
+}  // namespace strongroom

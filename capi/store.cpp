@@ -90,8 +90,9 @@ namespace strongroom::capi {
 Result<StoreOptions> store_options(const strongroom_store_options* given) {
   auto read = read_struct(given, STRONGROOM_STORE_OPTIONS_INIT);
   if (!read) return std::move(read).error();
-  if (read->reserved != 0) return Error{Code::invalid, "a reserved option was set"};
+  if (read->must_exist > 1) return Error{Code::invalid, "must_exist was neither 0 nor 1"};
   StoreOptions options;
+  options.must_exist = read->must_exist == 1;
   if (read->timeout_ms != 0) options.timeout = std::chrono::milliseconds(read->timeout_ms);
   return options;
 }

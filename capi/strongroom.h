@@ -200,7 +200,7 @@ STRONGROOM_API strongroom_status strongroom_memory_stats(strongroom_memory_info*
 typedef struct strongroom_store_options {
   size_t struct_size;
   uint32_t timeout_ms; /* of each call to the storage; 0: 10,000 */
-  uint32_t reserved;   /* 0 */
+  uint32_t must_exist; /* 1: make no storage where there is none */
 } strongroom_store_options;
 
 /* Since: 0.1 */
@@ -215,7 +215,7 @@ typedef struct strongroom_store_options {
  * options  NULL for the defaults.
  * out      own.
  * Errors   STRONGROOM_INVALID: the url.  STRONGROOM_UNSUPPORTED: a storage that is not built in.
- *          Those of the storage: owner, mode, lock, version of the file. Since: 0.1 */
+ *          STRONGROOM_NOT_INITIALIZED: must_exist, and there is none.  Those of the storage: owner, mode, lock, version of the file. Since: 0.1 */
 STRONGROOM_API strongroom_status
 strongroom_store_open(const char* url, const strongroom_store_options* options,
                       strongroom_store** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;

@@ -602,8 +602,8 @@ Result<void> Env::begin(const Load& load) {
 int Env::begin_txn() noexcept {
   MDB_txn* txn = nullptr;
   int rc = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
-  if (rc ==
-      MDB_MAP_RESIZED) {  // by another process; it can not happen again while we hold the lock
+  if (rc == MDB_MAP_RESIZED) {
+    // By another process; it can not happen again while we hold the lock.
     rc = set_map_len(used_len());
     if (rc == 0) rc = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
   }
@@ -900,6 +900,10 @@ Result<std::unique_ptr<Backend>> open_lmdb(const std::string& directory,
   using namespace lmdb;
   if (options.quota_bytes != 0 && options.quota_bytes < kMinLmdbQuota) {
     return Error{Code::invalid, "a quota was under " + std::to_string(kMinLmdbQuota) + " bytes"};
+  }
+  if (options.must_exist && ::access((directory + "/data.mdb").c_str(), F_OK) != 0 &&
+      errno == ENOENT) {
+    return Error{Code::not_initialized, "there is no store at lmdb:" + directory + " yet"};
   }
   auto opened = Directory::open(directory);
   if (!opened) return opened.error();

@@ -42,7 +42,8 @@ Result<LmdbOptions> read_options(std::string_view url, std::string_view query) {
   return options;
 }
 
-Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string_view rest) {
+Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string_view rest,
+                                               bool must_exist) {
   const std::size_t mark = rest.find('?');
   const std::string_view directory = rest.substr(0, mark);
   if (!directory.starts_with('/')) return refuse(url, "had no absolute path; use lmdb:/directory");
@@ -53,13 +54,14 @@ Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string
     if (!read) return read.error();
     options = *read;
   }
+  options.must_exist = must_exist;
   return open_lmdb(std::string(directory), options);
 }
 #endif
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> open_backend(std::string_view url) {
+Result<std::unique_ptr<Backend>> open_backend(std::string_view url, bool must_exist) {
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) {
     return Error{Code::invalid, "the store URL named no backend; use " + std::string(kShapes)};
@@ -72,7 +74,7 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url) {
   }
   if (scheme == "lmdb") {
 #if STRONGROOM_HAVE_LMDB
-    return open_lmdb_url(url, rest);
+    return open_lmdb_url(url, rest, must_exist);
 #else
     return not_built_in(scheme);
 #endif

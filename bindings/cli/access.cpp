@@ -85,9 +85,10 @@ Credentials gather(const Options& options, const Report& report) {
 
 }  // namespace
 
-Access open_sealed(const Options& options) {
+Access open_sealed(const Options& options, bool make) {
   strongroom_store_options how = STRONGROOM_STORE_OPTIONS_INIT;
   how.timeout_ms = options.timeout_ms;
+  how.must_exist = make ? 0 : 1;
   strongroom_abi::Store store(options.store, &how);
   strongroom_abi::Session session = store.trusted();
   strongroom_abi::Report report = store.status();

@@ -16,7 +16,8 @@ struct Access {
 };
 
 // open_sealed opens the store that was named, and leaves it sealed.
-Access open_sealed(const Options& options);
+// make  makes the storage where there is none; else that is Error NOT_INITIALIZED.
+Access open_sealed(const Options& options, bool make = false);
 
 // open_unsealed also unseals it, with what the options name, else the environment, else the person
 // at the terminal.

@@ -141,7 +141,7 @@ void activate(strongroom_abi::Session& session, const Pending& pending, KeyFile*
 
 int init_command(const Options& options) {
   const strongroom_init_options init = init_options(options);
-  Access access = open_sealed(options);
+  Access access = open_sealed(options, true);
   const Pending pending = access.session.init_prepare(init);
   std::optional<KeyFile> key_file;
   if (init.key_file != 0) key_file.emplace(options.key_file, pending.reveal_key_file());

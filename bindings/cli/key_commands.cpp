@@ -54,9 +54,13 @@ std::string text_of(const strongroom_slot& slot) {
   return std::to_string(slot.threshold) + " of " + std::to_string(slot.shares) + " shares" + since;
 }
 
+std::string none_at(const std::string& url) {
+  return line("store", url) + line("state", "not initialized; see 'strongroom init'");
+}
+
 std::string text_of(const Report& report) {
+  if (!report.initialized()) return none_at(report.url());
   std::string text = line("store", report.url());
-  if (!report.initialized()) return text + line("state", "not initialized; see 'strongroom init'");
   text += line("state", report.locked() ? "sealed until 'strongroom unseal'" : "in use");
   text += line("store id", report.store_id());
   text += line("generation", std::to_string(report.generation()));
@@ -73,9 +77,15 @@ std::string text_of(const Report& report) {
 
 }  // namespace
 
-int status_command(const Options& options) {
+// A store that is not there is an answer, not a failure, and looking for it makes nothing.
+int status_command(const Options& options) try {
   const Access access = open_sealed(options);
   print(options.json ? json_of(access.report) : text_of(access.report));
+  return kExitOk;
+} catch (const strongroom_abi::Error& error) {
+  if (error.status() != STRONGROOM_NOT_INITIALIZED) throw;
+  print(options.json ? "{\"initialized\":false,\"url\":" + json_text(options.store) + "}\n"
+                     : none_at(options.store));
   return kExitOk;
 }
 

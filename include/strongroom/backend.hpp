@@ -117,6 +117,7 @@ class Backend {
 //   lmdb:/absolute/directory     an LMDB environment; ?quota=BYTES limits the file
 // Errors  invalid (what the URL should look like), unsupported (a backend that is not built in),
 //         and those of the backend's own open.
-Result<std::unique_ptr<Backend>> open_backend(std::string_view url);
+// With must_exist nothing is made: not_initialized where there is no storage.
+Result<std::unique_ptr<Backend>> open_backend(std::string_view url, bool must_exist = false);
 
 }  // namespace strongroom

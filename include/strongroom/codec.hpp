@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace strongroom {
@@ -74,18 +75,21 @@ class Reader {
   bool ok_ = true;
 };
 
-// put_be and get_be do the same for one number of Len bytes at a known place.
+// put_be and get_be do the same for one number of Len bytes at a known place, without a loop.
 template <std::size_t Len>
 requires(Len <= 8) void put_be(std::span<std::uint8_t, Len> out, std::uint64_t v) noexcept {
-  for (std::size_t i = 0; i < Len; ++i)
-    out[i] = static_cast<std::uint8_t>(v >> (8 * (Len - 1 - i)));
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    ((out[I] = static_cast<std::uint8_t>(v >> (8 * (Len - 1 - I)))), ...);
+  }
+  (std::make_index_sequence<Len>());
 }
 template <typename Byte, std::size_t Len>
 requires(Len <= 8 && sizeof(Byte) == 1) std::uint64_t get_be(std::span<Byte, Len> in)
 noexcept {
-  std::uint64_t v = 0;
-  for (std::size_t i = 0; i < Len; ++i) v = v << 8 | in[i];
-  return v;
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return ((std::uint64_t{in[I]} << (8 * (Len - 1 - I))) | ... | std::uint64_t{0});
+  }
+  (std::make_index_sequence<Len>());
 }
 
 }  // namespace strongroom

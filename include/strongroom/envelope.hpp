@@ -81,7 +81,7 @@ class DerivedKey {
   DerivedKey(const XaesKey& key, const XaesNonce& nonce) noexcept {
     xaes_derive(key, nonce, std::span<std::uint8_t, kKeyLen>(bytes_));
   }
-  ~DerivedKey() { sodium_memzero(bytes_.data(), bytes_.size()); }
+  ~DerivedKey() { wipe(bytes_.data(), bytes_.size()); }
   DerivedKey(const DerivedKey&) = delete;
   DerivedKey& operator=(const DerivedKey&) = delete;
   std::span<const std::uint8_t, kKeyLen> reveal() const noexcept { return bytes_; }
@@ -102,7 +102,7 @@ struct Label {
   XaesNonce nonce{};
 };
 
-inline Result<Label> read_label(std::span<const std::uint8_t> envelope) {
+inline Result<void> read_label(std::span<const std::uint8_t> envelope, Label& label) {
   if (envelope.size() < kEnvelopeOverhead) return corrupt("was cut short");
   if (envelope[0] != 1 || envelope[1] != 1) {
     return Error{Code::unsupported, "an envelope was of version " + std::to_string(envelope[0]) +
@@ -110,7 +110,6 @@ inline Result<Label> read_label(std::span<const std::uint8_t> envelope) {
                                         "; this program knows version 1, suite 1"};
   }
   if (envelope[3] != 0) return corrupt("had an unknown label");
-  Label label;
   label.kind = static_cast<RecordKind>(envelope[2]);
   if (label.kind != RecordKind::secret && label.kind != RecordKind::tombstone) {
     return corrupt("was of an unknown kind");
@@ -118,7 +117,7 @@ inline Result<Label> read_label(std::span<const std::uint8_t> envelope) {
   label.term = static_cast<TermId>(get_be(envelope.subspan(4).first<4>()));
   label.revision = get_be(envelope.subspan(8).first<8>());
   std::memcpy(label.nonce.data(), envelope.data() + 16, kXaesNonceLen);
-  return label;
+  return {};
 }
 
 inline std::array<std::uint8_t, kMetadataLen> encode(const Metadata& metadata) noexcept {
@@ -142,18 +141,17 @@ inline Result<std::size_t> decode(std::span<const std::uint8_t> plaintext, Metad
 }
 
 // open_to decrypts `envelope` to `out`, which may be where its own ciphertext lies.
-inline Result<Label> open_to(const Keyring& keyring, const Place& place,
-                             std::span<const std::uint8_t> envelope, std::span<std::uint8_t> out) {
-  auto label = read_label(envelope);
-  if (!label) return label;
-  const XaesKey* key = keyring.term(label->term);
+inline Result<void> open_to(const Keyring& keyring, const Place& place,
+                            std::span<const std::uint8_t> envelope, Label& label,
+                            std::span<std::uint8_t> out) {
+  if (auto read = read_label(envelope, label); !read) return read;
+  const XaesKey* key = keyring.term(label.term);
   if (key == nullptr) return corrupt("was sealed in a term that the keyring does not have");
-  const DerivedKey derived(*key, label->nonce);
-  auto opened = gcm_open(derived.reveal(), std::span(label->nonce).last<kGcmNonceLen>(),
+  const DerivedKey derived(*key, label.nonce);
+  auto opened = gcm_open(derived.reveal(), std::span(label.nonce).last<kGcmNonceLen>(),
                          associated(envelope, place), envelope.subspan(kEnvelopeHeaderLen), out);
-  if (!opened)
-    return opened.error().code == Code::corrupt ? corrupt("did not open") : opened.error();
-  return label;
+  if (!opened && opened.error().code == Code::corrupt) return corrupt("did not open");
+  return opened;
 }
 
 // finish turns a decrypted buffer, whose plaintext begins at `at`, into what the envelope held.
@@ -213,9 +211,10 @@ inline Result<Opened> open_envelope(const Keyring& keyring, const Place& place,
   const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
   auto plaintext = SecretBytes::for_value(len);
   if (!plaintext) return std::move(plaintext).error();
-  auto label = detail::open_to(keyring, place, envelope, plaintext->reveal_mutable());
-  if (!label) return std::move(label).error();
-  return detail::finish(label.value(), std::move(plaintext).value(), 0, len);
+  detail::Label label;
+  auto opened = detail::open_to(keyring, place, envelope, label, plaintext->reveal_mutable());
+  if (!opened) return std::move(opened).error();
+  return detail::finish(label, std::move(plaintext).value(), 0, len);
 }
 
 // open_in_place is open_envelope for an envelope that already lies in the arena: no second copy.
@@ -224,9 +223,10 @@ inline Result<Opened> open_in_place(const Keyring& keyring, const Place& place,
   if (envelope.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
   const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
   auto out = envelope.reveal_mutable().subspan(kEnvelopeHeaderLen, len);
-  auto label = detail::open_to(keyring, place, envelope.reveal(), out);
-  if (!label) return std::move(label).error();
-  return detail::finish(label.value(), std::move(envelope), kEnvelopeHeaderLen, len);
+  detail::Label label;
+  auto opened = detail::open_to(keyring, place, envelope.reveal(), label, out);
+  if (!opened) return std::move(opened).error();
+  return detail::finish(label, std::move(envelope), kEnvelopeHeaderLen, len);
 }
 
 }  // namespace strongroom

@@ -16,7 +16,9 @@ namespace strongroom {
 // thread_stripe spreads threads over n places: the same thread always gets the same one.
 inline unsigned thread_stripe(unsigned n) noexcept {
   static std::atomic<unsigned> next{0};
-  thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
+  thread_local unsigned mine = 0;  // a constant: no guard is looked at in every call
+  if (mine == 0) [[unlikely]]
+    mine = next.fetch_add(1, std::memory_order_relaxed) + 1;
   return mine % n;
 }
 

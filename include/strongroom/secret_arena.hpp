@@ -5,13 +5,13 @@
 // when it is given back. It must never hand out unlocked memory unless the host said so.
 #pragma once
 
-#include <sodium.h>
 #include <sys/mman.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -25,6 +25,13 @@
 
 namespace strongroom {
 
+// wipe overwrites memory that is about to be let go. Short runs of known length become a few stores,
+// which sodium_memzero, a call, can not; the empty statement keeps the compiler from dropping them.
+inline void wipe(void* memory, std::size_t len) noexcept {
+  std::memset(memory, 0, len);
+  __asm__ __volatile__("" : : "r"(memory) : "memory");
+}
+
 class SecretArena {
   struct Stripe;
   struct Chunk;
@@ -34,6 +41,7 @@ class SecretArena {
   struct Slot {
     std::uint8_t* bytes = nullptr;
     Chunk* chunk = nullptr;
+    std::uint16_t index = 0;  // of the slot in its chunk
   };
 
   struct Stats {
@@ -62,18 +70,19 @@ class SecretArena {
   Result<Slot> allocate(std::size_t len) {
     if (len > kMaxSlot)
       return Error{Code::too_large, "a secret of " + std::to_string(len) + " bytes was asked for"};
-    const std::size_t size = slot_size(len);
+    const std::size_t kind = class_of(len);
+    const std::size_t size = slot_size(len, kind);
     Stripe& stripe = stripes_[thread_stripe(kStripes)];
-    if (Slot slot = stripe.take(size); slot.bytes != nullptr) return slot;
-    auto chunk = map_chunk(stripe, size);
+    if (Slot slot = stripe.take(size, kind); slot.bytes != nullptr) return slot;
+    auto chunk = map_chunk(stripe, size, kind);
     if (!chunk) return std::move(chunk).error();
-    return stripe.add(std::move(chunk).value());
+    return stripe.add(std::move(chunk).value(), kind);
   }
 
   // release wipes the first used_len bytes and gives the slot back. In a forked child it only
   // wipes.
   static void release(Slot slot, std::size_t used_len) noexcept {
-    sodium_memzero(slot.bytes, used_len);
+    wipe(slot.bytes, used_len);
     if (slot.chunk->arena->epoch_ != process_epoch()) return;
     slot.chunk->stripe->give_back(slot);
   }
@@ -143,8 +152,7 @@ class SecretArena {
     std::array<Chunks, kClasses.size() + 1> chunks;  // the last: slots larger than any class
     std::array<Chunk*, kClasses.size()> recent{};    // where the last free slot of a class was seen
 
-    Slot take(std::size_t size) noexcept {
-      const std::size_t kind = class_of(size);
+    Slot take(std::size_t size, std::size_t kind) noexcept {
       const std::lock_guard guard(lock);
       if (kind < kClasses.size() && recent[kind] != nullptr && recent[kind]->may_serve()) {
         return pop(*recent[kind]);
@@ -158,8 +166,7 @@ class SecretArena {
       return {};
     }
 
-    Slot add(std::unique_ptr<Chunk> chunk) {
-      const std::size_t kind = class_of(chunk->slot_len);
+    Slot add(std::unique_ptr<Chunk> chunk, std::size_t kind) {
       const std::lock_guard guard(lock);
       chunks[kind].push_back(std::move(chunk));
       if (kind < kClasses.size()) recent[kind] = chunks[kind].back().get();
@@ -167,15 +174,14 @@ class SecretArena {
     }
 
     static Slot pop(Chunk& chunk) noexcept {
-      const std::size_t index = chunk.free.back();
+      const std::uint16_t index = chunk.free.back();
       chunk.free.pop_back();
-      return {chunk.bytes + index * chunk.slot_len, &chunk};
+      return {chunk.bytes + index * chunk.slot_len, &chunk, index};
     }
 
     void give_back(const Slot& slot) noexcept {
       const std::lock_guard guard(lock);
-      const auto offset = static_cast<std::size_t>(slot.bytes - slot.chunk->bytes);
-      slot.chunk->free.push_back(static_cast<std::uint16_t>(offset / slot.chunk->slot_len));
+      slot.chunk->free.push_back(slot.index);
     }
 
     // drop_idle unmaps every chunk that nothing uses.
@@ -208,17 +214,24 @@ class SecretArena {
     unlocked_allowed_.store(other.unlocked_allowed_.load());
   }
 
-  static std::size_t slot_size(std::size_t len) noexcept {
-    for (const std::size_t size : kClasses) {
-      if (len <= size) return size;
+  // kClassOf[n] is the class of n times 64 bytes: every class is a multiple of that.
+  static constexpr auto kClassOf = [] {
+    std::array<std::uint8_t, kClasses.back() / 64 + 1> table{};
+    std::size_t kind = 0;
+    for (std::size_t n = 0; n < table.size(); ++n) {
+      if (n * 64 > kClasses[kind]) ++kind;
+      table[n] = static_cast<std::uint8_t>(kind);
     }
-    return (len + kPage - 1) / kPage * kPage;
+    return table;
+  }();
+
+  // class_of gives the class that len fits, or kClasses.size() for what has a mapping of its own.
+  static std::size_t class_of(std::size_t len) noexcept {
+    return len > kClasses.back() ? kClasses.size() : kClassOf[(len + 63) / 64];
   }
 
-  static std::size_t class_of(std::size_t size) noexcept {
-    std::size_t i = 0;
-    while (i < kClasses.size() && size > kClasses[i]) ++i;
-    return i;
+  static std::size_t slot_size(std::size_t len, std::size_t kind) noexcept {
+    return kind < kClasses.size() ? kClasses[kind] : (len + kPage - 1) / kPage * kPage;
   }
 
   bool reserve(std::size_t len) noexcept {
@@ -233,8 +246,8 @@ class SecretArena {
     for (auto& each : stripes_) each.drop_idle();
   }
 
-  Result<std::unique_ptr<Chunk>> map_chunk(Stripe& stripe, std::size_t size) {
-    const std::size_t len = class_of(size) < kClasses.size() ? kChunk : size;
+  Result<std::unique_ptr<Chunk>> map_chunk(Stripe& stripe, std::size_t size, std::size_t kind) {
+    const std::size_t len = kind < kClasses.size() ? kChunk : size;
     // One at a time: what another thread is just unmapping must not be missing from the budget.
     const std::lock_guard alone(mapping_);
     if (!reserve(len)) {

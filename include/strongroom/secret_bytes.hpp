@@ -55,10 +55,11 @@ inline bool same_secret(SecretView a, SecretView b) noexcept {
 class SecretBytes {
  public:
   SecretBytes() = default;
-  SecretBytes(SecretBytes&& other) noexcept { swap(other); }
+  SecretBytes(SecretBytes&& other) noexcept : held_(std::exchange(other.held_, {})) {}
   SecretBytes& operator=(SecretBytes&& other) noexcept {
-    SecretBytes old(std::move(*this));
-    swap(other);
+    const Held taken = std::exchange(other.held_, {});
+    wipe();
+    held_ = taken;
     return *this;
   }
   SecretBytes(const SecretBytes&) = delete;
@@ -71,9 +72,9 @@ class SecretBytes {
     auto slot = SecretArena::instance().allocate(len == 0 ? 1 : len);
     if (!slot) return std::move(slot).error();
     SecretBytes secret;
-    secret.slot_ = slot.value();
-    secret.begin_ = secret.slot_.bytes;
-    secret.size_ = secret.allocated_ = len;
+    secret.held_.slot = slot.value();
+    secret.held_.begin = secret.held_.slot.bytes;
+    secret.held_.size = secret.held_.allocated = len;
     return secret;
   }
 
@@ -102,9 +103,9 @@ class SecretBytes {
     std::memcpy(guarded, &kCanary, sizeof kCanary);
     std::memset(guarded + kCanaryLen, 0, total - kCanaryLen);
     SecretBytes secret;
-    secret.guarded_ = guarded;
-    secret.begin_ = guarded + kCanaryLen;
-    secret.size_ = secret.allocated_ = len;
+    secret.held_.guarded = guarded;
+    secret.held_.begin = guarded + kCanaryLen;
+    secret.held_.size = secret.held_.allocated = len;
     return secret;
   }
 
@@ -115,40 +116,38 @@ class SecretBytes {
     return filled(for_key(bytes.size()), bytes);
   }
 
-  std::size_t size() const noexcept { return size_; }
-  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return held_.size; }
+  bool empty() const noexcept { return held_.size == 0; }
 
-  SecretView view() const noexcept { return SecretView(begin_, size_); }
-  std::span<const std::uint8_t> reveal() const noexcept { return {begin_, size_}; }
-  std::span<std::uint8_t> reveal_mutable() noexcept { return {begin_, size_}; }
+  SecretView view() const noexcept { return SecretView(held_.begin, held_.size); }
+  std::span<const std::uint8_t> reveal() const noexcept { return {held_.begin, held_.size}; }
+  std::span<std::uint8_t> reveal_mutable() noexcept { return {held_.begin, held_.size}; }
   std::string_view reveal_text() const noexcept { return view().reveal_text(); }
 
   // intact is false when this was a key and a fork wiped it, or something wrote over its canary.
   bool intact() const noexcept {
-    return guarded_ == nullptr || std::memcmp(guarded_, &kCanary, sizeof kCanary) == 0;
+    return held_.guarded == nullptr || std::memcmp(held_.guarded, &kCanary, sizeof kCanary) == 0;
   }
 
   // keep narrows the secret to a part of itself; the rest stays where it is and is wiped with it.
   void keep(std::size_t offset, std::size_t len) noexcept {
-    assert(offset <= size_ && len <= size_ - offset);
-    begin_ += offset;
-    size_ = len;
+    assert(offset <= held_.size && len <= held_.size - offset);
+    held_.begin += offset;
+    held_.size = len;
   }
 
   // wipe overwrites and lets go; the secret is empty afterwards.
   void wipe() noexcept {
-    if (slot_.bytes != nullptr) SecretArena::release(slot_, allocated_);
-    if (guarded_ != nullptr && intact()) {
-      sodium_free(guarded_);
-    } else if (guarded_ != nullptr) {
+    if (held_.begin == nullptr) return;
+    if (held_.slot.bytes != nullptr) SecretArena::release(held_.slot, held_.allocated);
+    if (held_.guarded != nullptr && intact()) {
+      sodium_free(held_.guarded);
+    } else if (held_.guarded != nullptr) {
       // In a forked child libsodium's own canary is gone too, and sodium_free would abort on it; so
       // the pages stay. Where our canary was overwritten, the key after it is still there.
-      sodium_memzero(guarded_, kCanaryLen + allocated_);
+      sodium_memzero(held_.guarded, kCanaryLen + held_.allocated);
     }
-    slot_ = {};
-    guarded_ = nullptr;
-    begin_ = nullptr;
-    size_ = allocated_ = 0;
+    held_ = {};
   }
 
  private:
@@ -166,23 +165,19 @@ class SecretBytes {
 
   static Result<SecretBytes> filled(Result<SecretBytes> secret,
                                     std::span<const std::uint8_t> bytes) {
-    if (secret && !bytes.empty()) std::memcpy(secret->begin_, bytes.data(), bytes.size());
+    if (secret && !bytes.empty()) std::memcpy(secret->held_.begin, bytes.data(), bytes.size());
     return secret;
   }
 
-  void swap(SecretBytes& other) noexcept {
-    std::swap(slot_, other.slot_);
-    std::swap(guarded_, other.guarded_);
-    std::swap(begin_, other.begin_);
-    std::swap(size_, other.size_);
-    std::swap(allocated_, other.allocated_);
-  }
-
-  SecretArena::Slot slot_;
-  std::uint8_t* guarded_ = nullptr;
-  std::uint8_t* begin_ = nullptr;
-  std::size_t size_ = 0;
-  std::size_t allocated_ = 0;
+  // Held is what moves from one to the other.
+  struct Held {
+    SecretArena::Slot slot;
+    std::uint8_t* guarded = nullptr;
+    std::uint8_t* begin = nullptr;
+    std::size_t size = 0;
+    std::size_t allocated = 0;
+  };
+  Held held_;
 };
 
 }  // namespace strongroom

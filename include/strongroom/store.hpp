@@ -31,6 +31,7 @@ namespace strongroom {
 struct StoreOptions {
   Timeout timeout = kDefaultTimeout;               // of each call of the backend
   std::shared_ptr<const Policy> policy = nullptr;  // none: SpacePolicy
+  bool must_exist = false;  // make no storage where there is none: not_initialized
 };
 
 class Store {
@@ -38,7 +39,7 @@ class Store {
   // open opens the storage that url names (open_backend has the forms) and leaves it sealed. A
   // store need not be there yet: see init.
   static Result<Store> open(std::string_view url, StoreOptions options = {}) {
-    auto backend = open_backend(url);
+    auto backend = open_backend(url, options.must_exist);
     if (!backend) return std::move(backend).error();
     return Store(std::move(backend).value(), std::move(options));
   }

@@ -175,14 +175,15 @@ class Lmdb : public testing::Test {
 };
 
 // hold_lock takes one byte of write.lock, as a process that writes (0) or opens (1) does.
-bool hold_lock(const std::string& path, off_t byte) {
+// Returns  the descriptor that holds it; negative when it is taken.
+int hold_lock(const std::string& path, off_t byte) {
   const int fd = ::open((path + "/write.lock").c_str(), O_RDWR | O_CLOEXEC);
   struct flock range {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
   range.l_start = byte;
   range.l_len = 1;
-  return fd >= 0 && ::fcntl(fd, F_OFD_SETLK, &range) == 0;
+  return fd >= 0 && ::fcntl(fd, F_OFD_SETLK, &range) == 0 ? fd : -1;
 }
 
 //
@@ -285,7 +286,7 @@ TEST_F(Lmdb, FileCutShortAtAnyLengthIsRefusedOrHoldsEverything) {
   std::vector<std::size_t> lengths;
   // All of the pages in use, and a few in the reserve behind them.
   for (std::size_t len = 0; len < std::min<std::size_t>(whole.size(), 40 * 4096); len += 4096) {
-    for (const std::size_t odd : {0, 1, 151, 4095}) lengths.push_back(len + odd);
+    for (const std::size_t odd : {0u, 1u, 151u, 4095u}) lengths.push_back(len + odd);
   }
   bool was_whole = false;
   std::size_t num_refused = 0;
@@ -305,6 +306,43 @@ TEST_F(Lmdb, FileCutShortAtAnyLengthIsRefusedOrHoldsEverything) {
   }
   EXPECT_TRUE(was_whole);
   EXPECT_GT(num_refused, lengths.size() * 3 / 4 + 2);
+}
+
+// last_page reads from the newer header how many pages are in use.
+std::uint64_t last_page(const std::string& content) {
+  std::uint64_t newest = 0, page = 0;
+  for (const std::size_t header : {16u, 4096u + 16u}) {
+    std::uint64_t fields[2];  // last page, transaction
+    std::memcpy(fields, content.data() + header + 120, sizeof fields);
+    if (fields[1] < newest) continue;
+    newest = fields[1];
+    page = fields[0];
+  }
+  return page;
+}
+
+TEST_F(Lmdb, SoundFileReachesOverItsLastPageThoughLmdbNeedNotWriteThatFar) {
+  auto store = open();
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(applied(commit(*store, {put("k", "v")})));
+  // Two commits that become one transaction: its last pages are taken, and given back unwritten.
+  const int held = hold_lock(path_, 0);
+  ASSERT_GE(held, 0);
+  const std::string large(3 << 20, 'l');
+  std::thread first([&] { EXPECT_TRUE(applied(commit(*store, {put("large", large)}))); });
+  std::this_thread::sleep_for(100ms);
+  std::thread second([&] { EXPECT_TRUE(applied(commit(*store, {erase("large")}))); });
+  std::this_thread::sleep_for(100ms);
+  ::close(held);
+  first.join();
+  second.join();
+  const std::string content = read_file(file("data.mdb"));
+  EXPECT_GT(last_page(content), large.size() / 4096);
+  EXPECT_GT(content.size() / 4096, last_page(content));
+  struct stat status;
+  ASSERT_EQ(::stat(file("data.mdb").c_str(), &status), 0);
+  EXPECT_LT(status.st_blocks * 512, 1 << 20);
+  store.reset();
+  EXPECT_EQ(all(*open()), std::vector<std::string>{"k"});
 }
 
 TEST_F(Lmdb, EmptyDataFileIsCorruptAndNotANewStore) {
@@ -924,7 +962,7 @@ TEST_F(Lmdb, WritersOfSeveralProcessesLoseNoIncrementAndNoneIsLeftOut) {
 // hold_in_child holds a byte of the lock until told to stop.
 std::unique_ptr<Child> hold_in_child(const std::string& path, off_t byte, Pipe& ready) {
   auto child = std::make_unique<Child>([&] {
-    if (!hold_lock(path, byte) || !ready.say(1)) return 1;
+    if (hold_lock(path, byte) < 0 || !ready.say(1)) return 1;
     for (;;) ::pause();
   });
   std::uint32_t heard = 0;

@@ -39,7 +39,7 @@ EXPECT_AT(strongroom_memory_info, reserved, 28);
 static_assert(sizeof(strongroom_store_options) == 16);
 EXPECT_AT(strongroom_store_options, struct_size, 0);
 EXPECT_AT(strongroom_store_options, timeout_ms, 8);
-EXPECT_AT(strongroom_store_options, reserved, 12);
+EXPECT_AT(strongroom_store_options, must_exist, 12);
 
 static_assert(sizeof(strongroom_init_options) == 24);
 EXPECT_AT(strongroom_init_options, struct_size, 0);

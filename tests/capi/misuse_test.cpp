@@ -393,7 +393,7 @@ TEST_F(Misuse, AnUnknownTailIsFineWhileItIsZero) {
 
 TEST_F(Misuse, ReservedFieldsMustBeZero) {
   strongroom_store_options open = STRONGROOM_STORE_OPTIONS_INIT;
-  open.reserved = 1;
+  open.must_exist = 2;
   EXPECT_TRUE(refused<strongroom_store>(
       [&](auto out, auto error) { return strongroom_store_open("memory:", &open, out, error); }));
   strongroom_put_options put = STRONGROOM_PUT_OPTIONS_INIT;

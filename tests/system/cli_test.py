@@ -631,7 +631,7 @@ class Hiding(Case):
             self.fails(USAGE, *args)
 
     def test_control_characters_do_not_reach_the_terminal(self):
-        err = self.fails(UNAVAILABLE, "--store", "lmdb:/x\x1b[2J\n/\u009b", "list")
+        err = self.fails(NOT_INITIALIZED, "--store", "lmdb:/x\x1b[2J\n/\u009b", "list")
         self.assertNotIn("\x1b", err)
         self.assertNotIn("\u009b", err)
 
@@ -697,6 +697,8 @@ class Seal(Case):
         self.assertIn("not initialized", self.ok("--store", empty, "status", key=False).decode())
         self.assertFalse(json.loads(self.ok("--store", empty, "status", "--json"))["initialized"])
         self.fails(NOT_INITIALIZED, "--store", empty, "seal")
+        self.fails(NOT_INITIALIZED, "--store", empty, "get", "a")
+        self.assertFalse(os.path.exists(self.path("empty")), "looking makes nothing")
 
 
 class RunEnvironment(Case):

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "tests/support/barrier_fixture.hpp"
@@ -62,6 +63,14 @@ TEST(Store, OpensWhatItKnowsAndSaysWhatItDoesNot) {
   EXPECT_EQ(Store::open("lmdb:relative/path").error().code, Code::invalid);
   EXPECT_EQ(Store::open("zk://127.0.0.1:2181/x").error().code, Code::unsupported);
   EXPECT_TRUE(Store::open("memory:"));
+}
+
+TEST(Store, MustExistMakesNothing) {
+  const std::string absent = ::testing::TempDir() + "strongroom-not-there";
+  StoreOptions options;
+  options.must_exist = true;
+  EXPECT_EQ(Store::open("lmdb:" + absent, options).error().code, Code::not_initialized);
+  EXPECT_FALSE(std::filesystem::exists(absent));
 }
 
 TEST(Store, InitTwiceIsRefused) {

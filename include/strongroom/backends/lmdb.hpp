@@ -14,6 +14,9 @@
 // that is damaged inside can crash any program that maps it; what open_lmdb can tell from the
 // owner, the modes, the length and the header, it refuses.
 //
+// To copy a store that is in use, mdb_copy without -c: a compacting copy starts the count again from
+// which versions come, and its records are then refused as corrupt.
+//
 // Threads and time: the sinks of read and scan run inside an LMDB snapshot. They must be short and
 // must not call the same storage again. Waiting is bounded by the timeout; a disk that hangs in the
 // middle of a flush holds the one thread that flushes, and only that one.
@@ -31,11 +34,14 @@ namespace strongroom {
 struct LmdbOptions {
   // Bytes that data.mdb may use; 0: as many as the map reserves. A commit that would need more is
   // unavailable; one that stores no more bytes than it replaces still goes through, so that
-  // secrets can be deleted from a full store. At least kMinLmdbQuota.
+  // secrets can be deleted from a full store (LMDB copies before it changes, so the file may then
+  // pass the quota by a little). At least kMinLmdbQuota.
   std::size_t quota_bytes = 0;
   // Address space to reserve without a quota. It costs neither memory nor disk. Where the host
   // forbids that much, half as much is tried, down to 1 GiB.
   std::size_t reserve_bytes = std::size_t{1} << 40;
+  // Make nothing: not_initialized where there is no store yet.
+  bool must_exist = false;
 };
 
 inline constexpr std::size_t kMinLmdbQuota = std::size_t{64} << 10;

@@ -165,17 +165,15 @@ void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) no
   set_key(schedule.ctr, key.last<kKeyLen>());
 }
 
-// Both blocks are made in out and encrypted where they are, so that none of them is left anywhere.
+// What is encrypted is made in out and encrypted where it is, so that none of it is left anywhere.
 void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
                  std::span<std::uint8_t, kKeyLen> out) noexcept {
   const StackWiper wiper(0);  // the block cipher of Nettle alone leaves nothing
-  for (std::uint8_t counter = 1; counter <= 2; ++counter) {
-    std::uint8_t* const block = out.data() + (counter - 1) * kBlockLen;
-    const std::uint8_t prefix[4] = {0, counter, 'X', 0};
-    std::memcpy(block, prefix, sizeof prefix);
-    std::memcpy(block + sizeof prefix, nonce.data(), kGcmNonceLen);
-    for (std::size_t i = 0; i < kBlockLen; ++i) block[i] ^= key.subkey[i];
-  }
+  std::array<std::uint8_t, 2 * kBlockLen> blocks = {0, 1, 'X', 0};
+  std::memcpy(blocks.data() + 4, nonce.data(), kGcmNonceLen);
+  std::memcpy(blocks.data() + kBlockLen, blocks.data(), kBlockLen);
+  blocks[kBlockLen + 1] = 2;
+  for (std::size_t i = 0; i < blocks.size(); ++i) out[i] = blocks[i] ^ key.subkey[i % kBlockLen];
   Cipher(key.aes).encrypt(out.size(), out.data(), out.data());
 }
 

@@ -75,7 +75,7 @@ bool libsodium_available() noexcept {
 }
 
 // libsodium leaves pieces of key and plaintext on the stack.
-constexpr std::size_t kLibsodiumStackLen = 1024;
+constexpr std::size_t kLibsodiumStackLen = 1280;
 
 Result<void> libsodium_seal_whole(const Call& call, SecretView plaintext, Out out) {
   crypto_aead_aes256gcm_encrypt(out.data(), nullptr, plaintext.reveal().data(), plaintext.size(),

@@ -17,6 +17,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -101,7 +102,7 @@ class Barrier {
       if (!stamp) return std::move(stamp).error();
       auto followed = keeper_.follow(stamp.value());
       if (!followed) return std::move(followed).error();
-      auto secret = open(path, location, std::move(fetched));
+      auto secret = open(path, location, fetched);
       // The record may have been read just before, and its term retired just after.
       const bool retry = !secret && secret.error().code == Code::corrupt && followed.value();
       if (!retry || again) return secret;
@@ -132,7 +133,7 @@ class Barrier {
     std::vector<Result<StoredSecret>> secrets;
     secrets.reserve(paths.size());
     for (std::size_t i = 0; i < paths.size(); ++i) {
-      secrets.push_back(open(paths[i], locations[i], std::move(fetched[i])));
+      secrets.push_back(open(paths[i], locations[i], fetched[i]));
     }
     return secrets;
   }
@@ -222,24 +223,23 @@ class Barrier {
     SecretView value;
   };
 
-  // Fetched is a record copied out of the backend's memory, which may change, before it is opened.
+  // Fetched is a record copied out of the backend's memory, which may change, before it is opened
+  // where the copy lies.
   struct Fetched {
     Version version = kAbsent;
-    SecretBytes envelope;
-    std::optional<Error> failed;
+    Opened opened;
+    Result<void> copied;
 
     void take(const Record& record) {
       version = record.version;
       if (version == kAbsent) return;
       if (record.value.size() > kMaxBackendValueLen) {
-        failed = detail::corrupt("was larger than any envelope");
+        copied = detail::corrupt("was larger than any envelope");
         return;
       }
-      auto copy = SecretBytes::copy_value(record.value);
-      if (copy) {
-        envelope = std::move(copy).value();
-      } else {
-        failed = std::move(copy).error();
+      copied = opened.value.make_value(record.value.size());
+      if (copied && !record.value.empty()) {
+        std::memcpy(opened.value.reveal_mutable().data(), record.value.data(), record.value.size());
       }
     }
   };
@@ -252,31 +252,35 @@ class Barrier {
 
   // ---- records ----
 
-  Result<StoredSecret> open(const Path& path, const Location& location, Fetched fetched) const {
+  Result<StoredSecret> open(const Path& path, const Location& location, Fetched& fetched) const {
     if (fetched.version == kAbsent) return not_found(path);
-    auto opened = keeper_.with_keys(
-        [&](const Keys& keys) { return unwrap(keys, location, std::move(fetched)); });
-    if (!opened) return naming(path, std::move(opened).error());
-    if (opened->kind == RecordKind::tombstone) return not_found(path);
-    return StoredSecret{std::move(opened->value), opened->metadata.content, opened->revision,
-                        opened->metadata.created_ms, opened->metadata.changed_ms};
+    auto done =
+        keeper_.with_keys([&](const Keys& keys) { return unwrap(keys, location, fetched); });
+    if (!done) return naming(path, std::move(done).error());
+    Opened& opened = fetched.opened;
+    if (opened.kind == RecordKind::tombstone) return not_found(path);
+    Result<StoredSecret> secret(std::in_place);
+    secret->value = std::move(opened.value);
+    secret->content = opened.metadata.content;
+    secret->revision = opened.revision;
+    secret->created_ms = opened.metadata.created_ms;
+    secret->changed_ms = opened.metadata.changed_ms;
+    return secret;
   }
 
-  static Result<Opened> unwrap(const Keys& keys, const Location& location, Fetched fetched) {
-    if (fetched.failed) return std::move(*fetched.failed);
-    return open_in_place(keys.keyring, {keys.records.header.store, location},
-                         std::move(fetched.envelope));
+  static Result<void> unwrap(const Keys& keys, const Location& location, Fetched& fetched) {
+    if (!fetched.copied) return fetched.copied;
+    return open_in_place(keys.keyring, {keys.records.header.store, location}, fetched.opened);
   }
 
-  static Result<Current> current_of(const Keys& keys, const Location& location, Fetched fetched) {
+  static Result<Current> current_of(const Keys& keys, const Location& location, Fetched& fetched) {
     Current current;
     current.version = fetched.version;
     if (fetched.version == kAbsent) return current;
-    auto opened = unwrap(keys, location, std::move(fetched));
-    if (!opened) return std::move(opened).error();
-    current.alive = opened->kind == RecordKind::secret;
-    current.revision = opened->revision;
-    current.created_ms = opened->metadata.created_ms;
+    if (auto done = unwrap(keys, location, fetched); !done) return std::move(done).error();
+    current.alive = fetched.opened.kind == RecordKind::secret;
+    current.revision = fetched.opened.revision;
+    current.created_ms = fetched.opened.metadata.created_ms;
     return current;
   }
 
@@ -338,7 +342,7 @@ class Barrier {
     bool was_alive = false;
     bool is_alive = false;
     auto revision = keeper_.with_keys([&](const Keys& keys) -> Result<Revision> {
-      auto current = current_of(keys, location, std::move(fetched));
+      auto current = current_of(keys, location, fetched);
       if (!current) return std::move(current).error();
       auto next = decide(keys, current.value());
       if (!next) return std::move(next).error();

@@ -94,29 +94,20 @@ inline Error corrupt(const char* why) {
   return {Code::corrupt, std::string("an envelope ") + why};
 }
 
-// Label is the readable part of an envelope, not authenticated before the rest opened.
-struct Label {
-  RecordKind kind = RecordKind::secret;
-  TermId term = 0;
-  Revision revision = 0;
-  XaesNonce nonce{};
-};
-
-inline Result<void> read_label(std::span<const std::uint8_t> envelope, Label& label) {
-  if (envelope.size() < kEnvelopeOverhead) return corrupt("was cut short");
+// read_label reads what is readable without a key; it is not authenticated before the rest opened.
+inline Result<void> read_label(std::span<const std::uint8_t> envelope, Opened& opened) {
   if (envelope[0] != 1 || envelope[1] != 1) {
     return Error{Code::unsupported, "an envelope was of version " + std::to_string(envelope[0]) +
                                         ", suite " + std::to_string(envelope[1]) +
                                         "; this program knows version 1, suite 1"};
   }
   if (envelope[3] != 0) return corrupt("had an unknown label");
-  label.kind = static_cast<RecordKind>(envelope[2]);
-  if (label.kind != RecordKind::secret && label.kind != RecordKind::tombstone) {
+  opened.kind = static_cast<RecordKind>(envelope[2]);
+  if (opened.kind != RecordKind::secret && opened.kind != RecordKind::tombstone) {
     return corrupt("was of an unknown kind");
   }
-  label.term = static_cast<TermId>(get_be(envelope.subspan(4).first<4>()));
-  label.revision = get_be(envelope.subspan(8).first<8>());
-  std::memcpy(label.nonce.data(), envelope.data() + 16, kXaesNonceLen);
+  opened.term = static_cast<TermId>(get_be(envelope.subspan<4, 4>()));
+  opened.revision = get_be(envelope.subspan<8, 8>());
   return {};
 }
 
@@ -128,44 +119,39 @@ inline std::array<std::uint8_t, kMetadataLen> encode(const Metadata& metadata) n
   return block;
 }
 
-// decode reads the block at the start of an authenticated plaintext and tells where the value is:
-// byte 1 counts further 16-byte blocks, in which a later version may keep more.
-inline Result<std::size_t> decode(std::span<const std::uint8_t> plaintext, Metadata& metadata) {
+// keep_value reads the metadata block of an authenticated plaintext that begins at `at` of the buffer
+// in opened.value, and narrows that buffer to the value. Byte 1 counts further blocks of 16 bytes, in
+// which a later version may keep more.
+inline Result<void> keep_value(Opened& opened, std::size_t at, std::size_t plaintext_len) {
+  const auto plaintext = opened.value.reveal().subspan(at, plaintext_len);
   const std::size_t len = kMetadataLen * (std::size_t{plaintext[1]} + 1);
-  if (plaintext.size() < len) return corrupt("had a metadata block longer than itself");
+  if (plaintext_len < len) return corrupt("had a metadata block longer than itself");
   if (plaintext[0] != 1 && plaintext[0] != 2) return corrupt("held an unknown kind of content");
-  metadata.content = static_cast<Content>(plaintext[0]);
-  metadata.created_ms = get_be(plaintext.subspan(4).first<6>());
-  metadata.changed_ms = get_be(plaintext.subspan(10).first<6>());
-  return len;
+  opened.metadata.content = static_cast<Content>(plaintext[0]);
+  opened.metadata.created_ms = get_be(plaintext.subspan<4, 6>());
+  opened.metadata.changed_ms = get_be(plaintext.subspan<10, 6>());
+  opened.value.keep(at + len, plaintext_len - len);
+  return {};
 }
 
-// open_to decrypts `envelope` to `out`, which may be where its own ciphertext lies.
+// open_to decrypts `envelope` into the buffer in opened.value, at `at`, which may be where its own
+// ciphertext lies. Everything is filled where it stands: moving it costs more than reading it.
 inline Result<void> open_to(const Keyring& keyring, const Place& place,
-                            std::span<const std::uint8_t> envelope, Label& label,
-                            std::span<std::uint8_t> out) {
-  if (auto read = read_label(envelope, label); !read) return read;
-  const XaesKey* key = keyring.term(label.term);
+                            std::span<const std::uint8_t> envelope, std::size_t at,
+                            Opened& opened) {
+  if (auto read = read_label(envelope, opened); !read) return read;
+  const XaesKey* key = keyring.term(opened.term);
   if (key == nullptr) return corrupt("was sealed in a term that the keyring does not have");
-  const DerivedKey derived(*key, label.nonce);
-  auto opened = gcm_open(derived.reveal(), std::span(label.nonce).last<kGcmNonceLen>(),
-                         associated(envelope, place), envelope.subspan(kEnvelopeHeaderLen), out);
-  if (!opened && opened.error().code == Code::corrupt) return corrupt("did not open");
-  return opened;
-}
-
-// finish turns a decrypted buffer, whose plaintext begins at `at`, into what the envelope held.
-inline Result<Opened> finish(const Label& label, SecretBytes buffer, std::size_t at,
-                             std::size_t plaintext_len) {
-  Opened opened;
-  opened.kind = label.kind;
-  opened.term = label.term;
-  opened.revision = label.revision;
-  auto value_at = decode(buffer.reveal().subspan(at, plaintext_len), opened.metadata);
-  if (!value_at) return std::move(value_at).error();
-  opened.value = std::move(buffer);
-  opened.value.keep(at + value_at.value(), plaintext_len - value_at.value());
-  return opened;
+  XaesNonce nonce;
+  std::memcpy(nonce.data(), envelope.data() + 16, nonce.size());
+  const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
+  const DerivedKey derived(*key, nonce);
+  auto decrypted = gcm_open(derived.reveal(), std::span(nonce).last<kGcmNonceLen>(),
+                            associated(envelope, place), envelope.subspan(kEnvelopeHeaderLen),
+                            opened.value.reveal_mutable().subspan(at, len));
+  if (decrypted) return keep_value(opened, at, len);
+  opened.value.wipe();
+  return decrypted.error().code == Code::corrupt ? corrupt("did not open") : decrypted.error();
 }
 
 }  // namespace detail
@@ -208,25 +194,18 @@ inline Result<void> seal_envelope(const Keyring& keyring, const Place& place, Re
 inline Result<Opened> open_envelope(const Keyring& keyring, const Place& place,
                                     std::span<const std::uint8_t> envelope) {
   if (envelope.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
-  const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
-  auto plaintext = SecretBytes::for_value(len);
-  if (!plaintext) return std::move(plaintext).error();
-  detail::Label label;
-  auto opened = detail::open_to(keyring, place, envelope, label, plaintext->reveal_mutable());
-  if (!opened) return std::move(opened).error();
-  return detail::finish(label, std::move(plaintext).value(), 0, len);
+  Result<Opened> opened(std::in_place);
+  auto done = opened->value.make_value(envelope.size() - kEnvelopeHeaderLen - kTagLen);
+  if (done) done = detail::open_to(keyring, place, envelope, 0, *opened);
+  if (!done) return std::move(done).error();
+  return opened;
 }
 
-// open_in_place is open_envelope for an envelope that already lies in the arena: no second copy.
-inline Result<Opened> open_in_place(const Keyring& keyring, const Place& place,
-                                    SecretBytes envelope) {
+// open_in_place is open_envelope for an envelope that lies in opened.value already: no second copy.
+inline Result<void> open_in_place(const Keyring& keyring, const Place& place, Opened& opened) {
+  const auto envelope = opened.value.reveal();
   if (envelope.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
-  const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
-  auto out = envelope.reveal_mutable().subspan(kEnvelopeHeaderLen, len);
-  detail::Label label;
-  auto opened = detail::open_to(keyring, place, envelope.reveal(), label, out);
-  if (!opened) return std::move(opened).error();
-  return detail::finish(label, std::move(envelope), kEnvelopeHeaderLen, len);
+  return detail::open_to(keyring, place, envelope, kEnvelopeHeaderLen, opened);
 }
 
 }  // namespace strongroom

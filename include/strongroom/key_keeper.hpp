@@ -8,6 +8,7 @@
 // Threads  any number at once; with_keys waits for no other reader.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -275,7 +276,7 @@ class KeyKeeper {
     auto header = better(Header::decode(copies[0]), Header::decode(copies[1]));
     if (!header) return std::move(header).error();
     records.header = std::move(header).value();
-    records.differ = copies[0] != copies[1];
+    records.differ = !std::ranges::equal(copies[0], copies[1]);
     return records;
   }
 

@@ -83,6 +83,8 @@ class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  // Result(in_place) holds a fresh T, to be filled where it stands.
+  explicit Result(std::in_place_t) : state_(std::in_place_index<0>) {}
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
   bool ok() const noexcept { return state_.index() == 0; }

@@ -69,13 +69,20 @@ class SecretBytes {
   // for_value gives len bytes of the arena, contents unspecified.
   // Errors  too_large, unavailable, as SecretArena::allocate.
   static Result<SecretBytes> for_value(std::size_t len) {
+    Result<SecretBytes> secret(std::in_place);
+    if (auto made = secret->make_value(len); !made) return std::move(made).error();
+    return secret;
+  }
+
+  // make_value does the same where the secret stands; what it held is wiped.
+  Result<void> make_value(std::size_t len) {
+    wipe();
     auto slot = SecretArena::instance().allocate(len == 0 ? 1 : len);
     if (!slot) return std::move(slot).error();
-    SecretBytes secret;
-    secret.held_.slot = slot.value();
-    secret.held_.begin = secret.held_.slot.bytes;
-    secret.held_.size = secret.held_.allocated = len;
-    return secret;
+    held_.slot = slot.value();
+    held_.begin = held_.slot.bytes;
+    held_.size = held_.allocated = len;
+    return {};
   }
 
   // for_key gives len zero bytes behind guard pages, locked, and wiped in a forked child. For keys

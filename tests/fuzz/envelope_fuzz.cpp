@@ -19,7 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Nobody without the key writes an envelope that opens.
   if (open_envelope(keyring, place, input)) std::abort();
   auto copy = SecretBytes::copy_value(input);
-  if (copy && open_in_place(keyring, place, std::move(copy).value())) std::abort();
+  Opened there;
+  if (copy) there.value = std::move(copy).value();
+  if (open_in_place(keyring, place, there)) std::abort();
 
   // The input as a value comes back; with one byte of the envelope changed by the input it does not.
   std::vector<std::uint8_t> envelope(kEnvelopeOverhead + size);

@@ -1,6 +1,7 @@
 #include "strongroom/secret_arena.hpp"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 

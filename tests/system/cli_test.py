@@ -12,6 +12,7 @@ import pty
 import re
 import resource
 import select
+import shlex
 import shutil
 import signal
 import stat
@@ -1091,7 +1092,8 @@ class Help(Case):
 
     def bash_completes(self, *words):
         self.write("complete.bash", self.ok("completion", "bash"))
-        script = (f"source {self.path('complete.bash')}; PATH={os.path.dirname(PROGRAM)}:$PATH; "
+        script = (f"source {shlex.quote(self.path('complete.bash'))}; "
+                  f"PATH={shlex.quote(os.path.dirname(PROGRAM))}:$PATH; "
                   'COMP_WORDS=(strongroom "$@"); COMP_CWORD=$#; _strongroom; printf "%s\\n" "${COMPREPLY[@]}"')
         done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, check=True,
                               env=self.environ(), cwd=self.place)
@@ -1127,6 +1129,10 @@ def main():
                 and unittest.defaultTestLoader.getTestCaseNames(what)])
         return
     PROGRAM = os.path.abspath(sys.argv.pop(1))
+    # Whoever started us in the background may have left these ignored, and what we start inherits that.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     result = unittest.main(verbosity=2, exit=False).result
     if result.wasSuccessful() and len(result.skipped) == result.testsRun:
         sys.exit(77)  # meson: skipped

@@ -110,6 +110,23 @@ TEST(Barrier, ASecretAndAFolderMayShareAPath) {
   EXPECT_EQ(code_of(store.barrier().read(path("folder"))), Code::not_found);
 }
 
+TEST(Barrier, TakesTheDeepestAndTheLongestPath) {
+  TestStore store;
+  std::string deep = "0";
+  for (int i = 1; i < 64; ++i) deep += "/" + std::to_string(i);
+  const std::string widest(kMaxSegmentLen, 'w');
+  std::string longest = widest;
+  for (int i = 1; i < 16; ++i) longest += "/" + widest;
+  ASSERT_EQ(longest.size(), kMaxPathLen - 1);
+  for (const std::string& name : {deep, longest}) {
+    ASSERT_TRUE(put(store.barrier(), name, "v"));
+    EXPECT_EQ(plain(store.barrier().read(path(name))->value), "v");
+  }
+  const auto all = store.barrier().list(path(""), true);
+  ASSERT_TRUE(all);
+  EXPECT_EQ(*all, (std::vector<Entry>{{deep, false}, {longest, false}}));
+}
+
 // The table of the Secrets API: recursive, relative, sorted, secrets alone.
 TEST(Barrier, ListsAsTheSecretsApiDid) {
   TestStore store;

@@ -192,7 +192,7 @@ Result<void> check_format(const Directory& directory, MDB_txn* txn, MDB_dbi dbi)
 
 // A place for one reader at a time, with a transaction that waits for it to be renewed. Each sits
 // on a cache line of its own, and a thread comes back to the same one.
-struct alignas(64) ReadSlot {
+struct alignas(128) ReadSlot {
   std::atomic<bool> taken{false};
   MDB_txn* txn = nullptr;  // reset when not taken: it then pins no snapshot
 

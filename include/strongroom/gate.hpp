@@ -67,7 +67,8 @@ class Gate {
 
  private:
   static constexpr unsigned kStripes = 32;
-  struct alignas(64) Count {
+  struct alignas(128) Count {  // two lines: a CPU may fetch the neighbour as well
+
     std::atomic<std::uint32_t> n{0};
   };
   mutable std::array<Count, kStripes> counts_{};

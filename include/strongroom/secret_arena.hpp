@@ -125,20 +125,22 @@ class SecretArena {
 
   // Chunk is one mapping, cut into equal slots. Free slots are named by index, outside the mapping,
   // so that a stray write through a stale pointer can not steer the allocator.
-  struct Chunk {
+  // Aligned, so that two threads' chunks never share a cache line (or the pair that a CPU fetches).
+  struct alignas(128) Chunk {
     SecretArena* arena = nullptr;
     Stripe* stripe = nullptr;
     std::uint8_t* bytes = nullptr;
     std::size_t slot_len = 0;
     bool locked = false;
-    std::vector<std::uint16_t> free;
+    std::size_t num_free = 0;
+    std::array<std::uint16_t, kChunk / kClasses.front()> free;  // the first num_free
     std::size_t len = 0;
     std::size_t num_slots = 0;
     std::unique_ptr<Chunk> next;  // of those about to be dropped
 
-    bool idle() const noexcept { return free.size() == num_slots; }
+    bool idle() const noexcept { return num_free == num_slots; }
     bool may_serve() const noexcept {
-      return !free.empty() && (locked || arena->unlocked_allowed_.load());
+      return num_free != 0 && (locked || arena->unlocked_allowed_.load());
     }
     ~Chunk() {
       if (bytes != nullptr) ::munmap(bytes, len);  // unlocks too; every slot came back wiped
@@ -147,7 +149,7 @@ class SecretArena {
   };
   using Chunks = std::vector<std::unique_ptr<Chunk>>;
 
-  struct alignas(64) Stripe {
+  struct alignas(128) Stripe {
     SpinLock lock;
     std::array<Chunks, kClasses.size() + 1> chunks;  // the last: slots larger than any class
     std::array<Chunk*, kClasses.size()> recent{};    // where the last free slot of a class was seen
@@ -174,14 +176,13 @@ class SecretArena {
     }
 
     static Slot pop(Chunk& chunk) noexcept {
-      const std::uint16_t index = chunk.free.back();
-      chunk.free.pop_back();
+      const std::uint16_t index = chunk.free[--chunk.num_free];
       return {chunk.bytes + index * chunk.slot_len, &chunk, index};
     }
 
     void give_back(const Slot& slot) noexcept {
       const std::lock_guard guard(lock);
-      slot.chunk->free.push_back(slot.index);
+      slot.chunk->free[slot.chunk->num_free++] = slot.index;
     }
 
     // drop_idle unmaps every chunk that nothing uses.
@@ -264,9 +265,8 @@ class SecretArena {
     chunk->stripe = &stripe;
     chunk->slot_len = size;
     chunk->num_slots = len / size;
-    chunk->free.reserve(chunk->num_slots);  // give_back never allocates
     for (std::size_t i = chunk->num_slots; i-- > 0;)
-      chunk->free.push_back(static_cast<std::uint16_t>(i));
+      chunk->free[chunk->num_free++] = static_cast<std::uint16_t>(i);
 
     void* bytes = ::mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED) return no_memory();

@@ -982,6 +982,13 @@ class AsNobody(Case):
             return 126
 
 
+def sanitized(*kinds):
+    """Whether the program was built with one of these sanitizers."""
+    with open(PROGRAM, "rb") as program:
+        content = program.read()
+    return any(f"__{kind}_init".encode() in content for kind in kinds)
+
+
 class RunVolumesAsNobody(AsNobody, RunVolumes):
     """The same in a user namespace."""
 
@@ -989,13 +996,13 @@ class RunVolumesAsNobody(AsNobody, RunVolumes):
         super().setUp()
         if self.try_as_nobody("unshare", "-Urm", "true") != 0:
             self.skipTest("user namespaces are forbidden here")
+        if sanitized("tsan"):
+            self.skipTest("ThreadSanitizer's own thread keeps the program out of a user namespace")
 
 
 class LittleMemory(AsNobody):
     def setUp(self):
-        with open(PROGRAM, "rb") as program:
-            content = program.read()
-        if b"__asan_init" in content or b"__tsan_init" in content:
+        if sanitized("asan", "tsan"):
             self.skipTest("under sanitizers every lock of memory seems to succeed")
         super().setUp()
 

@@ -32,6 +32,7 @@
 #include "group_commit.hpp"
 #include "lmdb_files.hpp"
 #include "strongroom/backends/limits.hpp"
+#include "strongroom/backends/record_page.hpp"
 #include "strongroom/fork_guard.hpp"
 #include "strongroom/gate.hpp"
 
@@ -218,6 +219,14 @@ class Snapshot {
   ReadSlot* slot_;
 };
 
+// LongRead is a read transaction that goes on between looks at the map, for as long as a slow caller
+// needs. LMDB allows none when the map is moved, so whoever moves it ends them all; a look is taken
+// with a ReadSlot in hand, and the mover has all of these.
+struct LongRead {
+  MDB_txn* txn = nullptr;  // null: it was ended
+  Stamp stamp = 0;
+};
+
 // MapLock is a mutex with a deadline. (ThreadSanitizer does not see that of std::timed_mutex.)
 class MapLock {
  public:
@@ -266,9 +275,17 @@ class Env {
   // state of t + 2 under the name of t, all in itself sound; lmdb.h hints at it ("read transactions
   // suspended when writers commit could sometimes see wrong data"). While the newest header says
   // t + 1 at most, that has not happened.
-  bool is_sure_of(const Snapshot& snapshot) const noexcept;
+  bool is_sure_of(Stamp stamp) const noexcept;
   // record turns what mdb_get found into what a sink is handed.
-  Result<Record> record(const Snapshot& snapshot, ByteView key, const MDB_val& value) const;
+  Result<Record> record(Stamp stamp, ByteView key, const MDB_val& value) const;
+
+  // begin_long begins a read transaction that lasts until end_long. timeout: no place for a reader.
+  Result<void> begin_long(LongRead& read, Timeout timeout);
+  void end_long(LongRead& read) noexcept;
+  // look calls see(MDB_txn*) while nobody can move the map; see must be short.
+  template <typename See>
+  Result<void> look(const LongRead& read, Timeout timeout, See see);
+
   MDB_dbi dbi() const noexcept { return dbi_; }
   Error error(int rc) const { return storage_error(directory_, rc); }
   Result<Commit> commit(std::span<const Change> batch, Timeout timeout) {
@@ -295,6 +312,9 @@ class Env {
 
   ReadSlot* take_slot(Timeout timeout) noexcept;
   int renew(ReadSlot& slot) noexcept;
+  int begin_read(MDB_txn** txn) noexcept;
+  void end_long_reads() noexcept;
+  Error no_place() const;
   Result<void> follow_growth(Timeout timeout);
   int set_map_len(std::size_t len) noexcept;
 
@@ -319,6 +339,8 @@ class Env {
   MDB_dbi dbi_ = 0;
   Handle env_;
   std::array<ReadSlot, kNumSlots> slots_;
+  std::mutex long_mutex_;
+  std::vector<LongRead*> long_reads_;  // under long_mutex_
 
   MapLock map_lock_;     // held by a write transaction, and to move the map
   bool broken_ = false;  // there is no map any more; set with all slots taken
@@ -467,18 +489,24 @@ int Env::renew(ReadSlot& slot) noexcept {
     mdb_txn_abort(slot.txn);  // somebody cleared the table of readers
     slot.txn = nullptr;
   }
-  const int rc = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &slot.txn);
+  return begin_read(&slot.txn);
+}
+
+int Env::begin_read(MDB_txn** txn) noexcept {
+  const int rc = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, txn);
   if (rc != MDB_READERS_FULL) return rc;
   (void)mdb_reader_check(env_.get(), nullptr);
-  return mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &slot.txn);
+  return mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, txn);
+}
+
+Error Env::no_place() const {
+  return {Code::timeout, name() + " had no place for another reader in time"};
 }
 
 Result<Snapshot> Env::snapshot(Timeout timeout) {
   for (;;) {
     ReadSlot* const slot = take_slot(timeout);
-    if (slot == nullptr) {
-      return Error{Code::timeout, name() + " had no place for another reader in time"};
-    }
+    if (slot == nullptr) return no_place();
     const int rc = renew(*slot);
     if (rc == 0) return Snapshot(slot);
     slot->give();
@@ -487,20 +515,63 @@ Result<Snapshot> Env::snapshot(Timeout timeout) {
   }
 }
 
-bool Env::is_sure_of(const Snapshot& snapshot) const noexcept {
+Result<void> Env::begin_long(LongRead& read, Timeout timeout) {
+  {
+    const std::lock_guard lock(long_mutex_);
+    long_reads_.push_back(&read);
+  }
+  for (;;) {
+    ReadSlot* const slot = take_slot(timeout);
+    if (slot == nullptr) return no_place();
+    const int rc = broken_ ? MDB_PANIC : begin_read(&read.txn);
+    if (rc == 0) read.stamp = mdb_txn_id(read.txn);
+    slot->give();
+    if (rc == 0) return {};
+    if (rc != MDB_MAP_RESIZED) return error(rc);
+    if (auto followed = follow_growth(timeout); !followed) return followed;
+  }
+}
+
+void Env::end_long(LongRead& read) noexcept {
+  const std::lock_guard lock(long_mutex_);
+  std::erase(long_reads_, &read);
+  if (read.txn != nullptr) mdb_txn_abort(read.txn);
+  read.txn = nullptr;
+}
+
+// end_long_reads: the caller has all slots, so nobody is taking a look.
+void Env::end_long_reads() noexcept {
+  const std::lock_guard lock(long_mutex_);
+  for (LongRead* const read : long_reads_) {
+    if (read->txn != nullptr) mdb_txn_abort(read->txn);
+    read->txn = nullptr;
+  }
+}
+
+template <typename See>
+Result<void> Env::look(const LongRead& read, Timeout timeout, See see) {
+  const auto give = [](ReadSlot* slot) { slot->give(); };
+  const std::unique_ptr<ReadSlot, decltype(give)> slot(take_slot(timeout), give);
+  if (slot == nullptr) return no_place();
+  if (read.txn != nullptr) return see(read.txn);
+  return Error{Code::unavailable,
+               name() + " had its map moved, for more room, while it was read; try again"};
+}
+
+bool Env::is_sure_of(Stamp stamp) const noexcept {
 #ifndef __SANITIZE_THREAD__  // which knows no fences
   std::atomic_thread_fence(std::memory_order_acquire);
 #endif
   MDB_envinfo info;
-  return mdb_env_info(env_.get(), &info) == 0 && info.me_last_txnid <= snapshot.stamp() + 1;
+  return mdb_env_info(env_.get(), &info) == 0 && info.me_last_txnid <= stamp + 1;
 }
 
-Result<Record> Env::record(const Snapshot& snapshot, ByteView key, const MDB_val& value) const {
+Result<Record> Env::record(Stamp stamp, ByteView key, const MDB_val& value) const {
   if (value.mv_size < kVersionLen) {
     return Error{Code::corrupt, directory_.path_of(kDataFile) + " had a record without a version"};
   }
   const Version version = load_version(value.mv_data);
-  if (version == kAbsent || version > snapshot.stamp()) {
+  if (version == kAbsent || version > stamp) {
     // A compacting copy (mdb_copy -c) starts the count of transactions again.
     return Error{Code::corrupt, directory_.path_of(kDataFile) +
                                     " had a record from the future: it was compacted or mixed up"};
@@ -542,6 +613,7 @@ int Env::set_map_len(std::size_t len) noexcept {
   for (ReadSlot& slot : slots_) {
     while (!slot.take()) std::this_thread::yield();
   }
+  end_long_reads();
   const int rc = mdb_env_set_mapsize(env_.get(), len);
   broken_ = rc != 0;
   for (ReadSlot& slot : slots_) slot.give();
@@ -778,7 +850,7 @@ class LmdbBackend final : public Backend {
       auto snapshot = env_.snapshot(timeout);
       if (!snapshot) return snapshot.error();
       const int rc = get(snapshot->txn(), keys, values);
-      if (!env_.is_sure_of(*snapshot)) continue;
+      if (!env_.is_sure_of(snapshot->stamp())) continue;
       return rc == 0 ? hand_over(*snapshot, keys, values, sink) : env_.error(rc);
     }
     return overtaken();
@@ -805,10 +877,10 @@ class LmdbBackend final : public Backend {
       MDB_val key;
       MDB_val value;
       rc = seek(opened, prefix, after, key, value);
-      if (!env_.is_sure_of(*snapshot)) continue;
+      if (!env_.is_sure_of(snapshot->stamp())) continue;
       for (std::size_t n = 0; rc == 0 && in_page(to_view(key), prefix); ++n) {
         if (n == limit) return true;
-        auto record = env_.record(*snapshot, to_view(key), value);
+        auto record = env_.record(snapshot->stamp(), to_view(key), value);
         if (!record) return record.error();
         sink(*record);
         rc = mdb_cursor_get(opened, &key, &value, MDB_NEXT);
@@ -817,6 +889,39 @@ class LmdbBackend final : public Backend {
       return false;
     }
     return overtaken();
+  }
+
+  // snapshot copies a page at a time out of one read transaction, and hands it over when nothing of
+  // LMDB's is held but the place of that reader.
+  Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
+                        Timeout timeout) override {
+    if (auto fine = check_keys(first); !fine) return fine;
+    if (!env_.same_process()) return forked();
+    LongRead read;
+    const auto end = [this](LongRead* one) {
+      if (env_.same_process()) env_.end_long(*one);
+    };
+    const std::unique_ptr<LongRead, decltype(end)> owner(&read, end);
+    if (auto begun = begin_sure(read, timeout); !begun) return begun;
+
+    RecordPage page;
+    for (const ByteView key : first) {
+      page.clear();
+      auto copied = env_.look(read, timeout,
+                              [&](MDB_txn* txn) { return copy_one(txn, read.stamp, key, page); });
+      if (copied) copied = page.hand_over({}, sink);
+      if (!copied) return copied;
+    }
+    page.clear();
+    for (;;) {
+      const std::vector<std::uint8_t> after = page.last_key();
+      page.clear();
+      auto copied = env_.look(
+          read, timeout, [&](MDB_txn* txn) { return copy_page(txn, read.stamp, after, page); });
+      if (copied && page.empty()) return {};
+      if (copied) copied = page.hand_over(first, sink);
+      if (!copied) return copied;
+    }
   }
 
   // sync has nothing to do: every snapshot is the newest one of all processes.
@@ -857,11 +962,51 @@ class LmdbBackend final : public Backend {
         sink(i, Record{.key = keys[i], .value = {}, .version = kAbsent});
         continue;
       }
-      auto record = env_.record(snapshot, keys[i], values[i]);
+      auto record = env_.record(snapshot.stamp(), keys[i], values[i]);
       if (!record) return record.error();
       sink(i, *record);
     }
     return snapshot.stamp();
+  }
+
+  // begin_sure begins a read of which it is certain when it is: see Env::is_sure_of.
+  Result<void> begin_sure(LongRead& read, Timeout timeout) {
+    for (int look = 0; look < kMaxLooks; ++look) {
+      if (auto begun = env_.begin_long(read, timeout); !begun) return begun;
+      if (env_.is_sure_of(read.stamp)) return {};
+      env_.end_long(read);
+    }
+    return overtaken();
+  }
+
+  Result<void> copy_one(MDB_txn* txn, Stamp stamp, ByteView key, RecordPage& page) const {
+    MDB_val value{};
+    if (const int rc = get(txn, std::span(&key, 1), std::span(&value, 1)); rc != 0) {
+      return env_.error(rc);
+    }
+    if (value.mv_data == nullptr) return {};
+    auto record = env_.record(stamp, key, value);
+    if (!record) return std::move(record).error();
+    page.add(*record);
+    return {};
+  }
+
+  // copy_page copies what comes after a key until the page is full. Empty: there was nothing.
+  Result<void> copy_page(MDB_txn* txn, Stamp stamp, ByteView after, RecordPage& page) const {
+    MDB_cursor* opened = nullptr;
+    int rc = mdb_cursor_open(txn, env_.dbi(), &opened);
+    if (rc != 0) return env_.error(rc);
+    const std::unique_ptr<MDB_cursor, CloseCursor> cursor(opened);
+    MDB_val key;
+    MDB_val value;
+    rc = seek(opened, {}, after, key, value);
+    for (; rc == 0 && in_page(to_view(key), {}) && !page.is_full();
+         rc = mdb_cursor_get(opened, &key, &value, MDB_NEXT)) {
+      auto record = env_.record(stamp, to_view(key), value);
+      if (!record) return std::move(record).error();
+      page.add(*record);
+    }
+    return rc == 0 || rc == MDB_NOTFOUND ? Result<void>() : env_.error(rc);
   }
 
   static bool in_page(ByteView key, ByteView prefix) noexcept {

@@ -1,7 +1,7 @@
 // aead.hpp: the published constructions that the barrier is made of, over keys that the caller keeps.
 //
 // No function here owns a key. Key schedules are plain structs that the caller places in its own
-// locked, guarded memory (KeyMemory of keyring.hpp) and that nothing copies; that is why the kept
+// locked, guarded memory (SecretBytes::for_key) and that nothing copies; that is why the kept
 // schedules come from Nettle, whose contexts are such structs, and not from a library that keeps
 // them on a heap of its own. Where the CPU has no AES instructions, constant-time Botan serves
 // instead, slower. All providers give the same bytes; tests hold them to the published vectors.

@@ -84,6 +84,7 @@ class Backend {
  public:
   using ReadSink = FunctionRef<void(std::size_t index, const Record&)>;
   using ScanSink = FunctionRef<void(const Record&)>;
+  using SnapshotSink = FunctionRef<Result<void>(const Record&)>;
 
   Backend() = default;
   Backend(const Backend&) = delete;
@@ -104,6 +105,21 @@ class Backend {
   // Returns  true when there are more.
   virtual Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                             Timeout timeout) = 0;
+
+  // snapshot hands the sink every record as of one point in time: those of the keys in `first` that
+  // are there, in that order, and then all others in any order.
+  //
+  // The sink may take as long as it likes (a pipe, say) and may call this storage: nobody waits for
+  // it. Its error ends the snapshot and is returned as it is. timeout bounds each look at the
+  // storage; the whole has no deadline, since only the sink knows when it is stuck.
+  //
+  // A backend that can not hold on to a point in time leaves this default, which goes through the
+  // records with scan. Every page is then of a time of its own, so that of two records that were
+  // put in one commit one may be missing. What it does see to: the records of `first` are, when it
+  // ends well, what they were when it began. Otherwise it fails with conflict, after the fact.
+  // Errors  as of scan; conflict: as said.
+  virtual Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
+                                Timeout timeout);
 
   // sync returns when later reads of this handle see every commit acknowledged to anybody before.
   virtual Result<void> sync(Timeout timeout) = 0;

@@ -10,6 +10,7 @@
 //   Errors   sealed: no keys are loaded, or the handle came through a fork.  unavailable, timeout:
 //   the
 //            storage's trouble; nothing was changed.  indeterminate: it may have been.
+//            rollback: what is stored is older than what this process has seen of it.
 //   Others   what another process changed (rotation, lock flag) is followed at the next call.
 #pragma once
 
@@ -31,7 +32,9 @@
 #include "strongroom/keyring.hpp"
 #include "strongroom/names.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/reencrypt.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/seen_revisions.hpp"
 
 namespace strongroom {
 
@@ -73,39 +76,69 @@ struct ListPage {
 
 class Barrier {
  public:
-  explicit Barrier(std::unique_ptr<Backend> backend, Timeout timeout = kDefaultTimeout)
-      : backend_(std::move(backend)), timeout_(timeout), keeper_(*backend_, timeout) {}
+  explicit Barrier(std::unique_ptr<Backend> backend, KeeperOptions options = {})
+      : backend_(std::move(backend)),
+        timeout_(options.timeout),
+        keeper_(*backend_, std::move(options)) {}
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
 
-  // activate, unseal, seal, close, rotate and status are the keeper's: see key_keeper.hpp.
+  // What concerns the keys alone is the keeper's: see key_keeper.hpp.
   KeyKeeper& keys() noexcept { return keeper_; }
+  // What concerns the stored bytes alone, as backups do: see backup.hpp.
+  Backend& backend() noexcept { return *backend_; }
+
+  // reencrypt seals everything that is stored under the newest data key; run it on a thread of your
+  // own while the store is in use. See reencrypt.hpp.
+  Result<ReencryptProgress> reencrypt(const ReencryptOptions& options, ReencryptObserver observer) {
+    return Reencryption(*backend_, keeper_, timeout_, options).run(observer);
+  }
+
+  // retire drops all data keys but the active one, after looking whether anything still needs them:
+  // the fence is raised first, so that nobody seals under an old one meanwhile, not even a process
+  // that slept since before the rotation.
+  // Errors  invalid: there are secrets under old data keys; re-encrypt first. Or: no old data key.
+  Result<void> retire(ReencryptObserver observer) {
+    if (auto ready = keeper_.refresh(); !ready) return ready;
+    auto active = keeper_.with_keys(
+        [](const Keys& keys) -> Result<TermId> { return keys.keyring.active_term(); });
+    if (!active) return std::move(active).error();
+    if (auto raised = keeper_.raise_fence(active.value()); !raised) return raised;
+    auto needed = count_older(active.value(), observer);
+    if (!needed) return std::move(needed).error();
+    if (needed.value() > 0) {
+      return Error{Code::invalid, std::to_string(needed.value()) +
+                                      " secrets are still sealed under older data keys; re-encrypt "
+                                      "first ('reencrypt')"};
+    }
+    return keeper_.retire(active.value());
+  }
 
   // ---- secrets ----
 
   // read opens one secret: one read of the backend, whatever the depth of the path.
   // Errors  not_found.  corrupt: what is stored did not open; it is left as it is.
   Result<StoredSecret> read(const Path& path) {
-    for (bool again = false;; again = true) {
-      Location location;
+    for (int attempt = 0;; ++attempt) {
+      Located at;
       auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-        location = secret_location(keys.keyring, path.text());
+        at = {secret_location(keys.keyring, path.text()), keys.records.header.generation};
         return {};
       });
       if (!located) return std::move(located).error();
-      const RecordKey key = record_key(location);
+      const RecordKey key = record_key(at.location);
       const ByteView wanted(key);
       Fetched fetched;
+      fetched.floor = seen_.floor(at.location);
       auto stamp = backend_->read(
           std::span(&wanted, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
           timeout_);
       if (!stamp) return std::move(stamp).error();
-      auto followed = keeper_.follow(stamp.value());
-      if (!followed) return std::move(followed).error();
-      auto secret = open(path, location, fetched);
-      // The record may have been read just before, and its term retired just after.
-      const bool retry = !secret && secret.error().code == Code::corrupt && followed.value();
-      if (!retry || again) return secret;
+      if (auto followed = keeper_.follow(stamp.value()); !followed)
+        return std::move(followed).error();
+      auto secret = open(path, at.location, fetched);
+      if (secret || secret.error().code != Code::corrupt) return secret;
+      if (attempt == kMaxDoubts || !keys_moved(at.generation)) return secret;
     }
   }
 
@@ -125,6 +158,7 @@ class Barrier {
     if (!located) return std::move(located).error();
     const std::vector<ByteView> wanted(keys.begin(), keys.end());
     std::vector<Fetched> fetched(paths.size());
+    for (std::size_t i = 0; i < paths.size(); ++i) fetched[i].floor = seen_.floor(locations[i]);
     auto stamp = backend_->read(
         wanted, [&](std::size_t i, const Record& record) { fetched[i].take(record); }, timeout_);
     if (!stamp) return std::move(stamp).error();
@@ -133,7 +167,9 @@ class Barrier {
     std::vector<Result<StoredSecret>> secrets;
     secrets.reserve(paths.size());
     for (std::size_t i = 0; i < paths.size(); ++i) {
-      secrets.push_back(open(paths[i], locations[i], fetched[i]));
+      auto secret = open(paths[i], locations[i], fetched[i]);
+      const bool doubtful = !secret && secret.error().code == Code::corrupt;  // as in read
+      secrets.push_back(doubtful ? read(paths[i]) : std::move(secret));
     }
     return secrets;
   }
@@ -207,6 +243,13 @@ class Barrier {
 
  private:
   static constexpr std::size_t kScanPage = 1000;
+  static constexpr int kMaxDoubts = 100;
+
+  // Located is where a record lies, by the keys of a generation.
+  struct Located {
+    Location location{};
+    std::uint64_t generation = 0;
+  };
 
   // Current is what is stored at a path now.
   struct Current {
@@ -226,6 +269,7 @@ class Barrier {
   // Fetched is a record copied out of the backend's memory, which may change, before it is opened
   // where the copy lies.
   struct Fetched {
+    Revision floor = 0;  // the newest that was seen before the record was read
     Version version = kAbsent;
     Opened opened;
     Result<void> copied;
@@ -252,8 +296,20 @@ class Barrier {
 
   // ---- records ----
 
+  // keys_moved tells whether the keys changed since. What was read before then may not open any more
+  // (its term was retired, and the record sealed anew), or not yet.
+  bool keys_moved(std::uint64_t generation) const {
+    auto moved = keeper_.with_keys([&](const Keys& keys) -> Result<bool> {
+      return keys.records.header.generation != generation;
+    });
+    return moved && moved.value();
+  }
+
   Result<StoredSecret> open(const Path& path, const Location& location, Fetched& fetched) const {
-    if (fetched.version == kAbsent) return not_found(path);
+    if (fetched.version == kAbsent) {
+      if (fetched.floor == 0) return not_found(path);
+      return naming(path, vanished(fetched.floor));
+    }
     auto done =
         keeper_.with_keys([&](const Keys& keys) { return unwrap(keys, location, fetched); });
     if (!done) return naming(path, std::move(done).error());
@@ -268,14 +324,22 @@ class Barrier {
     return secret;
   }
 
-  static Result<void> unwrap(const Keys& keys, const Location& location, Fetched& fetched) {
+  // unwrap opens a record, and holds it against what this process has seen of it.
+  Result<void> unwrap(const Keys& keys, const Location& location, Fetched& fetched) const {
     if (!fetched.copied) return fetched.copied;
-    return open_in_place(keys.keyring, {keys.records.header.store, location}, fetched.opened);
+    auto opened =
+        open_in_place(keys.keyring, {keys.records.header.store, location}, fetched.opened);
+    if (!opened) return opened;
+    const Revision revision = fetched.opened.revision;
+    if (revision < fetched.floor) return put_back_in_time(revision, fetched.floor);
+    if (revision > fetched.floor) seen_.saw(location, revision);
+    return {};
   }
 
-  static Result<Current> current_of(const Keys& keys, const Location& location, Fetched& fetched) {
+  Result<Current> current_of(const Keys& keys, const Location& location, Fetched& fetched) const {
     Current current;
     current.version = fetched.version;
+    if (fetched.version == kAbsent && fetched.floor != 0) return vanished(fetched.floor);
     if (fetched.version == kAbsent) return current;
     if (auto done = unwrap(keys, location, fetched); !done) return std::move(done).error();
     current.alive = fetched.opened.kind == RecordKind::secret;
@@ -322,15 +386,18 @@ class Barrier {
   template <typename Decide>
   Result<std::optional<Revision>> replace_once(const Path& path, Decide& decide) {
     Location location;
+    std::uint64_t generation = 0;
     Entries entries;
     auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
       location = secret_location(keys.keyring, path.text());
+      generation = keys.records.header.generation;
       entries = entries_of(keys.keyring, path.text());
       return {};
     });
     if (!located) return std::move(located).error();
     const RecordKey key = record_key(location);
     Fetched fetched;
+    fetched.floor = seen_.floor(location);
     auto stamp = read_with_entries(key, entries, fetched);
     if (!stamp) return std::move(stamp).error();
     auto followed = keeper_.follow(stamp.value());
@@ -356,9 +423,8 @@ class Barrier {
       return current->revision + 1;
     });
     if (!revision) {
-      // The record may have been read just before, and its term retired just after.
-      if (revision.error().code == Code::corrupt && followed.value())
-        return std::optional<Revision>();
+      const bool again = revision.error().code == Code::corrupt && keys_moved(generation);
+      if (again) return std::optional<Revision>();
       return std::move(revision).error();
     }
 
@@ -370,6 +436,7 @@ class Barrier {
     auto commit = backend_->commit(batch, timeout_);
     if (!commit) return std::move(commit).error();
     if (commit->conflict) return std::optional<Revision>();
+    seen_.saw(location, revision.value());
     return std::optional<Revision>(revision.value());
   }
 
@@ -408,6 +475,58 @@ class Barrier {
     }
     entries.present.resize(entries.keys.size());
     return entries;
+  }
+
+  // ---- retirement ----
+
+  // count_older counts the records that open under a term before first_live, and would open no more.
+  Result<std::uint64_t> count_older(TermId first_live, ReencryptObserver observer) {
+    ReencryptProgress progress;
+    std::uint64_t needed = 0;
+    std::vector<std::uint8_t> after;
+    for (bool more = true; more;) {
+      std::vector<std::vector<std::uint8_t>> old;
+      const std::uint8_t prefix = 'r';
+      auto page = backend_->scan(
+          std::span(&prefix, 1), after, kScanPage,
+          [&](const Record& record) {
+            progress.seen += 1;
+            after.assign(record.key.begin(), record.key.end());
+            const bool ours =
+                record.key.size() == sizeof(RecordKey) && record.value.size() >= kEnvelopeOverhead;
+            if (ours && get_be(record.value.subspan<4, 4>()) < first_live) old.push_back(after);
+          },
+          timeout_);
+      if (!page) return std::move(page).error();
+      more = page.value();
+      for (const auto& key : old) {
+        auto older = needs_older(key, first_live);
+        if (!older) return std::move(older).error();
+        needed += older.value() ? 1 : 0;
+      }
+      if (!observer(progress))
+        return Error{Code::unavailable, "retiring was stopped; nothing was changed"};
+    }
+    return needed;
+  }
+
+  // needs_older tells a secret from a record that is damaged anyway, or was replaced meanwhile. What
+  // a newer program made may well open to it.
+  Result<bool> needs_older(std::span<const std::uint8_t> key, TermId first_live) {
+    Fetched fetched;
+    auto stamp = backend_->read(
+        std::span(&key, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
+        timeout_);
+    if (!stamp) return std::move(stamp).error();
+    if (fetched.version == kAbsent) return false;
+    Location location;
+    std::copy(key.begin() + 1, key.end(), location.begin());
+    auto opened =
+        keeper_.with_keys([&](const Keys& keys) { return unwrap(keys, location, fetched); });
+    if (opened) return fetched.opened.term < first_live;
+    if (opened.error().code == Code::corrupt) return false;
+    if (opened.error().code == Code::unsupported) return true;
+    return std::move(opened).error();
   }
 
   // ---- lists ----
@@ -535,14 +654,26 @@ class Barrier {
                                  std::to_string(value.size()) + " bytes; this store takes up to " +
                                  std::to_string(keys.records.header.max_secret_len)};
   }
+  static Error put_back_in_time(Revision revision, Revision floor) {
+    return {Code::rollback, "it was in revision " + std::to_string(revision) +
+                                ", but this process has seen revision " + std::to_string(floor) +
+                                ": the storage was put back to an earlier state"};
+  }
+  static Error vanished(Revision floor) {
+    return {Code::rollback,
+            "it was not there, but this process has seen revision " + std::to_string(floor) +
+                ", and deleting leaves a trace: the storage was put back or altered"};
+  }
   static Error naming(const Path& path, Error error) {
-    if (error.code == Code::corrupt) error.message = "'" + path.text() + "': " + error.message;
+    if (error.code == Code::corrupt || error.code == Code::rollback)
+      error.message = "'" + path.text() + "': " + error.message;
     return error;
   }
 
   const std::unique_ptr<Backend> backend_;
   const Timeout timeout_;
   KeyKeeper keeper_;
+  mutable SeenRevisions seen_;
 };
 
 }  // namespace strongroom

@@ -1,8 +1,9 @@
 // credential.hpp: what a human or a file holds that opens a slot, as text that can be copied.
 //
-// Both forms are one line of lower-case hex with a check at the end, so that a mistyped one is told
-// from a wrong one, and with the number of the set or store they belong to, so that a foreign one
-// is named. They are secrets: print them once, to the one who keeps them.
+// Both are one line of lower-case hex with a check at the end, so that a mistyped one is told from a
+// wrong one, and with the number of the set or store they belong to, so that a foreign one is named.
+// The same bytes in base64 are taken as well, since both are how shares are printed elsewhere. They
+// are secrets: print them once, to the one who keeps them.
 //
 //   share     1 | set id (8)   | x (1)      | y (32)   | check (4)      92 hex digits
 //   key file  2 | store id (16) | slot id (4) | key (32) | check (4)     114 hex digits
@@ -80,20 +81,17 @@ struct Credential {
     return hex;
   }
 
-  // parse reads that line back; white space around it is dropped, upper case is taken.
-  // Errors  invalid: not a share or key, or mistyped. It says what to look at, never the text.
+  // parse reads that line back, or the same bytes in base64; white space around it is dropped, upper
+  // case is taken. Errors  invalid: not a share or key, or mistyped. It says what to look at, never
+  // the text.
   static Result<Credential> parse(SecretView text) {
     text = trim(text);
     if (text.size() > 2 * kMaxRaw) return not_one();
     auto raw = SecretBytes::for_key(kMaxRaw);
     if (!raw) return std::move(raw).error();
     auto bytes = raw->reveal_mutable();
-    std::size_t len = 0;
-    if (sodium_hex2bin(bytes.data(), bytes.size(), text.reveal_text().data(), text.size(), nullptr,
-                       &len, nullptr) != 0 ||
-        2 * len != text.size() || len == 0) {
-      return not_one();
-    }
+    const std::size_t len = decode(text, bytes);
+    if (len == 0) return not_one();
     bytes = bytes.first(len);
     Credential credential;
     if (bytes[0] == 1 && len == kShareHead + kShareLen + kCheckLen) {
@@ -128,6 +126,26 @@ struct Credential {
     return {Code::invalid,
             "a credential was neither a share nor a key of strongroom: one line of 92 "
             "or 114 hex digits was expected"};
+  }
+
+  // decode tells the two forms by their length, and gives that of the bytes, 0 for neither.
+  static std::size_t decode(SecretView text, std::span<std::uint8_t> out) noexcept {
+    constexpr std::size_t share_len = kShareHead + kShareLen + kCheckLen;
+    const char* const in = text.reveal_text().data();
+    std::size_t len = 0;
+    const char* end = nullptr;
+    if (text.size() == 2 * share_len || text.size() == 2 * kMaxRaw) {
+      sodium_hex2bin(out.data(), out.size(), in, text.size(), nullptr, &len, &end);
+    } else {
+      const bool padded = !text.empty() && text.reveal().back() == '=';
+      const int variant =
+          padded ? sodium_base64_VARIANT_ORIGINAL : sodium_base64_VARIANT_ORIGINAL_NO_PADDING;
+      if (sodium_base642bin(out.data(), out.size(), in, text.size(), nullptr, &len, &end,
+                            variant) != 0) {
+        return 0;
+      }
+    }
+    return end == in + text.size() ? len : 0;
   }
 
   static SecretView trim(SecretView text) noexcept {

@@ -94,6 +94,12 @@ inline Error corrupt(const char* why) {
   return {Code::corrupt, std::string("an envelope ") + why};
 }
 
+inline Error unknown_term(const Keyring& keyring, TermId term) {
+  return corrupt(term < keyring.first_term()
+                     ? "was sealed in a term that was retired"
+                     : "was sealed in a term that the keyring does not have");
+}
+
 // read_label reads what is readable without a key; it is not authenticated before the rest opened.
 inline Result<void> read_label(std::span<const std::uint8_t> envelope, Opened& opened) {
   if (envelope[0] != 1 || envelope[1] != 1) {
@@ -141,7 +147,7 @@ inline Result<void> open_to(const Keyring& keyring, const Place& place,
                             Opened& opened) {
   if (auto read = read_label(envelope, opened); !read) return read;
   const XaesKey* key = keyring.term(opened.term);
-  if (key == nullptr) return corrupt("was sealed in a term that the keyring does not have");
+  if (key == nullptr) return unknown_term(keyring, opened.term);
   XaesNonce nonce;
   std::memcpy(nonce.data(), envelope.data() + 16, nonce.size());
   const std::size_t len = envelope.size() - kEnvelopeHeaderLen - kTagLen;
@@ -206,6 +212,42 @@ inline Result<void> open_in_place(const Keyring& keyring, const Place& place, Op
   const auto envelope = opened.value.reveal();
   if (envelope.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
   return detail::open_to(keyring, place, envelope, kEnvelopeHeaderLen, opened);
+}
+
+// reseal_envelope seals what an envelope holds, bit for bit, under the active term: same kind, same
+// revision, fresh nonce.
+//
+// envelope  lies in secret memory, where it is opened; wiped by the caller.
+// out       as large as the envelope, apart from it.
+// Errors    as open_envelope and seal_envelope; then out holds no plaintext.
+inline Result<void> reseal_envelope(const Keyring& keyring, const Place& place,
+                                    SecretBytes& envelope, std::span<std::uint8_t> out) {
+  const auto in = envelope.reveal_mutable();
+  if (in.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
+  if (out.size() != in.size()) return Error{Code::invalid, "the room for an envelope did not fit"};
+  Opened label;
+  if (auto read = detail::read_label(in, label); !read) return read;
+  const XaesKey* key = keyring.term(label.term);
+  if (key == nullptr) return detail::unknown_term(keyring, label.term);
+  XaesNonce nonce;
+  std::memcpy(nonce.data(), in.data() + 16, nonce.size());
+  const auto sealed = in.subspan(kEnvelopeHeaderLen);
+  const auto plaintext = sealed.first(sealed.size() - kTagLen);
+  {
+    const detail::DerivedKey derived(*key, nonce);
+    auto opened = gcm_open(derived.reveal(), std::span(nonce).last<kGcmNonceLen>(),
+                           detail::associated(in, place), sealed, plaintext);
+    if (!opened) return opened;
+  }
+  if (auto random = random_bytes(nonce); !random) return random;
+  const TermId term = keyring.active_term();
+  std::memcpy(out.data(), in.data(), detail::kBoundHeaderLen);
+  put_be(out.subspan(4).first<4>(), term);
+  std::memcpy(out.data() + 16, nonce.data(), nonce.size());
+  const detail::DerivedKey derived(*keyring.term(term), nonce);
+  return gcm_seal(derived.reveal(), std::span(nonce).last<kGcmNonceLen>(),
+                  detail::associated(out, place), {}, SecretView(plaintext),
+                  out.subspan(kEnvelopeHeaderLen));
 }
 
 }  // namespace strongroom

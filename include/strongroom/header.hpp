@@ -6,6 +6,7 @@
 // FORMAT.md, "Header record", lists the bytes.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,20 +19,36 @@
 #include "strongroom/codec.hpp"
 #include "strongroom/credential.hpp"
 #include "strongroom/keyring.hpp"
+#include "strongroom/openpgp.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/sealed_blob.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/slot_key.hpp"
 
 namespace strongroom {
 
-inline constexpr std::uint16_t kHeaderFormat = 1;
+inline constexpr std::uint16_t kHeaderFormat = 2;
 inline constexpr std::size_t kMaxHeaderLen = std::size_t{256} << 10;
 inline constexpr std::uint32_t kDefaultMaxSecretLen = 1'048'576;
 inline constexpr std::uint32_t kMaxMaxSecretLen = 64u << 20;
 
-// SlotKind says what opens a slot. A kind that this program does not know is carried along as it
-// is.
-enum class SlotKind : std::uint8_t { shares = 1, key = 2 };
+// SlotKind says what opens a slot, and where a person finds it. A kind that this program does not
+// know is carried along as it is.
+enum class SlotKind : std::uint8_t {
+  shares = 1,             // threshold of its shares
+  key = 2,                // a key file
+  wrapped_shares = 3,     // shares, each wrapped to somebody's OpenPGP key and kept here
+  environment = 4,        // a key handed over in an environment variable
+  system_credential = 5,  // a key handed over by systemd (LoadCredential=)
+};
+
+constexpr bool has_shares(SlotKind kind) noexcept {
+  return kind == SlotKind::shares || kind == SlotKind::wrapped_shares;
+}
+constexpr bool has_key(SlotKind kind) noexcept {
+  return kind == SlotKind::key || kind == SlotKind::environment ||
+         kind == SlotKind::system_credential;
+}
 
 struct Slot {
   SlotId id = 0;
@@ -40,31 +57,42 @@ struct Slot {
   std::uint8_t shares = 0;
   std::uint8_t reserved = 0;  // zero in the kinds of today
   std::uint64_t created_ms = 0;
-  std::vector<std::uint8_t>
-      body;  // by kind; the last 72 bytes of a known kind are the wrapped root key
+  // By kind: a set id and one hash per share in order of handing out, and the wrapped shares; then,
+  // of a known kind, the wrapped root key.
+  std::vector<std::uint8_t> body;
 
-  static constexpr std::size_t kWrappedLen = kBlobOverhead + kKeyLen;
+  bool known() const noexcept { return has_shares(kind) || has_key(kind); }
 
-  // Of a slot of shares: its set id, then one hash per share in order of handing out.
   std::span<const std::uint8_t> set() const noexcept {
     return std::span(body).first(sizeof(ShareSetId));
   }
   std::span<const std::uint8_t> share_hash(std::size_t i) const noexcept {
     return std::span(body).subspan(sizeof(ShareSetId) + i * sizeof(Digest), sizeof(Digest));
   }
-  std::span<const std::uint8_t> wrapped() const noexcept {
-    return std::span(body).last(kWrappedLen);
+
+  // wrapped_shares gives them in order of handing out; none where they are not well-formed.
+  std::vector<WrappedShare> wrapped_shares() const {
+    std::vector<WrappedShare> found;
+    if (kind != SlotKind::wrapped_shares || body.size() < hashes_len() + kWrappedRootLen) return {};
+    const std::span<const std::uint8_t> all(body);
+    Reader in(all.subspan(hashes_len(), all.size() - hashes_len() - kWrappedRootLen));
+    for (unsigned i = 0; i < shares; ++i) {
+      const auto fingerprint = in.bytes(in.u8());
+      const auto message = in.bytes(in.u16());
+      found.push_back({{fingerprint.begin(), fingerprint.end()}, {message.begin(), message.end()}});
+    }
+    if (!in.ok() || in.left() != 0) return {};
+    return found;
   }
 
-  bool well_formed() const noexcept {
-    switch (kind) {
-      case SlotKind::shares:
-        return reserved == 0 && shares > 0 && threshold > 0 && threshold <= shares &&
-               body.size() == sizeof(ShareSetId) + shares * sizeof(Digest) + kWrappedLen;
-      case SlotKind::key:
-        return reserved == 0 && threshold == 0 && shares == 0 && body.size() == kWrappedLen;
+  bool well_formed() const {
+    if (!known()) return true;
+    if (has_key(kind)) {
+      return reserved == 0 && threshold == 0 && shares == 0 && body.size() == kWrappedRootLen;
     }
-    return true;  // of a later kind
+    if (reserved != 0 || shares == 0 || threshold == 0 || threshold > shares) return false;
+    if (kind == SlotKind::shares) return body.size() == hashes_len() + kWrappedRootLen;
+    return !wrapped_shares().empty();
   }
 
   void encode(Writer& out) const {
@@ -79,26 +107,33 @@ struct Slot {
     out.bytes({reinterpret_cast<const std::uint8_t*>(label.data()), label.size()});
     out.bytes(store);
     encode_label(out);
-    out.bytes(std::span(body).first(body.size() - kWrappedLen));
+    out.bytes(std::span(body).first(body.size() - kWrappedRootLen));
     return std::move(out).take();
+  }
+
+  // fixed_digest is of all that stays when the root key changes.
+  Digest fixed_digest(const StoreId& store) const {
+    return known() && body.size() >= kWrappedRootLen ? digest(context(store)) : digest(body);
   }
 
   // open unwraps the root key. Errors  corrupt: another slot key, or damage.
   Result<SecretBytes> open(const StoreId& store, SecretView slot_key) const {
-    if (body.size() < kWrappedLen) return Error{Code::corrupt, "an unseal slot was cut short"};
-    return open_blob(slot_key, context(store), wrapped());
+    if (body.size() < kWrappedRootLen) return Error{Code::corrupt, "an unseal slot was cut short"};
+    return unwrap_root(slot_key, context(store), std::span(body).last(kWrappedRootLen));
   }
 
-  // wrap puts the root key, wrapped for slot_key, at the end of a body that lacks it so far.
-  Result<void> wrap(const StoreId& store, SecretView slot_key, SecretView root) {
-    body.resize(body.size() + kWrappedLen);
-    auto blob = seal_blob(slot_key, context(store), root);
-    if (!blob) return std::move(blob).error();
-    std::copy(blob->begin(), blob->end(), body.end() - static_cast<std::ptrdiff_t>(kWrappedLen));
+  // wrap writes the root key, wrapped, to the end of the body, where there is room for it already.
+  Result<void> wrap(const StoreId& store, SecretView wrap_key, SecretView root) {
+    auto wrapped = wrap_root(wrap_key, context(store), root);
+    if (!wrapped) return std::move(wrapped).error();
+    std::copy(wrapped->begin(), wrapped->end(),
+              body.end() - static_cast<std::ptrdiff_t>(kWrappedRootLen));
     return {};
   }
 
  private:
+  std::size_t hashes_len() const noexcept { return sizeof(ShareSetId) + shares * sizeof(Digest); }
+
   void encode_label(Writer& out) const {
     out.u32(id);
     out.u8(static_cast<std::uint8_t>(kind));
@@ -119,6 +154,7 @@ struct Header {
   StoreId store{};
   std::uint64_t generation = 0;
   bool locked = false;
+  std::uint64_t locked_ms = 0;  // when that was, by the clock of who did it
   std::uint32_t max_secret_len = kDefaultMaxSecretLen;
   std::vector<Slot> slots;
   std::vector<std::uint8_t> sealed_keyring;
@@ -135,6 +171,7 @@ struct Header {
     out.u32(max_secret_len);
     out.u16(static_cast<std::uint16_t>(slots.size()));
     out.u16(0);
+    out.u64(locked ? locked_ms : 0);
     for (const Slot& slot : slots) slot.encode(out);
     out.u32(static_cast<std::uint32_t>(sealed_keyring.size()));
     out.bytes(sealed_keyring);
@@ -159,9 +196,9 @@ struct Header {
     const std::uint16_t format = in.u16();
     if (!in.ok() || magic != kMagic || record.size() > kMaxHeaderLen) return corrupt;
     if (format != kHeaderFormat) {
-      return Error{format > kHeaderFormat ? Code::unsupported : Code::corrupt,
-                   "the store is of format " + std::to_string(format) +
-                       "; this program knows format " + std::to_string(kHeaderFormat)};
+      return Error{Code::unsupported, "the store is of format " + std::to_string(format) +
+                                          "; this program knows format " +
+                                          std::to_string(kHeaderFormat)};
     }
     Header header;
     const std::uint16_t flags = in.u16();
@@ -171,6 +208,7 @@ struct Header {
     header.max_secret_len = in.u32();
     const std::size_t num_slots = in.u16();
     const std::uint16_t reserved = in.u16();
+    header.locked_ms = in.u64();
     if (!in.ok() || num_slots > kMaxSlots) return corrupt;
     for (std::size_t i = 0; i < num_slots; ++i) header.slots.push_back(decode_slot(in));
     const auto keyring = in.bytes(in.u32());
@@ -201,6 +239,26 @@ struct Header {
     out.u64(generation);
     out.u32(max_secret_len);
     return std::move(out).take();
+  }
+
+  // state_digest is of what every change moves: the sealed keyring, whose nonce is fresh and which
+  // holds the digest of the slots. The lock flag is no part of it.
+  Digest state_digest() const { return digest(keyring_context(), sealed_keyring); }
+
+  const Slot* slot(SlotId id) const noexcept {
+    const auto found =
+        std::find_if(slots.begin(), slots.end(), [&](const Slot& each) { return each.id == id; });
+    return found == slots.end() ? nullptr : &*found;
+  }
+
+  // fixed_table is the slot table as far as a new root key leaves it alone.
+  Digest fixed_table() const {
+    Writer out;
+    for (const Slot& each : slots) {
+      out.u32(each.id);
+      out.bytes(each.fixed_digest(store));
+    }
+    return digest(out.view());
   }
 
   // seal_keyring seals the keyring for this generation and slot table.
@@ -246,7 +304,7 @@ struct Header {
     return slot;
   }
 
-  bool slots_well_formed() const noexcept {
+  bool slots_well_formed() const {
     for (const Slot& slot : slots) {
       if (!slot.well_formed()) return false;
     }

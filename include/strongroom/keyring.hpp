@@ -1,22 +1,28 @@
 // keyring.hpp: the keys of an unsealed store, in locked memory, and their sealed form.
 //
 // The keyring holds one random data key per term, the key that places records, the key that seals
-// names, the audit key, and every slot's own key, so that an unsealed store re-wraps its slots by
-// itself. It is immutable: a rotation makes a new one. It must never be copied outside key memory.
+// names, the audit key, and a wrap key per slot, so that an unsealed store wraps a new root key for
+// its slots by itself (slot_key.hpp says why it can not unwrap). It is immutable: a change makes a
+// new one. It must never be copied outside key memory.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "strongroom/aead.hpp"
 #include "strongroom/codec.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/slot_key.hpp"
 
 namespace strongroom {
 
@@ -34,23 +40,38 @@ inline std::uint64_t now_ms() noexcept {
   return ms > 0 ? static_cast<std::uint64_t>(ms) : 0;
 }
 
+// KeyringSlot is what the keyring keeps of a slot: its wrap key, and a digest of the slot but for
+// the wrapped root key, which tells a damaged slot from a sound one.
+struct KeyringSlot {
+  SlotId id = 0;
+  SecretView wrap_key;
+  std::span<const std::uint8_t> digest;
+};
+
+// KeyringEdit is what a new keyring has other than the one before it.
+struct KeyringEdit {
+  std::span<const KeyringSlot> add;
+  std::span<const SlotId> remove;
+  bool new_term = false;  // one more random data key, which becomes the active one
+  TermId first_term = 0;  // terms before this one are dropped; 0: none
+};
+
 class Keyring {
  public:
-  // create makes a keyring with fresh random keys, one term, and the given slots' ids with a fresh
-  // random key each.
-  static Result<Keyring> create(std::span<const SlotId> slots) {
-    Shape shape{slots.size(), 1};
+  // create makes a keyring with fresh random keys, one term and no slots.
+  static Result<Keyring> create() {
+    const Shape shape{0, 1};
     auto plain = SecretBytes::for_key(shape.len());
     if (!plain) return std::move(plain).error();
-    auto bytes = plain->reveal_mutable();
-    if (auto random = random_bytes(bytes); !random) return std::move(random).error();
-    put_be(bytes.first<2>(), kFormat);
-    put_be(bytes.subspan(2).first<2>(), slots.size());
-    put_be(bytes.subspan(4).first<4>(), 1);
-    for (std::size_t i = 0; i < slots.size(); ++i)
-      put_be(bytes.subspan(shape.slot(i)).first<4>(), slots[i]);
-    put_be(bytes.subspan(shape.term(0)).first<4>(), 1);
-    put_be(bytes.subspan(shape.term(0) + 4).first<8>(), now_ms());
+    const auto bytes = plain->reveal_mutable();
+    const auto keys = bytes.subspan(kLocationAt, kNextSlotAt - kLocationAt);
+    if (auto random = random_bytes(keys); !random) return std::move(random).error();
+    put_be(bytes.first<2>(), kForm);
+    put_be(bytes.subspan<4, 4>(), 1);
+    put_be(bytes.subspan<kNextSlotAt, 4>(), 1);
+    if (auto made = make_term(bytes.subspan(shape.term(0), kTermLen), 1); !made) {
+      return std::move(made).error();
+    }
     return from(std::move(plain).value());
   }
 
@@ -69,23 +90,44 @@ class Keyring {
     return keyring;
   }
 
-  // with_new_term is this keyring and one more random data key, which becomes the active one.
-  // Errors  too_large: 1,024 terms; retire old ones first.
-  Result<Keyring> with_new_term() const {
-    if (shape_.num_terms == kMaxTerms) {
+  // edited is this keyring with some changes.
+  // Errors  too_large: more than 1,024 terms or 64 slots.  invalid: a slot or term that can not be.
+  Result<Keyring> edited(const KeyringEdit& edit) const {
+    const TermId first = edit.first_term == 0 ? first_term_ : edit.first_term;
+    if (first < first_term_ || first > active_term()) {
+      return Error{Code::invalid, "there is no data key of term " + std::to_string(first)};
+    }
+    const std::size_t num_dropped = first - first_term_;
+    const std::size_t num_terms = shape_.num_terms - num_dropped;
+    const Shape shape{shape_.num_slots + edit.add.size() - edit.remove.size(),
+                      num_terms + (edit.new_term ? 1 : 0)};
+    if (shape.num_terms > kMaxTerms) {
       return Error{Code::too_large, "the keyring held 1024 terms; retire old ones first"};
     }
-    const Shape grown{shape_.num_slots, shape_.num_terms + 1};
-    auto plain = SecretBytes::for_key(grown.len());
+    if (shape.num_slots > kMaxSlots) {
+      return Error{Code::too_large, "the store had 64 unseal slots; remove some first"};
+    }
+    auto plain = SecretBytes::for_key(shape.len());
     if (!plain) return std::move(plain).error();
-    auto bytes = plain->reveal_mutable();
-    std::memcpy(bytes.data(), plain_.reveal().data(), shape_.len());
-    put_be(bytes.subspan(4).first<4>(), grown.num_terms);
-    auto term = bytes.subspan(grown.term(shape_.num_terms), kTermLen);
-    put_be(term.first<4>(), active_term() + 1);
-    put_be(term.subspan(4).first<8>(), now_ms());
-    if (auto random = random_bytes(term.subspan(12)); !random) return std::move(random).error();
+    const auto bytes = plain->reveal_mutable();
+    std::memcpy(bytes.data(), plain_.reveal().data(), kFixedLen);
+    put_be(bytes.subspan<2, 2>(), shape.num_slots);
+    put_be(bytes.subspan<4, 4>(), shape.num_terms);
+    if (auto done = edit_slots(edit, shape, bytes); !done) return std::move(done).error();
+    std::memcpy(bytes.data() + shape.term(0), plain_.reveal().data() + shape_.term(num_dropped),
+                num_terms * kTermLen);
+    if (edit.new_term) {
+      auto made = make_term(bytes.subspan(shape.term(num_terms), kTermLen), active_term() + 1);
+      if (!made) return std::move(made).error();
+    }
     return from(std::move(plain).value());
+  }
+
+  // with_new_term is edited with nothing but that.
+  Result<Keyring> with_new_term() const {
+    KeyringEdit edit;
+    edit.new_term = true;
+    return edited(edit);
   }
 
   // stored writes generation and the digest of the slot table into the stored form and shows it.
@@ -121,22 +163,39 @@ class Keyring {
   const CmacKey& location_key() const noexcept { return hot().location; }
   const SivKey& name_key() const noexcept { return hot().name; }
 
-  // slot_key is a slot's own key; empty when there is no such slot.
-  SecretView slot_key(SlotId id) const noexcept {
+  // slot is what is kept of one slot; its wrap key is empty when there is no such slot.
+  KeyringSlot slot(SlotId id) const noexcept {
     for (std::size_t i = 0; i < shape_.num_slots; ++i) {
-      const auto slot = plain_.reveal().subspan(shape_.slot(i), kSlotLen);
-      if (get_be(slot.first<4>()) == id) return SecretView(slot.subspan(4));
+      const KeyringSlot each = slot_at(i);
+      if (each.id == id) return each;
     }
     return {};
   }
+  std::size_t num_slots() const noexcept { return shape_.num_slots; }
+  std::vector<SlotId> slot_ids() const {
+    std::vector<SlotId> ids;
+    for (std::size_t i = 0; i < shape_.num_slots; ++i) ids.push_back(slot_at(i).id);
+    return ids;
+  }
+  // next_slot is the id that the next slot gets: ids never come again.
+  SlotId next_slot() const noexcept {
+    return static_cast<SlotId>(get_be(plain_.reveal().subspan<kNextSlotAt, 4>()));
+  }
+  // term_created_ms is when a term of the keyring was made.
+  std::uint64_t term_created_ms(TermId id) const noexcept {
+    if (term(id) == nullptr) return 0;
+    return get_be(plain_.reveal().subspan(shape_.term(id - first_term_) + 4).first<8>());
+  }
 
  private:
-  static constexpr std::uint16_t kFormat = 1;
-  static constexpr std::size_t kFixedLen = 176;
-  static constexpr std::size_t kSlotLen = 4 + kKeyLen;
+  static constexpr std::uint16_t kForm = 2;
+  static constexpr std::size_t kFixedLen = 192;
+  static constexpr std::size_t kDigestLen = 32;
+  static constexpr std::size_t kSlotLen = 4 + kWrapKeyLen + kDigestLen;
   static constexpr std::size_t kTermLen = 4 + 8 + kKeyLen;
   static constexpr std::size_t kLocationAt = 48;
   static constexpr std::size_t kNameAt = 80;
+  static constexpr std::size_t kNextSlotAt = 176;
 
   struct Shape {
     std::size_t num_slots = 0;
@@ -156,10 +215,10 @@ class Keyring {
   static Result<Shape> shape_of(std::span<const std::uint8_t> bytes) {
     const Error corrupt{Code::corrupt, "the keyring was not of its stored form"};
     if (bytes.size() < kFixedLen) return corrupt;
-    if (get_be(bytes.first<2>()) != kFormat) {
+    if (get_be(bytes.first<2>()) != kForm) {
       return Error{Code::unsupported, "the keyring was of form " +
                                           std::to_string(get_be(bytes.first<2>())) +
-                                          "; this program knows form 1"};
+                                          "; this program knows form 2"};
     }
     const Shape shape{static_cast<std::size_t>(get_be(bytes.subspan(2).first<2>())),
                       static_cast<std::size_t>(get_be(bytes.subspan(4).first<4>()))};
@@ -173,6 +232,53 @@ class Keyring {
         return corrupt;
     }
     return shape;
+  }
+
+  // make_term writes a fresh data key.
+  static Result<void> make_term(std::span<std::uint8_t> out, TermId id) {
+    put_be(out.first<4>(), id);
+    put_be(out.subspan<4, 8>(), now_ms());
+    return random_bytes(out.subspan(12));
+  }
+
+  // edit_slots writes the slots that stay, then the added ones.
+  Result<void> edit_slots(const KeyringEdit& edit, const Shape& shape,
+                          std::span<std::uint8_t> out) const {
+    std::size_t num = 0;
+    for (std::size_t i = 0; i < shape_.num_slots; ++i) {
+      const auto from = plain_.reveal().subspan(shape_.slot(i), kSlotLen);
+      const auto id = static_cast<SlotId>(get_be(from.first<4>()));
+      if (std::find(edit.remove.begin(), edit.remove.end(), id) != edit.remove.end()) continue;
+      if (num == shape.num_slots) return no_such_slot();
+      std::copy(from.begin(), from.end(), out.begin() + diff(shape.slot(num++)));
+    }
+    SlotId next = next_slot();
+    for (const KeyringSlot& slot : edit.add) {
+      if (num == shape.num_slots || slot.id < next || slot.wrap_key.size() != kWrapKeyLen ||
+          slot.digest.size() != kDigestLen) {
+        return Error{Code::invalid, "a new slot did not fit the keyring"};
+      }
+      const auto to = out.subspan(shape.slot(num++), kSlotLen);
+      put_be(to.first<4>(), slot.id);
+      std::memcpy(to.data() + 4, slot.wrap_key.reveal().data(), kWrapKeyLen);
+      std::copy(slot.digest.begin(), slot.digest.end(), to.begin() + 4 + kWrapKeyLen);
+      next = slot.id + 1;
+    }
+    if (num != shape.num_slots) return no_such_slot();
+    put_be(out.subspan<kNextSlotAt, 4>(), next);
+    return {};
+  }
+
+  static Error no_such_slot() {
+    return {Code::invalid, "a slot to be removed was not in the keyring, or named twice"};
+  }
+
+  static std::ptrdiff_t diff(std::size_t at) noexcept { return static_cast<std::ptrdiff_t>(at); }
+
+  KeyringSlot slot_at(std::size_t i) const noexcept {
+    const auto bytes = plain_.reveal().subspan(shape_.slot(i), kSlotLen);
+    return {static_cast<SlotId>(get_be(bytes.first<4>())),
+            SecretView(bytes.subspan(4, kWrapKeyLen)), bytes.subspan(4 + kWrapKeyLen)};
   }
 
   Keyring() = default;

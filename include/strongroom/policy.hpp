@@ -31,12 +31,13 @@ enum class Action : std::uint8_t {
   rotate,
   policy,
   audit,
+  backup,
 };
 
 constexpr std::string_view to_string(Action action) noexcept {
   constexpr std::string_view names[] = {"create",  "read",   "update", "delete", "list",
                                         "resolve", "seal",   "unseal", "init",   "rekey",
-                                        "rotate",  "policy", "audit"};
+                                        "rotate",  "policy", "audit",  "backup"};
   return names[static_cast<std::uint8_t>(action)];
 }
 

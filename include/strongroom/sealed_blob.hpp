@@ -2,6 +2,7 @@
 // the header. Layout: nonce 24, ciphertext, tag 16 (XAES-256-GCM); FORMAT.md has the contexts.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -12,7 +12,9 @@
 //          storage's own: unavailable, timeout, indeterminate, corrupt, rollback.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +22,10 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
+#include "strongroom/backup.hpp"
 #include "strongroom/barrier.hpp"
+#include "strongroom/migrate.hpp"
+#include "strongroom/openpgp.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
 #include "strongroom/result.hpp"
@@ -31,7 +36,10 @@ namespace strongroom {
 struct StoreOptions {
   Timeout timeout = kDefaultTimeout;               // of each call of the backend
   std::shared_ptr<const Policy> policy = nullptr;  // none: SpacePolicy
-  bool must_exist = false;  // make no storage where there is none: not_initialized
+  bool must_exist = false;                 // make no storage where there is none: not_initialized
+  std::shared_ptr<OpenPgp> pgp = nullptr;  // wraps and unwraps shares; none: openpgp_helper
+  std::optional<Anchor> anchor{};          // what the store must not be older than: rollback
+  std::chrono::milliseconds share_expiry{900'000};  // of shares that come one by one
 };
 
 class Store {
@@ -48,7 +56,11 @@ class Store {
   explicit Store(std::unique_ptr<Backend> backend, StoreOptions options = {})
       : policy_(options.policy != nullptr ? std::move(options.policy)
                                           : std::make_shared<const SpacePolicy>()),
-        barrier_(std::make_unique<Barrier>(std::move(backend), options.timeout)) {}
+        pgp_(options.pgp != nullptr ? std::move(options.pgp) : openpgp_helper()),
+        timeout_(options.timeout),
+        barrier_(std::make_unique<Barrier>(
+            std::move(backend),
+            KeeperOptions{options.timeout, options.anchor, options.share_expiry})) {}
 
   // ---- life of the store ----
 
@@ -61,7 +73,7 @@ class Store {
     if (!status) return std::move(status).error();
     if (status->initialized)
       return Error{Code::already_exists, "there is a store at " + status->url + " already"};
-    return prepare_init(options);
+    return prepare_init(options, pgp_.get());
   }
 
   // activate makes the store exist, in one commit. It is sealed then.
@@ -70,19 +82,131 @@ class Store {
     return barrier_->keys().activate(pending);
   }
 
-  // unseal, seal, rotate, close: see KeyKeeper.
+  // unseal, submit, seal, close: see KeyKeeper.
   Result<void> unseal(const Identity& who, std::span<const Credential> credentials,
                       bool lift_lock = false) {
     if (auto allowed = policy_->check(who, Action::unseal, Path()); !allowed) return allowed;
     return barrier_->keys().unseal(credentials, lift_lock);
   }
+  Result<UnsealProgress> submit(const Identity& who, Credential credential,
+                                bool lift_lock = false) {
+    if (auto allowed = policy_->check(who, Action::unseal, Path()); !allowed)
+      return std::move(allowed).error();
+    return barrier_->keys().submit(std::move(credential), lift_lock);
+  }
+  Result<void> forget_shares(const Identity& who) {
+    if (auto allowed = policy_->check(who, Action::unseal, Path()); !allowed) return allowed;
+    barrier_->keys().forget_shares();
+    return {};
+  }
   Result<void> seal(const Identity& who) {
     if (auto allowed = policy_->check(who, Action::seal, Path()); !allowed) return allowed;
     return barrier_->keys().seal();
   }
+
+  // unwrap decrypts a share that is still in its OpenPGP message.
+  Result<Credential> unwrap(const Identity& who, ByteView message, SecretView private_key,
+                            SecretView passphrase = {}) {
+    if (auto allowed = policy_->check(who, Action::unseal, Path()); !allowed)
+      return std::move(allowed).error();
+    auto text = pgp_->unwrap(message, private_key, passphrase);
+    if (!text) return std::move(text).error();
+    return Credential::parse(text->view());
+  }
+
+  // unseal_escrowed unseals by the OpenPGP private key that was left in the storage at init.
+  // Errors  not_found: there is none.
+  Result<void> unseal_escrowed(const Identity& who, bool lift_lock = false) {
+    if (auto allowed = policy_->check(who, Action::unseal, Path()); !allowed) return allowed;
+    auto key = barrier_->keys().escrowed_key();
+    if (!key) return std::move(key).error();
+    auto status = barrier_->keys().status();
+    if (!status) return std::move(status).error();
+    std::vector<Credential> credentials;
+    Error why{Code::denied, "no share of this store is wrapped to an OpenPGP key"};
+    for (const SlotStatus& slot : status->slots) {
+      for (const WrappedShare& share : slot.wrapped) {
+        auto credential = unwrap(who, share.message, key->view());
+        if (credential)
+          credentials.push_back(std::move(credential).value());
+        else
+          why = std::move(credential).error();
+      }
+    }
+    if (credentials.empty()) return why;
+    return barrier_->keys().unseal(credentials, lift_lock);
+  }
+
+  // ---- changes of the keys: see KeyKeeper, and reencrypt.hpp ----
+
   Result<void> rotate(const Identity& who) {
     if (auto allowed = policy_->check(who, Action::rotate, Path()); !allowed) return allowed;
     return barrier_->keys().rotate();
+  }
+  Result<void> rotate_root(const Identity& who) {
+    if (auto allowed = policy_->check(who, Action::rekey, Path()); !allowed) return allowed;
+    return barrier_->keys().rotate_root();
+  }
+  Result<PendingSlots> prepare_slots(const Identity& who, const SlotChange& change) {
+    if (auto allowed = policy_->check(who, Action::rekey, Path()); !allowed)
+      return std::move(allowed).error();
+    return barrier_->keys().prepare_slots(change, pgp_.get());
+  }
+  Result<void> activate(const Identity& who, const PendingSlots& pending) {
+    if (auto allowed = policy_->check(who, Action::rekey, Path()); !allowed) return allowed;
+    return barrier_->keys().activate(pending);
+  }
+  Result<ReencryptProgress> reencrypt(const Identity& who, const ReencryptOptions& options,
+                                      ReencryptObserver observer) {
+    if (auto allowed = policy_->check(who, Action::rotate, Path()); !allowed)
+      return std::move(allowed).error();
+    return barrier_->reencrypt(options, observer);
+  }
+  Result<void> retire(const Identity& who, ReencryptObserver observer) {
+    if (auto allowed = policy_->check(who, Action::rotate, Path()); !allowed) return allowed;
+    return barrier_->retire(observer);
+  }
+  Result<bool> repair(const Identity& who) {
+    if (auto allowed = policy_->check(who, Action::rekey, Path()); !allowed)
+      return std::move(allowed).error();
+    return barrier_->keys().repair();
+  }
+
+  // ---- backups: see backup.hpp. They need no keys ----
+
+  Result<BackupInfo> backup(const Identity& who, BackupSink sink, BackupProgress progress) {
+    if (auto allowed = policy_->check(who, Action::backup, Path()); !allowed)
+      return std::move(allowed).error();
+    return write_backup(barrier_->backend(), sink, progress);
+  }
+  Result<BackupInfo> restore(const Identity& who, BackupSource source, BackupProgress progress) {
+    if (auto allowed = policy_->check(who, Action::init, Path()); !allowed)
+      return std::move(allowed).error();
+    return restore_backup(source, barrier_->backend(), timeout_, progress);
+  }
+  // migrate copies everything into the storage of `to`, which holds no store, under fresh keys: those of
+  // pending, whose credentials were handed out. See migrate.hpp.
+  Result<std::uint64_t> migrate(const Identity& who, Store& to, const PendingInit& pending,
+                                MigrateProgress progress) {
+    for (const Action action : {Action::backup, Action::init}) {
+      const Policy& policy = action == Action::init ? *to.policy_ : *policy_;
+      if (auto allowed = policy.check(who, action, Path()); !allowed)
+        return std::move(allowed).error();
+    }
+    return Migration(*barrier_, to.barrier_->backend(), pending, to.timeout_).run(progress);
+  }
+  Result<Anchor> anchor(const Identity& who) {
+    if (auto allowed = policy_->check(who, Action::backup, Path()); !allowed)
+      return std::move(allowed).error();
+    return barrier_->keys().anchor();
+  }
+
+  // generate_pair makes an OpenPGP key pair to wrap a share to: see OpenPgp::generate.
+  Result<OpenPgpPair> generate_pair(const Identity& who, unsigned bits,
+                                    const std::string& user_id) {
+    if (auto allowed = policy_->check(who, Action::init, Path()); !allowed)
+      return std::move(allowed).error();
+    return pgp_->generate(bits, user_id);
   }
   void close() { barrier_->keys().close(); }
 
@@ -203,6 +327,8 @@ class Store {
   }
 
   std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<OpenPgp> pgp_;
+  Timeout timeout_;
   std::unique_ptr<Barrier> barrier_;
 };
 

@@ -16,6 +16,7 @@
 // revive  a handle to the storage of the last make, all of whose handles were closed; leave it out
 //         where a storage does not outlive its handles
 // clean   removes what make left behind; optional
+// pages   its snapshot is the default one, page by page, and not of one point in time
 //
 // Include it in one file of a program. The largest test stores one value of 64 MiB.
 #pragma once
@@ -45,6 +46,7 @@ struct Factory {
   std::function<std::unique_ptr<Backend>(Backend&)> reopen = {};
   std::function<std::unique_ptr<Backend>()> revive = {};
   std::function<void()> clean = {};
+  bool pages = false;
 
   friend std::ostream& operator<<(std::ostream& out, const Factory& f) { return out << f.name; }
 };
@@ -573,6 +575,181 @@ TEST_P(Backends, ScanLimitedToNothingStillTellsWhetherThereIsMore) {
   ASSERT_TRUE(applied(commit(*backend_, {put("p/1", "v")})));
   EXPECT_TRUE(page(*backend_, "p/", "", 0, more).empty());
   EXPECT_TRUE(more);
+}
+
+//
+// Snapshot
+//
+
+// snapshot_of gives every record that a snapshot handed over, in its order.
+inline std::vector<std::pair<std::string, Found>> snapshot_of(
+    Backend& backend, const std::vector<std::string>& first = {}) {
+  std::vector<std::pair<std::string, Found>> seen;
+  const std::vector<ByteView> keys = [&] {
+    std::vector<ByteView> views;
+    for (const std::string& key : first) views.push_back(bytes(key));
+    return views;
+  }();
+  auto done = backend.snapshot(
+      keys,
+      [&](const Record& record) -> Result<void> {
+        seen.emplace_back(text(record.key), Found{text(record.value), record.version});
+        return {};
+      },
+      kDefaultTimeout);
+  EXPECT_TRUE(done.ok()) << (done ? "" : done.error().message);
+  return seen;
+}
+
+TEST_P(Backends, SnapshotOfNothingIsEmpty) {
+  EXPECT_TRUE(snapshot_of(*backend_).empty());
+  EXPECT_TRUE(snapshot_of(*backend_, {"a", "b"}).empty());
+}
+
+TEST_P(Backends, SnapshotHandsOverEveryRecordOnceAndTheFirstOnesFirst) {
+  using namespace std::string_literals;
+  std::map<std::string, std::string> stored = {{"\0"s, "zero"}, {std::string(320, '\xFF'), "last"}};
+  for (std::size_t i = 0; i < 3000; ++i) stored["key " + std::to_string(i)].assign(i % 50, 'v');
+  for (const char* large : {"a", "m", "z", "zz"}) stored[large] = std::string(700'000, *large);
+  stored["b"] = std::string(3'000'000, 'b');
+  std::vector<Change> batch;
+  for (const auto& [key, value] : stored) {
+    batch.push_back(put(key, value));
+    if (batch.size() < kMaxCommitChanges && key != "zz" && key != "\xFF") continue;
+    ASSERT_TRUE(applied(commit(*backend_, batch)));
+    batch.clear();
+  }
+  ASSERT_TRUE(applied(commit(*backend_, batch)));
+  const auto seen = snapshot_of(*backend_, {"zz", "none", "key 7", "a"});
+  ASSERT_EQ(seen.size(), stored.size());
+  EXPECT_EQ(seen[0].first, "zz");
+  EXPECT_EQ(seen[1].first, "key 7");
+  EXPECT_EQ(seen[2].first, "a");
+  for (const auto& [key, found] : seen) {
+    ASSERT_TRUE(stored.contains(key)) << testing::PrintToString(key);
+    EXPECT_TRUE(found.value == stored[key]) << key;
+    stored.erase(key);
+  }
+  EXPECT_EQ(seen[1].second, fetch(*backend_, "key 7"));
+}
+
+TEST_P(Backends, SnapshotEndsWithTheErrorOfItsSink) {
+  for (const char* key : {"a", "b", "c", "d"}) {
+    ASSERT_TRUE(applied(commit(*backend_, {put(key, key)})));
+  }
+  for (const int stop_at : {1, 2, 4}) {
+    int num_calls = 0;
+    const ByteView first[] = {bytes("c")};
+    auto done = backend_->snapshot(
+        first,
+        [&](const Record&) -> Result<void> {
+          if (++num_calls == stop_at) return Error{Code::too_large, "the pipe was full"};
+          return {};
+        },
+        kDefaultTimeout);
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, Code::too_large);
+    EXPECT_EQ(done.error().message, "the pipe was full");
+    EXPECT_EQ(num_calls, stop_at);
+  }
+  EXPECT_TRUE(applied(commit(*backend_, {put("a", "again")})));
+}
+
+TEST_P(Backends, SnapshotRefusesAKeyThatCanNotBe) {
+  const auto refuse = [](const Record&) -> Result<void> { return {}; };
+  const std::string over(kMaxBackendKeyLen + 1, 'k');
+  const ByteView keys[] = {bytes("fine"), bytes(over)};
+  auto done = backend_->snapshot(keys, refuse, kDefaultTimeout);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, Code::too_large);
+}
+
+TEST_P(Backends, SinkOfASnapshotMayCallTheStorageAndSeesNothingOfWhatItDid) {
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = "key " + std::to_string(i);
+    ASSERT_TRUE(applied(commit(*backend_, {put(key, "old")})));
+  }
+  int num_seen = 0;
+  auto done = backend_->snapshot(
+      {},
+      [&](const Record& record) -> Result<void> {
+        const std::string key = text(record.key);
+        EXPECT_TRUE(key.starts_with("key ")) << key;
+        EXPECT_TRUE(GetParam().pages || text(record.value) == "old");
+        ++num_seen;
+        for (int i = 0; i < 40; i += 7) {
+          const std::string other = "key " + std::to_string(i);
+          EXPECT_NE(fetch(*backend_, other).version, kAbsent);
+        }
+        EXPECT_FALSE(all(*backend_, "key 1").empty());
+        const std::string last = "key 9";
+        EXPECT_TRUE(applied(commit(*backend_, {put(last, "new")})));
+        return {};
+      },
+      kDefaultTimeout);
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  EXPECT_EQ(num_seen, 40);
+}
+
+TEST_P(Backends, WritersOfOtherThreadsGoOnWhileTheSinkOfASnapshotWaits) {
+  ASSERT_TRUE(applied(commit(*backend_, {put("a", "old"), put("b", "old")})));
+  const auto other = second_handle();
+  auto done = backend_->snapshot(
+      {},
+      [&](const Record&) -> Result<void> {
+        std::thread writer([&] {
+          Backend& mine = other != nullptr ? *other : *backend_;
+          EXPECT_TRUE(applied(commit(mine, {put("a", "new"), erase("b"), put("c", "new")})));
+          EXPECT_EQ(fetch(*backend_, "c").value, "new");
+        });
+        writer.join();
+        return {};
+      },
+      kDefaultTimeout);
+  EXPECT_TRUE(done.ok());
+}
+
+TEST_P(Backends, SnapshotSeesWhatWasAcknowledgedAndNeverHalfACommit) {
+  // Two records at the two ends of the order, always put together, and much between them.
+  const std::string filler(300'000, 'f');
+  for (const char* key : {"k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"}) {
+    ASSERT_TRUE(applied(commit(*backend_, {put(key, filler)})));
+  }
+  ASSERT_TRUE(applied(commit(*backend_, {put("a", "0"), put("z", "0")})));
+  std::atomic<int> acknowledged{0};
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (int i = 1; !stop; ++i) {
+      const std::string value = std::to_string(i);
+      ASSERT_TRUE(applied(commit(*backend_, {put("a", value), put("z", value)})));
+      acknowledged = i;
+    }
+  });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  while (std::chrono::steady_clock::now() < end && !HasFailure()) {
+    const int before = acknowledged;
+    std::map<std::string, Found> seen;
+    for (auto& [key, found] : snapshot_of(*backend_)) seen[key] = std::move(found);
+    EXPECT_EQ(seen.size(), 10u);
+    EXPECT_GE(std::stoi(seen["a"].value), before);
+    EXPECT_TRUE(GetParam().pages || seen["a"] == seen["z"]);
+  }
+  stop = true;
+  writer.join();
+}
+
+TEST_P(Backends, SnapshotByPagesFailsWhereTheFirstRecordsMoved) {
+  ASSERT_TRUE(applied(commit(*backend_, {put("h", "old"), put("k", "v")})));
+  const ByteView first[] = {bytes("h"), bytes("none")};
+  auto done = backend_->snapshot(
+      first,
+      [&](const Record&) -> Result<void> {
+        EXPECT_TRUE(applied(commit(*backend_, {put("h", "new")})));
+        return {};
+      },
+      kDefaultTimeout);
+  EXPECT_EQ(done.ok(), !GetParam().pages);
+  EXPECT_TRUE(done.ok() || done.error().code == Code::conflict);
 }
 
 //

@@ -29,6 +29,37 @@ Factory memory() {
           .reopen = [](Backend& open) { return dynamic_cast<MemoryBackend&>(open).share(); }};
 }
 
+// PagedBackend is a storage that can not hold on to a point in time: all it has is scan.
+class PagedBackend final : public Backend {
+ public:
+  explicit PagedBackend(std::unique_ptr<MemoryBackend> real) : real_(std::move(real)) {}
+
+  std::unique_ptr<Backend> share() const { return std::make_unique<PagedBackend>(real_->share()); }
+
+  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+    return real_->read(keys, sink, timeout);
+  }
+  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
+    return real_->commit(batch, timeout);
+  }
+  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                    Timeout timeout) override {
+    return real_->scan(prefix, after, limit, sink, timeout);
+  }
+  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
+  std::string url() const override { return real_->url(); }
+
+ private:
+  std::unique_ptr<MemoryBackend> real_;
+};
+
+Factory paged() {
+  return {.name = "paged",
+          .make = [] { return std::make_unique<PagedBackend>(std::make_unique<MemoryBackend>()); },
+          .reopen = [](Backend& open) { return dynamic_cast<PagedBackend&>(open).share(); },
+          .pages = true};
+}
+
 Factory lmdb(std::string name, std::string query) {
   return {.name = std::move(name),
           .make =
@@ -44,7 +75,7 @@ Factory lmdb(std::string name, std::string query) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ours, Backends,
-                         testing::Values(memory(), lmdb("lmdb", ""),
+                         testing::Values(memory(), paged(), lmdb("lmdb", ""),
                                          lmdb("lmdb_quota", "?quota=268435456")),
                          [](const auto& instance) { return instance.param.name; });
 

@@ -564,6 +564,42 @@ TEST_F(Lmdb, QuotaCanBeRaisedAndNotBeTwoAtOnce) {
   EXPECT_TRUE(applied(commit(*store, {put("more", std::string(50'000, 'm'))})));
 }
 
+TEST_F(Lmdb, SnapshotEndsWhereTheMapIsMovedUnderItAndTheNextOneIsWhole) {
+  const auto store = open(path_, {.quota_bytes = 256 << 10});
+  const std::string value(3000, 'v');
+  int num_kept = 0;
+  for (bool full = false; !full; ++num_kept) {
+    const std::string key = "k" + std::to_string(100 + num_kept);
+    full = !commit(*store, {put(key, value)});
+  }
+  ASSERT_GT(num_kept, 20);
+  // Deleting from a full store moves the map; the sink does so itself, and must not wait for itself.
+  int num_erased = 0;
+  auto done = store->snapshot(
+      {},
+      [&](const Record& record) -> Result<void> {
+        if (num_erased == 10) return {};
+        const std::string key = conformance::text(record.key);
+        EXPECT_TRUE(applied(commit(*store, {erase(key)})));
+        ++num_erased;
+        return {};
+      },
+      kDefaultTimeout);
+  EXPECT_EQ(num_erased, 10);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, Code::unavailable) << done.error().message;
+  EXPECT_NE(done.error().message.find("map moved"), std::string::npos) << done.error().message;
+  std::size_t num_seen = 0;
+  EXPECT_TRUE(store->snapshot(
+      {},
+      [&](const Record&) -> Result<void> {
+        ++num_seen;
+        return {};
+      },
+      kDefaultTimeout));
+  EXPECT_EQ(num_seen, all(*store).size());
+}
+
 TEST_F(Lmdb, BatchTooLargeForTheQuotaFailsAloneInItsGroup) {
   const auto store = open(path_, {.quota_bytes = 1 << 20});
   ASSERT_NE(store, nullptr);

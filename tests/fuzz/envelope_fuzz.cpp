@@ -10,7 +10,7 @@
 using namespace strongroom;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Keyring keyring = Keyring::create({}).value().with_new_term().value();
+  static const Keyring keyring = Keyring::create().value().with_new_term().value();
   static const StoreId store = {1};
   static const Location location = {2};
   const std::span input(data, size);

@@ -26,7 +26,7 @@ constexpr StoreId kStore = {1, 2, 3};
 constexpr Location kHere = {4, 5, 6};
 
 Keyring keyring() {
-  return Keyring::create({}).value();
+  return Keyring::create().value();
 }
 
 std::vector<std::uint8_t> sealed(const Keyring& keyring, SecretView value, Revision revision = 7,

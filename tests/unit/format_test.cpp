@@ -71,7 +71,7 @@ class Format : public ::testing::Test {
   Keyring keyring() {
     const Header header = Header::decode(of("header record")).value();
     const Credential key = credential("key file");
-    const SecretBytes root = open_root(header, std::span(&key, 1)).value();
+    const SecretBytes root = std::move(open_root(header, std::span(&key, 1)).value().root);
     return header.open_keyring(root.view()).value();
   }
 };
@@ -89,7 +89,9 @@ TEST_F(Format, HeaderRecordOpensWithTheKeyFile) {
   EXPECT_EQ(header.encode().value(), of("header record"));
   const Keyring held = keyring();
   EXPECT_EQ(held.active_term(), 1u);
-  EXPECT_EQ(held.slot_key(2).reveal()[0], 0x40);
+  const SecretBytes slot_key = SecretBytes::copy_key(of("slot key")).value();
+  EXPECT_TRUE(same_secret(held.slot(2).wrap_key, wrap_key_of(slot_key.view())->view()));
+  EXPECT_EQ(held.next_slot(), 3u);
 }
 
 TEST_F(Format, KeysOfTheBackendAreTheseBytes) {

@@ -55,7 +55,8 @@ const std::map<Room, std::set<std::string>> kStems = {
     {Room::barrier, {"barrier"}},
     {Room::backend, {"backend", "open_backend"}},
     // What the barrier is made of.
-    {Room::inside, words("credential envelope header key_keeper keyring names sealed_blob slots")},
+    {Room::inside, words("anchor credential envelope header key_keeper keyring names sealed_blob "
+                         "seen_revisions slots")},
     // Words about names and plaintext.
     {Room::clear, words("path secret secret_json secret_wire")},
     // Words that anybody may use.

@@ -21,7 +21,7 @@ const Identity kTrusted = Identity::trusted();
 std::vector<Masked> keys_of(const PendingInit& pending) {
   const Header header = Header::decode(pending.record).value();
   const Credential key = testing::parsed(pending.key_file);
-  const SecretBytes root = open_root(header, std::span(&key, 1)).value();
+  const SecretBytes root = std::move(open_root(header, std::span(&key, 1)).value().root);
   const SecretBytes keyring =
       open_blob(root.view(), header.keyring_context(), header.sealed_keyring).value();
   std::vector<Masked> keys;

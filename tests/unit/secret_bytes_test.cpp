@@ -399,8 +399,8 @@ TEST(SecretKey, RefusedLockIsUnavailableWithoutAnyOptOut) {
   EXPECT_EQ(end, "");
 }
 
-// The kernel gives a process 65,530 mappings, and a key takes four. Whoever keeps too many must hear
-// of it: libsodium alone would hand out keys without guard pages from there on.
+// The kernel gives a process 65,530 mappings, and a key takes two, since guard pages side by side
+// are one. Whoever keeps too many must hear of it, and never get a key without guard pages.
 TEST(SecretKey, RunningOutOfMappingsIsAnErrorAndKeysStayGuarded) {
   if (testing::kSanitized) GTEST_SKIP() << "a sanitizer needs mappings of its own";
   EXPECT_EQ(in_child([]() -> Complaint {

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <numeric>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "support/process.hpp"
 
 namespace strongroom {
 namespace {
@@ -27,10 +30,10 @@ Buffer numbered(std::size_t len) {
   return bytes;
 }
 
-std::vector<SecretBytes> split(const Buffer& secret, unsigned threshold, unsigned shares) {
+Shares split(const Buffer& secret, unsigned threshold, unsigned shares) {
   auto made = split_secret(view(secret), threshold, shares);
   EXPECT_TRUE(made);
-  return made ? std::move(made).value() : std::vector<SecretBytes>();
+  return made ? std::move(made).value() : Shares();
 }
 
 Result<SecretBytes> combine(const std::vector<Buffer>& shares) {
@@ -40,10 +43,10 @@ Result<SecretBytes> combine(const std::vector<Buffer>& shares) {
 }
 
 // combined takes the shares whose bits are set in chosen.
-Buffer combined(const std::vector<SecretBytes>& shares, unsigned chosen) {
+Buffer combined(const Shares& shares, unsigned chosen) {
   std::vector<SecretView> views;
   for (unsigned i = 0; i < shares.size(); ++i) {
-    if ((chosen >> i & 1U) != 0) views.push_back(shares[i].view());
+    if ((chosen >> i & 1U) != 0) views.push_back(shares[i]);
   }
   auto secret = combine_shares(views);
   EXPECT_TRUE(secret);
@@ -104,7 +107,7 @@ TEST(Shamir, SharesInAnyOrderGiveTheSecretBack) {
   std::vector<std::size_t> order = {0, 1, 2, 3};
   do {
     std::vector<SecretView> views;
-    for (const std::size_t i : order) views.push_back(shares[i].view());
+    for (const std::size_t i : order) views.push_back(shares[i]);
     auto back = combine_shares(views);
     ASSERT_TRUE(back);
     EXPECT_EQ(bytes_of(back->reveal()), secret);
@@ -119,7 +122,7 @@ TEST(Shamir, All255SharesAreMadeAndNeeded) {
   for (unsigned i = 0; i < shares.size(); ++i) {
     EXPECT_EQ(shares[i].size(), 5U);
     EXPECT_EQ(shares[i].reveal()[0], i + 1);
-    views.push_back(shares[i].view());
+    views.push_back(shares[i]);
   }
   auto whole = combine_shares(views);
   ASSERT_TRUE(whole);
@@ -160,6 +163,51 @@ TEST(Shamir, SplittingTwiceGivesOtherShares) {
   const auto second = split(secret, 2, 2);
   EXPECT_NE(bytes_of(first[0].reveal()), bytes_of(second[0].reveal()));
   EXPECT_NE(bytes_of(first[1].reveal()), bytes_of(second[1].reveal()));
+}
+
+// A block of key memory costs more than all arithmetic; so there is one, however many the shares.
+TEST(Shamir, AllSharesLieSideBySideInOneBlock) {
+  const Shares shares = split(numbered(32), 3, 255);
+  ASSERT_EQ(shares.size(), 255U);
+  for (std::size_t i = 1; i < shares.size(); ++i) {
+    EXPECT_EQ(shares[i].size(), 33U);
+    EXPECT_EQ(shares[i].reveal().data(), shares[i - 1].reveal().data() + 33);
+  }
+}
+
+// The coefficients with one share are the secret, whatever the threshold.
+TEST(Shamir, CoefficientsAreWipedBeforeTheSharesAreHandedOut) {
+  for (const unsigned threshold : {2U, 3U, 5U, 255U}) {
+    const Shares shares = split(numbered(32), threshold, threshold);
+    const SecretView last = shares[shares.size() - 1];
+    const std::uint8_t* const behind = last.reveal().data() + last.size();
+    EXPECT_EQ(sodium_is_zero(behind, (threshold - 1) * std::size_t{32}), 1) << threshold;
+  }
+}
+
+TEST(Shamir, SharesMoveAsAWholeAndLeaveNothingBehind) {
+  const Buffer secret = numbered(32);
+  Shares from = split(secret, 2, 3);
+  const std::uint8_t* const where = from[0].reveal().data();
+  Shares to = std::move(from);
+  EXPECT_EQ(from.size(), 0U);
+  EXPECT_EQ(to[0].reveal().data(), where) << "a move must not copy";
+  EXPECT_EQ(combined(to, 0b101), secret);
+  to = split(secret, 1, 1);
+  EXPECT_EQ(to.size(), 1U);
+  EXPECT_FALSE(testing::is_mapped(where));
+  EXPECT_EQ(Shares().size(), 0U);
+}
+
+TEST(Shamir, ForkedChildSeesNoShare) {
+  const Shares shares = split(numbered(32), 2, 3);
+  EXPECT_TRUE(shares.intact());
+  EXPECT_EQ(testing::in_child([&]() -> testing::Complaint {
+              if (shares.intact()) return "said to be intact";
+              const auto all = shares[0].reveal();
+              return sodium_is_zero(all.data(), 3 * 33) == 1 ? nullptr : "a child sees a share";
+            }),
+            "");
 }
 
 TEST(Shamir, ForgedShareGivesAnotherSecret) {
@@ -208,7 +256,9 @@ TEST(Shamir, BotanCombinesOurShares) {
   const Buffer secret = numbered(32);
   for (std::uint8_t threshold = 1; threshold <= 5; ++threshold) {
     std::vector<Botan::RTSS_Share> theirs;
-    for (const SecretBytes& share : split(secret, threshold, 5)) {
+    const Shares ours = split(secret, threshold, 5);
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      const SecretView share = ours[i];
       Buffer bytes = kBotanIdentifier;
       for (const std::size_t field :
            {std::size_t{0}, std::size_t{threshold}, std::size_t{0}, share.size()}) {

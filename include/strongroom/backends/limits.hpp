@@ -24,6 +24,13 @@ inline bool has_prefix(ByteView key, ByteView prefix) noexcept {
   return key.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), key.begin());
 }
 
+// is_one_of tells whether key is among a few keys.
+inline bool is_one_of(std::span<const ByteView> keys, ByteView key) noexcept {
+  return std::any_of(keys.begin(), keys.end(), [&](ByteView one) {
+    return std::equal(one.begin(), one.end(), key.begin(), key.end());
+  });
+}
+
 // check_key refuses what can not be a key.
 // Errors  invalid: empty.  too_large: over kMaxBackendKeyLen.
 inline Result<void> check_key(ByteView key) {

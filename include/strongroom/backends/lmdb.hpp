@@ -18,7 +18,10 @@
 // which versions come, and its records are then refused as corrupt.
 //
 // Threads and time: the sinks of read and scan run inside an LMDB snapshot. They must be short and
-// must not call the same storage again. Waiting is bounded by the timeout; a disk that hangs in the
+// must not call the same storage again. That of snapshot runs outside and may take its time and call
+// the storage; but as long as it does, no page is used again that held a record then, and the file
+// grows by what is written. A map that must be moved meanwhile, which happens where another process
+// has a larger quota or a full store is deleted from, ends the snapshot with unavailable. Waiting is bounded by the timeout; a disk that hangs in the
 // middle of a flush holds the one thread that flushes, and only that one.
 #pragma once
 

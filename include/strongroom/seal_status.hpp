@@ -1,0 +1,55 @@
+// seal_status.hpp: what can be told of a store without its keys, and a little more with them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "strongroom/header.hpp"
+#include "strongroom/keyring.hpp"
+#include "strongroom/openpgp.hpp"
+#include "strongroom/slots.hpp"
+
+namespace strongroom {
+
+// SealReason is why a handle has no keys.
+enum class SealReason : std::uint8_t {
+  none,            // it has
+  never_unsealed,  // since it was opened
+  closed,          // this handle was closed, or sealed the store
+  operator_lock,   // an operator sealed the store for every process
+  slot_removed,    // the slot that it was unsealed by was removed or replaced
+};
+
+struct SlotStatus {
+  SlotId id = 0;
+  SlotKind kind = SlotKind::key;
+  unsigned threshold = 0;
+  unsigned shares = 0;
+  std::uint64_t created_ms = 0;
+  bool damaged = false;               // not of its form; unsealed, also: not what was stored
+  std::vector<WrappedShare> wrapped;  // of a slot of wrapped shares
+};
+
+// SealStatus is what can be told of a store without keys, and its terms where there are some.
+struct SealStatus {
+  std::string url;
+  bool initialized = false;
+  bool sealed = true;  // this handle holds no keys
+  SealReason reason = SealReason::never_unsealed;
+  std::uint64_t since_ms = 0;   // of the reason
+  bool locked = false;          // an operator sealed the store for every process
+  bool header_damaged = false;  // a copy of the header record is damaged; unsealing mends it
+  bool escrowed = false;        // an OpenPGP private key lies beside what it opens
+  StoreId store{};
+  std::uint64_t generation = 0;
+  TermId first_term = 0;   // 0 while sealed
+  TermId active_term = 0;  // 0 while sealed
+  std::size_t num_terms = 0;
+  std::uint64_t active_term_created_ms = 0;
+  std::uint32_t max_secret_len = 0;
+  UnsealProgress progress;
+  std::vector<SlotStatus> slots;
+};
+
+}  // namespace strongroom

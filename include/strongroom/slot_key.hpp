@@ -1,0 +1,110 @@
+// slot_key.hpp: how a slot's own key wraps the root key.
+//
+// An unsealed store must wrap a new root key for every slot by itself, or no slot could be removed
+// without everybody's credentials at hand. So the keyring holds a wrap key per slot. Who got hold of
+// an old keyring, with a credential that was removed since, must not open what was wrapped later:
+// so a wrap key wraps, and does not unwrap. Its public half (X25519) encrypts the root key, its
+// secret half authenticates it: without it anybody who can write the storage could put a root key of
+// his own there, with it only who has seen the keyring can (SECURITY.md).
+//
+//   slot key (32, random: what a key file holds, or what shares combine to)
+//     authentication key = KDF(slot key, 1)      X25519 private key = KDF(slot key, 2)
+//   wrapped root key = XAES-256-GCM(authentication key, context, sealed box(X25519, root key))
+//
+// Source  libsodium: crypto_kdf_derive_from_key (BLAKE2b), crypto_box_seal (X25519,
+//         XSalsa20-Poly1305); C2SP XAES-256-GCM.md.
+#pragma once
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "strongroom/result.hpp"
+#include "strongroom/sealed_blob.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+inline constexpr std::size_t kWrapKeyLen = 2 * kKeyLen;  // authentication key, X25519 public key
+inline constexpr std::size_t kWrappedRootLen = kBlobOverhead + crypto_box_SEALBYTES + kKeyLen;
+
+namespace detail {
+
+static_assert(crypto_kdf_KEYBYTES == kKeyLen && crypto_box_SECRETKEYBYTES == kKeyLen &&
+              crypto_box_PUBLICKEYBYTES == kKeyLen);
+
+// slot_subkey derives one of a slot key's two subkeys.
+inline Result<SecretBytes> slot_subkey(SecretView slot_key, std::uint64_t number) {
+  if (slot_key.size() != kKeyLen) return Error{Code::internal, "a slot key was not 32 bytes"};
+  auto subkey = SecretBytes::for_key(kKeyLen);
+  if (!subkey) return subkey;
+  crypto_kdf_derive_from_key(subkey->reveal_mutable().data(), kKeyLen, number, "sr slot ",
+                             slot_key.reveal().data());
+  return subkey;
+}
+
+}  // namespace detail
+
+// wrap_key_of gives what the keyring keeps of a slot, kWrapKeyLen bytes.
+inline Result<SecretBytes> wrap_key_of(SecretView slot_key) {
+  auto authentication = detail::slot_subkey(slot_key, 1);
+  if (!authentication) return authentication;
+  auto box = detail::slot_subkey(slot_key, 2);
+  if (!box) return box;
+  auto wrap_key = SecretBytes::for_key(kWrapKeyLen);
+  if (!wrap_key) return wrap_key;
+  const auto out = wrap_key->reveal_mutable();
+  std::copy_n(authentication->reveal().begin(), kKeyLen, out.begin());
+  crypto_scalarmult_base(out.data() + kKeyLen, box->reveal().data());
+  return wrap_key;
+}
+
+// wrap_root wraps a root key for a slot, kWrappedRootLen bytes, bound to context.
+// Errors  internal: no randomness.  unavailable: no key memory.
+inline Result<std::vector<std::uint8_t>> wrap_root(SecretView wrap_key,
+                                                   std::span<const std::uint8_t> context,
+                                                   SecretView root) {
+  if (wrap_key.size() != kWrapKeyLen || root.size() != kKeyLen) {
+    return Error{Code::internal, "a wrap key or root key was of the wrong size"};
+  }
+  auto boxed = SecretBytes::for_key(crypto_box_SEALBYTES + kKeyLen);
+  if (!boxed) return std::move(boxed).error();
+  const std::uint8_t* const public_key = wrap_key.reveal().data() + kKeyLen;
+  if (crypto_box_seal(boxed->reveal_mutable().data(), root.reveal().data(), kKeyLen, public_key) !=
+      0) {
+    return Error{Code::internal, "a slot's public key was no point of the curve"};
+  }
+  return seal_blob(wrap_key.first(kKeyLen), context, boxed->view());
+}
+
+// unwrap_root gives the root key, in key memory.
+// Errors  corrupt: another slot key, another context, or damage.  unavailable: no key memory.
+inline Result<SecretBytes> unwrap_root(SecretView slot_key, std::span<const std::uint8_t> context,
+                                       std::span<const std::uint8_t> wrapped) {
+  if (wrapped.size() != kWrappedRootLen) {
+    return Error{Code::corrupt, "an unseal slot was cut short"};
+  }
+  auto authentication = detail::slot_subkey(slot_key, 1);
+  if (!authentication) return authentication;
+  auto boxed = open_blob(authentication->view(), context, wrapped);
+  if (!boxed) return boxed;
+  auto box = detail::slot_subkey(slot_key, 2);
+  if (!box) return box;
+  std::array<std::uint8_t, kKeyLen> public_key;
+  crypto_scalarmult_base(public_key.data(), box->reveal().data());
+  auto root = SecretBytes::for_key(kKeyLen);
+  if (!root) return root;
+  if (crypto_box_seal_open(root->reveal_mutable().data(), boxed->reveal().data(), boxed->size(),
+                           public_key.data(), box->reveal().data()) != 0) {
+    return Error{Code::corrupt, "a wrapped root key did not open"};
+  }
+  return root;
+}
+
+}  // namespace strongroom

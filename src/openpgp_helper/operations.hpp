@@ -1,0 +1,23 @@
+// operations.hpp: what the helper is asked for, done by librnp.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "request.hpp"
+
+namespace strongroom::openpgp {
+
+// Reply is what goes back: fields where trouble is none.
+struct Reply {
+  Trouble trouble = Trouble::none;
+  unsigned number = 0;                            // of the key that it is about
+  std::vector<std::vector<std::uint8_t>> fields;  // not secret
+  SecretBytes secret;                             // the last field, where has_secret
+  bool has_secret = false;
+};
+
+// perform takes the request to pieces: keys and messages are decoded in place.
+Reply perform(Request& request);
+
+}  // namespace strongroom::openpgp

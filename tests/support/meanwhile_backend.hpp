@@ -1,0 +1,80 @@
+// meanwhile_backend.hpp: a backend at which somebody else acts at a moment, just before or just after
+// one of its calls. FaultyBackend's Plan knows the moments before calls alone; what happens between an
+// answer of the storage and the engine's next step needs the others as well.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "strongroom/backend.hpp"
+
+namespace strongroom::testing {
+
+enum class Call { read, commit, scan };
+
+struct Moment {
+  Call call = Call::read;
+  bool after = false;  // or else just before it
+
+  friend bool operator==(const Moment&, const Moment&) = default;
+};
+
+// Meanwhile is shared between the backend and the test. For one thread: its act may use the same
+// barrier, but no lock of it may be held at that moment.
+struct Meanwhile {
+  int act_at = 0;                             // which moment, counting from 0
+  std::function<void()> act = nullptr;        // runs once, or again at the moments that follow
+  int times = 1;                              // at most so often
+  std::optional<Moment> only = std::nullopt;  // moments of this kind alone count
+  bool quiet = false;                         // while somebody acts, or the test prepares
+
+  bool acted() const noexcept { return act == nullptr || num_acts > 0; }
+
+  void pass(Moment now) {
+    if (act == nullptr || quiet || (only && *only != now)) return;
+    if (num_moments++ < act_at || num_acts == times) return;
+    num_acts += 1;
+    quiet = true;
+    act();
+    quiet = false;
+  }
+
+  int num_moments = 0;
+  int num_acts = 0;
+};
+
+class MeanwhileBackend final : public Backend {
+ public:
+  MeanwhileBackend(std::unique_ptr<Backend> real, std::shared_ptr<Meanwhile> meanwhile)
+      : real_(std::move(real)), meanwhile_(std::move(meanwhile)) {}
+
+  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+    return during(Call::read, [&] { return real_->read(keys, sink, timeout); });
+  }
+  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
+    return during(Call::commit, [&] { return real_->commit(batch, timeout); });
+  }
+  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                    Timeout timeout) override {
+    return during(Call::scan, [&] { return real_->scan(prefix, after, limit, sink, timeout); });
+  }
+  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
+  std::string url() const override { return real_->url(); }
+
+ private:
+  template <typename F>
+  auto during(Call call, F f) -> decltype(f()) {
+    meanwhile_->pass({call, false});
+    auto answer = f();
+    meanwhile_->pass({call, true});
+    return answer;
+  }
+
+  std::unique_ptr<Backend> real_;
+  std::shared_ptr<Meanwhile> meanwhile_;
+};
+
+}  // namespace strongroom::testing

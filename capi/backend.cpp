@@ -334,10 +334,11 @@ strongroom_status strongroom_store_open_backend(const strongroom_backend_table* 
     if (!wanted) return std::move(wanted).error();
     auto url = url_of(functions.value(), self);
     if (!url) return std::move(url).error();
-    auto plugin = std::make_unique<Plugin>(functions.value(), self, std::move(url).value());
+    const bool anchored = wanted->anchor.has_value();
+    auto plugin = std::make_unique<Plugin>(functions.value(), self, url.value());
     Plugin* const taken = plugin.get();
-    auto store =
-        std::make_unique<strongroom_store>(Store(std::move(plugin), std::move(wanted).value()));
+    auto store = std::make_unique<strongroom_store>(
+        Store(std::move(plugin), std::move(wanted).value()), std::move(url).value(), anchored);
     taken->take_over();
     return store;
   });

@@ -95,6 +95,16 @@ Result<void> check_handle(const T* handle, const char* name) {
   return {};
 }
 
+// in_session runs f(store, who) -> Result<void>.
+template <typename F>
+strongroom_status in_session(const strongroom_session* session, strongroom_error** out_error,
+                             F f) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
+    if (auto good = check_handle(session, "session"); !good) return good;
+    return f(*session->store, session->who);
+  });
+}
+
 // peek gives f(handle), or otherwise when this is no such handle. f must not throw.
 template <typename T, typename R, typename F>
 R peek(const T* handle, R otherwise, F f) noexcept {
@@ -124,6 +134,19 @@ inline Result<std::span<const std::uint8_t>> bytes_of(const void* data, std::siz
   return std::span(static_cast<const std::uint8_t*>(data), len);
 }
 
+// secret_of looks at secret bytes, which stay the caller's.
+inline Result<SecretView> secret_of(const void* data, std::size_t len, const char* name) {
+  auto bytes = bytes_of(data, len, name);
+  if (!bytes) return std::move(bytes).error();
+  return SecretView(bytes.value());
+}
+
+// flag_of takes 0 or 1.
+inline Result<bool> flag_of(std::uint32_t flag, const char* name) {
+  if (flag > 1) return Error{Code::invalid, std::string(name) + " was neither 0 nor 1"};
+  return flag == 1;
+}
+
 inline Result<Path> path_of(const char* path) {
   if (path == nullptr) return was_null("path");
   return Path::parse_secret(path);
@@ -151,6 +174,11 @@ Result<T> read_struct(const T* given, T defaults) {
   if (given == nullptr) return defaults;
   auto size = struct_size_of(given);
   if (!size) return std::move(size).error();
+  // Half a field, such as half a pointer, is none.
+  if (size.value() % alignof(T) != 0) {
+    return Error{Code::invalid, "a struct_size of " + std::to_string(size.value()) +
+                                    " was given, which is that of no struct"};
+  }
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   const std::size_t known = std::min(size.value(), sizeof(T));
   if (std::any_of(bytes + known, bytes + size.value(), [](unsigned char b) { return b != 0; })) {
@@ -174,7 +202,19 @@ Result<void> write_struct(T* out, T filled) {
   return {};
 }
 
+// clear_struct does so with an output that may be NULL. Errors  invalid: struct_size.
+template <typename T>
+Result<void> clear_struct(T* out, T cleared) {
+  return out == nullptr ? Result<void>() : write_struct(out, cleared);
+}
+
 // ---- outputs ----
+
+// give_number writes a number where the caller wants it.
+template <typename T>
+void give_number(T* out, T number) noexcept {
+  if (out != nullptr) *out = number;
+}
 
 // lend gives borrowed bytes in the form of pointer and length; NULL when there are none.
 inline const std::uint8_t* lend(std::span<const std::uint8_t> bytes,

@@ -9,11 +9,14 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "strongroom.h"
+#include "strongroom/doctor.hpp"
 #include "strongroom/environment.hpp"
 #include "strongroom/fork_guard.hpp"
 #include "strongroom/store.hpp"
@@ -31,6 +34,7 @@ enum class Tag : std::uint64_t {
   batch,
   environment,
   volumes,
+  findings,
 };
 
 template <Tag kTag>
@@ -78,11 +82,15 @@ struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error>
 };
 
 struct strongroom_store : strongroom::capi::Tagged<strongroom::capi::Tag::store> {
-  explicit strongroom_store(strongroom::Store opened)
-      : store(std::make_shared<strongroom::Store>(std::move(opened))) {}
+  strongroom_store(strongroom::Store opened, std::string named, bool has_anchor)
+      : store(std::make_shared<strongroom::Store>(std::move(opened))),
+        url(std::move(named)),
+        anchored(has_anchor) {}
 
   strongroom::ForkGuard guard;
   std::shared_ptr<strongroom::Store> store;
+  std::string url;
+  bool anchored;
 };
 
 struct strongroom_session : strongroom::capi::Tagged<strongroom::capi::Tag::session> {
@@ -107,11 +115,19 @@ struct strongroom_secret : strongroom::capi::Tagged<strongroom::capi::Tag::secre
 
 struct strongroom_pending : strongroom::capi::Tagged<strongroom::capi::Tag::pending> {
   explicit strongroom_pending(strongroom::PendingInit made)
-      : init(std::move(made)), id(strongroom::capi::hex_of(init.store)) {}
+      : id(strongroom::capi::hex_of(made.store)), change(std::move(made)) {}
+  explicit strongroom_pending(strongroom::PendingSlots made)
+      : id(strongroom::capi::hex_of(made.store)), change(std::move(made)) {}
+
+  const strongroom::Handout& handout() const noexcept {
+    if (const auto* init = std::get_if<strongroom::PendingInit>(&change)) return *init;
+    return *std::get_if<strongroom::PendingSlots>(&change);
+  }
 
   strongroom::ForkGuard guard;
-  strongroom::PendingInit init;
   std::string id;
+  mutable std::mutex mutex;  // of what was given back; the handout does not change
+  std::variant<strongroom::PendingInit, strongroom::PendingSlots> change;
 };
 
 struct strongroom_report : strongroom::capi::Tagged<strongroom::capi::Tag::report> {
@@ -148,4 +164,8 @@ struct strongroom_environment : strongroom::capi::Tagged<strongroom::capi::Tag::
 
 struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volumes> {
   std::vector<strongroom::capi::FileSecret> files;
+};
+
+struct strongroom_findings : strongroom::capi::Tagged<strongroom::capi::Tag::findings> {
+  std::vector<strongroom::Finding> found;
 };

@@ -1,11 +1,25 @@
 // report.cpp: what can be told of a store without keys.
 #include "guard.hpp"
+#include "progress.hpp"
 #include "strongroom/store.hpp"
+#include "wrapped.hpp"
 
 using namespace strongroom;
 using namespace strongroom::capi;
 
 namespace {
+
+static_assert(STRONGROOM_SLOT_SHARES == static_cast<int>(SlotKind::shares));
+static_assert(STRONGROOM_SLOT_KEY == static_cast<int>(SlotKind::key));
+static_assert(STRONGROOM_SLOT_WRAPPED_SHARES == static_cast<int>(SlotKind::wrapped_shares));
+static_assert(STRONGROOM_SLOT_ENVIRONMENT == static_cast<int>(SlotKind::environment));
+static_assert(STRONGROOM_SLOT_SYSTEM_CREDENTIAL == static_cast<int>(SlotKind::system_credential));
+
+static_assert(STRONGROOM_SEALED_NOT == static_cast<int>(SealReason::none));
+static_assert(STRONGROOM_SEALED_NEVER_UNSEALED == static_cast<int>(SealReason::never_unsealed));
+static_assert(STRONGROOM_SEALED_CLOSED == static_cast<int>(SealReason::closed));
+static_assert(STRONGROOM_SEALED_OPERATOR_LOCK == static_cast<int>(SealReason::operator_lock));
+static_assert(STRONGROOM_SEALED_SLOT_REMOVED == static_cast<int>(SealReason::slot_removed));
 
 // told gives one field of the status.
 template <typename R, typename F>
@@ -83,8 +97,46 @@ strongroom_status strongroom_report_slot(const strongroom_report* report, size_t
     filled.kind = static_cast<uint32_t>(slot.kind);
     filled.threshold = slot.threshold;
     filled.shares = slot.shares;
+    filled.damaged = slot.damaged ? 1 : 0;
+    filled.num_wrapped = static_cast<uint32_t>(slot.wrapped.size());
     return write_struct(out_slot, filled);
   });
+}
+
+strongroom_status strongroom_report_wrapped(const strongroom_report* report, size_t slot_index,
+                                            size_t index,
+                                            strongroom_wrapped_share* out_share) noexcept {
+  return guarded(nullptr, [&]() -> Result<void> {
+    return lend_wrapped(out_share, [&]() -> Result<const WrappedShare*> {
+      if (auto good = check_handle(report, "report"); !good) return std::move(good).error();
+      const auto& slots = report->status.slots;
+      if (slot_index >= slots.size()) return Error{Code::not_found, "no such slot"};
+      return wrapped_at(slots[slot_index].wrapped, index);
+    });
+  });
+}
+
+uint32_t strongroom_report_reason(const strongroom_report* report) noexcept {
+  return told(report, uint32_t{STRONGROOM_SEALED_NEVER_UNSEALED},
+              [](const SealStatus& status) { return status.reason; });
+}
+
+uint64_t strongroom_report_since_ms(const strongroom_report* report) noexcept {
+  return told(report, uint64_t{0}, [](const SealStatus& status) { return status.since_ms; });
+}
+
+strongroom_status strongroom_report_progress(const strongroom_report* report,
+                                             strongroom_unseal_progress* out_progress) noexcept {
+  return guarded(nullptr, [&]() -> Result<void> {
+    auto cleared = write_struct(out_progress, STRONGROOM_UNSEAL_PROGRESS_INIT);
+    if (!cleared) return cleared;
+    if (auto good = check_handle(report, "report"); !good) return good;
+    return write_struct(out_progress, progress_of(report->status.progress));
+  });
+}
+
+int strongroom_report_escrowed(const strongroom_report* report) noexcept {
+  return told(report, 0, [](const SealStatus& status) { return status.escrowed; });
 }
 
 void strongroom_report_free(strongroom_report* report) noexcept {

@@ -93,6 +93,11 @@ Result<void> keep_revision(Result<Revision> revision, uint64_t* out_revision) {
   return {};
 }
 
+// readable gives the bytes; none where a fork took them away, as it does with shares and keys.
+SecretView readable(const StoredSecret& stored) noexcept {
+  return stored.value.intact() ? stored.value.view() : SecretView();
+}
+
 template <typename R, typename F>
 R told(const strongroom_secret* secret, F field) noexcept {
   return peek(secret, R{},
@@ -195,11 +200,11 @@ strongroom_status strongroom_secret_truncate(strongroom_secret* secret, size_t l
 
 const uint8_t* strongroom_secret_data(const strongroom_secret* secret) noexcept {
   return told<const uint8_t*>(
-      secret, [](const StoredSecret& stored) { return stored.value.reveal().data(); });
+      secret, [](const StoredSecret& stored) { return readable(stored).reveal().data(); });
 }
 
 size_t strongroom_secret_size(const strongroom_secret* secret) noexcept {
-  return told<size_t>(secret, [](const StoredSecret& stored) { return stored.value.size(); });
+  return told<size_t>(secret, [](const StoredSecret& stored) { return readable(stored).size(); });
 }
 
 uint32_t strongroom_secret_content(const strongroom_secret* secret) noexcept {

@@ -1,4 +1,4 @@
-// store.cpp: memory, stores, sessions, and the life of a store.
+// store.cpp: memory, stores and sessions.
 #include "strongroom/store.hpp"
 
 #include <array>
@@ -9,7 +9,8 @@
 
 #include "guard.hpp"
 #include "open.hpp"
-#include "strongroom/credential.hpp"
+#include "strongroom/anchor.hpp"
+#include "strongroom/openpgp.hpp"
 #include "strongroom/secret_arena.hpp"
 
 using namespace strongroom;
@@ -18,10 +19,6 @@ using namespace strongroom::capi;
 namespace {
 
 constexpr std::size_t kMaxIdentityLen = 4096;
-constexpr std::size_t kMaxCredentials = 512;  // each takes guarded pages
-
-static_assert(STRONGROOM_SLOT_SHARES == static_cast<int>(SlotKind::shares));
-static_assert(STRONGROOM_SLOT_KEY == static_cast<int>(SlotKind::key));
 
 // identity_text takes what may stand in a message and be compared.
 Result<std::string> identity_text(const char* text, const char* name) {
@@ -44,34 +41,6 @@ Result<std::string> identity_id(const char* id) {
   return text;
 }
 
-Result<InitOptions> init_options(const strongroom_init_options* given) {
-  if (given == nullptr) return was_null("options");
-  auto read = read_struct(given, STRONGROOM_INIT_OPTIONS_INIT);
-  if (!read) return std::move(read).error();
-  if (read->key_file > 1) return Error{Code::invalid, "key_file was neither 0 nor 1"};
-  InitOptions options;
-  options.shares = read->shares;
-  options.threshold = read->threshold;
-  options.key_file = read->key_file == 1;
-  if (read->max_secret_len != 0) options.max_secret_len = read->max_secret_len;
-  return options;
-}
-
-Result<std::vector<Credential>> parse_credentials(const strongroom_bytes* texts, std::size_t num) {
-  if (texts == nullptr || num == 0) return Error{Code::invalid, "no credential was given"};
-  if (num > kMaxCredentials) return Error{Code::invalid, "more than 512 credentials were given"};
-  std::vector<Credential> credentials;
-  credentials.reserve(num);
-  for (std::size_t i = 0; i < num; ++i) {
-    auto text = bytes_of(texts[i].data, texts[i].len, "a credential");
-    if (!text) return std::move(text).error();
-    auto credential = Credential::parse(SecretView(text.value()));
-    if (!credential) return std::move(credential).error();
-    credentials.push_back(std::move(credential).value());
-  }
-  return credentials;
-}
-
 template <typename F>
 strongroom_status open_session(strongroom_store* store, strongroom_session** out,
                                strongroom_error** out_error, F identity) noexcept {
@@ -90,10 +59,24 @@ namespace strongroom::capi {
 Result<StoreOptions> store_options(const strongroom_store_options* given) {
   auto read = read_struct(given, STRONGROOM_STORE_OPTIONS_INIT);
   if (!read) return std::move(read).error();
-  if (read->must_exist > 1) return Error{Code::invalid, "must_exist was neither 0 nor 1"};
+  auto must_exist = flag_of(read->must_exist, "must_exist");
+  if (!must_exist) return std::move(must_exist).error();
+  if (read->reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
   StoreOptions options;
-  options.must_exist = read->must_exist == 1;
+  options.must_exist = must_exist.value();
   if (read->timeout_ms != 0) options.timeout = std::chrono::milliseconds(read->timeout_ms);
+  if (read->share_expiry_ms != 0) {
+    options.share_expiry = std::chrono::milliseconds(read->share_expiry_ms);
+  }
+  if (read->openpgp_helper != nullptr) {
+    if (*read->openpgp_helper == '\0') return Error{Code::invalid, "openpgp_helper was empty"};
+    options.pgp = openpgp_helper(read->openpgp_helper);
+  }
+  if (read->anchor != nullptr) {
+    auto anchor = Anchor::parse(read->anchor);
+    if (!anchor) return std::move(anchor).error();
+    options.anchor = anchor.value();
+  }
   return options;
 }
 
@@ -137,7 +120,11 @@ strongroom_status strongroom_store_open(const char* url, const strongroom_store_
     if (!name) return std::move(name).error();
     auto wanted = store_options(options);
     if (!wanted) return std::move(wanted).error();
-    return give<strongroom_store>(Store::open(name.value(), std::move(wanted).value()));
+    const bool anchored = wanted->anchor.has_value();
+    auto store = Store::open(name.value(), std::move(wanted).value());
+    if (!store) return std::move(store).error();
+    return std::make_unique<strongroom_store>(std::move(store).value(), std::string(name.value()),
+                                              anchored);
   });
 }
 
@@ -185,91 +172,4 @@ strongroom_status strongroom_session_service(strongroom_store* store, const char
 
 void strongroom_session_free(strongroom_session* session) noexcept {
   release(session);
-}
-
-// ---- init ----
-
-strongroom_status strongroom_init_prepare(strongroom_session* session,
-                                          const strongroom_init_options* options,
-                                          strongroom_pending** out,
-                                          strongroom_error** out_error) noexcept {
-  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_pending>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto wanted = init_options(options);
-    if (!wanted) return std::move(wanted).error();
-    return give<strongroom_pending>(session->store->init(session->who, wanted.value()));
-  });
-}
-
-const char* strongroom_pending_store_id(const strongroom_pending* pending) noexcept {
-  return peek(pending, static_cast<const char*>(nullptr),
-              [](const strongroom_pending& each) { return each.id.c_str(); });
-}
-
-size_t strongroom_pending_num_shares(const strongroom_pending* pending) noexcept {
-  return peek(pending, size_t{0},
-              [](const strongroom_pending& each) { return each.init.shares.size(); });
-}
-
-const uint8_t* strongroom_pending_share(const strongroom_pending* pending, size_t index,
-                                        size_t* out_len) noexcept {
-  lend({}, out_len);
-  return peek(pending, static_cast<const uint8_t*>(nullptr), [&](const strongroom_pending& each) {
-    const bool there = index < each.init.shares.size() && each.guard.same_process();
-    return there ? lend(each.init.shares[index].reveal(), out_len) : nullptr;
-  });
-}
-
-const uint8_t* strongroom_pending_key_file(const strongroom_pending* pending,
-                                           size_t* out_len) noexcept {
-  lend({}, out_len);
-  return peek(pending, static_cast<const uint8_t*>(nullptr), [&](const strongroom_pending& each) {
-    return each.guard.same_process() ? lend(each.init.key_file.reveal(), out_len) : nullptr;
-  });
-}
-
-void strongroom_pending_free(strongroom_pending* pending) noexcept {
-  release(pending);
-}
-
-strongroom_status strongroom_init_activate(strongroom_session* session,
-                                           const strongroom_pending* pending,
-                                           strongroom_error** out_error) noexcept {
-  return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
-    if (auto good = check_handle(pending, "pending"); !good) return good;
-    return session->store->activate(session->who, pending->init);
-  });
-}
-
-// ---- unseal, seal, rotate ----
-
-strongroom_status strongroom_unseal(strongroom_session* session,
-                                    const strongroom_bytes* credentials, size_t num_credentials,
-                                    uint32_t flags, strongroom_error** out_error) noexcept {
-  return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
-    if ((flags & ~STRONGROOM_UNSEAL_LIFT_LOCK) != 0)
-      return Error{Code::invalid, "an unknown flag was set"};
-    auto parsed = parse_credentials(credentials, num_credentials);
-    if (!parsed) return std::move(parsed).error();
-    return session->store->unseal(session->who, parsed.value(),
-                                  (flags & STRONGROOM_UNSEAL_LIFT_LOCK) != 0);
-  });
-}
-
-strongroom_status strongroom_seal(strongroom_session* session,
-                                  strongroom_error** out_error) noexcept {
-  return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
-    return session->store->seal(session->who);
-  });
-}
-
-strongroom_status strongroom_rotate(strongroom_session* session,
-                                    strongroom_error** out_error) noexcept {
-  return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
-    return session->store->rotate(session->who);
-  });
 }

@@ -32,11 +32,12 @@
  * number of threads may use one handle at once, as long as none frees it (or fills it, for
  * strongroom_secret_new) meanwhile; nothing is kept per thread. In a forked child, calls on handles
  * of the parent's return STRONGROOM_SEALED and must open a store of their own; values that were
- * read before the fork stay readable there (in memory that is no longer locked), and every handle
- * may be freed there. Shared by all that reach the storage: STRONGROOM_SEALED without keys,
- * STRONGROOM_DENIED by policy, STRONGROOM_UNAVAILABLE and STRONGROOM_TIMEOUT for the storage's or
- * memory's trouble (nothing was changed), STRONGROOM_INDETERMINATE (it may have been),
- * STRONGROOM_CORRUPT, STRONGROOM_ROLLBACK, STRONGROOM_INTERNAL. Nothing here prints, logs or
+ * read before the fork stay readable there (in memory that is no longer locked), shares and keys
+ * are gone, and every handle may be freed there. Shared by all that reach the storage:
+ * STRONGROOM_SEALED without keys, STRONGROOM_DENIED by policy, STRONGROOM_UNAVAILABLE and
+ * STRONGROOM_TIMEOUT for the storage's or memory's trouble (nothing was changed),
+ * STRONGROOM_INDETERMINATE (it may have been), STRONGROOM_CORRUPT, STRONGROOM_ROLLBACK,
+ * STRONGROOM_INTERNAL. Nothing here prints, logs or
  * aborts. C++ callers: no function throws; strongroom_abi.hpp has owning types.
  */
 #ifndef STRONGROOM_H
@@ -129,7 +130,8 @@ typedef struct strongroom_session strongroom_session;
 /* strongroom_secret is one plaintext in locked memory. Since: 0.1 */
 typedef struct strongroom_secret strongroom_secret;
 
-/* strongroom_pending is a store that does not exist yet, with its credentials. Since: 0.1 */
+/* strongroom_pending is a store that does not exist yet, or a change of slots that did not happen
+ * yet, with its credentials. Since: 0.1 */
 typedef struct strongroom_pending strongroom_pending;
 
 /* strongroom_report is what strongroom_status_read saw. Since: 0.1 */
@@ -201,11 +203,19 @@ typedef struct strongroom_store_options {
   size_t struct_size;
   uint32_t timeout_ms; /* of each call to the storage; 0: 10,000 */
   uint32_t must_exist; /* 1: make no storage where there is none */
+  /* What strongroom_anchor gave, or NULL: a store that is older, or another one, does not unseal
+   * (STRONGROOM_ROLLBACK). Borrowed for the call. */
+  const char* anchor;
+  /* The program that speaks OpenPGP, or NULL: what STRONGROOM_OPENPGP_HELPER names, or the
+   * installed one. Borrowed for the call. */
+  const char* openpgp_helper;
+  uint32_t share_expiry_ms; /* of shares that come one by one; 0: 900,000 */
+  uint32_t reserved;        /* 0 */
 } strongroom_store_options;
 
 /* Since: 0.1 */
 #define STRONGROOM_STORE_OPTIONS_INIT \
-  { sizeof(strongroom_store_options), 0, 0 }
+  { sizeof(strongroom_store_options), 0, 0, NULL, NULL, 0, 0 }
 
 /* strongroom_store_open opens the storage that url names, making it where there is none, and leaves
  * the store sealed. There need not be a store in it yet: see strongroom_init_prepare.
@@ -215,7 +225,8 @@ typedef struct strongroom_store_options {
  * options  NULL for the defaults.
  * out      own.
  * Errors   STRONGROOM_INVALID: the url.  STRONGROOM_UNSUPPORTED: a storage that is not built in.
- *          STRONGROOM_NOT_INITIALIZED: must_exist, and there is none.  Those of the storage: owner, mode, lock, version of the file. Since: 0.1 */
+ *          STRONGROOM_NOT_INITIALIZED: must_exist, and there is none.  Those of the storage: owner,
+ *          mode, lock, version of the file. Since: 0.1 */
 STRONGROOM_API strongroom_status
 strongroom_store_open(const char* url, const strongroom_store_options* options,
                       strongroom_store** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
@@ -271,13 +282,23 @@ typedef struct strongroom_init_options {
   size_t struct_size;
   uint32_t shares;         /* 1..255 shares to make, or 0 for none */
   uint32_t threshold;      /* how many of them open the store, 1..shares */
-  uint32_t key_file;       /* 1: make a key file's text as well */
+  uint32_t key_file;       /* 1: make a key's text as well */
   uint32_t max_secret_len; /* bytes, up to 64 MiB; 0: 1,048,576 */
+  /* One OpenPGP public key per share, to wrap it to: binary, armored, base64 or hex. Or none. */
+  const strongroom_bytes* pgp_keys;
+  size_t num_pgp_keys;
+  uint32_t key_kind; /* where the key will be kept: a STRONGROOM_SLOT_ constant; 0: a key file */
+  uint32_t reserved; /* 0 */
+  /* An OpenPGP private key to keep in the storage itself, beside what it opens, as DC/OS did; NULL
+   * for none, which is what you want. It has no passphrase and must open as many of the wrapped
+   * shares as are needed; that is tried. See strongroom_unseal_escrowed. */
+  const void* escrow;
+  size_t escrow_len;
 } strongroom_init_options;
 
 /* Since: 0.1 */
 #define STRONGROOM_INIT_OPTIONS_INIT \
-  { sizeof(strongroom_init_options), 0, 0, 0, 0 }
+  { sizeof(strongroom_init_options), 0, 0, 0, 0, NULL, 0, 0, 0, NULL, 0 }
 
 /* strongroom_init_prepare makes the keys of a new store and writes nothing anywhere. Hand the
  * credentials out, get key files onto the disk (fsync, and the folder too), then activate. Freeing
@@ -291,11 +312,13 @@ STRONGROOM_API strongroom_status
 strongroom_init_prepare(strongroom_session* session, const strongroom_init_options* options,
                         strongroom_pending** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_pending_store_id gives the new store's number, 32 hex digits; borrowed. Since: 0.1 */
+/* strongroom_pending_store_id gives the number of the new store, or of the store whose slots shall
+ * change: 32 hex digits; borrowed. Since: 0.1 */
 STRONGROOM_API const char* strongroom_pending_store_id(const strongroom_pending* pending)
     STRONGROOM_NOEXCEPT;
 
-/* strongroom_pending_num_shares tells how many shares were made. Since: 0.1 */
+/* strongroom_pending_num_shares tells how many shares were made in clear: none where they were
+ * wrapped. Since: 0.1 */
 STRONGROOM_API size_t strongroom_pending_num_shares(const strongroom_pending* pending)
     STRONGROOM_NOEXCEPT;
 
@@ -311,6 +334,31 @@ STRONGROOM_API const uint8_t* strongroom_pending_share(const strongroom_pending*
  * child. out_len is needed. Since: 0.1 */
 STRONGROOM_API const uint8_t* strongroom_pending_key_file(const strongroom_pending* pending,
                                                           size_t* out_len) STRONGROOM_NOEXCEPT;
+
+/* strongroom_pending_num_wrapped tells how many shares were wrapped to OpenPGP keys. Since: 0.1 */
+STRONGROOM_API size_t strongroom_pending_num_wrapped(const strongroom_pending* pending)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_wrapped_share is a share as the holder of an OpenPGP key alone can read it: an OpenPGP
+ * message, binary, and the fingerprint of the key. No secret; borrowed. Since: 0.1 */
+typedef struct strongroom_wrapped_share {
+  size_t struct_size;
+  const uint8_t* fingerprint;
+  size_t fingerprint_len;
+  const uint8_t* message;
+  size_t message_len;
+} strongroom_wrapped_share;
+
+/* Since: 0.1 */
+#define STRONGROOM_WRAPPED_SHARE_INIT \
+  { sizeof(strongroom_wrapped_share), NULL, 0, NULL, 0 }
+
+/* strongroom_pending_wrapped fills out_share with wrapped share number index (from 0), in the order
+ * of the keys; what it points at dies with pending.
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_pending_wrapped(const strongroom_pending* pending, size_t index,
+                           strongroom_wrapped_share* out_share) STRONGROOM_NOEXCEPT;
 
 /* strongroom_pending_free wipes the credentials; NULL is fine. Since: 0.1 */
 STRONGROOM_API void strongroom_pending_free(strongroom_pending* pending) STRONGROOM_NOEXCEPT;
@@ -355,12 +403,299 @@ STRONGROOM_API strongroom_status strongroom_seal(strongroom_session* session,
 STRONGROOM_API strongroom_status
 strongroom_rotate(strongroom_session* session, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* strongroom_unseal_progress tells how far a round of shares is. Since: 0.1 */
+typedef struct strongroom_unseal_progress {
+  size_t struct_size;
+  uint32_t unsealed;  /* 1: the store has its keys */
+  uint32_t progress;  /* good, different shares so far */
+  uint32_t threshold; /* how many are needed */
+  uint32_t shares;    /* of how many */
+} strongroom_unseal_progress;
+
+/* Since: 0.1 */
+#define STRONGROOM_UNSEAL_PROGRESS_INIT \
+  { sizeof(strongroom_unseal_progress), 0, 0, 0, 0 }
+
+/* strongroom_unseal_share is strongroom_unseal with one share after the other. A wrong one is
+ * refused and harms none before it; the same one twice counts once; shares wait in locked memory of
+ * this open store until there are enough or none came for share_expiry_ms.
+ *
+ * out_progress  its struct_size is set by the caller; may be NULL.
+ * Errors        as strongroom_unseal. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_unseal_share(
+    strongroom_session* session, const void* share, size_t share_len, uint32_t flags,
+    strongroom_unseal_progress* out_progress, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_unseal_forget ends a round of shares and wipes them. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_unseal_forget(
+    strongroom_session* session, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_unwrap decrypts a share that is still in its OpenPGP message (binary, armored, base64
+ * or hex), for whoever has the private key at hand. out is own: the share's text.
+ *
+ * private_key  armored or binary.
+ * passphrase   of the private key; NULL and 0 where it has none.
+ * Errors       STRONGROOM_DENIED: another key, or a wrong passphrase.  STRONGROOM_INVALID: no
+ *              message, no private key, or no share in it.  STRONGROOM_UNSUPPORTED: no OpenPGP.
+ *              Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_unwrap(
+    strongroom_session* session, const void* message, size_t message_len, const void* private_key,
+    size_t private_key_len, const void* passphrase, size_t passphrase_len, strongroom_secret** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_unseal_escrowed unseals by the private key that was left in the storage at init.
+ * Errors  STRONGROOM_NOT_FOUND: there is none. As strongroom_unseal. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_unseal_escrowed(
+    strongroom_session* session, uint32_t flags, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_openpgp_pair makes an RSA key pair of 2048..4096 bits. out_private is own: ASCII armor
+ * without a passphrase. out_public is own: binary, and no secret. Takes about two seconds.
+ *
+ * user_id  "Name <address>", 1..127 bytes of UTF-8 without control characters.
+ * Errors   STRONGROOM_INVALID.  STRONGROOM_UNSUPPORTED: no OpenPGP. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_openpgp_pair(strongroom_session* session, uint32_t bits, const char* user_id,
+                        strongroom_secret** out_private, strongroom_secret** out_public,
+                        strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* ---- changes of the slots and of the keys above the data keys ----
+ *
+ * A change of the slots is prepared, its credentials are handed out, and then it is activated: one
+ * commit. Until then the old slots rule; freeing the pending change, or the end of the process,
+ * forgets it. Removing a slot makes a new root key and data key unless told otherwise. Another open
+ * store that was unsealed by a removed slot seals itself then. */
+
+/* strongroom_slots_options says which slots to add and to remove. Since: 0.1 */
+typedef struct strongroom_slots_options {
+  size_t struct_size;
+  uint32_t shares; /* a new slot of shares: as in strongroom_init_options */
+  uint32_t threshold;
+  uint32_t key; /* 1: a new slot that a key opens */
+  uint32_t key_kind;
+  const strongroom_bytes* pgp_keys;
+  size_t num_pgp_keys;
+  const uint32_t* remove; /* ids of slots */
+  size_t num_remove;
+  uint32_t keep_keys; /* 1: removing a slot does not make a new root key and data key */
+  uint32_t verify;    /* 1: the new credentials must be given back before they take effect */
+} strongroom_slots_options;
+
+/* Since: 0.1 */
+#define STRONGROOM_SLOTS_OPTIONS_INIT \
+  { sizeof(strongroom_slots_options), 0, 0, 0, 0, NULL, 0, NULL, 0, 0, 0 }
+
+/* strongroom_slots_prepare makes the credentials of a change and writes nothing anywhere.
+ *
+ * options  needed.
+ * out      own; strongroom_pending_share, _key_file and _wrapped give what to hand out.
+ * Errors   STRONGROOM_INVALID: the options, an OpenPGP key, or the last slot was to be removed.
+ *          STRONGROOM_NOT_FOUND: a slot to remove. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_slots_prepare(
+    strongroom_session* session, const strongroom_slots_options* options, strongroom_pending** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_slots_verify takes a new credential that arrived where it should: as many shares as
+ * are needed, and the key. out_ready (may be NULL) is 1 when the change can be activated.
+ * Errors  STRONGROOM_DENIED: it is none of the new ones.  STRONGROOM_INVALID: mistyped.
+ *         Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_slots_verify(strongroom_pending* pending, const void* credential, size_t credential_len,
+                        int* out_ready, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_slots_activate makes the change take effect, in one commit. After
+ * STRONGROOM_INDETERMINATE keep old and new credentials, and look which slots there are.
+ * Errors  STRONGROOM_CONFLICT: somebody else changed the slots since; prepare again.
+ *         STRONGROOM_INVALID: not all was given back that must be. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_slots_activate(strongroom_session* session, const strongroom_pending* pending,
+                          strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_rotate_root makes a new root key and data key; no credential changes. One commit.
+ * Errors  STRONGROOM_CONFLICT: another administrator was faster; try again. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_rotate_root(
+    strongroom_session* session, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_progress is told of long work now and then: how many records, and how many bytes or
+ * rewritten records, so far. 0 stops the work; anything else goes on. This and the other functions
+ * of the caller are called by the thread that called, must not use the store meanwhile, and should
+ * throw nothing: what they throw ends the work. Since: 0.1 */
+typedef int (*strongroom_progress)(void* self, uint64_t num_records, uint64_t num_done);
+
+/* strongroom_reencrypt seals everything that is stored under the newest data key, while the store
+ * is in use. It can be stopped anywhere and goes on where it stopped: call it from a thread of your
+ * own.
+ *
+ * duty_percent    of one core's time, 1..100; 0: 1. The rest is slept.
+ * progress        may be NULL; stopping is no failure, and tells what was done.
+ * self            handed to progress.
+ * out_rewritten   may be NULL.
+ * out_unreadable  records that do not open, and stay; may be NULL. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_reencrypt(strongroom_session* session, uint32_t duty_percent,
+                     strongroom_progress progress, void* self, uint64_t* out_rewritten,
+                     uint64_t* out_unreadable, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_retire drops all data keys but the newest, for good: what is sealed under them opens
+ * no more, also in old copies of the storage that are put back. It looks at every record first.
+ *
+ * progress  may be NULL; stopping is STRONGROOM_UNAVAILABLE, and nothing is dropped then.
+ * Errors    STRONGROOM_INVALID: secrets are still sealed under them (strongroom_reencrypt first),
+ *           or there are none to drop. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_retire(strongroom_session* session, strongroom_progress progress, void* self,
+                  strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_repair writes a damaged header record anew: a copy from the other one, a wrapped key
+ * from the keyring. out_repaired (may be NULL) is 1 when there was something to do.
+ * Errors  STRONGROOM_CORRUPT: a slot is damaged beyond that; replace it. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_repair(strongroom_session* session, int* out_repaired,
+                                                   strongroom_error** out_error)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_anchor gives one line that tells the store's keys as they are now. Kept outside of the
+ * storage and handed to strongroom_store_open, it tells an old copy from the newest. out is own,
+ * and no secret. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_anchor(strongroom_session* session, strongroom_secret** out,
+                  strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* ---- backups ----
+ *
+ * A backup is one stream of sealed envelopes: making, checking and restoring it needs no keys. */
+
+/* strongroom_backup_sink takes the next bytes, borrowed for the call; it returns 0, or anything
+ * else to end the work with STRONGROOM_UNAVAILABLE. Since: 0.1 */
+typedef int (*strongroom_backup_sink)(void* self, const uint8_t* bytes, size_t len);
+
+/* strongroom_backup_source fills up to len bytes and gives how many in *out_len, 0 at the end; it
+ * returns 0, or anything else to end the work with STRONGROOM_UNAVAILABLE. Since: 0.1 */
+typedef int (*strongroom_backup_source)(void* self, uint8_t* bytes, size_t len, size_t* out_len);
+
+/* strongroom_backup_info is what a backup tells of itself. Since: 0.1 */
+typedef struct strongroom_backup_info {
+  size_t struct_size;
+  uint8_t store_id[16];
+  uint64_t generation;
+  uint64_t created_ms; /* since 1970, UTC */
+  uint64_t num_records;
+  uint64_t size_bytes;
+} strongroom_backup_info;
+
+/* Since: 0.1 */
+#define STRONGROOM_BACKUP_INFO_INIT \
+  { sizeof(strongroom_backup_info), {0}, 0, 0, 0, 0 }
+
+/* strongroom_backup streams the store as it is at one point in time, while it is in use. What the
+ * sink was given before a failure is no backup.
+ *
+ * progress  may be NULL; it is told of records and bytes, and stops with STRONGROOM_UNAVAILABLE.
+ * self      handed to sink and progress.
+ * out_info  its struct_size is set by the caller; may be NULL.
+ * Errors  STRONGROOM_CONFLICT: a storage without snapshots changed its keys meanwhile; again.
+ *         Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_backup(
+    strongroom_session* session, strongroom_backup_sink sink, strongroom_progress progress,
+    void* self, strongroom_backup_info* out_info, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_backup_verify reads a backup to its end.
+ * Errors  STRONGROOM_CORRUPT: damaged; the message names record and byte.  STRONGROOM_INVALID: no
+ *         backup. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_backup_verify(
+    strongroom_backup_source source, strongroom_progress progress, void* self,
+    strongroom_backup_info* out_info, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_restore puts a backup into a storage without a store. Until its end there is no store;
+ * one that was stopped is simply run again.
+ * Errors  STRONGROOM_ALREADY_EXISTS. As strongroom_backup_verify. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_restore(
+    strongroom_session* session, strongroom_backup_source source, strongroom_progress progress,
+    void* self, strongroom_backup_info* out_info, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_migrate copies every secret of one store, with its revision and times, into another
+ * storage under the fresh keys of pending, names included. Only at its end is there a store; one
+ * that was stopped is run again, with another pending. What was deleted leaves no trace in the
+ * copy.
+ *
+ * from      unsealed.
+ * to        a session of a storage without a store, of the same identity.
+ * pending   of strongroom_init_prepare on `to`, whose credentials were handed out.
+ * progress  may be NULL; it is told of secrets, and stopping is STRONGROOM_UNAVAILABLE.
+ * Errors    STRONGROOM_ALREADY_EXISTS.  STRONGROOM_CORRUPT: a secret did not open; nothing is made.
+ *           Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_migrate(strongroom_session* from, strongroom_session* to,
+                   const strongroom_pending* pending, strongroom_progress progress, void* self,
+                   uint64_t* out_num_secrets, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* ---- the doctor ---- */
+
+/* The levels of a finding. Since: 0.1 */
+enum {
+  STRONGROOM_FINDING_GOOD = 0,
+  STRONGROOM_FINDING_NOTE = 1, /* worth knowing */
+  STRONGROOM_FINDING_WARNING =
+      2,                        /* fails, or gives something away, when something else goes wrong */
+  STRONGROOM_FINDING_DANGER = 3 /* as it is */
+};
+
+/* strongroom_findings is what the doctor found. Since: 0.1 */
+typedef struct strongroom_findings strongroom_findings;
+
+/* strongroom_finding is one of them; texts are borrowed of strongroom_findings. Since: 0.1 */
+typedef struct strongroom_finding {
+  size_t struct_size;
+  uint32_t level;
+  uint32_t reserved;  /* 0 */
+  const char* check;  /* a short name that does not change, "locked-memory" */
+  const char* what;   /* one sentence */
+  const char* advice; /* what to do; "" when good */
+} strongroom_finding;
+
+/* Since: 0.1 */
+#define STRONGROOM_FINDING_INIT \
+  { sizeof(strongroom_finding), 0, 0, NULL, NULL, NULL }
+
+/* strongroom_examine looks at this process, its machine, the storage and the store; it mends
+ * nothing. Unsealed, it sees more.
+ *
+ * key_files  names of files that hold credentials of this store (they are not opened), or NULL and
+ *            0.
+ * out        own. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_examine(strongroom_store* store, const char* const* key_files, size_t num_key_files,
+                   strongroom_findings** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_findings_size gives the number of findings. Since: 0.1 */
+STRONGROOM_API size_t strongroom_findings_size(const strongroom_findings* findings)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_findings_at fills out_finding, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_findings_at(const strongroom_findings* findings, size_t index,
+                       strongroom_finding* out_finding) STRONGROOM_NOEXCEPT;
+
+/* strongroom_findings_free lets go of findings; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_findings_free(strongroom_findings* findings) STRONGROOM_NOEXCEPT;
+
 /* ---- what can be told without keys ---- */
 
 /* The kinds of a slot. Since: 0.1 */
 enum {
-  STRONGROOM_SLOT_SHARES = 1, /* threshold of its shares open it */
-  STRONGROOM_SLOT_KEY = 2     /* a key file opens it */
+  STRONGROOM_SLOT_SHARES = 1,           /* threshold of its shares open it */
+  STRONGROOM_SLOT_KEY = 2,              /* a key file opens it */
+  STRONGROOM_SLOT_WRAPPED_SHARES = 3,   /* shares, each wrapped to an OpenPGP key and kept here */
+  STRONGROOM_SLOT_ENVIRONMENT = 4,      /* a key in an environment variable */
+  STRONGROOM_SLOT_SYSTEM_CREDENTIAL = 5 /* a key as a systemd credential */
+};
+
+/* Why an open store has no keys. Since: 0.1 */
+enum {
+  STRONGROOM_SEALED_NOT = 0,            /* it has */
+  STRONGROOM_SEALED_NEVER_UNSEALED = 1, /* since it was opened */
+  STRONGROOM_SEALED_CLOSED = 2,         /* strongroom_close or strongroom_seal on it */
+  STRONGROOM_SEALED_OPERATOR_LOCK = 3,  /* somebody sealed the store for everybody */
+  STRONGROOM_SEALED_SLOT_REMOVED = 4    /* the slot that it was unsealed by was removed */
 };
 
 /* strongroom_slot is one of the ways to unseal a store. Since: 0.1 */
@@ -368,14 +703,16 @@ typedef struct strongroom_slot {
   size_t struct_size;
   uint64_t created_ms; /* since 1970, UTC */
   uint32_t id;
-  uint32_t kind;      /* STRONGROOM_SLOT_SHARES or STRONGROOM_SLOT_KEY; later ones may come */
-  uint32_t threshold; /* of shares; otherwise 0 */
-  uint32_t shares;    /* of shares; otherwise 0 */
+  uint32_t kind;        /* a STRONGROOM_SLOT_ constant; later ones may come */
+  uint32_t threshold;   /* of shares; otherwise 0 */
+  uint32_t shares;      /* of shares; otherwise 0 */
+  uint32_t damaged;     /* 1: not as it was stored; an unsealed store sees more of it */
+  uint32_t num_wrapped; /* wrapped shares, for strongroom_report_wrapped */
 } strongroom_slot;
 
 /* Since: 0.1 */
 #define STRONGROOM_SLOT_INIT \
-  { sizeof(strongroom_slot), 0, 0, 0, 0, 0 }
+  { sizeof(strongroom_slot), 0, 0, 0, 0, 0, 0, 0 }
 
 /* strongroom_status_read looks at a store, sealed or not. It needs no session, since it tells of no
  * secret. A storage without a store is no error: strongroom_report_initialized is 0 then.
@@ -434,6 +771,32 @@ STRONGROOM_API size_t strongroom_report_num_slots(const strongroom_report* repor
  * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_report_slot(
     const strongroom_report* report, size_t index, strongroom_slot* out_slot) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_wrapped fills out_share with wrapped share number index of slot number
+ * slot_index (both from 0); what it points at dies with the report. Sealed stores tell them as
+ * well.
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_report_wrapped(const strongroom_report* report, size_t slot_index, size_t index,
+                          strongroom_wrapped_share* out_share) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_reason gives why the open store had no keys, a STRONGROOM_SEALED_ constant;
+ * STRONGROOM_SEALED_NEVER_UNSEALED for NULL. Since: 0.1 */
+STRONGROOM_API uint32_t strongroom_report_reason(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_since_ms gives since when that is so (or since when there are keys), in
+ * milliseconds since 1970, UTC; 0 for NULL. Since: 0.1 */
+STRONGROOM_API uint64_t strongroom_report_since_ms(const strongroom_report* report)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_progress fills out_progress, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_report_progress(
+    const strongroom_report* report, strongroom_unseal_progress* out_progress) STRONGROOM_NOEXCEPT;
+
+/* strongroom_report_escrowed is 1 when an OpenPGP private key lies in the storage. Since: 0.1 */
+STRONGROOM_API int strongroom_report_escrowed(const strongroom_report* report) STRONGROOM_NOEXCEPT;
 
 /* strongroom_report_free lets go of a report; NULL is fine. Since: 0.1 */
 STRONGROOM_API void strongroom_report_free(strongroom_report* report) STRONGROOM_NOEXCEPT;
@@ -549,7 +912,7 @@ STRONGROOM_API const uint8_t* strongroom_secret_data(const strongroom_secret* se
 STRONGROOM_API size_t strongroom_secret_size(const strongroom_secret* secret) STRONGROOM_NOEXCEPT;
 
 /* strongroom_secret_content gives STRONGROOM_CONTENT_TEXT or STRONGROOM_CONTENT_BINARY; binary for
- * what was resolved or made by strongroom_secret_new; 0 for NULL. Since: 0.1 */
+ * what was resolved, unwrapped or made by strongroom_secret_new; 0 for NULL. Since: 0.1 */
 STRONGROOM_API uint32_t strongroom_secret_content(const strongroom_secret* secret)
     STRONGROOM_NOEXCEPT;
 

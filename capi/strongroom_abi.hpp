@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -76,6 +77,77 @@ inline std::string_view view(const std::uint8_t* bytes, std::size_t len) noexcep
   return len == 0 ? std::string_view()
                   : std::string_view(reinterpret_cast<const char*>(bytes), len);
 }
+
+}  // namespace detail
+
+// bytes lends a text to a C struct; the text must outlive it.
+inline strongroom_bytes bytes(std::string_view text) noexcept {
+  return {text.data(), text.size()};
+}
+
+// Progress hears of long work: how many records, and how many bytes or rewritten records. false
+// stops. What a callback throws ends the work, and is thrown again by the function that it was
+// given.
+using Progress = std::function<bool(std::uint64_t num_records, std::uint64_t num_done)>;
+
+// BackupSink takes the next bytes. false ends the work.
+using BackupSink = std::function<bool(std::string_view bytes)>;
+
+// BackupSource fills up to len bytes and gives how many; 0 is the end.
+using BackupSource = std::function<std::size_t(std::uint8_t* bytes, std::size_t len)>;
+
+namespace detail {
+
+// Work is what the callbacks of one call need, and what they threw: nothing may fly through C.
+struct Work {
+  const Progress* progress = nullptr;
+  const BackupSink* sink = nullptr;
+  const BackupSource* source = nullptr;
+  std::exception_ptr thrown{};
+
+  strongroom_progress on_progress() const noexcept {
+    return progress != nullptr && *progress ? &Work::hear : nullptr;
+  }
+
+  // check throws what a callback threw, or what the call failed with.
+  void check(Call& call, strongroom_status status) {
+    if (thrown != nullptr) {
+      try {
+        call.check(status);
+      } catch (const Error&) {  // what came of it, not why
+      }
+      std::rethrow_exception(thrown);
+    }
+    call.check(status);
+  }
+
+  // run gives f(), or failed when it threw.
+  template <typename F>
+  int run(int failed, F f) noexcept {
+    try {
+      return f();
+    } catch (...) {
+      if (thrown == nullptr) thrown = std::current_exception();
+      return failed;
+    }
+  }
+
+  static int hear(void* self, std::uint64_t num_records, std::uint64_t num_done) noexcept {
+    Work& work = *static_cast<Work*>(self);
+    return work.run(0, [&] { return (*work.progress)(num_records, num_done) ? 1 : 0; });
+  }
+  static int take(void* self, const std::uint8_t* bytes, std::size_t len) noexcept {
+    Work& work = *static_cast<Work*>(self);
+    return work.run(1, [&] { return (*work.sink)(view(bytes, len)) ? 0 : 1; });
+  }
+  static int fill(void* self, std::uint8_t* bytes, std::size_t len, std::size_t* out) noexcept {
+    Work& work = *static_cast<Work*>(self);
+    return work.run(1, [&] {
+      *out = (*work.source)(bytes, len);
+      return 0;
+    });
+  }
+};
 
 }  // namespace detail
 
@@ -151,6 +223,23 @@ class Batch {
   detail::Handle<strongroom_batch, &strongroom_batch_free> handle_;
 };
 
+// WrappedShare is borrowed of a Pending or of a Report. No secret.
+struct WrappedShare {
+  explicit WrappedShare(const strongroom_wrapped_share& share) noexcept
+      : fingerprint(detail::view(share.fingerprint, share.fingerprint_len)),
+        message(detail::view(share.message, share.message_len)) {}
+
+  std::string_view fingerprint;  // binary
+  std::string_view message;      // an OpenPGP message, binary
+};
+
+// KeyPair is an OpenPGP key pair.
+struct KeyPair {
+  Secret private_key;  // ASCII armor
+  Secret public_key;   // binary, and no secret
+};
+
+// Pending is a new store, or a change of slots, that waits for its activation.
 class Pending {
  public:
   explicit Pending(strongroom_pending* owned) noexcept : handle_(owned) {}
@@ -166,6 +255,22 @@ class Pending {
     std::size_t len = 0;
     const std::uint8_t* text = strongroom_pending_key_file(handle_.get(), &len);
     return detail::view(text, len);
+  }
+
+  std::size_t num_wrapped() const noexcept { return strongroom_pending_num_wrapped(handle_.get()); }
+  WrappedShare wrapped(std::size_t i) const {
+    strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
+    detail::Call().check(strongroom_pending_wrapped(handle_.get(), i, &share));
+    return WrappedShare(share);
+  }
+
+  // verify takes a new credential that arrived; it gives whether all did that must.
+  bool verify(std::string_view credential) {
+    detail::Call call;
+    int ready = 0;
+    call.check(
+        strongroom_slots_verify(handle_.get(), credential.data(), credential.size(), &ready, call));
+    return ready != 0;
   }
 
   const strongroom_pending* raw() const noexcept { return handle_.get(); }
@@ -200,6 +305,19 @@ class Report {
     detail::Call().check(strongroom_report_slot(handle_.get(), i, &slot));
     return slot;
   }
+  WrappedShare wrapped(std::size_t slot, std::size_t i) const {
+    strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
+    detail::Call().check(strongroom_report_wrapped(handle_.get(), slot, i, &share));
+    return WrappedShare(share);
+  }
+  std::uint32_t reason() const noexcept { return strongroom_report_reason(handle_.get()); }
+  std::uint64_t since_ms() const noexcept { return strongroom_report_since_ms(handle_.get()); }
+  strongroom_unseal_progress progress() const {
+    strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
+    detail::Call().check(strongroom_report_progress(handle_.get(), &progress));
+    return progress;
+  }
+  bool escrowed() const noexcept { return strongroom_report_escrowed(handle_.get()) != 0; }
 
  private:
   detail::Handle<strongroom_report, &strongroom_report_free> handle_;
@@ -264,6 +382,28 @@ class Volumes {
   detail::Handle<strongroom_volumes, &strongroom_volumes_free> handle_;
 };
 
+// Findings is what the doctor found.
+class Findings {
+ public:
+  explicit Findings(strongroom_findings* owned) noexcept : handle_(owned) {}
+
+  std::size_t size() const noexcept { return strongroom_findings_size(handle_.get()); }
+  strongroom_finding at(std::size_t i) const {
+    strongroom_finding finding = STRONGROOM_FINDING_INIT;
+    detail::Call().check(strongroom_findings_at(handle_.get(), i, &finding));
+    return finding;
+  }
+
+ private:
+  detail::Handle<strongroom_findings, &strongroom_findings_free> handle_;
+};
+
+// Reencrypted is what came of a reencryption.
+struct Reencrypted {
+  std::uint64_t rewritten = 0;
+  std::uint64_t unreadable = 0;  // records that do not open, and stay
+};
+
 // Session is a store as one identity sees it; it keeps the store open.
 class Session {
  public:
@@ -272,25 +412,98 @@ class Session {
   Pending init_prepare(const strongroom_init_options& options) {
     return make<Pending, strongroom_pending>(&strongroom_init_prepare, &options);
   }
-  void init_activate(const Pending& pending) {
-    detail::Call call;
-    call.check(strongroom_init_activate(raw(), pending.raw(), call));
-  }
+  void init_activate(const Pending& pending) { run(&strongroom_init_activate, pending.raw()); }
 
   void unseal(const std::vector<std::string_view>& credentials, std::uint32_t flags = 0) {
     std::vector<strongroom_bytes> texts;
     texts.reserve(credentials.size());
-    for (std::string_view text : credentials) texts.push_back({text.data(), text.size()});
+    for (std::string_view text : credentials) texts.push_back(bytes(text));
     detail::Call call;
     call.check(strongroom_unseal(raw(), texts.data(), texts.size(), flags, call));
   }
-  void seal() {
+  void seal() { run(&strongroom_seal); }
+  void rotate() { run(&strongroom_rotate); }
+
+  strongroom_unseal_progress unseal_share(std::string_view share, std::uint32_t flags = 0) {
+    strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
     detail::Call call;
-    call.check(strongroom_seal(raw(), call));
+    call.check(strongroom_unseal_share(raw(), share.data(), share.size(), flags, &progress, call));
+    return progress;
   }
-  void rotate() {
+  void unseal_forget() { run(&strongroom_unseal_forget); }
+  void unseal_escrowed(std::uint32_t flags = 0) { run(&strongroom_unseal_escrowed, flags); }
+
+  // unwrap gives the text of a share that is still in its OpenPGP message.
+  Secret unwrap(std::string_view message, std::string_view private_key,
+                std::string_view passphrase = {}) {
+    return make<Secret, strongroom_secret>(&strongroom_unwrap, message.data(), message.size(),
+                                           private_key.data(), private_key.size(),
+                                           passphrase.data(), passphrase.size());
+  }
+  KeyPair openpgp_pair(std::uint32_t bits, const std::string& user_id) {
     detail::Call call;
-    call.check(strongroom_rotate(raw(), call));
+    strongroom_secret* secret = nullptr;
+    strongroom_secret* open = nullptr;
+    call.check(strongroom_openpgp_pair(raw(), bits, detail::text(user_id), &secret, &open, call));
+    return {Secret(secret), Secret(open)};
+  }
+
+  Pending slots_prepare(const strongroom_slots_options& options) {
+    return make<Pending, strongroom_pending>(&strongroom_slots_prepare, &options);
+  }
+  void slots_activate(const Pending& pending) { run(&strongroom_slots_activate, pending.raw()); }
+  void rotate_root() { run(&strongroom_rotate_root); }
+
+  // reencrypt: 0 duty_percent is 1.
+  Reencrypted reencrypt(std::uint32_t duty_percent = 0, const Progress& progress = {}) {
+    detail::Call call;
+    detail::Work work{&progress};
+    Reencrypted done;
+    work.check(call, strongroom_reencrypt(raw(), duty_percent, work.on_progress(), &work,
+                                          &done.rewritten, &done.unreadable, call));
+    return done;
+  }
+  void retire(const Progress& progress = {}) {
+    detail::Call call;
+    detail::Work work{&progress};
+    work.check(call, strongroom_retire(raw(), work.on_progress(), &work, call));
+  }
+  // repair gives whether there was something to do.
+  bool repair() {
+    int repaired = 0;
+    detail::Call call;
+    call.check(strongroom_repair(raw(), &repaired, call));
+    return repaired != 0;
+  }
+  // anchor is one line of text, and no secret.
+  std::string anchor() {
+    return std::string(make<Secret, strongroom_secret>(&strongroom_anchor).reveal());
+  }
+
+  strongroom_backup_info backup(const BackupSink& sink, const Progress& progress = {}) {
+    strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
+    detail::Call call;
+    detail::Work work{&progress, &sink};
+    work.check(call, strongroom_backup(raw(), &detail::Work::take, work.on_progress(), &work, &info,
+                                       call));
+    return info;
+  }
+  strongroom_backup_info restore(const BackupSource& source, const Progress& progress = {}) {
+    strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
+    detail::Call call;
+    detail::Work work{&progress, nullptr, &source};
+    work.check(call, strongroom_restore(raw(), &detail::Work::fill, work.on_progress(), &work,
+                                        &info, call));
+    return info;
+  }
+  // migrate gives the number of secrets that were copied.
+  std::uint64_t migrate(Session& to, const Pending& pending, const Progress& progress = {}) {
+    std::uint64_t num_secrets = 0;
+    detail::Call call;
+    detail::Work work{&progress};
+    work.check(call, strongroom_migrate(raw(), to.raw(), pending.raw(), work.on_progress(), &work,
+                                        &num_secrets, call));
+    return num_secrets;
   }
 
   Secret get(const std::string& path) {
@@ -359,6 +572,12 @@ class Session {
     return Owner(made);
   }
 
+  template <typename Function, typename... Inputs>
+  void run(Function function, Inputs... inputs) {
+    detail::Call call;
+    call.check(function(raw(), inputs..., call));
+  }
+
   detail::Handle<strongroom_session, &strongroom_session_free> handle_;
 };
 
@@ -399,6 +618,16 @@ class Store {
     call.check(strongroom_status_read(raw(), &report, call));
     return Report(report);
   }
+  // examine asks the doctor; key_files hold credentials of this store, and are not opened.
+  Findings examine(const std::vector<std::string>& key_files = {}) {
+    std::vector<const char*> names;
+    names.reserve(key_files.size());
+    for (const std::string& name : key_files) names.push_back(detail::text(name));
+    detail::Call call;
+    strongroom_findings* found = nullptr;
+    call.check(strongroom_examine(raw(), names.data(), names.size(), &found, call));
+    return Findings(found);
+  }
   void close() {
     detail::Call call;
     call.check(strongroom_close(raw(), call));
@@ -409,5 +638,16 @@ class Store {
  private:
   detail::Handle<strongroom_store, &strongroom_store_free> handle_;
 };
+
+// backup_verify reads a backup to its end; it needs no store.
+inline strongroom_backup_info backup_verify(const BackupSource& source,
+                                            const Progress& progress = {}) {
+  strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
+  detail::Call call;
+  detail::Work work{&progress, nullptr, &source};
+  work.check(call,
+             strongroom_backup_verify(&detail::Work::fill, work.on_progress(), &work, &info, call));
+  return info;
+}
 
 }  // namespace strongroom_abi

@@ -12,11 +12,23 @@ static int refused_null(void) {
   return fine;
 }
 
+static int count_bytes(void* self, const uint8_t* bytes, size_t len) {
+  (void)bytes;
+  *(size_t*)self += len;
+  return 0;
+}
+
+static int go_on(void* self, uint64_t num_records, uint64_t num_done) {
+  (void)self;
+  return num_done <= num_records;
+}
+
 static int whole_life(strongroom_store* store, strongroom_session* session) {
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
   strongroom_pending* pending = NULL;
   strongroom_secret* secret = NULL;
   strongroom_bytes key_file = {NULL, 0};
+  size_t num_bytes = 0;
   int fine = 0;
   (void)store;
   options.key_file = 1;
@@ -26,8 +38,13 @@ static int whole_life(strongroom_store* store, strongroom_session* session) {
       strongroom_unseal(session, &key_file, 1, 0, NULL) == STRONGROOM_OK &&
       strongroom_put(session, "a", STRONGROOM_CONTENT_TEXT, "b", 1, NULL, NULL, NULL) ==
           STRONGROOM_OK &&
+      strongroom_backup(session, count_bytes, NULL, &num_bytes, NULL, NULL) == STRONGROOM_OK &&
+      strongroom_rotate_root(session, NULL) == STRONGROOM_OK &&
+      strongroom_reencrypt(session, 100, go_on, NULL, NULL, NULL, NULL) == STRONGROOM_OK &&
+      strongroom_retire(session, NULL, NULL, NULL) == STRONGROOM_OK &&
       strongroom_get(session, "a", &secret, NULL) == STRONGROOM_OK) {
-    fine = strongroom_secret_size(secret) == 1 && strongroom_secret_data(secret)[0] == 'b';
+    fine = num_bytes > 0 && strongroom_secret_size(secret) == 1 &&
+           strongroom_secret_data(secret)[0] == 'b';
   }
   strongroom_secret_free(secret);
   strongroom_pending_free(pending);
@@ -40,9 +57,16 @@ int main(void) {
   strongroom_slot slot = STRONGROOM_SLOT_INIT;
   strongroom_memory_info info = STRONGROOM_MEMORY_INFO_INIT;
   strongroom_store_options options = STRONGROOM_STORE_OPTIONS_INIT;
+  strongroom_slots_options slots = STRONGROOM_SLOTS_OPTIONS_INIT;
+  strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
+  strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
+  strongroom_backup_info backup = STRONGROOM_BACKUP_INFO_INIT;
+  strongroom_finding finding = STRONGROOM_FINDING_INIT;
   strongroom_store* store = NULL;
   strongroom_session* session = NULL;
   int fine = refused_null() && put.condition == STRONGROOM_CONDITION_ANY && slot.id == 0;
+  fine = fine && slots.num_remove == 0 && progress.shares == 0 && share.message == NULL &&
+         backup.store_id[15] == 0 && finding.check == NULL;
   fine = fine && strongroom_memory_stats(&info) == STRONGROOM_OK;
   fine =
       fine && strongroom_store_open_backend(&table, NULL, NULL, &store, NULL) == STRONGROOM_INVALID;

@@ -1,8 +1,6 @@
 // capi_test.cpp: the whole life of a store through the C ABI, over the built-in storages.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -25,6 +23,7 @@ namespace {
 
 using capi_test::Expect;
 using capi_test::Fresh;
+using capi_test::in_child;
 using capi_test::status_of;
 using capi_test::TempDir;
 using strongroom_abi::Session;
@@ -559,16 +558,6 @@ TEST(CapiMemory, TheBudgetHolds) {
 }
 
 // ---- forks and threads ----
-
-// in_child gives the number that f returns in a forked child, or -1.
-template <typename F>
-int in_child(F f) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(f());
-  int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
-}
 
 TEST_P(Capi, AForkedChildIsRefusedByEveryHandleOfItsParent) {
   Fresh fresh(url());

@@ -36,25 +36,80 @@ EXPECT_AT(strongroom_memory_info, reserved_bytes, 16);
 EXPECT_AT(strongroom_memory_info, unlocked_allowed, 24);
 EXPECT_AT(strongroom_memory_info, reserved, 28);
 
-static_assert(sizeof(strongroom_store_options) == 16);
+static_assert(sizeof(strongroom_store_options) == 40);
 EXPECT_AT(strongroom_store_options, struct_size, 0);
 EXPECT_AT(strongroom_store_options, timeout_ms, 8);
 EXPECT_AT(strongroom_store_options, must_exist, 12);
+EXPECT_AT(strongroom_store_options, anchor, 16);
+EXPECT_AT(strongroom_store_options, openpgp_helper, 24);
+EXPECT_AT(strongroom_store_options, share_expiry_ms, 32);
+EXPECT_AT(strongroom_store_options, reserved, 36);
 
-static_assert(sizeof(strongroom_init_options) == 24);
+static_assert(sizeof(strongroom_init_options) == 64);
 EXPECT_AT(strongroom_init_options, struct_size, 0);
 EXPECT_AT(strongroom_init_options, shares, 8);
 EXPECT_AT(strongroom_init_options, threshold, 12);
 EXPECT_AT(strongroom_init_options, key_file, 16);
 EXPECT_AT(strongroom_init_options, max_secret_len, 20);
+EXPECT_AT(strongroom_init_options, pgp_keys, 24);
+EXPECT_AT(strongroom_init_options, num_pgp_keys, 32);
+EXPECT_AT(strongroom_init_options, key_kind, 40);
+EXPECT_AT(strongroom_init_options, reserved, 44);
+EXPECT_AT(strongroom_init_options, escrow, 48);
+EXPECT_AT(strongroom_init_options, escrow_len, 56);
 
-static_assert(sizeof(strongroom_slot) == 32);
+static_assert(sizeof(strongroom_slots_options) == 64);
+EXPECT_AT(strongroom_slots_options, struct_size, 0);
+EXPECT_AT(strongroom_slots_options, shares, 8);
+EXPECT_AT(strongroom_slots_options, threshold, 12);
+EXPECT_AT(strongroom_slots_options, key, 16);
+EXPECT_AT(strongroom_slots_options, key_kind, 20);
+EXPECT_AT(strongroom_slots_options, pgp_keys, 24);
+EXPECT_AT(strongroom_slots_options, num_pgp_keys, 32);
+EXPECT_AT(strongroom_slots_options, remove, 40);
+EXPECT_AT(strongroom_slots_options, num_remove, 48);
+EXPECT_AT(strongroom_slots_options, keep_keys, 56);
+EXPECT_AT(strongroom_slots_options, verify, 60);
+
+static_assert(sizeof(strongroom_wrapped_share) == 40);
+EXPECT_AT(strongroom_wrapped_share, struct_size, 0);
+EXPECT_AT(strongroom_wrapped_share, fingerprint, 8);
+EXPECT_AT(strongroom_wrapped_share, fingerprint_len, 16);
+EXPECT_AT(strongroom_wrapped_share, message, 24);
+EXPECT_AT(strongroom_wrapped_share, message_len, 32);
+
+static_assert(sizeof(strongroom_unseal_progress) == 24);
+EXPECT_AT(strongroom_unseal_progress, struct_size, 0);
+EXPECT_AT(strongroom_unseal_progress, unsealed, 8);
+EXPECT_AT(strongroom_unseal_progress, progress, 12);
+EXPECT_AT(strongroom_unseal_progress, threshold, 16);
+EXPECT_AT(strongroom_unseal_progress, shares, 20);
+
+static_assert(sizeof(strongroom_backup_info) == 56);
+EXPECT_AT(strongroom_backup_info, struct_size, 0);
+EXPECT_AT(strongroom_backup_info, store_id, 8);
+EXPECT_AT(strongroom_backup_info, generation, 24);
+EXPECT_AT(strongroom_backup_info, created_ms, 32);
+EXPECT_AT(strongroom_backup_info, num_records, 40);
+EXPECT_AT(strongroom_backup_info, size_bytes, 48);
+
+static_assert(sizeof(strongroom_finding) == 40);
+EXPECT_AT(strongroom_finding, struct_size, 0);
+EXPECT_AT(strongroom_finding, level, 8);
+EXPECT_AT(strongroom_finding, reserved, 12);
+EXPECT_AT(strongroom_finding, check, 16);
+EXPECT_AT(strongroom_finding, what, 24);
+EXPECT_AT(strongroom_finding, advice, 32);
+
+static_assert(sizeof(strongroom_slot) == 40);
 EXPECT_AT(strongroom_slot, struct_size, 0);
 EXPECT_AT(strongroom_slot, created_ms, 8);
 EXPECT_AT(strongroom_slot, id, 16);
 EXPECT_AT(strongroom_slot, kind, 20);
 EXPECT_AT(strongroom_slot, threshold, 24);
 EXPECT_AT(strongroom_slot, shares, 28);
+EXPECT_AT(strongroom_slot, damaged, 32);
+EXPECT_AT(strongroom_slot, num_wrapped, 36);
 
 static_assert(sizeof(strongroom_put_options) == 24);
 EXPECT_AT(strongroom_put_options, struct_size, 0);
@@ -105,7 +160,14 @@ static_assert(STRONGROOM_OK == 0 && STRONGROOM_INVALID == 1 && STRONGROOM_NOT_FO
               STRONGROOM_CORRUPT == 10 && STRONGROOM_ROLLBACK == 11 &&
               STRONGROOM_UNAVAILABLE == 12 && STRONGROOM_TIMEOUT == 13 &&
               STRONGROOM_UNSUPPORTED == 14 && STRONGROOM_INTERNAL == 15);
-static_assert(STRONGROOM_SLOT_SHARES == 1 && STRONGROOM_SLOT_KEY == 2);
+static_assert(STRONGROOM_SLOT_SHARES == 1 && STRONGROOM_SLOT_KEY == 2 &&
+              STRONGROOM_SLOT_WRAPPED_SHARES == 3 && STRONGROOM_SLOT_ENVIRONMENT == 4 &&
+              STRONGROOM_SLOT_SYSTEM_CREDENTIAL == 5);
+static_assert(STRONGROOM_SEALED_NOT == 0 && STRONGROOM_SEALED_NEVER_UNSEALED == 1 &&
+              STRONGROOM_SEALED_CLOSED == 2 && STRONGROOM_SEALED_OPERATOR_LOCK == 3 &&
+              STRONGROOM_SEALED_SLOT_REMOVED == 4);
+static_assert(STRONGROOM_FINDING_GOOD == 0 && STRONGROOM_FINDING_NOTE == 1 &&
+              STRONGROOM_FINDING_WARNING == 2 && STRONGROOM_FINDING_DANGER == 3);
 static_assert(STRONGROOM_CONTENT_TEXT == 1 && STRONGROOM_CONTENT_BINARY == 2);
 static_assert(STRONGROOM_CONDITION_ANY == 0 && STRONGROOM_CONDITION_CREATE == 1 &&
               STRONGROOM_CONDITION_UPDATE == 2 && STRONGROOM_CONDITION_REVISION == 3);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -76,6 +77,16 @@ strongroom_status status_of(F f) {
     return error.status();
   }
   return STRONGROOM_OK;
+}
+
+// in_child gives the number that f returns in a forked child, or -1.
+template <typename F>
+int in_child(F f) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(f());
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+  return WEXITSTATUS(status);
 }
 
 // Fresh is a new store, initialised with a key file and unsealed, as a trusted caller has it.

@@ -1,0 +1,111 @@
+// backups.cpp: whole stores, from one place to another.
+#include <cstring>
+#include <utility>
+
+#include "callbacks.hpp"
+#include "guard.hpp"
+#include "pending.hpp"
+#include "strongroom/backup.hpp"
+#include "strongroom/store.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+namespace {
+
+static_assert(sizeof(strongroom_backup_info::store_id) == sizeof(StoreId));
+
+// with_info runs work() -> Result<BackupInfo> and hands out what it tells.
+template <typename F>
+strongroom_status with_info(strongroom_backup_info* out_info, strongroom_error** out_error,
+                            F work) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
+    if (auto cleared = clear_struct(out_info, STRONGROOM_BACKUP_INFO_INIT); !cleared) {
+      return cleared;
+    }
+    Result<BackupInfo> told = work();
+    if (!told) return std::move(told).error();
+    strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
+    std::memcpy(info.store_id, told->store.data(), sizeof info.store_id);
+    info.generation = told->generation;
+    info.created_ms = told->created_ms;
+    info.num_records = told->num_records;
+    info.size_bytes = told->size_bytes;
+    return clear_struct(out_info, info);
+  });
+}
+
+// same_identity tells whether two sessions are of one.
+bool same_identity(const Identity& a, const Identity& b) {
+  return a.kind() == b.kind() && a.id() == b.id() && a.space() == b.space();
+}
+
+}  // namespace
+
+strongroom_status strongroom_backup(strongroom_session* session, strongroom_backup_sink sink,
+                                    strongroom_progress progress, void* self,
+                                    strongroom_backup_info* out_info,
+                                    strongroom_error** out_error) noexcept {
+  return with_info(out_info, out_error, [&]() -> Result<BackupInfo> {
+    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    if (sink == nullptr) return was_null("sink");
+    Listener listener(progress, self);
+    const Sink take(sink, self, listener);
+    return session->store->backup(
+        session->who, take,
+        [&](std::uint64_t num_records, std::uint64_t len) { listener.tell(num_records, len); });
+  });
+}
+
+strongroom_status strongroom_backup_verify(strongroom_backup_source source,
+                                           strongroom_progress progress, void* self,
+                                           strongroom_backup_info* out_info,
+                                           strongroom_error** out_error) noexcept {
+  return with_info(out_info, out_error, [&]() -> Result<BackupInfo> {
+    if (source == nullptr) return was_null("source");
+    Listener listener(progress, self);
+    const Source fill(source, self, listener);
+    return verify_backup(fill, [&](std::uint64_t num_records, std::uint64_t len) {
+      listener.tell(num_records, len);
+    });
+  });
+}
+
+strongroom_status strongroom_restore(strongroom_session* session, strongroom_backup_source source,
+                                     strongroom_progress progress, void* self,
+                                     strongroom_backup_info* out_info,
+                                     strongroom_error** out_error) noexcept {
+  return with_info(out_info, out_error, [&]() -> Result<BackupInfo> {
+    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    if (source == nullptr) return was_null("source");
+    Listener listener(progress, self);
+    const Source fill(source, self, listener);
+    return session->store->restore(
+        session->who, fill,
+        [&](std::uint64_t num_records, std::uint64_t len) { listener.tell(num_records, len); });
+  });
+}
+
+strongroom_status strongroom_migrate(strongroom_session* from, strongroom_session* to,
+                                     const strongroom_pending* pending,
+                                     strongroom_progress progress, void* self,
+                                     uint64_t* out_num_secrets,
+                                     strongroom_error** out_error) noexcept {
+  give_number(out_num_secrets, uint64_t{0});
+  return guarded(out_error, [&]() -> Result<void> {
+    if (auto good = check_handle(from, "from"); !good) return good;
+    if (auto good = check_handle(to, "to"); !good) return good;
+    auto init = change_of<PendingInit>(pending, "what was pending was no new store");
+    if (!init) return std::move(init).error();
+    if (!same_identity(from->who, to->who)) {
+      return Error{Code::invalid, "both sessions must be of one identity"};
+    }
+    Listener listener(progress, self);
+    auto num = from->store->migrate(
+        from->who, *to->store, *init.value(),
+        [&](std::uint64_t num_secrets) { return listener.tell(num_secrets, num_secrets); });
+    if (!num) return std::move(num).error();
+    give_number(out_num_secrets, num.value());
+    return {};
+  });
+}

@@ -1,0 +1,87 @@
+// init.cpp: new stores.
+#include <utility>
+
+#include "guard.hpp"
+#include "pending.hpp"
+#include "strongroom/openpgp.hpp"
+#include "strongroom/store.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+namespace {
+
+constexpr std::size_t kMaxEscrowLen = std::size_t{256} << 10;  // what OpenPGP takes
+
+Result<InitOptions> init_options(const strongroom_init_options& given) {
+  if (given.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
+  InitOptions options;
+  if (auto done = read_new_slots(given, given.key_file, options); !done) {
+    return std::move(done).error();
+  }
+  if (given.max_secret_len != 0) options.max_secret_len = given.max_secret_len;
+  return options;
+}
+
+// keep_escrow lays the private key beside the new store, after it did open as many shares as are
+// needed: one that does not would be missed when it is too late.
+Result<void> keep_escrow(const strongroom_session& session, const InitOptions& options,
+                         SecretView key, PendingInit& pending) {
+  unsigned opened = 0;
+  for (const WrappedShare& share : pending.wrapped) {
+    if (opened == options.threshold) break;
+    auto text = session.store->unwrap(session.who, share.message, key);
+    if (!text && text.error().code != Code::denied) return std::move(text).error();
+    opened += text ? 1 : 0;
+  }
+  if (pending.wrapped.empty() || opened < options.threshold) {
+    return Error{Code::invalid, "the private key to keep beside the store opened " +
+                                    std::to_string(opened) +
+                                    " of its shares; wrap at least the threshold of them to it"};
+  }
+  auto copy = SecretBytes::copy_key(key.reveal());
+  if (!copy) return std::move(copy).error();
+  pending.escrow = std::move(copy).value();
+  return {};
+}
+
+Result<PendingInit> prepare(const strongroom_session& session,
+                            const strongroom_init_options* given) {
+  if (given == nullptr) return was_null("options");
+  auto read = read_struct(given, STRONGROOM_INIT_OPTIONS_INIT);
+  if (!read) return std::move(read).error();
+  auto options = init_options(read.value());
+  if (!options) return std::move(options).error();
+  auto escrow = secret_of(read->escrow, read->escrow_len, "escrow");
+  if (!escrow) return std::move(escrow).error();
+  if (escrow->size() > kMaxEscrowLen) {
+    return Error{Code::too_large, "the private key to keep was longer than 256 KiB"};
+  }
+  auto pending = session.store->init(session.who, options.value());
+  if (!pending || escrow->empty()) return pending;
+  auto kept = keep_escrow(session, options.value(), escrow.value(), pending.value());
+  if (!kept) return std::move(kept).error();
+  return pending;
+}
+
+}  // namespace
+
+strongroom_status strongroom_init_prepare(strongroom_session* session,
+                                          const strongroom_init_options* options,
+                                          strongroom_pending** out,
+                                          strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_pending>> {
+    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    return give<strongroom_pending>(prepare(*session, options));
+  });
+}
+
+strongroom_status strongroom_init_activate(strongroom_session* session,
+                                           const strongroom_pending* pending,
+                                           strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    auto init = change_of<PendingInit>(pending, "what was pending was no new store");
+    if (!init) return std::move(init).error();
+    return store.activate(who, *init.value());
+  });
+}

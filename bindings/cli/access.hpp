@@ -1,4 +1,4 @@
-// access.hpp: opening the store, and the credentials that unseal it for one command.
+// access.hpp: opening the store, and unsealing it for one command.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,14 @@ Access open_sealed(const Options& options, bool make = false);
 // open_unsealed also unseals it, with what the options name, else the environment, else the person
 // at the terminal.
 // flags   as for strongroom_unseal.
-// Throws  Failure: no store, or an operator's lock on it, or no credential to be had.
+// Throws  Failure: no store, an operator's lock on it, no credential to be had, or a wrong one.
 Access open_unsealed(const Options& options, std::uint32_t flags = 0);
+
+// unseal_unasked unseals an open store by what is at hand, and asks nobody.
+// Returns  false when there is no store or no credential.
+bool unseal_unasked(Access& access, const Options& options);
+
+// open_other opens a second store, sealed, in the same way.
+Access open_other(const std::string& url, const Options& options);
 
 }  // namespace strongroom_cli

@@ -11,9 +11,18 @@ namespace {
 
 // takes_value tells the options before and behind `create` whose next argument is theirs.
 bool takes_value(std::string_view argument) {
-  static constexpr std::array<std::string_view, 9> kOptions = {
-      "--store", "--key-file",  "--share",      "--timeout", "-t",
-      "-f",      "--text-file", "--value-file", "--file"};
+  static constexpr std::array<std::string_view, 12> kOptions = {"--store",
+                                                                "--key-file",
+                                                                "--share",
+                                                                "--timeout",
+                                                                "--anchor",
+                                                                "--pgp-private-key",
+                                                                "--pgp-passphrase-file",
+                                                                "-t",
+                                                                "-f",
+                                                                "--text-file",
+                                                                "--value-file",
+                                                                "--file"};
   return std::find(kOptions.begin(), kOptions.end(), argument) != kOptions.end();
 }
 

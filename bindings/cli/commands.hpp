@@ -12,6 +12,21 @@ int status_command(const Options& options);
 int unseal_command(const Options& options);
 int seal_command(const Options& options);
 int rotate_command(const Options& options);
+int reencrypt_command(const Options& options);
+int retire_command(const Options& options);
+int anchor_command(const Options& options);
+int doctor_command(const Options& options);
+
+int slots_command(const Options& options);
+int slot_add_command(const Options& options);
+int slot_remove_command(const Options& options);
+int slot_replace_command(const Options& options);
+int rekey_command(const Options& options);
+
+int backup_command(const Options& options);
+int backup_verify_command(const Options& options);
+int restore_command(const Options& options);
+int migrate_command(const Options& options);
 
 int create_command(const Options& options);
 int update_command(const Options& options);

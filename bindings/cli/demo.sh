@@ -107,4 +107,39 @@ show 'strongroom unseal'
 must_be 'strongroom get --key password' my-password \
   "$("$strongroom" get /my/secret --key password)"
 
+say 'New keys: a second way in, the first one taken away, everything sealed anew'
+show 'strongroom slot-add --new-key-file second.key && strongroom slot-remove 1'
+"$strongroom" slot-add --new-key-file "$place/second.key" | sed '/./!d; s/^/   /'
+export STRONGROOM_KEY_FILE=$place/second.key
+"$strongroom" slot-remove 1 | sed 's/^/   /'
+status=0
+"$strongroom" list --key-file strongroom.key >/dev/null 2>&1 || status=$?
+must_be 'exit status of the first key (14: denied)' 14 "$status"
+show 'strongroom reencrypt && strongroom retire'
+"$strongroom" reencrypt | sed 's/^/   /'
+"$strongroom" retire | sed 's/^/   /'
+must_be 'strongroom get --key password' my-password \
+  "$("$strongroom" get /my/secret --key password)"
+
+say 'A backup, which needs no key, and a store from it'
+show 'strongroom backup app.backup && strongroom --store lmdb:… restore app.backup'
+"$strongroom" backup app.backup | sed 's/^/   /'
+"$strongroom" --store "lmdb:$place/restored" restore app.backup | sed 's/^/   /'
+must_be 'get from the restored store' my-password \
+  "$("$strongroom" --store "lmdb:$place/restored" get /my/secret --key password)"
+
+# Where the helper that speaks OpenPGP was built, or installed.
+helper=${strongroom%/bindings/cli/*}/src/openpgp_helper/strongroom-openpgp
+[ ! -x "$helper" ] || export STRONGROOM_OPENPGP_HELPER=${STRONGROOM_OPENPGP_HELPER:-$helper}
+if [ -n "${STRONGROOM_OPENPGP_HELPER:-}" ] || [ -d "${strongroom%/bin/*}/libexec/strongroom" ]; then
+  say 'As DC/OS had it: the share of a store, encrypted to an OpenPGP key'
+  show 'strongroom init --generate-pgp-key private.asc'
+  export STRONGROOM_STORE=lmdb:$place/openpgp
+  unset STRONGROOM_KEY_FILE
+  "$strongroom" init --generate-pgp-key private.asc --pgp-bits 2048 | cut -c 1-80 | sed 's/^/   /'
+  must_be 'mode of the private key' 600 "$(stat -c %a private.asc)"
+  printf foo | "$strongroom" create bar --pgp-private-key private.asc
+  must_be 'strongroom get --pgp-private-key' foo "$("$strongroom" get bar --pgp-private-key private.asc)"
+fi
+
 say 'All of this held.'

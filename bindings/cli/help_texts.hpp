@@ -7,9 +7,13 @@ inline constexpr const char* kDescription =
     "strongroom keeps secrets sealed in a store, and hands them to the commands that need them.";
 
 inline constexpr const char* kFooter = R"(Credentials:
-  A command that reads or writes secrets unseals the store for itself alone. It takes what --share
-  and --key-file name, else the file that STRONGROOM_KEY_FILE names; else, on a terminal, it asks.
-  'seal' and 'status' need none. 'strongroom COMMAND --help' has examples.
+  A command that reads or writes secrets, slots or keys unseals the store for itself alone. It takes
+  what --share, --key-file and --pgp-private-key name; else the file that STRONGROOM_KEY_FILE names;
+  else the key in STRONGROOM_KEY; else systemd's credential strongroom.key; else, on a terminal, it
+  asks. A share is taken in clear, in hex or base64; or still encrypted by OpenPGP, when the private
+  key is given. With --pgp-private-key and no --share, those that the store keeps are decrypted.
+  'status', 'slots', 'seal', 'backup' and 'restore' need none. 'strongroom COMMAND --help' has
+  examples.
 
 Exit status:
    0  done                      15  sealed             20  corrupt
@@ -18,17 +22,22 @@ Exit status:
   12  not found                 18  indeterminate      23  timeout
   13  already exists            19  too large          24  unsupported
   14  denied                                           25  internal
-  'run' ends with its command's own status: 128 + N after signal N, 126 or 127 when it could not be
-  started.)";
+  'doctor' ends with 3 for a warning and 4 for a danger. 'run' ends with its command's own status:
+  128 + N after signal N, 126 or 127 when it could not be started.)";
 
 inline constexpr const char* kInitFooter =
     R"(Without --shares and without a key file, one share is made that opens the store. --threshold
 defaults to more than half of the shares. A key file (--key-file or STRONGROOM_KEY_FILE) is made,
 mode 0600; one that exists is left alone. Nothing is stored before the credentials are handed out.
+With --pgp-key, each share is encrypted to one keeper's key (armored or binary), printed in hex, and
+kept in the store for 'slots --wrapped'; --shares is the number of keys. --escrow-in-store keeps the
+private key beside what it opens: whoever gets a copy of the store has its secrets.
 
 Examples:
   strongroom --store lmdb:/var/lib/app/secrets init --key-file /etc/app/strongroom.key
   strongroom init --shares 5 --threshold 3
+  strongroom init --threshold 2 --pgp-key ann.asc --pgp-key bob.asc --pgp-key eve.asc
+  strongroom init --generate-pgp-key /root/strongroom.asc
   strongroom init --json)";
 
 inline constexpr const char* kStatusFooter = R"(Examples:
@@ -36,11 +45,14 @@ inline constexpr const char* kStatusFooter = R"(Examples:
   strongroom status --json)";
 
 inline constexpr const char* kUnsealFooter =
-    R"(Takes the lock away that 'seal' put on the store. All shares that are needed are given at once.
+    R"(Takes the lock away that 'seal' put on the store. All shares that are needed are given at once; on
+a terminal they are asked for, and a wrong one is told at once.
 
 Examples:
   strongroom unseal --key-file /etc/app/strongroom.key
   strongroom unseal --share alice.share --share bob.share --share -
+  strongroom unseal --pgp-private-key alice.asc --pgp-private-key bob.asc
+  strongroom unseal --escrowed
   strongroom unseal                        (asks on the terminal))";
 
 inline constexpr const char* kSealFooter =
@@ -50,11 +62,129 @@ reads a secret until 'strongroom unseal'. Needs no credential.
 Example:
   strongroom seal)";
 
-inline constexpr const char* kRotateFooter =
-    R"(Makes a new data key, under which everything is sealed from now on. Stored secrets stay readable.
+inline constexpr const char* kDoctorFooter =
+    R"(Looks at locked memory, core dumps, file modes, keys beside the data, the header record and its
+copy, slots, the clock, entropy, free space and old data keys, and says what to do, worst first.
+Sees more with a credential, but asks for none unless --repair is given. Run it with the limits of
+the service.
+Exit status: 0 all good, or notes alone; 3 a warning; 4 a danger.
 
-Example:
-  strongroom rotate)";
+Examples:
+  strongroom doctor --key-file /etc/app/strongroom.key
+  strongroom doctor --repair
+  strongroom doctor --json)";
+
+inline constexpr const char* kAnchorFooter =
+    R"(Prints one line, no secret, that tells the store's keys as they are now. Keep it elsewhere; with
+--anchor, a store that was put back to before it, or exchanged, does not unseal (exit status 21).
+
+Examples:
+  strongroom anchor >/mnt/elsewhere/app.anchor
+  strongroom get db/password --anchor /mnt/elsewhere/app.anchor)";
+
+inline constexpr const char* kSlotsFooter =
+    R"(Any one slot opens the store. --wrapped prints a line for each share: the fingerprint of the
+OpenPGP key and the message in hex; it needs no credential.
+
+Examples:
+  strongroom slots --json
+  strongroom slots --wrapped 1
+  strongroom slots --wrapped 1 | sed -n '1s/.* //p' | xxd -r -p | gpg --decrypt >my.share)";
+
+// All that make new credentials say this.
+#define STRONGROOM_CLI_NEW_SLOT                                                                 \
+  "The new credentials are handed out first: files are on the disk, what is printed is out. "   \
+  "With\n"                                                                                      \
+  "--verify they must come back before they take effect; a key file is read back. Until then, " \
+  "and\n"                                                                                       \
+  "if anything fails, the old ones rule. A key alone is printed as it is, to be piped on.\n"
+
+inline constexpr const char* kSlotAddFooter = STRONGROOM_CLI_NEW_SLOT R"(
+Examples:
+  strongroom slot-add --new-key-file /etc/app/second.key
+  strongroom slot-add --shares 3 --threshold 2 --verify
+  strongroom slot-add --system-credential | systemd-creds encrypt --name=strongroom.key - app.cred)";
+
+inline constexpr const char* kSlotRemoveFooter =
+    R"(The last slot can not be removed. Root key and data key become new ones: what the removed slot
+opened, opens nothing that is written from now on. For what was written before, go on with
+'reencrypt' and 'retire'. With --keep-keys, whoever held the slot may know the keys.
+
+Examples:
+  strongroom slot-remove 2
+  strongroom slot-remove 2 3 --keep-keys)";
+
+inline constexpr const char* kSlotReplaceFooter = STRONGROOM_CLI_NEW_SLOT
+    R"(Old and new slot change places in one commit, and root key and data key become new ones.
+
+Examples:
+  strongroom slot-replace 1 --new-key-file /etc/app/new.key
+  strongroom slot-replace 2 --threshold 2 --pgp-key ann.asc --pgp-key bob.asc --pgp-key eve.asc)";
+
+inline constexpr const char* kRekeyFooter = STRONGROOM_CLI_NEW_SLOT
+    R"(Replaces all slots of shares by one new slot, with as many shares as before unless told otherwise;
+where there is none yet, --shares or --pgp-key makes the first.
+Root key and data key become new ones.
+
+Examples:
+  strongroom rekey --verify
+  strongroom rekey --shares 5 --threshold 3
+  strongroom rekey --pgp-key ann.asc --pgp-key bob.asc --json)";
+
+inline constexpr const char* kRotateFooter =
+    R"(Makes a new data key, under which everything is sealed from now on. Stored secrets stay readable;
+no credential changes.
+
+Examples:
+  strongroom rotate
+  strongroom rotate --root)";
+
+inline constexpr const char* kReencryptFooter =
+    R"(Works while the store is in use, and takes little of its time unless --duty allows more. It can be
+stopped anywhere, and goes on where it stopped.
+
+Examples:
+  strongroom reencrypt
+  strongroom reencrypt --duty 100)";
+
+inline constexpr const char* kRetireFooter =
+    R"(What is sealed under an old data key opens no more, also in old copies of the store that are put
+back. Refused while a secret is still sealed under one.
+
+Examples:
+  strongroom rotate && strongroom reencrypt && strongroom retire)";
+
+inline constexpr const char* kBackupFooter =
+    R"(One file of sealed envelopes, as of one point in time, while the store is in use. It needs no
+credential to make, check or restore; the store's credentials of that time open what was restored.
+FILE is replaced only when the new backup is whole.
+
+Examples:
+  strongroom backup /mnt/backups/app.strongroom
+  strongroom backup - | ssh elsewhere 'cat >app.strongroom')";
+
+inline constexpr const char* kBackupVerifyFooter =
+    R"(Reads a backup to its end; a damage is told with its place. Needs no store and no credential.
+
+Examples:
+  strongroom backup-verify /mnt/backups/app.strongroom
+  ssh elsewhere cat app.strongroom | strongroom backup-verify -)";
+
+inline constexpr const char* kRestoreFooter =
+    R"(Puts a backup into a storage without a store. Until the end there is no store; when it was
+stopped, run it again. Its credentials are those of the time of the backup.
+
+Examples:
+  strongroom --store lmdb:/var/lib/app/secrets restore /mnt/backups/app.strongroom)";
+
+inline constexpr const char* kMigrateFooter =
+    R"(Copies the store as it is: the same credentials open both. With --rekey every secret is sealed
+under fresh keys, names included, and the credentials that are made here open the copy; what was
+deleted leaves no trace in it. The store itself is not changed.
+
+Examples:
+  strongroom migrate --to lmdb:/mnt/new/secrets
+  strongroom migrate --to lmdb:/mnt/new/secrets --rekey --new-key-file /etc/app/new.key)";
 
 inline constexpr const char* kPutFooter =
     R"(The value comes from standard input unless -v, -t or -f says otherwise; '-' is standard input too.
@@ -116,5 +246,7 @@ inline constexpr const char* kCompletionFooter = R"(Examples:
   source <(strongroom completion bash)
   strongroom completion zsh >"${fpath[1]}/_strongroom"
   strongroom completion fish >~/.config/fish/completions/strongroom.fish)";
+
+#undef STRONGROOM_CLI_NEW_SLOT
 
 }  // namespace strongroom_cli

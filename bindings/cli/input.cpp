@@ -94,15 +94,18 @@ Secret read_secret(const std::string& file, std::size_t max_len, const std::stri
   return read_input(open_input(file, what), max_len, what);
 }
 
-Secret read_key_file(const std::string& file) {
-  const std::string what = "the key file";
+Secret read_private(const std::string& file, std::size_t max_len, const std::string& what) {
   const Input input = open_input(file, what);
   const struct stat found = look_at(input, what);
   if (S_ISREG(found.st_mode) && (found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     throw Failure(kExitDenied,
-                  "the key file '" + file + "' is open to others; run: chmod 600 '" + file + "'");
+                  what + " '" + file + "' is open to others; run: chmod 600 '" + file + "'");
   }
-  return read_input(input, kMaxKeyFileLen, what);
+  return read_input(input, max_len, what);
+}
+
+Secret read_key_file(const std::string& file) {
+  return read_private(file, kMaxKeyFileLen, "the key file");
 }
 
 Secret take_argument(char* argument) {

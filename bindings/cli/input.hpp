@@ -15,7 +15,12 @@ namespace strongroom_cli {
 strongroom_abi::Secret read_secret(const std::string& file, std::size_t max_len,
                                    const std::string& what);
 
-// read_key_file reads a key file. One that others may read is refused, with the chmod to run.
+// read_private is read_secret for what nobody else shall read: a file that others may read is
+// refused, with the chmod to run.
+strongroom_abi::Secret read_private(const std::string& file, std::size_t max_len,
+                                    const std::string& what);
+
+// read_key_file reads a key file, as read_private.
 strongroom_abi::Secret read_key_file(const std::string& file);
 
 // take_argument moves an argument of the command line into locked memory and overwrites it where it

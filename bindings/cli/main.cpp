@@ -1,4 +1,6 @@
 // main.cpp: the command line `strongroom`, a visitor that comes through strongroom.h alone.
+#include <signal.h>
+
 #include <exception>
 #include <limits>
 #include <new>
@@ -6,9 +8,11 @@
 
 #include "command_line.hpp"
 #include "commands.hpp"
+#include "credentials.hpp"
 #include "failure.hpp"
 #include "output.hpp"
 #include "process.hpp"
+#include "terminal.hpp"
 
 namespace strongroom_cli {
 namespace {
@@ -25,6 +29,32 @@ int dispatch(const Options& options, const Process& process) {
       return seal_command(options);
     case Command::rotate:
       return rotate_command(options);
+    case Command::slots:
+      return slots_command(options);
+    case Command::slot_add:
+      return slot_add_command(options);
+    case Command::slot_remove:
+      return slot_remove_command(options);
+    case Command::slot_replace:
+      return slot_replace_command(options);
+    case Command::rekey:
+      return rekey_command(options);
+    case Command::reencrypt:
+      return reencrypt_command(options);
+    case Command::retire:
+      return retire_command(options);
+    case Command::anchor:
+      return anchor_command(options);
+    case Command::doctor:
+      return doctor_command(options);
+    case Command::backup:
+      return backup_command(options);
+    case Command::backup_verify:
+      return backup_verify_command(options);
+    case Command::restore:
+      return restore_command(options);
+    case Command::migrate:
+      return migrate_command(options);
     case Command::create:
       return create_command(options);
     case Command::update:
@@ -67,11 +97,15 @@ void set_memory_limits(const Options& options) {
 int run(int argc, char** argv, const Process& process) {
   Command command = Command::status;
   try {
-    const auto options = parse_command_line(argc, argv);
+    auto options = parse_command_line(argc, argv);
     if (!options) return kExitOk;
     command = options->command;
     set_memory_limits(*options);
+    options->environment_key = take_environment_key();
     return dispatch(*options, process);
+  } catch (const Interrupted& interrupted) {
+    ::raise(interrupted.signal);  // everything is wiped and put back by now
+    return 128 + interrupted.signal;
   } catch (const strongroom_abi::Error& error) {
     complain(std::string(error.what()) + hint(command, error.status()));
     return 10 + error.status();

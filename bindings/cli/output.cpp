@@ -118,6 +118,15 @@ std::string json_text(std::string_view text) {
   return json;
 }
 
+std::string hex_text(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += {kHex[byte >> 4], kHex[byte & 0xF]};
+  }
+  return hex;
+}
+
 void SecretOutput::text(std::string_view bytes) {
   for (const char c : bytes) byte(c);
 }

@@ -28,6 +28,9 @@ std::string time_text(std::uint64_t ms);
 // json_text gives a JSON string, with its quotes, of what is no secret.
 std::string json_text(std::string_view text);
 
+// hex_text gives lower-case hex of what is no secret.
+std::string hex_text(std::string_view bytes);
+
 // SecretOutput writes to standard output what holds secrets. Call flush at the end.
 class SecretOutput {
  public:

@@ -113,7 +113,9 @@ strongroom_abi::Secret ask(const std::string& question) {
   if (!tty) throw system_failure(kExitUnavailable, "opening the terminal failed");
   strongroom_abi::Secret line(kMaxLineLen);
   while (!try_ask(tty.get(), question, line)) {
-    ::raise(caught);  // most of them end here; after a stop, ask again
+    const bool stops = caught == SIGTSTP || caught == SIGTTIN || caught == SIGTTOU;
+    if (!stops) throw Interrupted{caught};
+    ::raise(caught);  // and ask again afterwards
   }
   return line;
 }

@@ -335,14 +335,14 @@ class Credentials(Case):
         self.fails(INVALID, "--store", "lmdb:relative", "list")
 
 
-class Terminal(Case):
-    """What happens on a terminal, with the program as its foreground process."""
+class OnTerminal(Case):
+    """A terminal, with the program as its foreground process."""
 
-    def spawn(self, *args, key=False):
+    def spawn(self, *args, key=False, env=None):
         pid, tty = pty.fork()
         if pid == 0:
             os.chdir(self.place)
-            os.execve(PROGRAM, [PROGRAM, *args], self.environ(key))
+            os.execve(PROGRAM, [PROGRAM, *args], self.environ(key, **(env or {})))
         self.addCleanup(os.close, tty)
         return pid, tty
 
@@ -371,6 +371,10 @@ class Terminal(Case):
 
     def echo_is_on(self, tty):
         return bool(termios.tcgetattr(tty)[3] & termios.ECHO)
+
+
+class Terminal(OnTerminal):
+    """What happens on a terminal."""
 
     def test_asks_for_the_shares_and_shows_none(self):
         shares = self.init_shares(3, 2)
@@ -1065,8 +1069,9 @@ class RunMemfds(Case):
 
 
 class Help(Case):
-    COMMANDS = ("init status unseal seal rotate create update get list delete resolve run "
-                "completion").split()
+    COMMANDS = ("init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey "
+                "rotate reencrypt retire backup backup-verify restore migrate "
+                "create update get list delete resolve run completion").split()
 
     def test_help_and_version_need_no_store(self):
         text = self.ok("--help", env={"STRONGROOM_STORE": ""}).decode()
@@ -1112,6 +1117,8 @@ class Help(Case):
         self.ok("create", "my other", given=SECRET)
         self.assertEqual(self.bash_completes("se"), ["seal"])
         self.assertEqual(self.bash_completes("--store", "lmdb:/x", "un"), ["unseal"])
+        self.assertEqual(self.bash_completes("slot-re"), ["slot-remove", "slot-replace"])
+        self.assertEqual(self.bash_completes("--anchor", "x", "rekey", "--ver"), ["--verify"])
         self.assertEqual(self.bash_completes("get", "my/"), ["my/secret"])
         self.assertEqual(self.bash_completes("delete", ""), ["my\\ other", "my/secret"])
         self.assertEqual(self.bash_completes("get", "--ra"), ["--raw"])
@@ -1128,10 +1135,11 @@ class Help(Case):
         subprocess.run(["bash", "-n", self.path("c.bash")], check=True)
 
 
-def main():
+def main(names):
+    """names are those of the file that is run: globals()."""
     global PROGRAM
     if sys.argv[1:] == ["--cases"]:
-        print(*[name for name, what in globals().items()
+        print(*[name for name, what in names.items()
                 if isinstance(what, type) and issubclass(what, Case)
                 and unittest.defaultTestLoader.getTestCaseNames(what)])
         return
@@ -1147,4 +1155,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())

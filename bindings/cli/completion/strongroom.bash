@@ -7,14 +7,21 @@ _strongroom_names() {
 }
 
 _strongroom() {
-  local commands='init status unseal seal rotate create update get list delete resolve run completion'
-  local global='--store --key-file --share --timeout --allow-unlocked --help'
+  local commands='init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey
+    rotate reencrypt retire backup backup-verify restore migrate
+    create update get list delete resolve run completion'
+  local global='--store --anchor --key-file --share --pgp-private-key --pgp-passphrase-file --escrowed
+    --timeout --allow-unlocked --help'
+  local shares='--shares --threshold --pgp-key --generate-pgp-key --pgp-bits'
+  local key='--new-key-file --environment --system-credential'
+  local verify='--verify --share-back'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' options='' i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --store | --key-file | --share | --timeout) ((i++)) ;;
+      --store | --anchor | --key-file | --share | --timeout) ((i++)) ;;
+      --pgp-private-key | --pgp-passphrase-file) ((i++)) ;;
       --) [ "$command" != run ] || return 0 ;;
       -*) ;;
       *) command=${COMP_WORDS[i]} && break ;;
@@ -27,22 +34,36 @@ _strongroom() {
     fi
   done
   case $previous in
-    --key-file | --share | -t | --text-file | -f | --file | --env | --volumes)
+    --key-file | --share | --pgp-private-key | --pgp-passphrase-file | --anchor | --new-key-file | \
+      --share-back | --pgp-key | --generate-pgp-key | -t | --text-file | -f | --file | --env | --volumes)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       compopt -o filenames
       return 0
       ;;
-    --store)
+    --store | --to)
       mapfile -t COMPREPLY < <(compgen -W 'lmdb:/ memory:' -- "$current")
       compopt -o nospace
       return 0
       ;;
-    --shares | --threshold | --max-secret-size | --timeout | -v | --value | --key) return 0 ;;
+    --shares | --threshold | --pgp-bits | --max-secret-size | --timeout | --duty | --wrapped) return 0 ;;
+    -v | --value | --key) return 0 ;;
   esac
   case $command in
     '') options="$commands $global --version" ;;
-    init) options="$global --shares --threshold --max-secret-size --json" ;;
-    status) options="$global --json" ;;
+    init)
+      options="$global $shares --escrow-in-store --environment --system-credential"
+      options+=' --max-secret-size --json'
+      ;;
+    status | backup | backup-verify | restore) options="$global --json" ;;
+    doctor) options="$global --repair --json" ;;
+    slots) options="$global --wrapped --json" ;;
+    slot-add) options="$global $shares $key $verify --json" ;;
+    slot-remove) options="$global --keep-keys" ;;
+    slot-replace) options="$global $shares $key $verify --keep-keys --json" ;;
+    rekey) options="$global $shares $verify --keep-keys --json" ;;
+    rotate) options="$global --root" ;;
+    reencrypt) options="$global --duty" ;;
+    migrate) options="$global --to --rekey $shares $key --json" ;;
     create | update) options="$global --value --text-file --file" ;;
     get) options="$global --key --json --raw" ;;
     list) options="$global --recursive --json" ;;
@@ -62,7 +83,7 @@ _strongroom() {
         [[ $name != "$current"* ]] || COMPREPLY+=("$(printf %q "$name")")
       done < <(_strongroom_names)
       ;;
-    resolve)
+    resolve | backup | backup-verify | restore)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       compopt -o filenames
       ;;

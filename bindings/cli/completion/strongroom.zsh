@@ -12,13 +12,26 @@ _strongroom_names() {
 _strongroom() {
   local context state state_descr line
   typeset -A opt_args
-  local -a commands global put
+  local -a commands global put shares key verify
   commands=(
     'init:make a store'
     'status:tell about the store'
     'unseal:let the store be used again'
     'seal:seal the store for everybody'
+    'doctor:tell what is wrong, and what to do'
+    'anchor:print what tells an old copy of the store from the newest'
+    'slots:list what opens the store'
+    'slot-add:add a slot'
+    'slot-remove:remove slots'
+    'slot-replace:replace a slot by a new one'
+    'rekey:replace the shares by new ones'
     'rotate:make a new data key'
+    'reencrypt:seal everything under the newest data key'
+    'retire:drop the old data keys'
+    'backup:write a backup'
+    'backup-verify:see whether a backup is whole'
+    'restore:make a store from a backup'
+    'migrate:copy the store into another storage'
     'create:store a new secret'
     'update:give a secret another value'
     'get:print a secret'
@@ -32,9 +45,29 @@ _strongroom() {
     '--store=[the store]:URL:(lmdb\:/ memory\:)'
     '--key-file=[a key file]:file:_files'
     '*--share=[a file with one share]:file:_files'
+    '*--pgp-private-key=[a private key that decrypts shares]:file:_files'
+    '--pgp-passphrase-file=[its passphrase]:file:_files'
+    '--escrowed[use the private key that is kept in the store]'
+    '--anchor=[what anchor printed\: refuse an older store]:file:_files'
     '--timeout=[how long to wait for the storage]:seconds:'
     '--allow-unlocked[go on with memory that may be swapped]'
     '(-h --help)'{-h,--help}'[print help]'
+  )
+  shares=(
+    '--shares=[how many shares to make]:number:'
+    '--threshold=[how many of them open the store]:number:'
+    '*--pgp-key=[a public key to encrypt a share to]:file:_files'
+    '--generate-pgp-key=[make a pair; the private key goes here]:file:_files'
+    '--pgp-bits=[of that pair]:bits:(2048 3072 4096)'
+  )
+  key=(
+    '--new-key-file=[make a key file]:file:_files'
+    '(--system-credential)--environment[make a key for STRONGROOM_KEY]'
+    '(--environment)--system-credential[make a key for systemd]'
+  )
+  verify=(
+    '--verify[type the new credentials back before they take effect]'
+    '*--share-back=[the same, from a file]:file:_files'
   )
   put=(
     '(-t --text-file -f --file)'{-v,--value=}'[the value; other users can see it]:value:'
@@ -48,11 +81,34 @@ _strongroom() {
     argument)
       case $words[1] in
         init)
-          _arguments $global '--shares=[how many shares to make]:number:' \
-            '--threshold=[how many of them open the store]:number:' \
-            '--max-secret-size=[the most bytes of one secret]:bytes:' '--json[print JSON]'
+          _arguments $global $shares '--escrow-in-store[keep the private key in the store]' \
+            $key[2,3] '--max-secret-size=[the most bytes of one secret]:bytes:' '--json[print JSON]'
           ;;
         status) _arguments $global '--json[print JSON]' ;;
+        doctor) _arguments $global '--repair[mend damaged records first]' '--json[print JSON]' ;;
+        slots)
+          _arguments $global '--wrapped=[print the encrypted shares of a slot]:slot:' \
+            '--json[print JSON]'
+          ;;
+        slot-add) _arguments $global $shares $key $verify '--json[print JSON]' ;;
+        slot-remove)
+          _arguments $global '--keep-keys[leave root key and data key]' '*:slot:'
+          ;;
+        slot-replace)
+          _arguments $global $shares $key $verify '--keep-keys[leave root key and data key]' \
+            '--json[print JSON]' '1:slot:'
+          ;;
+        rekey)
+          _arguments $global $shares $verify '--keep-keys[leave root key and data key]' \
+            '--json[print JSON]'
+          ;;
+        rotate) _arguments $global '--root[make a new root key as well]' ;;
+        reencrypt) _arguments $global '--duty=[percent of a core to take]:percent:' ;;
+        backup | backup-verify | restore) _arguments $global '--json[print JSON]' '1:file:_files' ;;
+        migrate)
+          _arguments $global '--to=[the other storage]:URL:(lmdb\:/)' '--rekey[under fresh keys]' \
+            $shares $key '--json[print JSON]'
+          ;;
         create) _arguments $global $put '1:name:' ;;
         update) _arguments $global $put '1:name:_strongroom_names' ;;
         get)

@@ -22,6 +22,10 @@ using testing::Plan;
 using testing::secret;
 using testing::TestStore;
 
+// Every fault that a storage may have which keeps its promise to be atomic.
+constexpr Fault kFaults[] = {Fault::refused, Fault::lost,  Fault::unheard,
+                             Fault::late,    Fault::twice, Fault::dropped};
+
 struct Case {
   int call;
   Fault fault;
@@ -29,8 +33,7 @@ struct Case {
 };
 
 std::string name_of(const Case& c) {
-  const char* faults[] = {"refused", "lost", "unheard"};
-  return "call " + std::to_string(c.call) + " " + faults[static_cast<int>(c.fault)] +
+  return "call " + std::to_string(c.call) + " " + testing::name_of(c.fault) +
          (c.dead_after ? ", dead after" : "");
 }
 
@@ -40,7 +43,7 @@ template <typename Prepare, typename Operation, typename Verify>
 void each_fault(Prepare prepare, Operation operation, Verify verify) {
   for (int call = 0;; ++call) {
     bool reached = false;
-    for (const Fault fault : {Fault::refused, Fault::lost, Fault::unheard}) {
+    for (const Fault fault : kFaults) {
       for (const bool dead_after : {false, true}) {
         const Case now{call, fault, dead_after};
         SCOPED_TRACE(name_of(now));
@@ -51,6 +54,7 @@ void each_fault(Prepare prepare, Operation operation, Verify verify) {
         *plan = Plan{call, fault, dead_after, 0, false};
         const bool done = operation(barrier, *store);
         reached = reached || plan->num_calls > call;
+        plan->deliver();
         verify(*store, done);
         if (::testing::Test::HasFailure()) return;
       }
@@ -179,13 +183,14 @@ TEST(CommitFaults, UnsealThatMendsTheHeader) {
 
 TEST(CommitFaults, InitIsThereWholeOrNotAtAll) {
   for (int call = 0; call < 2; ++call) {
-    for (const Fault fault : {Fault::refused, Fault::lost, Fault::unheard}) {
+    for (const Fault fault : kFaults) {
       SCOPED_TRACE(name_of({call, fault, true}));
       MemoryBackend records;
       auto plan = std::make_shared<Plan>(Plan{call, fault, true, 0, false});
       Barrier barrier(std::make_unique<FaultyBackend>(records.share(), plan));
       const PendingInit pending = prepare_init({1, 1, true}).value();
       const bool done = barrier.keys().activate(pending).ok();
+      plan->deliver();
       Handle fresh(records.share());
       const bool there = fresh.barrier->keys().status()->initialized;
       EXPECT_TRUE(there || !done);

@@ -126,7 +126,7 @@ class BigStoreMaker {
     std::ofstream(big_.key_file()) << key << '\n';
     Header header = must(Header::decode(pending.record));
     const Credential credential = big_.credential();
-    const SecretBytes root = must(open_root(header, std::span(&credential, 1)));
+    const SecretBytes root = std::move(must(open_root(header, std::span(&credential, 1))).root);
     const Keyring keyring = must(header.open_keyring(root.view()));
     {
       Store store = must(Store::open(big_.url()));

@@ -43,7 +43,7 @@ struct One {
     return seal_envelope(keyring, place(), RecordKind::secret, 7, metadata, value.view(), envelope);
   }
 
-  Keyring keyring = must(Keyring::create({}));
+  Keyring keyring = must(Keyring::create());
   StoreId store{};
   Location location{};
   Metadata metadata{Content::binary, 1'700'000'000'000, 1'700'000'000'000};

@@ -38,6 +38,9 @@ class SmallStore {
     return store_.put(who_, paths_[i], Content::binary, value_.view()).ok();
   }
 
+  // rotate makes a new data key.
+  bool rotate() { return store_.rotate(who_).ok(); }
+
  private:
   const Identity who_ = Identity::trusted();
   const SecretBytes value_ = must(SecretBytes::for_value(kSmallValueLen));

@@ -79,7 +79,8 @@ class Subject {
         },
         kDefaultTimeout));
     const Header header = must(Header::decode(record));
-    return must(header.open_keyring(must(open_root(header, std::span(&credential, 1))).view()));
+    return must(
+        header.open_keyring(must(open_root(header, std::span(&credential, 1))).root.view()));
   }
 
   std::size_t next_[2] = {};

@@ -1,0 +1,171 @@
+// key_change_bench.cpp: changing the keys of a store of any size: one commit, and nothing that grows.
+//
+//   change/<secrets>/rotate       a new data key
+//   change/<secrets>/rotate_root  a new root key and data key, wrapped for every slot
+//   change/<secrets>/slots        a key file for another one: prepare and activate, new keys with it
+//   change/<secrets>/plain        one commit of two records of the header's length, without us
+//
+// Counter `commits` is how many commits the backend was asked for, per change. The time is that of
+// the clock on the wall, since most of it is the disk's. Every change begins with the keys that the
+// store was made with: the header is put back, and a fresh handle unsealed, while the clock stands.
+//
+//   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores lie; kept for the next run
+#include <sodium.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench_main.hpp"
+#include "big_store.hpp"
+#include "scratch.hpp"
+#include "strongroom/header_records.hpp"
+
+namespace strongroom::bench {
+namespace {
+
+// Counting is a backend that counts the commits that it passes on.
+class Counting final : public Backend {
+ public:
+  Counting(std::unique_ptr<Backend> real, std::atomic<std::uint64_t>& num_commits)
+      : real_(std::move(real)), num_commits_(num_commits) {}
+
+  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+    return real_->read(keys, sink, timeout);
+  }
+  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
+    ++num_commits_;
+    return real_->commit(batch, timeout);
+  }
+  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                    Timeout timeout) override {
+    return real_->scan(prefix, after, limit, sink, timeout);
+  }
+  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
+  std::string url() const override { return real_->url(); }
+
+ private:
+  const std::unique_ptr<Backend> real_;
+  std::atomic<std::uint64_t>& num_commits_;
+};
+
+// Subject is one store, and the header that it was made with.
+class Subject {
+ public:
+  explicit Subject(const BigStore& big)
+      : key_(big.credential()), url_(big.url()), backend_(must(open_backend(url_))) {
+    must(backend_->read(
+        keys(),
+        [&](std::size_t i, const Record& record) {
+          records_[i].assign(record.value.begin(), record.value.end());
+        },
+        kDefaultTimeout));
+  }
+  ~Subject() { put_back(); }
+
+  // put_back is also what the limit times: the same two records, in one commit.
+  void put_back() const {
+    std::array<Change, 2> batch;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      batch[i] = {Change::Kind::put, keys()[i], records_[i], kAny};
+    }
+    if (must(backend_->commit(batch, kDefaultTimeout)).conflict) give_up("a put met a conflict");
+  }
+
+  Store open(std::atomic<std::uint64_t>& num_commits) const {
+    Store store(std::make_unique<Counting>(must(open_backend(url_)), num_commits));
+    must(store.unseal(Identity::trusted(), std::span(&key_, 1)));
+    return store;
+  }
+
+ private:
+  static std::span<const ByteView> keys() {
+    static const std::array<ByteView, 2> both = {ByteView(kHeaderKey), ByteView(kHeaderCopyKey)};
+    return both;
+  }
+
+  const Credential key_;
+  const std::string url_;
+  const std::unique_ptr<Backend> backend_;
+  std::array<std::vector<std::uint8_t>, 2> records_;
+};
+
+Result<void> rotate(Store& store) {
+  return store.rotate(Identity::trusted());
+}
+
+Result<void> rotate_root(Store& store) {
+  return store.rotate_root(Identity::trusted());
+}
+
+Result<void> change_slots(Store& store) {
+  const Identity who = Identity::trusted();
+  auto status = store.status();
+  if (!status) return std::move(status).error();
+  SlotChange wish;
+  wish.key_file = true;
+  for (const SlotStatus& slot : status->slots) wish.remove.push_back(slot.id);
+  auto pending = store.prepare_slots(who, wish);
+  if (!pending) return std::move(pending).error();
+  return store.activate(who, pending.value());
+}
+
+using Run = Result<void> (*)(Store&);
+
+void change(benchmark::State& state, const Subject* subject, Run run) {
+  using std::chrono::steady_clock;
+  std::atomic<std::uint64_t> num_commits{0};
+  for (auto _ : state) {
+    subject->put_back();
+    Store store = subject->open(num_commits);
+    const auto begin = steady_clock::now();
+    const bool done = run(store).ok();
+    const std::chrono::duration<double> took = steady_clock::now() - begin;
+    if (!done) return state.SkipWithError("the change failed");
+    state.SetIterationTime(took.count());
+  }
+  state.counters["commits"] =
+      static_cast<double>(num_commits) / static_cast<double>(state.iterations());
+}
+
+void plain(benchmark::State& state, const Subject* subject) {
+  using std::chrono::steady_clock;
+  for (auto _ : state) {
+    const auto begin = steady_clock::now();
+    subject->put_back();
+    const std::chrono::duration<double> took = steady_clock::now() - begin;
+    state.SetIterationTime(took.count());
+  }
+}
+
+void add(std::size_t num_secrets, const Subject* subject) {
+  const std::string name = "change/" + std::to_string(num_secrets) + "/";
+  const std::array<std::pair<const char*, Run>, 3> changes = {
+      {{"rotate", rotate}, {"rotate_root", rotate_root}, {"slots", change_slots}}};
+  for (const auto& [what, run] : changes) {
+    benchmark::RegisterBenchmark((name + what).c_str(), bench::change, subject, run)
+        ->UseManualTime();
+  }
+  benchmark::RegisterBenchmark((name + "plain").c_str(), plain, subject)->UseManualTime();
+}
+
+}  // namespace
+}  // namespace strongroom::bench
+
+int main(int argc, char** argv) {
+  using namespace strongroom::bench;
+  if (sodium_init() < 0) give_up("libsodium did not start");
+  const auto sizes = sizes_of(option(argc, argv, "secrets").value_or("1000"));
+  const Scratch scratch(option(argc, argv, "dir"));
+  std::vector<std::unique_ptr<Subject>> subjects;
+  for (const std::size_t size : sizes) {
+    subjects.push_back(std::make_unique<Subject>(BigStoreMaker::make(scratch.path(), size)));
+    add(size, subjects.back().get());
+  }
+  return run(argc, argv);
+}

@@ -18,7 +18,7 @@ Finding judge_neighbours(const std::string& key, const std::string& storage) {
   const std::string check = "key-beside-data";
   const std::string advice =
       "keep it on another disk, or hand it to the service as a systemd credential: "
-      "LoadCredential=strongroom:" +
+      "LoadCredential=strongroom.key:" +
       key;
   if (is_below(key, storage)) {
     return {Level::danger, check,

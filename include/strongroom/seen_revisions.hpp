@@ -67,12 +67,6 @@ class SeenRevisions {
     unlock(bucket);
   }
 
-  // forget makes every floor 0, at once: for a store that its holder himself set back.
-  void forget() noexcept {
-    // A tag of another era matches nothing, and goes in its turn.
-    era_.fetch_add(1, std::memory_order_acq_rel);
-  }
-
  private:
   // Plain numbers, looked at through atomic_ref alone: so fresh pages of zeros are a table, and pages
   // that no record falls on are never there.
@@ -95,12 +89,11 @@ class SeenRevisions {
     std::uint64_t tag;
   };
 
-  Spot spot_of(const Location& location) const noexcept {
+  static Spot spot_of(const Location& location) noexcept {
     std::array<std::uint64_t, 2> halves;
     static_assert(sizeof halves == sizeof(Location));
     std::memcpy(halves.data(), location.data(), sizeof halves);
-    const std::uint64_t tag = halves[0] ^ era_.load(std::memory_order_acquire);
-    return {static_cast<std::size_t>(halves[1] % kNumBuckets), tag == 0 ? 1 : tag};
+    return {static_cast<std::size_t>(halves[1] % kNumBuckets), halves[0] == 0 ? 1 : halves[0]};
   }
 
   // look never waits. A revision counts if its tag stood beside it before and after it was read, and
@@ -174,7 +167,6 @@ class SeenRevisions {
   static constexpr int kAttempts = 256;
 
   std::atomic<Bucket*> table_{nullptr};
-  std::atomic<std::uint64_t> era_{0};
 };
 
 }  // namespace strongroom

@@ -95,19 +95,6 @@ TEST(SeenRevisions, LocationsThatDifferInOneBitOfTheTagAreApart) {
   }
 }
 
-TEST(SeenRevisions, ForgetMakesEveryFloorZeroAndItLearnsAgain) {
-  SeenRevisions seen;
-  seen.forget();
-  for (int round = 0; round < 3; ++round) {
-    for (std::uint64_t i = 0; i < 1000; ++i)
-      seen.saw(location(i), 50 - static_cast<Revision>(round));
-    seen.forget();
-    for (std::uint64_t i = 0; i < 1000; ++i) ASSERT_EQ(seen.floor(location(i)), 0U) << i;
-  }
-  seen.saw(location(1), 2);
-  EXPECT_EQ(seen.floor(location(1)), 2U);
-}
-
 // What it costs
 
 TEST(SeenRevisions, NothingIsAllocatedBeforeTheFirstSight) {
@@ -285,22 +272,6 @@ TEST(SeenRevisions, FirstSightsAtOnceMakeOneTable) {
   }
 }
 
-TEST(SeenRevisions, ForgettingAtOnceLeavesNothingOfBefore) {
-  SeenRevisions seen;
-  std::atomic<std::uint64_t> wrong{0};
-  at_once([&](std::size_t thread) {
-    for (std::uint64_t round = 0; round < kRounds / 5; ++round) {
-      if (thread == 0) seen.forget();
-      seen.saw(in_bucket(2, round % 5), round % 5 + 1);
-      const Revision floor = seen.floor(in_bucket(2, round % 5));
-      wrong += floor != 0 && floor != round % 5 + 1;
-    }
-  });
-  EXPECT_EQ(wrong, 0U);
-  seen.forget();
-  for (std::uint64_t i = 0; i < 5; ++i) EXPECT_EQ(seen.floor(in_bucket(2, i)), 0U);
-}
-
 // A child may be forked off while another thread is writing: it neither waits for ever nor learns
 // what nobody saw, and its parent does not notice.
 TEST(SeenRevisions, ForkedChildDoesNoHarm) {
@@ -316,7 +287,6 @@ TEST(SeenRevisions, ForkedChildDoesNoHarm) {
                   if (floor != 0 && floor != i + 1) return "a revision that nobody saw";
                   seen.saw(in_bucket(3, i), 1000);
                 }
-                seen.forget();
                 return nullptr;
               }),
               "");

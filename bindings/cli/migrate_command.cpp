@@ -142,7 +142,8 @@ int migrate_rekeyed(const Options& options) {
         [&] { num_secrets = from.session.migrate(to.session, pending, progress.hear()); });
   }
   if (options.json) return kExitOk;
-  print("\n" + std::to_string(num_secrets) + " secrets are in " + std::string(to.report.url()) +
+  print("\n" + std::to_string(num_secrets) + (num_secrets == 1 ? " secret is" : " secrets are") +
+        " in " + std::string(to.report.url()) +
         " under fresh keys. The credentials above open it, the old ones do not.\n");
   return kExitOk;
 }

@@ -331,7 +331,7 @@ TEST_F(OpenPgpHostTest, MemoryThatCannotBeLockedIsSaid) {
 }
 
 TEST_F(OpenPgpHostTest, HelperIsNoCommand) {
-  const std::string command = helper() + " </dev/null >/dev/null 2>&1";
+  const std::string command = "'" + helper() + "' </dev/null >/dev/null 2>&1";
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 2);
 }
 

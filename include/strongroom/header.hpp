@@ -217,8 +217,9 @@ struct Header {
     Digest stored{};
     in.copy(stored);
     if (!in.ok() || in.left() != 0 || header.max_secret_len > kMaxMaxSecretLen) return corrupt;
-    header.damaged = stored != digest(record.first(body_len)) || (flags & ~kLocked) != 0 ||
-                     reserved != 0 || !header.slots_well_formed();
+    const bool odd_flags = (flags & ~kLocked) != 0 || (!header.locked && header.locked_ms != 0);
+    header.damaged = stored != digest(record.first(body_len)) || odd_flags || reserved != 0 ||
+                     !header.slots_well_formed();
     return header;
   }
 

@@ -75,8 +75,14 @@ Bytes decode_text(Bytes text) noexcept {
   return all_digits(text, base64_sextet) ? decode<6>(text, base64_sextet) : Bytes{};
 }
 
+Tag tag_of(std::uint8_t first) noexcept {
+  const bool new_format = (first & 0x40) != 0;
+  return static_cast<Tag>(new_format ? first & 0x3F : first >> 2 & 0x0F);
+}
+
+// Tag 0 is reserved (RFC 4880, 4.3): what begins with it is no OpenPGP.
 bool is_binary(View bytes) noexcept {
-  return !bytes.empty() && (bytes[0] & 0x80) != 0;
+  return !bytes.empty() && (bytes[0] & 0x80) != 0 && tag_of(bytes[0]) != Tag::none;
 }
 
 }  // namespace
@@ -108,9 +114,7 @@ std::size_t num_armors(View bytes) noexcept {
 }
 
 Tag first_tag(View bytes) noexcept {
-  if (!is_binary(bytes)) return Tag::none;
-  const bool new_format = (bytes[0] & 0x40) != 0;
-  return static_cast<Tag>(new_format ? bytes[0] & 0x3F : bytes[0] >> 2 & 0x0F);
+  return is_binary(bytes) ? tag_of(bytes[0]) : Tag::none;
 }
 
 }  // namespace strongroom::openpgp

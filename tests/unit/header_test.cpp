@@ -47,6 +47,17 @@ TEST(Header, ADamagedHeaderIsNeverWrittenAsWhole) {
   EXPECT_TRUE(Header::decode(header.encode().value())->damaged);
 }
 
+// It would not be written back as it was read.
+TEST(Header, ATimeOfALockThatIsNotThereIsDamage) {
+  const Made made;
+  auto odd = made.pending.record;
+  odd[47] = 1;
+  const auto body = std::span<const std::uint8_t>(odd).first(odd.size() - sizeof(Digest));
+  const Digest right = digest(body);
+  std::copy(right.begin(), right.end(), odd.end() - static_cast<std::ptrdiff_t>(right.size()));
+  EXPECT_TRUE(Header::decode(odd)->damaged);
+}
+
 TEST(Header, ASlotMovedToAnotherStoreDoesNotOpen) {
   Made made;
   made.header.store[0] ^= 1;

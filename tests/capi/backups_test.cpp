@@ -63,14 +63,14 @@ INSTANTIATE_TEST_SUITE_P(Storages, Backups, testing::Values("memory", "lmdb"),
 
 TEST_P(Backups, AStoreComesBackAsItWasWithoutAnyKey) {
   Fresh fresh(url(here_));
-  fresh.session.put("a/b", kText, "1");
-  fresh.session.put("a/b", kText, "2");
+  fresh.session.put("folder/of the name", kText, "1");
+  fresh.session.put("folder/of the name", kText, "2");
   fresh.session.put("c", kBinary, std::string(100'000, '\0'));
   fresh.store.close();
   strongroom_backup_info written = STRONGROOM_BACKUP_INFO_INIT;
   const std::string backup = backup_of(fresh.session, &written);
   EXPECT_EQ(backup.size(), written.size_bytes);
-  EXPECT_EQ(backup.find("a/b"), std::string::npos);
+  EXPECT_EQ(backup.find("folder/of the name"), std::string::npos);
   EXPECT_GT(written.created_ms, 1'600'000'000'000u);
   const auto verified = strongroom_abi::backup_verify(source_of(backup));
   EXPECT_EQ(verified.num_records, written.num_records);
@@ -81,7 +81,7 @@ TEST_P(Backups, AStoreComesBackAsItWasWithoutAnyKey) {
   EXPECT_EQ(session.restore(source_of(backup)).size_bytes, backup.size());
   EXPECT_EQ(store.status().store_id(), fresh.id);
   session.unseal({fresh.key_file});
-  const auto secret = session.get("a/b");
+  const auto secret = session.get("folder/of the name");
   EXPECT_EQ(secret.reveal(), "2");
   EXPECT_EQ(secret.revision(), 2u);
   EXPECT_EQ(session.get("c").size(), 100'000u);

@@ -146,9 +146,9 @@ class KeyKeeper {
     round_.clear();
   }
 
-  // seal wipes the keys of this handle before anything else, then sets the store's lock flag: other
-  // processes seal themselves at their next call, and nothing unseals without lift_lock. No
-  // credential is needed. It waits for a change of the keys that is under way in this handle.
+  // seal wipes the keys of this handle, as soon as a change of them that is under way in it has ended,
+  // and only then asks the storage to set the lock flag: other processes seal themselves at their
+  // next call, and nothing unseals without lift_lock. No credential is needed.
   // Errors  whatever kept the flag from being set; the keys of this handle are gone all the same.
   Result<void> seal() {
     if (!guard_.same_process()) return forked();

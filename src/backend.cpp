@@ -1,10 +1,13 @@
-// backend.cpp: what a backend gets for free: a snapshot made of pages.
+// backend.cpp: what a backend gets for free: a snapshot made of pages, and the forms of its calls
+// that only some storages can do better than this.
 #include "strongroom/backend.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -76,6 +79,44 @@ class Pages {
 };
 
 }  // namespace
+
+void Backend::read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done) {
+  std::vector<Record> records(keys.size());
+  std::vector<std::vector<std::uint8_t>> values(keys.size());
+  auto stamp = read(
+      keys,
+      [&](std::size_t i, const Record& record) {
+        values[i].assign(record.value.begin(), record.value.end());
+        records[i] = record;
+        records[i].key = keys[i];
+        records[i].value = values[i];
+      },
+      timeout);
+  if (!stamp) records.clear();
+  done(std::move(stamp), records);
+}
+
+Result<bool> Backend::scan_keys(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                                Timeout timeout) {
+  return scan(prefix, after, limit, sink, timeout);
+}
+
+Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  for (;;) {
+    const Clock::duration left = timeout - (Clock::now() - begin);
+    auto stamp = read(
+        {}, [](std::size_t, const Record&) {}, timeout);
+    if (!stamp) return std::move(stamp).error();
+    const std::uint64_t mark = stamp.value() + 1;  // 0 is no mark
+    if (mark != marks[0] || left <= Clock::duration::zero()) {
+      marks.fill(mark);
+      return {};
+    }
+    std::this_thread::sleep_for(std::min<Clock::duration>(left, kWatchPoll));
+  }
+}
 
 Result<void> Backend::snapshot(std::span<const ByteView> first, SnapshotSink sink,
                                Timeout timeout) {

@@ -61,7 +61,7 @@ Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> open_backend(std::string_view url, bool must_exist) {
+Result<std::unique_ptr<Backend>> open_backend(std::string_view url, const BackendOptions& options) {
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) {
     return Error{Code::invalid, "the store URL named no backend; use " + std::string(kShapes)};
@@ -74,7 +74,7 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url, bool must_ex
   }
   if (scheme == "lmdb") {
 #if STRONGROOM_HAVE_LMDB
-    return open_lmdb_url(url, rest, must_exist);
+    return open_lmdb_url(url, rest, options.must_exist);
 #else
     return not_built_in(scheme);
 #endif

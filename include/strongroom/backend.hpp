@@ -18,9 +18,11 @@
 //               one must leave the parent's files, locks and connections alone.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,6 +33,8 @@
 #include "strongroom/result.hpp"
 
 namespace strongroom {
+
+class SecretBytes;  // secret_bytes.hpp
 
 // ByteView is a borrowed run of bytes that are not secret: keys, envelopes, headers.
 using ByteView = std::span<const std::uint8_t>;
@@ -52,9 +56,29 @@ inline constexpr Version kAbsent = 0;
 inline constexpr Version kAny = UINT64_MAX;
 
 // Stamp tells whether anything may have changed: two reads of one handle with equal stamps saw the
-// same state of the records the engine follows (header, fence, policies). It costs a backend
-// nothing to move it more often than needed, and is wrong to move it later than it says.
+// same state of the records the engine follows (header, fence, policies), which are those of shard
+// 0. It costs a backend nothing to move it more often than needed, and is wrong to move it later
+// than it says.
 using Stamp = std::uint64_t;
+
+// Every record belongs to one of 256 shards, by its key: the records that the engine follows, with
+// keys of up to kMaxFollowedKeyLen bytes, to shard 0, the others to 1..255 by their first 17 bytes
+// (so that all entries of one directory share a shard).
+inline constexpr std::size_t kNumShards = 256;
+inline constexpr std::size_t kMaxFollowedKeyLen = 4;
+inline constexpr std::size_t kShardKeyLen = 17;
+
+inline std::size_t shard_of(ByteView key) noexcept {
+  if (key.size() <= kMaxFollowedKeyLen) return 0;
+  std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a: spreads, and promises nothing else
+  for (const std::uint8_t byte : key.first(key.size() < kShardKeyLen ? key.size() : kShardKeyLen))
+    hash = (hash ^ byte) * 0x100000001B3u;
+  return 1 + static_cast<std::size_t>((hash ^ hash >> 32) % (kNumShards - 1));
+}
+
+// ShardMarks are one number per shard, which is never again what it was once a record of that shard
+// changed. They are those of one handle; all zero stands for "not looked at yet".
+using ShardMarks = std::array<std::uint64_t, kNumShards>;
 
 // Record as a sink sees it. value is valid during the call alone and may be memory that another
 // process maps: copy it before authenticating it.
@@ -62,6 +86,8 @@ struct Record {
   ByteView key;
   ByteView value;
   Version version = kAbsent;  // kAbsent: there is no such record, value is empty
+  // Over zero: the storage was out of reach, and this is what it held that long ago.
+  std::chrono::milliseconds age{0};
 };
 
 // Change is one step of a commit. expected holds for all three kinds and is tested before any
@@ -83,6 +109,8 @@ struct Commit {
 class Backend {
  public:
   using ReadSink = FunctionRef<void(std::size_t index, const Record&)>;
+  // The records are in the order of the keys, and borrowed for the call; none after an error.
+  using ReadCallback = std::function<void(Result<Stamp>, std::span<const Record>)>;
   using ScanSink = FunctionRef<void(const Record&)>;
   using SnapshotSink = FunctionRef<Result<void>(const Record&)>;
 
@@ -95,6 +123,11 @@ class Backend {
   // Errors  unavailable, timeout, corrupt (the storage itself is damaged).
   virtual Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) = 0;
 
+  // read_async is read without waiting: done is called once, maybe before read_async returns, maybe
+  // on the storage's own thread, where it must be short and must not wait for this storage. keys
+  // are borrowed until read_async returns. This default reads inline.
+  virtual void read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done);
+
   // commit applies the batch if every expectation holds. A key appears at most once in a batch.
   // Errors  unavailable (disk or quota full, read-only), too_large, timeout: nothing was changed.
   //         indeterminate: the outcome is unknown.
@@ -105,6 +138,19 @@ class Backend {
   // Returns  true when there are more.
   virtual Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                             Timeout timeout) = 0;
+
+  // scan_keys is scan where values and versions do not matter: they may be left out (version is then
+  // kAny). This default scans.
+  virtual Result<bool> scan_keys(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                                 Timeout timeout);
+
+  // watch returns when a shard's mark is another one than in marks, or when the time is over, with
+  // marks as they are now. All that changed after marks were handed out shows, however often the
+  // connection was lost in between, and some that did not change may. Marks that are all zero
+  // return at once. This default looks at the stamp every kWatchPoll, and moves all marks together.
+  // Errors  as of read, where the storage stays out of reach until the time is over.
+  virtual Result<void> watch(ShardMarks& marks, Timeout timeout);
+  static constexpr std::chrono::milliseconds kWatchPoll{20};
 
   // snapshot hands the sink every record as of one point in time: those of the keys in `first` that
   // are there, in that order, and then all others in any order.
@@ -128,12 +174,20 @@ class Backend {
   virtual std::string url() const = 0;
 };
 
+// BackendOptions are what a URL does not say.
+struct BackendOptions {
+  bool must_exist = false;  // make nothing: not_initialized where there is no storage
+  // user:password for ZooKeeper's digest scheme, or none.
+  std::shared_ptr<const SecretBytes> zk_auth{};
+};
+
 // open_backend opens the storage that a URL names, making it where it does not exist yet:
 //   memory:                      this process's memory, gone with the last handle
 //   lmdb:/absolute/directory     an LMDB environment; ?quota=BYTES limits the file
+//   zk://host:port,host:port/root  a ZooKeeper ensemble; backends/zookeeper.hpp has its options
 // Errors  invalid (what the URL should look like), unsupported (a backend that is not built in),
 //         and those of the backend's own open.
-// With must_exist nothing is made: not_initialized where there is no storage.
-Result<std::unique_ptr<Backend>> open_backend(std::string_view url, bool must_exist = false);
+Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
+                                              const BackendOptions& options = {});
 
 }  // namespace strongroom

@@ -36,9 +36,10 @@ namespace strongroom {
 struct StoreOptions {
   Timeout timeout = kDefaultTimeout;               // of each call of the backend
   std::shared_ptr<const Policy> policy = nullptr;  // none: SpacePolicy
-  bool must_exist = false;                 // make no storage where there is none: not_initialized
-  std::shared_ptr<OpenPgp> pgp = nullptr;  // wraps and unwraps shares; none: openpgp_helper
-  std::optional<Anchor> anchor{};          // what the store must not be older than: rollback
+  bool must_exist = false;  // make no storage where there is none: not_initialized
+  std::shared_ptr<const SecretBytes> zk_auth{};  // user:password of ZooKeeper's digest scheme
+  std::shared_ptr<OpenPgp> pgp = nullptr;        // wraps and unwraps shares; none: openpgp_helper
+  std::optional<Anchor> anchor{};                // what the store must not be older than: rollback
   std::chrono::milliseconds share_expiry{900'000};  // of shares that come one by one
 };
 
@@ -47,7 +48,7 @@ class Store {
   // open opens the storage that url names (open_backend has the forms) and leaves it sealed. A
   // store need not be there yet: see init.
   static Result<Store> open(std::string_view url, StoreOptions options = {}) {
-    auto backend = open_backend(url, options.must_exist);
+    auto backend = open_backend(url, {options.must_exist, options.zk_auth});
     if (!backend) return std::move(backend).error();
     return Store(std::move(backend).value(), std::move(options));
   }

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <string>
 
+#include "source_root.h"
 #include "strongroom.h"
 #include "strongroom_backend.h"
 

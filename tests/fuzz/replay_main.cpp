@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -26,7 +25,7 @@ namespace {
 // the first byte read beyond it.
 void run_input(const std::string& bytes) {
   const auto exact = std::make_unique<std::uint8_t[]>(bytes.size());
-  if (!bytes.empty()) std::memcpy(exact.get(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), exact.get());
   (void)LLVMFuzzerTestOneInput(exact.get(), bytes.size());
 }
 

@@ -200,18 +200,18 @@ TEST(Doctor, WhatTheDoctorCallsDangerTheStoreRefuses) {
   const Place place;
   const std::string directory = place.root() + "/real";
   const std::string url = "lmdb:" + directory;
-  ASSERT_TRUE(open_backend(url, false));
+  ASSERT_TRUE(open_backend(url));
   for (const auto& entry : fs::directory_iterator(directory)) {
     EXPECT_EQ(level_of(examine_host({url, directory, {}}), "file-modes"), "good");
-    ASSERT_TRUE(open_backend(url, true));
+    ASSERT_TRUE(open_backend(url, {.must_exist = true}));
     Place::mode(entry.path().string(), 0644);
     EXPECT_EQ(level_of(examine_host({url, directory, {}}), "file-modes"), "danger") << entry.path();
-    EXPECT_FALSE(open_backend(url, true)) << entry.path();
+    EXPECT_FALSE(open_backend(url, {.must_exist = true})) << entry.path();
     Place::mode(entry.path().string(), 0600);
   }
   Place::mode(directory, 0750);
   EXPECT_EQ(level_of(examine_host({url, directory, {}}), "file-modes"), "danger");
-  EXPECT_FALSE(open_backend(url, true));
+  EXPECT_FALSE(open_backend(url, {.must_exist = true}));
 }
 #endif
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "source_root.h"
 #include "strongroom/credential.hpp"
 #include "strongroom/envelope.hpp"
 #include "strongroom/header.hpp"

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "source_root.h"
+
 namespace {
 
 // Files is path below the root -> text.

@@ -24,9 +24,8 @@ namespace {
 // run_input calls the target with a copy that ends where the input ends, so that a sanitizer sees
 // the first byte read beyond it.
 void run_input(const std::string& bytes) {
-  const auto exact = std::make_unique<std::uint8_t[]>(bytes.size());
-  std::copy(bytes.begin(), bytes.end(), exact.get());
-  (void)LLVMFuzzerTestOneInput(exact.get(), bytes.size());
+  const std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
+  (void)LLVMFuzzerTestOneInput(exact.data(), exact.size());
 }
 
 bool replay_file(const std::filesystem::path& file) {

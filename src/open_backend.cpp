@@ -8,11 +8,15 @@
 #if STRONGROOM_HAVE_LMDB
 #include "strongroom/backends/lmdb.hpp"
 #endif
+#if STRONGROOM_HAVE_ZOOKEEPER
+#include "strongroom/backends/zookeeper.hpp"
+#endif
 
 namespace strongroom {
 namespace {
 
-constexpr std::string_view kShapes = "memory: or lmdb:/absolute/directory[?quota=BYTES]";
+constexpr std::string_view kShapes =
+    "memory: or lmdb:/absolute/directory[?quota=BYTES] or zk://host:port,host:port/root";
 
 Error refuse(std::string_view url, std::string_view why) {
   return {Code::invalid, "the store URL '" + std::string(url) + "' " + std::string(why)};
@@ -79,7 +83,19 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url, const Backen
     return not_built_in(scheme);
 #endif
   }
-  if (scheme == "zk") return not_built_in(scheme);
+  if (scheme == "zk") {
+#if STRONGROOM_HAVE_ZOOKEEPER
+    return open_zookeeper(url, options);
+#else
+    return not_built_in(scheme);
+#endif
+  }
+  if (scheme == "zks") {
+    return Error{Code::unsupported,
+                 "zks:// needs a ZooKeeper client that speaks TLS and checks host names, and the one "
+                 "built in does not; put a TLS proxy such as stunnel before it, and use zk:// to its "
+                 "local end"};
+  }
   // The scheme alone: what follows an unknown one may hold a password.
   return Error{Code::invalid, "the store URL named the unknown backend '" + std::string(scheme) +
                                   "'; use " + std::string(kShapes)};

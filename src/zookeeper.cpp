@@ -1,0 +1,352 @@
+// zookeeper.cpp: the backend: rooms of zookeeper_*.hpp put together; see backends/zookeeper.hpp.
+#include "strongroom/backends/zookeeper.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "strongroom/backends/limits.hpp"
+#include "strongroom/fork_guard.hpp"
+#include "zookeeper_blobs.hpp"
+#include "zookeeper_cache.hpp"
+#include "zookeeper_commit.hpp"
+#include "zookeeper_open.hpp"
+#include "zookeeper_read.hpp"
+#include "zookeeper_scan.hpp"
+#include "zookeeper_session.hpp"
+
+namespace strongroom {
+namespace zookeeper {
+namespace {
+
+constexpr std::size_t kMaxRemembered = 1024;  // split values that may be replaced by us
+
+std::string_view text(ByteView bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+ByteView bytes(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+// Handle is what lives as long as the backend, in the process that opened it.
+struct Handle {
+  Handle(const Address& address, std::shared_ptr<const SecretBytes> auth)
+      : session(address, std::move(auth)), cache(address.cache_bytes) {}
+  ~Handle() {
+    blobs.reset();
+    if (commits) commits->leave();
+    session.client().close();  // before what its thread calls
+  }
+
+  Session session;
+  Cache cache;
+  std::unique_ptr<Blobs> blobs;
+  std::unique_ptr<Commits> commits;
+};
+
+class ZooKeeperBackend final : public Backend {
+ public:
+  explicit ZooKeeperBackend(std::unique_ptr<Handle> handle)
+      : handle_(std::move(handle)), session_(handle_->session), cache_(handle_->cache) {}
+
+  ~ZooKeeperBackend() override {
+    if (!guard_.same_process()) (void)handle_.release();  // thread and connection are the parent's
+    handle_.reset();
+  }
+
+  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override;
+  void read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done) override;
+  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override;
+  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                    Timeout timeout) override {
+    return go_through(prefix, after, limit, sink, timeout, false);
+  }
+  Result<bool> scan_keys(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                         Timeout timeout) override {
+    return go_through(prefix, after, limit, sink, timeout, true);
+  }
+  Result<void> watch(ShardMarks& marks, Timeout timeout) override;
+
+  Result<void> sync(Timeout timeout) override {
+    if (auto ready = check_ready(timeout); !ready) return ready;
+    return session_.barrier(deadline_of(timeout));
+  }
+
+  std::string url() const override {
+    return "zk://" + session_.address().servers + session_.root() + query_;
+  }
+  void set_query(std::string query) { query_ = std::move(query); }
+
+ private:
+  // Hit is a record out of the cache, and how old it is.
+  struct Hit {
+    Kept kept;
+    std::chrono::milliseconds age{0};
+  };
+
+  Result<void> check_ready(Timeout timeout) const;
+  std::optional<Hit> look_up(std::string_view key);
+  bool still_good(const Kept& kept) const noexcept {
+    return session_.shards().view(kept.shard) == Shards::View{kept.epoch, true};
+  }
+  // look_up_all gives all of them as they were at one moment, or nothing.
+  std::optional<std::vector<Hit>> look_up_all(std::span<const ByteView> keys);
+  Result<bool> go_through(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                          Timeout timeout, bool keys_only);
+  Result<void> read_places(const std::vector<Place>& places, bool keys_only, ScanSink found,
+                           Clock::time_point deadline);
+  void remember(const ReadCall& call);
+  void forget_replaced(std::span<const Change> batch);
+
+  const ForkGuard guard_;
+  std::unique_ptr<Handle> handle_;
+  Session& session_;
+  Cache& cache_;
+  std::string query_;
+
+  std::mutex remembered_mutex_;
+  std::map<std::string, std::pair<Version, BlobRef>, std::less<>> remembered_;
+};
+
+std::vector<Place> places_of(std::span<const ByteView> keys) {
+  std::vector<Place> places;
+  places.reserve(keys.size());
+  for (const ByteView key : keys) places.push_back(place_of(key));
+  return places;
+}
+
+Result<void> ZooKeeperBackend::check_ready(Timeout timeout) const {
+  if (!guard_.same_process()) {
+    return Error{Code::unavailable, "zk: this handle belongs to the parent process"};
+  }
+  if (auto broken = session_.broken()) return std::move(*broken);
+  if (timeout <= Timeout::zero())
+    return Error{Code::timeout, "zk: there was no time; nothing was changed"};
+  return {};
+}
+
+// ---- reads ----
+
+// look_up: a record whose shard is watched is as it is in the ensemble, as far as our server has heard.
+// During an outage it is as old as the last word of a server.
+std::optional<ZooKeeperBackend::Hit> ZooKeeperBackend::look_up(std::string_view key) {
+  auto kept = cache_.find(key);
+  if (!kept) return {};
+  const Shards::View view = session_.shards().view(kept->shard);
+  if (view.epoch != kept->epoch) return {};
+  if (view.watched) return Hit{std::move(*kept), {}};
+  if (session_.client().connected()) return {};
+  const auto age = std::max(session_.client().since_contact(), std::chrono::milliseconds(1));
+  if (age > session_.address().stale) return {};
+  return Hit{std::move(*kept), age};
+}
+
+std::optional<std::vector<ZooKeeperBackend::Hit>> ZooKeeperBackend::look_up_all(
+    std::span<const ByteView> keys) {
+  if (keys.empty() || !cache_.is_on()) return {};
+  std::vector<Hit> hits;
+  for (const ByteView key : keys) {
+    auto hit = look_up(text(key));
+    if (!hit) return {};
+    hits.push_back(std::move(*hit));
+  }
+  const auto good = [&](const Hit& hit) { return hit.age.count() > 0 || still_good(hit.kept); };
+  if (hits.size() > 1 && !std::all_of(hits.begin(), hits.end(), good)) return {};
+  return hits;
+}
+
+Result<Stamp> ZooKeeperBackend::read(std::span<const ByteView> keys, ReadSink sink,
+                                     Timeout timeout) {
+  if (auto fine = check_keys(keys); !fine) return fine.error();
+  if (auto ready = check_ready(timeout); !ready) return ready.error();
+  const Stamp stamp = session_.shards().stamp();  // before: it must not be newer than the records
+  if (keys.size() == 1) {
+    if (const auto hit = look_up(text(keys[0]))) {
+      sink(0, {keys[0], bytes(hit->kept.value), hit->kept.version, hit->age});
+      return stamp;
+    }
+  } else if (const auto hits = look_up_all(keys)) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const Hit& hit = (*hits)[i];
+      sink(i, {keys[i], bytes(hit.kept.value), hit.kept.version, hit.age});
+    }
+    return stamp;
+  }
+  if (keys.empty() && session_.shards().view(0).watched) return stamp;
+  auto call = read_and_wait(session_, cache_, places_of(keys), deadline_of(timeout));
+  if (!call) return std::move(call).error();
+  remember(*call.value());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Found& found = call.value()->found[i];
+    sink(i, {keys[i], bytes(found.value), found.version, {}});
+  }
+  return call.value()->stamp;
+}
+
+void ZooKeeperBackend::read_async(std::span<const ByteView> keys, Timeout timeout,
+                                  ReadCallback done) {
+  Result<void> ready = check_keys(keys);
+  if (ready) ready = check_ready(timeout);
+  if (!ready) return done(ready.error(), {});
+  std::vector<Record> records(keys.size());
+  const Stamp stamp = session_.shards().stamp();
+  if (const auto hits = look_up_all(keys)) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const Hit& hit = (*hits)[i];
+      records[i] = {keys[i], bytes(hit.kept.value), hit.kept.version, hit.age};
+    }
+    return done(stamp, records);
+  }
+  const auto finish = [this, done = std::move(done)](ReadCall& call) {
+    if (!call.stamp) return done(call.stamp, {});
+    remember(call);
+    std::vector<std::string> names;
+    std::vector<Record> found(call.found.size());
+    names.reserve(found.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      names.push_back(key_at(call.places()[i]));
+      found[i] = {bytes(names.back()), bytes(call.found[i].value), call.found[i].version, {}};
+    }
+    done(call.stamp, found);
+  };
+  std::make_shared<ReadCall>(session_, cache_, places_of(keys), deadline_of(timeout), finish)->start();
+}
+
+// ---- commits ----
+
+// remember keeps where the parts of a split value are: whoever replaces it removes them.
+void ZooKeeperBackend::remember(const ReadCall& call) {
+  for (std::size_t i = 0; i < call.found.size(); ++i) {
+    if (!call.found[i].ref) continue;
+    const std::lock_guard lock(remembered_mutex_);
+    if (remembered_.size() >= kMaxRemembered) remembered_.erase(remembered_.begin());
+    remembered_[key_at(call.places()[i])] = {call.found[i].version, *call.found[i].ref};
+  }
+}
+
+void ZooKeeperBackend::forget_replaced(std::span<const Change> batch) {
+  for (const Change& change : batch) {
+    if (change.kind == Change::Kind::check) continue;
+    const std::lock_guard lock(remembered_mutex_);
+    const auto found = remembered_.find(text(change.key));
+    if (found == remembered_.end()) continue;
+    if (found->second.first == change.expected) handle_->blobs->replaced(found->second.second);
+    remembered_.erase(found);
+  }
+}
+
+Result<Commit> ZooKeeperBackend::commit(std::span<const Change> batch, Timeout timeout) {
+  if (auto fine = check_batch(batch); !fine) return fine.error();
+  if (auto ready = check_ready(timeout); !ready) return ready.error();
+  auto done = handle_->commits->commit(batch, deadline_of(timeout));
+  if (done && !done->conflict) forget_replaced(batch);
+  return done;
+}
+
+// ---- scans ----
+
+// read_places hands over what is there, in order; places of short keys may be of erased records.
+Result<void> ZooKeeperBackend::read_places(const std::vector<Place>& places, bool keys_only,
+                                           ScanSink found, Clock::time_point deadline) {
+  const bool any_short =
+      std::any_of(places.begin(), places.end(), [](const Place& place) { return !place.is_long; });
+  if (keys_only && !any_short) {
+    for (const Place& place : places) {
+      const std::string key = key_at(place);
+      found({bytes(key), {}, kAny, {}});
+    }
+    return {};
+  }
+  auto call = read_and_wait(session_, cache_, places, deadline);
+  if (!call) return std::move(call).error();
+  remember(*call.value());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Found& record = call.value()->found[i];
+    if (record.version == kAbsent) continue;
+    const std::string key = key_at(places[i]);
+    found({bytes(key), bytes(record.value), record.version, {}});
+  }
+  return {};
+}
+
+// go_through hands over a page. Its values are read together as far as they were listed together, and
+// of them at most kValuesAtOnce: records may be large.
+Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::size_t limit,
+                                          ScanSink sink, Timeout timeout, bool keys_only) {
+  constexpr std::size_t kValuesAtOnce = 256;
+  if (auto fine = check_page(prefix, after); !fine) return fine.error();
+  if (auto ready = check_ready(timeout); !ready) return ready.error();
+  const Clock::time_point deadline = deadline_of(timeout);
+  Lister lister(session_, std::string(text(prefix)), after, deadline);
+  std::size_t num_found = 0;
+  bool more = false;
+  std::vector<Place> places;
+  while (!more) {
+    places.clear();
+    const std::size_t wanted = std::min(limit - num_found + 1, keys_only ? limit + 1 : kValuesAtOnce);
+    if (auto listed = lister.next(wanted, places); !listed) return std::move(listed).error();
+    if (places.empty()) return false;
+    for (std::size_t begin = 0; begin < places.size() && !more;) {
+      const std::size_t end = std::min({places.size(), begin + kValuesAtOnce,
+                                        begin + limit - num_found + 1});
+      const std::vector<Place> some(places.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    places.begin() + static_cast<std::ptrdiff_t>(end));
+      auto read = read_places(
+          some, keys_only,
+          [&](const Record& record) {
+            more = more || num_found == limit;
+            if (more) return;
+            ++num_found;
+            sink(record);
+          },
+          deadline);
+      if (!read) return std::move(read).error();
+      begin = end;
+    }
+  }
+  return true;
+}
+
+// ---- watching ----
+
+Result<void> ZooKeeperBackend::watch(ShardMarks& marks, Timeout timeout) {
+  if (!guard_.same_process())
+    return Error{Code::unavailable, "zk: this handle belongs to the parent process"};
+  if (auto broken = session_.broken()) return std::move(*broken);
+  const Clock::time_point deadline = deadline_of(std::max(timeout, Timeout::zero()));
+  if (!session_.shards().watches_all()) {
+    session_.shards().watch_all();
+    if (auto watched = session_.watch_every_shard(deadline_of(kDefaultTimeout)); !watched)
+      return watched;
+  }
+  session_.shards().wait(marks, deadline);
+  if (auto broken = session_.broken()) return std::move(*broken);
+  if (Clock::now() >= deadline && !session_.client().connected()) return session_.no_answer();
+  return {};
+}
+
+}  // namespace
+}  // namespace zookeeper
+
+Result<std::unique_ptr<Backend>> open_zookeeper(std::string_view url,
+                                                const BackendOptions& options) {
+  using namespace zookeeper;
+  auto address = parse_address(url);
+  if (!address) return std::move(address).error();
+  const Clock::time_point deadline = deadline_of(kDefaultTimeout);
+  auto handle = std::make_unique<Handle>(address.value(), options.zk_auth);
+  if (auto up = handle->session.client().wait_connected(deadline); !up)
+    return std::move(up).error();
+  if (auto tree = open_tree(handle->session, options.must_exist, deadline); !tree)
+    return std::move(tree).error();
+  if (auto begun = handle->session.begin(deadline); !begun) return std::move(begun).error();
+  handle->blobs = std::make_unique<Blobs>(handle->session);
+  handle->commits = std::make_unique<Commits>(handle->session, *handle->blobs);
+  auto backend = std::make_unique<ZooKeeperBackend>(std::move(handle));
+  const std::size_t mark = url.find('?');
+  if (mark != url.npos) backend->set_query(std::string(url.substr(mark)));
+  return std::unique_ptr<Backend>(std::move(backend));
+}
+
+}  // namespace strongroom

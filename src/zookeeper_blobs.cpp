@@ -1,0 +1,196 @@
+// zookeeper_blobs.cpp: see zookeeper_blobs.hpp.
+#include "zookeeper_blobs.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace strongroom::zookeeper {
+namespace {
+
+constexpr std::uint64_t kPartsAtOnce = 4;
+constexpr std::size_t kNodesAtOnce = 256;
+constexpr std::chrono::seconds kFirstSweep{1};
+constexpr std::chrono::seconds kSweepEvery{60};
+constexpr std::chrono::seconds kSweepTime{30};
+constexpr std::int64_t kLaneKeptMs = 3'600'000;  // of a client that did not leave by itself
+
+// remove_all sends a batch of erasures, and does not care for their answers.
+std::shared_ptr<Batch> erasures(std::vector<std::string> paths) {
+  auto batch = std::make_shared<Batch>();
+  for (std::string& path : paths) batch->ops.push_back(op(Op::Kind::erase, std::move(path)));
+  return batch;
+}
+
+}  // namespace
+
+Blobs::Blobs(Session& session) : session_(session), sweeper_([this] { run(); }) {}
+
+Blobs::~Blobs() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stopped_.notify_all();
+  sweeper_.join();
+}
+
+void Blobs::run() {
+  std::unique_lock lock(mutex_);
+  std::chrono::seconds pause = kFirstSweep;
+  while (!stopped_.wait_for(lock, pause, [&] { return stop_; })) {
+    lock.unlock();
+    if (session_.client().connected()) sweep(Clock::now() + kSweepTime);
+    lock.lock();
+    pause = kSweepEvery;
+  }
+}
+
+Result<BlobRef> Blobs::write(const std::string& record_path, ByteView value,
+                             Clock::time_point deadline) {
+  auto name = session_.name(deadline);
+  if (!name) return std::move(name).error();
+  BlobRef ref{std::move(name).value(), make_name(16), value.size()};
+  {
+    const std::lock_guard lock(mutex_);
+    pending_.insert(ref.stem());
+  }
+  const std::string bucket = session_.root() + "/b/" + ref.blob.substr(0, 2);
+  const std::string_view bytes(reinterpret_cast<const char*>(value.data()), value.size());
+  for (std::uint64_t part = 0; part < ref.num_parts();) {
+    std::vector<Op> ops;
+    if (part == 0) ops.push_back(op(Op::Kind::create, bucket));
+    for (; part < ref.num_parts() && ops.size() <= kPartsAtOnce; ++part) {
+      Op create = op(Op::Kind::create, part_path(session_.root(), ref, part));
+      const std::string_view mine = bytes.substr(part * kPartLen, kPartLen);
+      create.value = part == 0 ? first_part(record_path, mine) : std::string(mine);
+      ops.push_back(std::move(create));
+    }
+    auto written = session_.run(std::move(ops), deadline);
+    Result<void> done;
+    if (!written) done = written.error();
+    for (std::size_t i = 0; done && i < written.value()->ops.size(); ++i) {
+      const int rc = written.value()->ops[i].rc;  // there already: sent twice, and nobody else's
+      if (rc != kOk && rc != kNodeExists) done = session_.trouble("write part of a value", rc);
+    }
+    if (done) continue;
+    release(ref, false);
+    return std::move(done).error();
+  }
+  return ref;
+}
+
+void Blobs::remove(const BlobRef& ref, std::uint64_t num_parts) {
+  std::vector<std::string> paths;
+  for (std::uint64_t part = num_parts; part-- > 0;)  // the first one, which tells whose it is, last
+    paths.push_back(part_path(session_.root(), ref, part));
+  session_.client().send(erasures(std::move(paths)));
+}
+
+void Blobs::release(const BlobRef& ref, bool named) {
+  {
+    const std::lock_guard lock(mutex_);
+    pending_.erase(ref.stem());
+  }
+  if (!named) remove(ref, ref.num_parts());
+}
+
+void Blobs::replaced(const BlobRef& ref) { remove(ref, ref.num_parts()); }
+
+bool Blobs::sweep(Clock::time_point deadline) {
+  const bool blobs = sweep_blobs(deadline);
+  return sweep_lanes(deadline) && blobs;
+}
+
+bool Blobs::is_named(const std::string& owner_path, const PartName& blob,
+                     Clock::time_point deadline, bool& named) {
+  auto read = session_.run({op(Op::Kind::get, owner_path)}, deadline);
+  if (!read) return false;
+  const Op& answer = read.value()->ops[0];
+  named = false;
+  if (answer.rc == kNoNode) return true;
+  if (answer.rc != kOk) return false;
+  const NodeValue node = decode_node(answer.bytes);
+  named = node.kind == NodeValue::Kind::split && node.ref.stem() == blob.stem;
+  return true;
+}
+
+// sweep_blobs lists the parts before it lists who is alive: a client is there before its parts.
+bool Blobs::sweep_blobs(Clock::time_point deadline) {
+  auto buckets = session_.run({op(Op::Kind::children, session_.root() + "/b")}, deadline);
+  if (!buckets || buckets.value()->ops[0].rc != kOk) return false;
+  if (buckets.value()->ops[0].names.empty()) return true;
+  std::vector<Op> lists;
+  for (const std::string& name : buckets.value()->ops[0].names)
+    lists.push_back(op(Op::Kind::children, session_.root() + "/b/" + name));
+  auto parts = session_.run(std::move(lists), deadline);
+  if (!parts) return false;
+  std::set<std::string> pending;
+  {
+    const std::lock_guard lock(mutex_);
+    pending = pending_;
+  }
+  auto own = session_.name(deadline);
+  auto living = session_.run({op(Op::Kind::children, session_.root() + "/l")}, deadline);
+  if (!own || !living || living.value()->ops[0].rc != kOk) return false;
+  const auto& names = living.value()->ops[0].names;
+  const std::set<std::string> alive(names.begin(), names.end());
+
+  std::map<std::string, std::pair<PartName, std::uint64_t>> dead;  // by stem, with the last part
+  for (const Op& list : parts.value()->ops) {
+    for (const std::string& name : list.names) {
+      const auto part = parse_part(name);
+      if (!part) continue;
+      const bool own_leftover = part->client == own.value() && !pending.contains(part->stem);
+      if (alive.contains(part->client) && !own_leftover) continue;
+      auto& entry = dead.try_emplace(part->stem, *part, 0).first->second;
+      entry.second = std::max(entry.second, part->part);
+    }
+  }
+  for (const auto& [stem, entry] : dead) {
+    const auto& [blob, last] = entry;
+    const BlobRef ref{blob.client, blob.blob, 1};
+    auto first = session_.run({op(Op::Kind::get, part_path(session_.root(), ref, 0))}, deadline);
+    if (!first) return false;
+    bool named = false;
+    const Op& answer = first.value()->ops[0];
+    if (answer.rc == kOk) {
+      const std::string owner(part_owner(answer.bytes));
+      if (!owner.starts_with(session_.root() + "/")) continue;  // damaged: not ours to judge
+      if (!is_named(owner, blob, deadline, named)) return false;
+    } else if (answer.rc != kNoNode) {
+      return false;
+    }
+    if (!named) remove(ref, last + 1);
+  }
+  return true;
+}
+
+// sweep_lanes removes the last operations of clients that died. They are kept for a while by the
+// ensemble's own clock: whoever lost its session may still ask what became of its commit.
+bool Blobs::sweep_lanes(Clock::time_point deadline) {
+  const std::string lanes_path = session_.root() + "/o";
+  auto lanes = session_.run({op(Op::Kind::children, lanes_path)}, deadline);
+  auto living = session_.run({op(Op::Kind::children, session_.root() + "/l")}, deadline);
+  auto own = session_.name(deadline);
+  if (!lanes || !living || !own) return false;
+  const auto& names = living.value()->ops[0].names;
+  const std::set<std::string> alive(names.begin(), names.end());
+  std::vector<Op> looks = {op(Op::Kind::exists, session_.root() + "/l/" + own.value())};
+  for (const std::string& lane : lanes.value()->ops[0].names) {
+    if (alive.contains(lane.substr(0, lane.find('-'))) || looks.size() > kNodesAtOnce) continue;
+    looks.push_back(op(Op::Kind::exists, lanes_path + "/" + lane));
+  }
+  if (looks.size() == 1) return true;
+  auto looked = session_.run(std::move(looks), deadline);
+  if (!looked || looked.value()->ops[0].rc != kOk) return false;
+  const std::int64_t now_ms = looked.value()->ops[0].stat.ctime_ms;  // or a little later
+  std::vector<std::string> old;
+  for (const Op& lane : looked.value()->ops) {
+    if (&lane == &looked.value()->ops[0] || lane.rc != kOk) continue;
+    if (lane.stat.mtime_ms + kLaneKeptMs < now_ms) old.push_back(lane.path);
+  }
+  if (!old.empty()) session_.client().send(erasures(std::move(old)));
+  return true;
+}
+
+}  // namespace strongroom::zookeeper

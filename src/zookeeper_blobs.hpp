@@ -1,0 +1,58 @@
+// zookeeper_blobs.hpp: values that no packet holds: written in parts under a random name before the commit
+// that makes them visible, and removed when nothing names them any more.
+//
+// A part's name begins with its writer's client. Parts of a client that is alive are its own business:
+// it may be about to name them. Those of a dead one that their record does not name are leftovers,
+// since a session that ended commits nothing more. So nobody removes what somebody may still need.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "zookeeper_session.hpp"
+
+namespace strongroom::zookeeper {
+
+class Blobs {
+ public:
+  explicit Blobs(Session& session);
+  ~Blobs();
+
+  // write stores the parts of a record's value; they are pending until release.
+  // Errors  those of Session::run; what was written is removed later.
+  Result<BlobRef> write(const std::string& record_path, ByteView value,
+                        Clock::time_point deadline);
+
+  // release ends what write began: named is true where a commit names them. Not to be called where
+  // that is not known: then they stay until this session is over.
+  void release(const BlobRef& ref, bool named);
+
+  // replaced removes the parts of a value that a commit has replaced, without waiting.
+  void replaced(const BlobRef& ref);
+
+  // sweep removes what the dead left behind.
+  // Returns  whether it could look at everything.
+  bool sweep(Clock::time_point deadline);
+
+ private:
+  void run();
+  void remove(const BlobRef& ref, std::uint64_t num_parts);
+  bool sweep_blobs(Clock::time_point deadline);
+  bool sweep_lanes(Clock::time_point deadline);
+  bool is_named(const std::string& owner_path, const PartName& blob, Clock::time_point deadline,
+                bool& named);
+
+  Session& session_;
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  std::set<std::string> pending_;  // stems
+  bool stop_ = false;
+  std::thread sweeper_;
+};
+
+}  // namespace strongroom::zookeeper

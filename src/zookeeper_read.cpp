@@ -1,0 +1,205 @@
+// zookeeper_read.cpp: see zookeeper_read.hpp.
+#include "zookeeper_read.hpp"
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+namespace strongroom::zookeeper {
+namespace {
+
+constexpr int kTornIsDamage = 3;  // times that the parts of a value were not all there
+constexpr std::uint64_t kPartsAtOnce = 8;
+
+}  // namespace
+
+namespace {
+
+std::size_t shard_of_place(const Place& place) noexcept {
+  return shard_of({reinterpret_cast<const std::uint8_t*>(place.head.data()), place.head.size()});
+}
+
+}  // namespace
+
+// Attempt is one sending: the stamps that are worth watching and are not watched yet, and the records.
+class ReadCall::Attempt final : public Batch {
+ public:
+  explicit Attempt(std::shared_ptr<ReadCall> call) : call_(std::move(call)) {
+    deadline = call_->deadline_;
+    Session& session = call_->session_;
+    std::array<bool, kNumShards> asked{};
+    Op read = op(Op::Kind::read, {});
+    for (const Place& place : call_->places_) {
+      read.paths.push_back(node_path(session.root(), place));
+      const std::size_t shard = shard_of_place(place);
+      if (!call_->cache_.is_on() || asked[shard] || session.shards().view(shard).watched) continue;
+      asked[shard] = true;
+      ops.push_back(session.watch_op(shard));
+    }
+    if (read.paths.empty()) read.paths.push_back(session.root());  // only the stamp is wanted
+    ops.push_back(std::move(read));
+  }
+
+  void answered(Op& op) override {
+    if (op.kind == Op::Kind::watch) return call_->session_.watched(op);
+    Shards& shards = call_->session_.shards();
+    stamp = shards.view(0).watched ? shards.stamp() : shards.unsure_stamp();
+    rc = op.rc;
+    seen.resize(std::min(op.nodes.size(), call_->places_.size()));
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      NodeAnswer& node = op.nodes[i];
+      seen[i].rc = node.rc;
+      seen[i].stat = node.stat;
+      seen[i].view = shards.view(shard_of_place(call_->places_[i]));
+      if (node.rc != kOk) continue;
+      seen[i].node = std::make_shared<std::string>(std::move(node.bytes));
+      call_->session_.saw(node.stat.mzxid);
+    }
+  }
+
+  void done() override { call_->attempt_done(*this); }
+
+  int rc = kOk;
+  std::vector<Seen> seen;
+  Stamp stamp = 0;
+
+ private:
+  const std::shared_ptr<ReadCall> call_;
+};
+
+// Parts is some parts of one split value.
+class ReadCall::Parts final : public Batch {
+ public:
+  Parts(std::shared_ptr<ReadCall> call, const BlobRef& ref, std::uint64_t begin)
+      : first(begin), call_(std::move(call)) {
+    deadline = call_->deadline_;
+    const std::uint64_t end = std::min(begin + kPartsAtOnce, ref.num_parts());
+    ops.push_back(op(Op::Kind::read, {}));
+    for (std::uint64_t part = begin; part < end; ++part)
+      ops[0].paths.push_back(part_path(call_->session_.root(), ref, part));
+  }
+  void done() override { call_->parts_done(*this); }
+
+  const std::uint64_t first;
+
+ private:
+  const std::shared_ptr<ReadCall> call_;
+};
+
+ReadCall::ReadCall(Session& session, Cache& cache, std::vector<Place> places,
+                   Clock::time_point deadline, Done done)
+    : session_(session),
+      cache_(cache),
+      places_(std::move(places)),
+      deadline_(deadline),
+      done_(std::move(done)) {}
+
+void ReadCall::start() {
+  session_.client().send(std::make_shared<Attempt>(shared_from_this()));
+}
+
+void ReadCall::attempt_done(Attempt& attempt) {
+  if (attempt.outcome != Batch::Outcome::answered) return finish(session_.no_answer());
+  if (auto broken = session_.broken()) return finish(std::move(*broken));
+  if (attempt.rc != kOk) return finish(session_.trouble("read records", attempt.rc));
+  for (const Seen& one : attempt.seen) {
+    if (one.rc != kOk && one.rc != kNoNode) return finish(session_.trouble("read a record", one.rc));
+  }
+  stamp = attempt.stamp;
+  take(attempt.seen);
+}
+
+void ReadCall::take(std::vector<Seen>& seen) {
+  found.assign(places_.size(), {});
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    Seen& one = seen[i];
+    Found& record = found[i];
+    if (one.rc == kOk) {
+      record.stat = one.stat;
+      record.node = std::move(one.node);
+      record.version = version_of(places_[i], one.stat);
+      const NodeValue node = decode_node(*record.node);
+      record.value = node.value;
+      if (node.kind == NodeValue::Kind::split) record.ref = node.ref;
+    }
+    if (!cache_.is_on() || !one.view.watched || record.ref) continue;
+    cache_.put(key_at(places_[i]), {record.node, record.value, record.version,
+                                    shard_of_place(places_[i]), one.view.epoch});
+  }
+  split_ = 0;
+  next_split();
+}
+
+void ReadCall::next_split() {
+  while (split_ < found.size() && !found[split_].ref) ++split_;
+  if (split_ == found.size()) return finish(stamp);
+  found[split_].whole.reserve(found[split_].ref->len);
+  session_.client().send(std::make_shared<Parts>(shared_from_this(), *found[split_].ref, 0));
+}
+
+// parts_done puts the parts together. One that is not there was of a value that was replaced since:
+// the records are read anew. Where that does not help, parts were lost, and what is handed over does
+// not open.
+void ReadCall::parts_done(Parts& parts) {
+  if (parts.outcome != Batch::Outcome::answered) return finish(session_.no_answer());
+  Found& record = found[split_];
+  bool torn = false;
+  const auto& nodes = parts.ops[0].nodes;
+  torn = nodes.empty();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const NodeAnswer& part = nodes[i];
+    std::string_view bytes = part.bytes;
+    if (parts.first + i == 0 && part.rc == kOk) bytes = part_bytes(bytes);
+    torn = torn || part.rc != kOk || record.whole.size() + bytes.size() > record.ref->len;
+    if (!torn) record.whole += bytes;
+  }
+  const std::uint64_t next = parts.first + nodes.size();
+  const bool last = next == record.ref->num_parts();
+  torn = torn || (last && record.whole.size() != record.ref->len);
+  if (torn && ++num_torn_ < kTornIsDamage && Clock::now() < deadline_) return start();
+  if (torn) record.whole.clear();
+  if (!torn && !last)
+    return session_.client().send(
+        std::make_shared<Parts>(shared_from_this(), *record.ref, next));
+  record.value = record.whole;
+  ++split_;
+  next_split();
+}
+
+void ReadCall::finish(Result<Stamp> outcome) {
+  stamp = std::move(outcome);
+  const Done done = std::exchange(done_, nullptr);
+  if (done) done(*this);
+}
+
+Result<std::shared_ptr<ReadCall>> read_and_wait(Session& session, Cache& cache,
+                                                std::vector<Place> places,
+                                                Clock::time_point deadline) {
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+  };
+  const auto wait = std::make_shared<Wait>();
+  auto call = std::make_shared<ReadCall>(
+      session, cache, std::move(places), deadline,
+      [wait](ReadCall&) {
+        const std::lock_guard lock(wait->mutex);
+        wait->done = true;
+        wait->changed.notify_one();
+      });
+  call->start();
+  std::unique_lock lock(wait->mutex);
+  const auto done = [&] { return wait->done; };
+  if (deadline == Clock::time_point::max()) {
+    wait->changed.wait(lock, done);
+  } else if (!wait->changed.wait_until(lock, deadline, done)) {
+    return session.no_answer();
+  }
+  if (!call->stamp) return call->stamp.error();
+  return call;
+}
+
+}  // namespace strongroom::zookeeper

@@ -1,0 +1,76 @@
+// zookeeper_read.hpp: reading records: pipelined, of one point in time, from the cache where that is as good.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/result.hpp"
+#include "zookeeper_cache.hpp"
+#include "zookeeper_session.hpp"
+
+namespace strongroom::zookeeper {
+
+// Found is a record that a read found. value is inside of node, or of whole where it was split.
+struct Found {
+  std::shared_ptr<const std::string> node;
+  std::string whole;
+  std::string_view value;
+  Version version = kAbsent;
+  NodeStat stat;  // of the node, where there is one
+  std::optional<BlobRef> ref;
+};
+
+// ReadCall reads some records from the servers, as of one point in time, and calls done once: on the
+// client's thread, or on the caller's where the client is closed.
+class ReadCall : public std::enable_shared_from_this<ReadCall> {
+ public:
+  using Done = std::function<void(ReadCall&)>;
+
+  ReadCall(Session& session, Cache& cache, std::vector<Place> places, Clock::time_point deadline,
+           Done done);
+
+  void start();
+
+  // The outcome, once done was called.
+  Result<Stamp> stamp = Stamp{0};
+  std::vector<Found> found;  // one per place
+  const std::vector<Place>& places() const noexcept { return places_; }
+
+ private:
+  class Attempt;
+  class Parts;
+
+  // Seen is one record's answers in an attempt.
+  struct Seen {
+    int rc = kNoNode;
+    std::shared_ptr<std::string> node;
+    NodeStat stat;
+    Shards::View view;
+  };
+
+  void attempt_done(Attempt& attempt);
+  void take(std::vector<Seen>& seen);
+  void next_split();
+  void parts_done(Parts& parts);
+  void finish(Result<Stamp> outcome);
+
+  Session& session_;
+  Cache& cache_;
+  const std::vector<Place> places_;
+  const Clock::time_point deadline_;
+  Done done_;
+  int num_torn_ = 0;
+  std::size_t split_ = 0;  // the record whose parts are on their way
+};
+
+// read_and_wait runs a ReadCall to its end, or to the deadline.
+Result<std::shared_ptr<ReadCall>> read_and_wait(Session& session, Cache& cache,
+                                                std::vector<Place> places,
+                                                Clock::time_point deadline);
+
+}  // namespace strongroom::zookeeper

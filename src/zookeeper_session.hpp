@@ -1,0 +1,99 @@
+// zookeeper_session.hpp: what all rooms of the ZooKeeper backend share: the tree's root, the session and
+// who this client is in it, the shards, and whether the ensemble went back in time.
+//
+// Every session of this handle has a random name of its own, the client. It is a node as long as the
+// session lives (l/<client>), so others can tell what was left behind by the dead.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/result.hpp"
+#include "zookeeper_client.hpp"
+#include "zookeeper_shards.hpp"
+#include "zookeeper_tree.hpp"
+
+namespace strongroom::zookeeper {
+
+class Session final : private Listener {
+ public:
+  Session(const Address& address, std::shared_ptr<const SecretBytes> auth,
+          std::shared_ptr<const SecretBytes> other_auth = nullptr);
+  ~Session() override;
+
+  const std::string& root() const noexcept { return address_.root; }
+  const Address& address() const noexcept { return address_; }
+  Client& client() noexcept { return client_; }
+  Shards& shards() noexcept { return shards_; }
+
+  // begin makes this handle one of the tree's clients; the tree must be there.
+  Result<void> begin(Clock::time_point deadline);
+
+  // name waits for a session and gives its client.
+  Result<std::string> name(Clock::time_point deadline);
+
+  // broken is set when the ensemble tells an older state than was seen, or the tree is damaged.
+  std::optional<Error> broken() const;
+  void saw(std::int64_t zxid) noexcept;
+
+  // run sends operations and waits for their answers.
+  // Errors  unavailable: no answer in time, or the session was lost meanwhile, and nothing was
+  //         sent or again is true.  indeterminate: it was.
+  Result<std::shared_ptr<WaitedBatch>> run(std::vector<Op> ops, Clock::time_point deadline,
+                                           bool again = true);
+  // barrier is a small write of our own: what comes after it sees every commit acknowledged to
+  // anybody before. ZooKeeper's sync does not promise that: a leader that is none any more and has
+  // not noticed yet answers it.
+  Result<void> barrier(Clock::time_point deadline);
+
+  // watch_every_shard returns when the stamps of all shards are watched.
+  Result<void> watch_every_shard(Clock::time_point deadline);
+
+  Op watch_op(std::size_t shard) const;
+  // watched takes the answer to one, on the client's thread.
+  void watched(const Op& op);
+
+  // trouble tells of an answer that nobody expected.
+  Error trouble(const std::string& what, int rc) const;
+  Error no_answer() const;
+
+ private:
+  class Greeting;
+
+  void connected(bool new_session, std::vector<std::shared_ptr<Batch>>& first) override;
+  void disconnected() override;
+  void changed(std::string_view path) override;
+  void break_down(Error error);
+
+  const Address address_;
+  Shards shards_;
+  std::atomic<std::int64_t> newest_{0};
+  std::atomic<bool> begun_{false};
+  std::atomic<bool> is_broken_{false};
+
+  mutable std::mutex mutex_;
+  std::condition_variable named_;
+  std::string name_;
+  std::optional<Error> broken_;
+
+  Client client_;  // last: its thread calls us
+};
+
+// make_name gives 16 * n hex digits that nobody else has.
+std::string make_name(std::size_t num_bytes);
+// deadline_of turns a timeout into a point in time, without overflow.
+Clock::time_point deadline_of(Timeout timeout) noexcept;
+
+inline Op op(Op::Kind kind, std::string path) {
+  Op made;
+  made.kind = kind;
+  made.path = std::move(path);
+  return made;
+}
+
+}  // namespace strongroom::zookeeper

@@ -1,0 +1,83 @@
+// zookeeper_shards.hpp: what this handle knows of each shard: whether its stamp is watched, and how often
+// it changed.
+//
+// The server tells of a change before it shows it: a watched stamp's event comes before the answer to
+// any later read. So what was read while a shard was watched stays good until its event comes, and
+// records whose shards stayed as they were between two answers were all there at once.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "zookeeper_client.hpp"
+
+namespace strongroom::zookeeper {
+
+class Shards {
+ public:
+  // View is a shard at one moment.
+  struct View {
+    std::uint64_t epoch = 0;  // how often what is known of it became void
+    bool watched = false;
+    friend bool operator==(const View&, const View&) = default;
+  };
+
+  // Threads  any.
+  View view(std::size_t shard) const noexcept {
+    const std::uint64_t both = views_[shard].load(std::memory_order_acquire);
+    return {both >> 1, (both & 1) != 0};
+  }
+  Stamp stamp() const noexcept { return stamp_.load(std::memory_order_acquire); }
+  bool watches_all() const noexcept { return all_.load(std::memory_order_acquire); }
+  void watch_all() noexcept { all_.store(true, std::memory_order_release); }
+
+  // wait returns when a mark differs from marks, or at the deadline, and gives the new ones.
+  void wait(ShardMarks& marks, Clock::time_point deadline);
+
+  // All below are of the client's thread.
+
+  // watched takes the answer to a watch of a shard's stamp.
+  // Returns  false when the stamp is older than it was.
+  bool watched(std::size_t shard, const NodeStat& stat);
+  // changed: the stamp's event came.
+  void changed(std::size_t shard);
+  // lost: nothing is watched any more, and what is known of it stays to be compared.
+  void lost();
+  // unsure_stamp gives a stamp of its own, to a read that came while shard 0 was not watched.
+  Stamp unsure_stamp() { return mark(0); }
+  // known tells the shards that were watched at any time.
+  std::vector<std::size_t> known() const;
+
+ private:
+  struct Known {
+    std::int64_t czxid = 0;
+    std::int64_t mzxid = 0;
+    std::int32_t version = 0;
+    bool any = false;
+    bool event = false;  // a change was told of since
+  };
+
+  std::uint64_t mark(std::size_t shard);
+
+  std::array<std::atomic<std::uint64_t>, kNumShards> views_{};
+  std::array<Known, kNumShards> known_{};
+  std::atomic<Stamp> stamp_{1};
+  std::atomic<bool> all_{false};
+
+  std::mutex mutex_;
+  std::condition_variable marked_;
+  ShardMarks marks_ = [] {
+    ShardMarks marks;
+    marks.fill(1);
+    return marks;
+  }();
+};
+
+}  // namespace strongroom::zookeeper

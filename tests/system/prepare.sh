@@ -5,7 +5,7 @@
 user_packages=(
   g++ pkg-config meson ninja-build
   libsodium-dev nettle-dev libbotan-2-dev libssl-dev liblmdb-dev librnp-dev rapidjson-dev
-  libcli11-dev
+  libcli11-dev libzookeeper-st-dev
 )
 
 # To build and run the tests on top of that.
@@ -13,7 +13,8 @@ user_packages=(
 test_packages=(
   clang-14 libclang-rt-14-dev clang-format-14
   libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler
-  abigail-tools gdb gnupg lmdb-utils python3 strace tmux util-linux
+  abigail-tools ccache gdb gnupg lmdb-utils python3 strace tmux util-linux
+  zookeeper default-jre-headless
 )
 
 # missing_packages PACKAGE... prints those that are not installed, one a line.

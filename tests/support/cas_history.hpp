@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/linearizable.hpp"
@@ -107,6 +109,30 @@ class KeyHistory {
     look_at_clients();
     look_at_order();
     return complaints_;
+  }
+
+  // lag gives for how long the value that a plain read gave had been replaced when it was asked for: the
+  // longest of them, and which read it was.
+  std::pair<std::int64_t, Note> lag() const {
+    std::vector<std::int64_t> replaced_at(position_.size() + 1, INT64_MAX);
+    for (const Note& note : notes_) {
+      const auto at = position_.find(note.value);
+      if (is_read(note) || note.outcome != Note::Outcome::done || at == position_.end()) continue;
+      replaced_at[at->second] = std::min(replaced_at[at->second], note.returned);
+    }
+    // A later value that was acknowledged earlier had replaced it as well.
+    for (std::size_t i = replaced_at.size(); i-- > 1;)
+      replaced_at[i - 1] = std::min(replaced_at[i - 1], replaced_at[i]);
+    std::pair<std::int64_t, Note> longest{0, {}};
+    for (const Note& note : notes_) {
+      const auto at = position_.find(note.value);
+      if (note.kind != Note::Kind::plain_read || note.outcome != Note::Outcome::done ||
+          at == position_.end() || replaced_at[at->second + 1] == INT64_MAX)
+        continue;
+      const std::int64_t lag = note.invoked - replaced_at[at->second + 1];
+      if (lag > longest.first) longest = {lag, note};
+    }
+    return longest;
   }
 
  private:

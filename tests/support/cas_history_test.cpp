@@ -27,6 +27,7 @@ class Notes {
     return add(client, Kind::compare_and_set, value, expected, outcome);
   }
   Note& last() { return notes_.back(); }
+  std::int64_t lag() const { return KeyHistory(notes_, 0, 0).lag().first; }
   Complaints judged(std::uint64_t last) const { return KeyHistory(notes_, 0, last).judge(); }
 
  private:
@@ -86,6 +87,16 @@ TEST(KeyHistory, SeesAClientGoBack) {
               Contains(HasSubstr("older value")));
   EXPECT_THAT(Notes().set(1, 0, 10).read(1, 0).judged(10), Contains(HasSubstr("older value")));
   EXPECT_THAT(Notes().set(1, 0, 10).read(2, 0).judged(10), IsEmpty()) << "others may lag";
+}
+
+TEST(KeyHistory, TellsHowFarAReadLagged) {
+  Notes notes;
+  notes.set(1, 0, 10).set(1, 10, 20).read(2, 10);  // 20 was acknowledged at 4, the read began at 5
+  EXPECT_EQ(notes.lag(), 1);
+  notes.read(3, 0);  // replaced at 2, asked for at 7
+  EXPECT_EQ(notes.lag(), 5);
+  notes.read(3, 20).read(2, 20);
+  EXPECT_EQ(notes.lag(), 5);
 }
 
 TEST(KeyHistory, SeesAStaleFreshRead) {

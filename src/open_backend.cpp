@@ -22,7 +22,7 @@ Error refuse(std::string_view url, std::string_view why) {
   return {Code::invalid, "the store URL '" + std::string(url) + "' " + std::string(why)};
 }
 
-Error not_built_in(std::string_view scheme) {
+[[maybe_unused]] Error not_built_in(std::string_view scheme) {
   return {Code::unsupported, "the backend '" + std::string(scheme) + "' was not built in"};
 }
 
@@ -91,10 +91,11 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url, const Backen
 #endif
   }
   if (scheme == "zks") {
-    return Error{Code::unsupported,
-                 "zks:// needs a ZooKeeper client that speaks TLS and checks host names, and the one "
-                 "built in does not; put a TLS proxy such as stunnel before it, and use zk:// to its "
-                 "local end"};
+    return Error{
+        Code::unsupported,
+        "zks:// needs a ZooKeeper client that speaks TLS and checks host names, and the one "
+        "built in does not; put a TLS proxy such as stunnel before it, and use zk:// to its "
+        "local end"};
   }
   // The scheme alone: what follows an unknown one may hold a password.
   return Error{Code::invalid, "the store URL named the unknown backend '" + std::string(scheme) +

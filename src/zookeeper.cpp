@@ -210,7 +210,8 @@ void ZooKeeperBackend::read_async(std::span<const ByteView> keys, Timeout timeou
     }
     done(call.stamp, found);
   };
-  std::make_shared<ReadCall>(session_, cache_, places_of(keys), deadline_of(timeout), finish)->start();
+  std::make_shared<ReadCall>(session_, cache_, places_of(keys), deadline_of(timeout), finish)
+      ->start();
 }
 
 // ---- commits ----
@@ -284,12 +285,13 @@ Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::
   std::vector<Place> places;
   while (!more) {
     places.clear();
-    const std::size_t wanted = std::min(limit - num_found + 1, keys_only ? limit + 1 : kValuesAtOnce);
+    const std::size_t wanted =
+        std::min(limit - num_found + 1, keys_only ? limit + 1 : kValuesAtOnce);
     if (auto listed = lister.next(wanted, places); !listed) return std::move(listed).error();
     if (places.empty()) return false;
     for (std::size_t begin = 0; begin < places.size() && !more;) {
-      const std::size_t end = std::min({places.size(), begin + kValuesAtOnce,
-                                        begin + limit - num_found + 1});
+      const std::size_t end =
+          std::min({places.size(), begin + kValuesAtOnce, begin + limit - num_found + 1});
       const std::vector<Place> some(places.begin() + static_cast<std::ptrdiff_t>(begin),
                                     places.begin() + static_cast<std::ptrdiff_t>(end));
       auto read = read_places(

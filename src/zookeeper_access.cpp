@@ -104,8 +104,7 @@ Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
   if (!address) return std::move(address).error();
   address->world = true;  // that it is open is what we are here to tell, or to mend
   const Clock::time_point deadline = deadline_of(kDefaultTimeout);
-  auto session =
-      std::make_unique<Session>(address.value(), std::move(auth), std::move(other_auth));
+  auto session = std::make_unique<Session>(address.value(), std::move(auth), std::move(other_auth));
   if (auto up = session->client().wait_connected(deadline); !up) return std::move(up).error();
   if (auto tree = open_tree(*session, true, deadline); !tree) return std::move(tree).error();
   return session;

@@ -94,7 +94,9 @@ void Blobs::release(const BlobRef& ref, bool named) {
   if (!named) remove(ref, ref.num_parts());
 }
 
-void Blobs::replaced(const BlobRef& ref) { remove(ref, ref.num_parts()); }
+void Blobs::replaced(const BlobRef& ref) {
+  remove(ref, ref.num_parts());
+}
 
 bool Blobs::sweep(Clock::time_point deadline) {
   const bool blobs = sweep_blobs(deadline);

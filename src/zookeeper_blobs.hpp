@@ -25,8 +25,7 @@ class Blobs {
 
   // write stores the parts of a record's value; they are pending until release.
   // Errors  those of Session::run; what was written is removed later.
-  Result<BlobRef> write(const std::string& record_path, ByteView value,
-                        Clock::time_point deadline);
+  Result<BlobRef> write(const std::string& record_path, ByteView value, Clock::time_point deadline);
 
   // release ends what write began: named is true where a commit names them. Not to be called where
   // that is not known: then they stay until this session is over.

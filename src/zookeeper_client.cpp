@@ -6,21 +6,20 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zookeeper/zookeeper.h>
 
 #include <algorithm>
 #include <array>
 #include <iterator>
 #include <utility>
 
-#include <zookeeper/zookeeper.h>
-
 #include "zookeeper_frame.hpp"
 
 namespace strongroom::zookeeper {
 
-static_assert(kOk == ZOK && kRuntimeInconsistency == ZRUNTIMEINCONSISTENCY &&
-              kNoNode == ZNONODE && kNoAuth == ZNOAUTH && kBadVersion == ZBADVERSION &&
-              kNodeExists == ZNODEEXISTS && kNotEmpty == ZNOTEMPTY);
+static_assert(kOk == ZOK && kRuntimeInconsistency == ZRUNTIMEINCONSISTENCY && kNoNode == ZNONODE &&
+              kNoAuth == ZNOAUTH && kBadVersion == ZBADVERSION && kNodeExists == ZNODEEXISTS &&
+              kNotEmpty == ZNOTEMPTY);
 
 namespace {
 
@@ -65,7 +64,9 @@ NodeStat as_stat(const Stat& stat) noexcept {
 // The client whose thread this is: answers come nowhere else.
 thread_local Client* this_client = nullptr;
 
-int as_len(const std::string& text) noexcept { return static_cast<int>(text.size()); }
+int as_len(const std::string& text) noexcept {
+  return static_cast<int>(text.size());
+}
 
 Op& op_of(const void* context) noexcept {
   return *static_cast<Op*>(const_cast<void*>(context));
@@ -102,8 +103,7 @@ struct Library {
   }
   static void string(int rc, const char*, const void* context) { answer(context, rc); }
   static void nothing(int rc, const void* context) { answer(context, rc); }
-  static void strings(int rc, const String_vector* strings, const Stat* stat,
-                      const void* context) {
+  static void strings(int rc, const String_vector* strings, const Stat* stat, const void* context) {
     Op& op = op_of(context);
     if (rc == ZOK) {
       op.names.assign(strings->data, strings->data + strings->count);
@@ -287,8 +287,9 @@ std::chrono::milliseconds Client::since_contact() const noexcept {
 std::optional<Error> Client::refusal() const {
   const std::lock_guard lock(const_cast<std::mutex&>(mutex_));
   if (!refused_) return {};
-  return Error{Code::denied, "ZooKeeper at " + options_.servers +
-                                 " refused the credentials of --zk-auth-file or STRONGROOM_ZK_AUTH"};
+  return Error{Code::denied,
+               "ZooKeeper at " + options_.servers +
+                   " refused the credentials of --zk-auth-file or STRONGROOM_ZK_AUTH"};
 }
 
 Result<void> Client::wait_connected(Clock::time_point deadline) {
@@ -298,8 +299,9 @@ Result<void> Client::wait_connected(Clock::time_point deadline) {
   lock.unlock();
   if (auto refused = refusal()) return *refused;
   if (in_time) return {};
-  return Error{Code::unavailable, "no ZooKeeper server of " + options_.servers +
-                                      " answered in time; is the ensemble up, and is that its port?"};
+  return Error{Code::unavailable,
+               "no ZooKeeper server of " + options_.servers +
+                   " answered in time; is the ensemble up, and is that its port?"};
 }
 
 void Client::session_event(int state) {
@@ -429,7 +431,8 @@ void Client::send_frames() {
 bool Client::write_frame(const std::vector<std::uint8_t>& frame) {
   const auto until = Clock::now() + options_.session / 3;
   for (std::size_t sent = 0; sent < frame.size();) {
-    const ssize_t n = ::send(fd_, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n =
+        ::send(fd_, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
       sent += static_cast<std::size_t>(n);
       continue;
@@ -470,7 +473,8 @@ bool Client::receive() {
     }
     const FrameHead frame = decode_frame_head(head);
     if (n == static_cast<ssize_t>(head.size()) && frame.xid <= kFirstXid) {
-      if (frames_.empty() || frame.xid != frames_.front().xid || frame.len > kMaxFrameLen || frame.len < 16) {
+      if (frames_.empty() || frame.xid != frames_.front().xid || frame.len > kMaxFrameLen ||
+          frame.len < 16) {
         ::shutdown(fd_, SHUT_RDWR);
         return false;
       }
@@ -512,7 +516,8 @@ void Client::frame_done() {
   for (Op* const op : frame.ops) {
     op->rc = nodes ? kOk : ZMARSHALLINGERROR;
     if (nodes) {
-      const auto begin = std::make_move_iterator(nodes->begin() + static_cast<std::ptrdiff_t>(next));
+      const auto begin =
+          std::make_move_iterator(nodes->begin() + static_cast<std::ptrdiff_t>(next));
       op->nodes.assign(begin, begin + static_cast<std::ptrdiff_t>(op->paths.size()));
     }
     next += op->paths.size();

@@ -102,11 +102,11 @@ struct Op {
   };
   Kind kind = Kind::get;
   std::string path;
-  std::string value;  // of create and set
-  int version = -1;   // of set, erase and set_acl; -1: any
-  std::vector<Step> steps;          // of multi
-  std::vector<std::string> paths;   // of read
-  std::vector<AclEntry> acl;  // of set_acl; empty: that of new nodes. Of get_acl the answer
+  std::string value;               // of create and set
+  int version = -1;                // of set, erase and set_acl; -1: any
+  std::vector<Step> steps;         // of multi
+  std::vector<std::string> paths;  // of read
+  std::vector<AclEntry> acl;       // of set_acl; empty: that of new nodes. Of get_acl the answer
 
   // The answer.
   int rc = 0;
@@ -116,7 +116,7 @@ struct Op {
   std::vector<int> step_rcs;
   std::vector<NodeAnswer> nodes;
 
-  std::shared_ptr<void> room;     // for the library to write the answer to a multi into
+  std::shared_ptr<void> room;  // for the library to write the answer to a multi into
   class Batch* batch = nullptr;
 };
 
@@ -182,7 +182,7 @@ class Listener {
 struct ClientOptions {
   std::string servers;  // host:port,host:port
   std::chrono::milliseconds session{10'000};
-  std::shared_ptr<const SecretBytes> auth{};  // user:password
+  std::shared_ptr<const SecretBytes> auth{};        // user:password
   std::shared_ptr<const SecretBytes> other_auth{};  // and somebody else's as well
 };
 
@@ -207,7 +207,9 @@ class Client {
   std::optional<Error> refusal() const;
 
   const std::string& servers() const noexcept { return options_.servers; }
-  bool authenticated() const noexcept { return options_.auth != nullptr || options_.other_auth != nullptr; }
+  bool authenticated() const noexcept {
+    return options_.auth != nullptr || options_.other_auth != nullptr;
+  }
   // close ends session and thread; every batch is over when it returns.
   void close();
 
@@ -262,9 +264,9 @@ class Client {
     std::vector<Op*> ops;
   };
   int fd_ = -1;
-  bool library_reads_ = false;     // it is in the middle of an answer
+  bool library_reads_ = false;  // it is in the middle of an answer
   std::vector<Op*> unframed_;
-  std::deque<Frame> frames_;       // sent
+  std::deque<Frame> frames_;  // sent
   std::int32_t next_xid_ = -1000;
   std::vector<std::uint8_t> incoming_;  // an answer to a frame, as far as it is there
   std::size_t incoming_len_ = 0;

@@ -10,8 +10,8 @@
 namespace strongroom::zookeeper {
 namespace {
 
-constexpr std::size_t kMaxLanes = 64;           // commits of a handle at once
-constexpr std::size_t kMaxWhole = 800'000;      // of a value that goes into its record's node
+constexpr std::size_t kMaxLanes = 64;       // commits of a handle at once
+constexpr std::size_t kMaxWhole = 800'000;  // of a value that goes into its record's node
 constexpr std::string_view kOverruled = "overruled";
 
 }  // namespace
@@ -114,7 +114,8 @@ Result<void> CommitCall::split() {
     if (len <= kMaxWhole && total <= kMaxMultiLen) break;
     auto ref = commits_.blobs_.write(path(i), batch_[i].value, deadline_);
     if (!ref) {
-      if (ref.error().code == Code::indeterminate) return session_.no_answer();  // parts alone: nothing changed
+      if (ref.error().code == Code::indeterminate)
+        return session_.no_answer();  // parts alone: nothing changed
       return std::move(ref).error();
     }
     refs_[i] = std::move(ref).value();
@@ -199,8 +200,7 @@ void CommitCall::plan_long(std::size_t i) {
   if (exact) {
     add(i, Step::Kind::check, stripe_path(session_.root(), places_[i]), {}, state.stripe_version);
     version = state.stat.version;
-    if (change.kind == Change::Kind::check)
-      return add(i, Step::Kind::check, path(i), {}, version);
+    if (change.kind == Change::Kind::check) return add(i, Step::Kind::check, path(i), {}, version);
   } else if (change.expected == kAbsent && !puts) {
     return plan_absence(i);
   }
@@ -378,8 +378,9 @@ Result<CommitCall::Next> CommitCall::make_parents() {
   if (!made) return std::move(made).error();
   for (const Op& one : made.value()->ops) {
     if (one.rc == kNoNode) {
-      return Error{Code::corrupt, "the node above " + one.path + " was missing: the store's tree was "
-                                                                "damaged"};
+      return Error{Code::corrupt, "the node above " + one.path +
+                                      " was missing: the store's tree was "
+                                      "damaged"};
     }
     if (one.rc != kOk && one.rc != kNodeExists) return session_.trouble("commit", one.rc);
   }
@@ -390,9 +391,10 @@ Result<CommitCall::Next> CommitCall::make_parents() {
 // applied. Otherwise the lane is set to something else first: then the multi, should it still be on
 // its way, meets another version than it expects, and is not.
 Result<CommitCall::Next> CommitCall::resolve() {
-  const Error unknown{Code::indeterminate,
-                      "the connection to ZooKeeper was lost on the way, and did not come back in time "
-                      "to find out whether the change was made; read it back"};
+  const Error unknown{
+      Code::indeterminate,
+      "the connection to ZooKeeper was lost on the way, and did not come back in time "
+      "to find out whether the change was made; read it back"};
   for (;;) {
     auto looked = session_.run({op(Op::Kind::get, lane_.path)}, deadline_);
     if (!looked) return unknown;
@@ -430,8 +432,8 @@ Result<Lane> Commits::take_lane(Clock::time_point deadline) {
     lanes_.pop_back();
     if (lane.client == name.value()) return lane;  // of an earlier session: others sweep it
   }
-  return Lane{name.value(), session_.root() + "/o/" + name.value() + "-" + std::to_string(num_made_++),
-              -1};
+  return Lane{name.value(),
+              session_.root() + "/o/" + name.value() + "-" + std::to_string(num_made_++), -1};
 }
 
 void Commits::give_lane(Lane lane, bool usable) {

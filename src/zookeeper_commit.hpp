@@ -46,7 +46,7 @@ class Commits {
   Blobs& blobs_;
   std::mutex mutex_;
   std::condition_variable free_;
-  std::vector<Lane> lanes_;    // free ones
+  std::vector<Lane> lanes_;  // free ones
   std::size_t num_taken_ = 0;
   std::uint64_t num_made_ = 0;
   std::uint64_t num_commits_ = 0;

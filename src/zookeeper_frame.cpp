@@ -10,8 +10,12 @@ constexpr std::int32_t kMultiRead = 22;
 constexpr std::int32_t kGetData = 4;
 constexpr std::int32_t kError = -1;
 
-std::int32_t i32(Reader& in) noexcept { return static_cast<std::int32_t>(in.u32()); }
-std::int64_t i64(Reader& in) noexcept { return static_cast<std::int64_t>(in.u64()); }
+std::int32_t i32(Reader& in) noexcept {
+  return static_cast<std::int32_t>(in.u32());
+}
+std::int64_t i64(Reader& in) noexcept {
+  return static_cast<std::int64_t>(in.u64());
+}
 
 NodeStat read_stat(Reader& in) noexcept {
   NodeStat stat;

@@ -8,7 +8,8 @@ namespace strongroom::zookeeper {
 namespace {
 
 constexpr std::string_view kWorldAdvice =
-    "; give credentials (--zk-auth-file, STRONGROOM_ZK_AUTH), or add access=world to the URL if anybody "
+    "; give credentials (--zk-auth-file, STRONGROOM_ZK_AUTH), or add access=world to the URL if "
+    "anybody "
     "may change and destroy it";
 
 Step create_step(std::string path, std::string_view value = {}) {
@@ -57,11 +58,12 @@ Result<void> check_format(const Session& session, std::string_view bytes) {
   if (bytes == kFormat) return {};
   const std::string where = session.address().servers + session.root();
   if (bytes.starts_with(kFormatName)) {
-    return Error{Code::unsupported, "the tree at zk://" + where +
-                                        " was made by a newer strongroom; use that one"};
+    return Error{Code::unsupported,
+                 "the tree at zk://" + where + " was made by a newer strongroom; use that one"};
   }
-  return Error{Code::corrupt, "the node at zk://" + where +
-                                  " was in use, and is no store of strongroom; choose another root"};
+  return Error{Code::corrupt,
+               "the node at zk://" + where +
+                   " was in use, and is no store of strongroom; choose another root"};
 }
 
 Result<void> check_owner(const Session& session, const std::vector<AclEntry>& acl) {
@@ -70,7 +72,8 @@ Result<void> check_owner(const Session& session, const std::vector<AclEntry>& ac
     return entry.scheme == "world" && (entry.permissions & ~kMayRead) != 0;
   });
   if (!open) return {};
-  return Error{Code::denied, "the root node " + session.root() + " at " + session.address().servers +
+  return Error{Code::denied, "the root node " + session.root() + " at " +
+                                 session.address().servers +
                                  " may be changed by anybody; close it ('strongroom zk-reauth')" +
                                  std::string(kWorldAdvice)};
 }
@@ -80,9 +83,8 @@ Result<void> check_owner(const Session& session, const std::vector<AclEntry>& ac
 Result<void> open_tree(Session& session, bool must_exist, Clock::time_point deadline) {
   const std::string& root = session.root();
   for (;;) {
-    auto looked = session.run({op(Op::Kind::sync, root), op(Op::Kind::get, root),
-                               op(Op::Kind::get_acl, root)},
-                              deadline);
+    auto looked = session.run(
+        {op(Op::Kind::sync, root), op(Op::Kind::get, root), op(Op::Kind::get_acl, root)}, deadline);
     if (!looked) return std::move(looked).error();
     const Op& node = looked.value()->ops[1];
     const Op& acl = looked.value()->ops[2];
@@ -98,8 +100,8 @@ Result<void> open_tree(Session& session, bool must_exist, Clock::time_point dead
                    "there is no store at zk://" + session.address().servers + root + " yet"};
     }
     if (!session.client().authenticated() && !session.address().world) {
-      return Error{Code::denied, "the store's tree would be open to anybody" +
-                                     std::string(kWorldAdvice)};
+      return Error{Code::denied,
+                   "the store's tree would be open to anybody" + std::string(kWorldAdvice)};
     }
     if (!exists) {
       if (auto made = make_above(session, deadline); !made) return made;

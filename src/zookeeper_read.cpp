@@ -105,7 +105,8 @@ void ReadCall::attempt_done(Attempt& attempt) {
   if (auto broken = session_.broken()) return finish(std::move(*broken));
   if (attempt.rc != kOk) return finish(session_.trouble("read records", attempt.rc));
   for (const Seen& one : attempt.seen) {
-    if (one.rc != kOk && one.rc != kNoNode) return finish(session_.trouble("read a record", one.rc));
+    if (one.rc != kOk && one.rc != kNoNode)
+      return finish(session_.trouble("read a record", one.rc));
   }
   stamp = attempt.stamp;
   take(attempt.seen);
@@ -161,8 +162,7 @@ void ReadCall::parts_done(Parts& parts) {
   if (torn && ++num_torn_ < kTornIsDamage && Clock::now() < deadline_) return start();
   if (torn) record.whole.clear();
   if (!torn && !last)
-    return session_.client().send(
-        std::make_shared<Parts>(shared_from_this(), *record.ref, next));
+    return session_.client().send(std::make_shared<Parts>(shared_from_this(), *record.ref, next));
   record.value = record.whole;
   ++split_;
   next_split();
@@ -183,9 +183,8 @@ Result<std::shared_ptr<ReadCall>> read_and_wait(Session& session, Cache& cache,
     bool done = false;
   };
   const auto wait = std::make_shared<Wait>();
-  auto call = std::make_shared<ReadCall>(
-      session, cache, std::move(places), deadline,
-      [wait](ReadCall&) {
+  auto call =
+      std::make_shared<ReadCall>(session, cache, std::move(places), deadline, [wait](ReadCall&) {
         const std::lock_guard lock(wait->mutex);
         wait->done = true;
         wait->changed.notify_one();

@@ -30,7 +30,9 @@ Lister::Lister(Session& session, std::string prefix, ByteView after, Clock::time
   if (after_.is_long) stage_ = Stage::long_keys;
 }
 
-bool Lister::comes_after(const Place& place) const { return from_start_ || place > after_; }
+bool Lister::comes_after(const Place& place) const {
+  return from_start_ || place > after_;
+}
 
 Result<std::vector<Lister::Names>> Lister::children(const std::vector<std::string>& paths) {
   std::vector<Op> ops;

@@ -67,7 +67,9 @@ Session::Session(const Address& address, std::shared_ptr<const SecretBytes> auth
     : address_(address),
       client_({address.servers, address.session, std::move(auth), std::move(other_auth)}, *this) {}
 
-Session::~Session() { client_.close(); }
+Session::~Session() {
+  client_.close();
+}
 
 Op Session::watch_op(std::size_t shard) const {
   return op(Op::Kind::watch, stamp_path(address_.root, shard));
@@ -123,7 +125,9 @@ void Session::connected(bool new_session, std::vector<std::shared_ptr<Batch>>& f
   first.push_back(std::move(batch));
 }
 
-void Session::disconnected() { shards_.lost(); }
+void Session::disconnected() {
+  shards_.lost();
+}
 
 void Session::changed(std::string_view path) {
   const auto shard = shard_at(path);
@@ -206,8 +210,9 @@ Error Session::no_answer() const {
 
 Error Session::trouble(const std::string& what, int rc) const {
   if (rc == kNoAuth) {
-    return {Code::denied, "ZooKeeper at " + address_.servers + " did not let us " + what + " below " +
-                              address_.root + "; see --zk-auth-file and STRONGROOM_ZK_AUTH"};
+    return {Code::denied, "ZooKeeper at " + address_.servers + " did not let us " + what +
+                              " below " + address_.root +
+                              "; see --zk-auth-file and STRONGROOM_ZK_AUTH"};
   }
   return {Code::unavailable, "ZooKeeper at " + address_.servers + " could not " + what + " below " +
                                  address_.root + " (" + answer_text(rc) + ")"};

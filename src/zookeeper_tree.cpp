@@ -151,7 +151,9 @@ Place place_of(ByteView key) {
   return place;
 }
 
-std::string key_at(const Place& place) { return place.head + place.tail; }
+std::string key_at(const Place& place) {
+  return place.head + place.tail;
+}
 
 std::string hex_number(std::uint64_t number, int num_digits) {
   std::string text(static_cast<std::size_t>(num_digits), '0');
@@ -256,8 +258,8 @@ std::string first_part(std::string_view record_path, std::string_view bytes) {
 
 std::string_view part_owner(std::string_view part) {
   if (part.size() < 2) return {};
-  const std::size_t len = std::size_t{static_cast<std::uint8_t>(part[0])} << 8 |
-                          static_cast<std::uint8_t>(part[1]);
+  const std::size_t len =
+      std::size_t{static_cast<std::uint8_t>(part[0])} << 8 | static_cast<std::uint8_t>(part[1]);
   return part.size() < 2 + len ? std::string_view() : part.substr(2, len);
 }
 

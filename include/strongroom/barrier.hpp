@@ -8,8 +8,7 @@
 // Shared by all functions
 //   Threads  any number at once. Reads wait for no other read.
 //   Errors   sealed: no keys are loaded, or the handle came through a fork.  unavailable, timeout:
-//   the
-//            storage's trouble; nothing was changed.  indeterminate: it may have been.
+//            the storage's trouble; nothing was changed.  indeterminate: it may have been.
 //            rollback: what is stored is older than what this process has seen of it.
 //   Others   what another process changed (rotation, lock flag) is followed at the next call.
 #pragma once
@@ -26,26 +25,20 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/async_reads.hpp"
 #include "strongroom/backend.hpp"
 #include "strongroom/envelope.hpp"
 #include "strongroom/key_keeper.hpp"
 #include "strongroom/keyring.hpp"
 #include "strongroom/names.hpp"
+#include "strongroom/names_reader.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/reencrypt.hpp"
 #include "strongroom/result.hpp"
-#include "strongroom/seen_revisions.hpp"
+#include "strongroom/secret_reader.hpp"
+#include "strongroom/tree_watch.hpp"
 
 namespace strongroom {
-
-// StoredSecret is a secret as it was read.
-struct StoredSecret {
-  SecretBytes value;
-  Content content = Content::binary;
-  Revision revision = 0;
-  std::uint64_t created_ms = 0;
-  std::uint64_t changed_ms = 0;
-};
 
 // Condition is what must hold for a write to happen.
 struct Condition {
@@ -58,20 +51,6 @@ struct Condition {
   static Condition update() { return {Kind::update, 0}; }
   // at is compare-and-set: the secret must be there in exactly this revision.
   static Condition at(Revision revision) { return {Kind::revision, revision}; }
-};
-
-// Entry is one line of a list, relative to the listed path. A secret and a folder may share a name.
-struct Entry {
-  std::string name;
-  bool folder = false;
-
-  friend bool operator==(const Entry&, const Entry&) = default;
-  friend auto operator<=>(const Entry&, const Entry&) = default;
-};
-
-struct ListPage {
-  std::vector<Entry> entries;      // in the backend's order
-  std::vector<std::uint8_t> next;  // hand it in for the next page; empty: this was the last
 };
 
 class Barrier {
@@ -116,62 +95,16 @@ class Barrier {
 
   // ---- secrets ----
 
-  // read opens one secret: one read of the backend, whatever the depth of the path.
-  // Errors  not_found.  corrupt: what is stored did not open; it is left as it is.
-  Result<StoredSecret> read(const Path& path) {
-    for (int attempt = 0;; ++attempt) {
-      Located at;
-      auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-        at = {secret_location(keys.keyring, path.text()), keys.records.header.generation};
-        return {};
-      });
-      if (!located) return std::move(located).error();
-      const RecordKey key = record_key(at.location);
-      const ByteView wanted(key);
-      Fetched fetched;
-      fetched.floor = seen_.floor(at.location);
-      auto stamp = backend_->read(
-          std::span(&wanted, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
-          timeout_);
-      if (!stamp) return std::move(stamp).error();
-      if (auto followed = keeper_.follow(stamp.value()); !followed)
-        return std::move(followed).error();
-      auto secret = open(path, at.location, fetched);
-      if (secret || secret.error().code != Code::corrupt) return secret;
-      if (attempt == kMaxDoubts || !keys_moved(at.generation)) return secret;
-    }
+  // read, read_many: see SecretReader. fresh: what anybody wrote before the read began is seen.
+  Result<StoredSecret> read(const Path& path, ReadOptions options = {}) {
+    return reader_.read(path, options);
   }
-
-  // read_many opens several secrets with one read of the backend, as of one point in time where the
-  // backend can. One result per path, in their order.
-  // Errors  of the whole: sealed and the storage's trouble.
-  Result<std::vector<Result<StoredSecret>>> read_many(std::span<const Path> paths) {
-    std::vector<Location> locations(paths.size());
-    std::vector<RecordKey> keys(paths.size());
-    auto located = keeper_.with_keys([&](const Keys& held) -> Result<void> {
-      for (std::size_t i = 0; i < paths.size(); ++i) {
-        locations[i] = secret_location(held.keyring, paths[i].text());
-        keys[i] = record_key(locations[i]);
-      }
-      return {};
-    });
-    if (!located) return std::move(located).error();
-    const std::vector<ByteView> wanted(keys.begin(), keys.end());
-    std::vector<Fetched> fetched(paths.size());
-    for (std::size_t i = 0; i < paths.size(); ++i) fetched[i].floor = seen_.floor(locations[i]);
-    auto stamp = backend_->read(
-        wanted, [&](std::size_t i, const Record& record) { fetched[i].take(record); }, timeout_);
-    if (!stamp) return std::move(stamp).error();
-    if (auto followed = keeper_.follow(stamp.value()); !followed)
-      return std::move(followed).error();
-    std::vector<Result<StoredSecret>> secrets;
-    secrets.reserve(paths.size());
-    for (std::size_t i = 0; i < paths.size(); ++i) {
-      auto secret = open(paths[i], locations[i], fetched[i]);
-      const bool doubtful = !secret && secret.error().code == Code::corrupt;  // as in read
-      secrets.push_back(doubtful ? read(paths[i]) : std::move(secret));
-    }
-    return secrets;
+  Result<SecretReader::Secrets> read_many(std::span<const Path> paths, ReadOptions options = {}) {
+    return reader_.read_many(paths, options);
+  }
+  // read_many_async does not wait: see AsyncReads.
+  Result<void> read_many_async(std::vector<Path> paths, AsyncReads::Callback done) {
+    return async_.read_many(std::move(paths), std::move(done));
   }
 
   // write stores a value, in one commit with its directory entries, and gives its revision.
@@ -204,52 +137,22 @@ class Barrier {
     });
   }
 
-  // list gives the names below a folder, relative to it and sorted: its secrets and those folders
-  // that hold any, or with recursive every secret below it. A folder that is not there has none.
-  // What is written meanwhile may or may not be seen. Errors  corrupt: an entry that this store did
-  // not make.
+  // list, list_page: see NamesReader.
   Result<std::vector<Entry>> list(const Path& folder, bool recursive) {
-    if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
-    std::vector<Entry> entries;
-    auto done =
-        recursive ? collect_below(folder.text(), "", entries) : collect(folder.text(), entries);
-    if (!done) return std::move(done).error();
-    std::sort(entries.begin(), entries.end());
-    return entries;
+    return names_.list(folder, recursive);
+  }
+  Result<ListPage> list_page(const Path& folder, ByteView after, std::size_t limit) {
+    return names_.list_page(folder, after, limit);
   }
 
-  // list_page gives up to limit (1..10,000) entries of one level in the backend's order, including
-  // folders whose secrets are all gone. after: empty, or `next` of the page before.
-  Result<ListPage> list_page(const Path& folder, ByteView after, std::size_t limit) {
-    if (limit == 0 || limit > 10'000 || after.size() > kMaxEntryKeyLen) {
-      return Error{Code::invalid, "a page of a list must have 1 to 10,000 entries"};
-    }
-    if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
-    ListPage page;
-    const bool in_folders =
-        !after.empty() && after[0] == static_cast<std::uint8_t>(EntryKind::folder);
-    if (!in_folders) {
-      auto more = scan_page(folder.text(), EntryKind::secret, after, limit, page);
-      if (!more) return std::move(more).error();
-      if (more.value() || page.entries.size() == limit) return page;
-      after = {};
-    }
-    auto more =
-        scan_page(folder.text(), EntryKind::folder, after, limit - page.entries.size(), page);
-    if (!more) return std::move(more).error();
-    if (!more.value()) page.next.clear();
-    return page;
+  // watch takes stock of what lies below a prefix, to tell later what changed: see TreeWatch. It
+  // must not outlive the barrier.
+  Result<std::unique_ptr<TreeWatch>> watch(const Path& prefix) {
+    return TreeWatch::open({*backend_, keeper_, reader_, names_, timeout_}, prefix);
   }
 
  private:
   static constexpr std::size_t kScanPage = 1000;
-  static constexpr int kMaxDoubts = 100;
-
-  // Located is where a record lies, by the keys of a generation.
-  struct Located {
-    Location location{};
-    std::uint64_t generation = 0;
-  };
 
   // Current is what is stored at a path now.
   struct Current {
@@ -266,28 +169,6 @@ class Barrier {
     SecretView value;
   };
 
-  // Fetched is a record copied out of the backend's memory, which may change, before it is opened
-  // where the copy lies.
-  struct Fetched {
-    Revision floor = 0;  // the newest that was seen before the record was read
-    Version version = kAbsent;
-    Opened opened;
-    Result<void> copied;
-
-    void take(const Record& record) {
-      version = record.version;
-      if (version == kAbsent) return;
-      if (record.value.size() > kMaxBackendValueLen) {
-        copied = detail::corrupt("was larger than any envelope");
-        return;
-      }
-      copied = opened.value.make_value(record.value.size());
-      if (copied && !record.value.empty()) {
-        std::memcpy(opened.value.reveal_mutable().data(), record.value.data(), record.value.size());
-      }
-    }
-  };
-
   // Entries are the keys of a secret's directory entries: its own, then its folders' from the root.
   struct Entries {
     std::vector<EntryKey> keys;
@@ -296,52 +177,13 @@ class Barrier {
 
   // ---- records ----
 
-  // keys_moved tells whether the keys changed since. What was read before then may not open any more
-  // (its term was retired, and the record sealed anew), or not yet.
-  bool keys_moved(std::uint64_t generation) const {
-    auto moved = keeper_.with_keys([&](const Keys& keys) -> Result<bool> {
-      return keys.records.header.generation != generation;
-    });
-    return moved && moved.value();
-  }
-
-  Result<StoredSecret> open(const Path& path, const Location& location, Fetched& fetched) const {
-    if (fetched.version == kAbsent) {
-      if (fetched.floor == 0) return not_found(path);
-      return naming(path, vanished(fetched.floor));
-    }
-    auto done =
-        keeper_.with_keys([&](const Keys& keys) { return unwrap(keys, location, fetched); });
-    if (!done) return naming(path, std::move(done).error());
-    Opened& opened = fetched.opened;
-    if (opened.kind == RecordKind::tombstone) return not_found(path);
-    Result<StoredSecret> secret(std::in_place);
-    secret->value = std::move(opened.value);
-    secret->content = opened.metadata.content;
-    secret->revision = opened.revision;
-    secret->created_ms = opened.metadata.created_ms;
-    secret->changed_ms = opened.metadata.changed_ms;
-    return secret;
-  }
-
-  // unwrap opens a record, and holds it against what this process has seen of it.
-  Result<void> unwrap(const Keys& keys, const Location& location, Fetched& fetched) const {
-    if (!fetched.copied) return fetched.copied;
-    auto opened =
-        open_in_place(keys.keyring, {keys.records.header.store, location}, fetched.opened);
-    if (!opened) return opened;
-    const Revision revision = fetched.opened.revision;
-    if (revision < fetched.floor) return put_back_in_time(revision, fetched.floor);
-    if (revision > fetched.floor) seen_.saw(location, revision);
-    return {};
-  }
-
   Result<Current> current_of(const Keys& keys, const Location& location, Fetched& fetched) const {
     Current current;
     current.version = fetched.version;
-    if (fetched.version == kAbsent && fetched.floor != 0) return vanished(fetched.floor);
+    if (fetched.version == kAbsent && fetched.floor != 0)
+      return SecretReader::vanished(fetched.floor);
     if (fetched.version == kAbsent) return current;
-    if (auto done = unwrap(keys, location, fetched); !done) return std::move(done).error();
+    if (auto done = reader_.unwrap(keys, location, fetched); !done) return std::move(done).error();
     current.alive = fetched.opened.kind == RecordKind::secret;
     current.revision = fetched.opened.revision;
     current.created_ms = fetched.opened.metadata.created_ms;
@@ -376,7 +218,7 @@ class Barrier {
     const auto begin = std::chrono::steady_clock::now();
     do {
       auto done = replace_once(path, decide);
-      if (!done) return naming(path, std::move(done).error());
+      if (!done) return SecretReader::naming(path, std::move(done).error());
       if (done->has_value()) return **done;
     } while (std::chrono::steady_clock::now() - begin < timeout_);
     return Error{Code::conflict, "'" + path.text() + "' kept being changed by others"};
@@ -397,7 +239,7 @@ class Barrier {
     if (!located) return std::move(located).error();
     const RecordKey key = record_key(location);
     Fetched fetched;
-    fetched.floor = seen_.floor(location);
+    fetched.floor = reader_.floor(location);
     auto stamp = read_with_entries(key, entries, fetched);
     if (!stamp) return std::move(stamp).error();
     auto followed = keeper_.follow(stamp.value());
@@ -423,7 +265,7 @@ class Barrier {
       return current->revision + 1;
     });
     if (!revision) {
-      const bool again = revision.error().code == Code::corrupt && keys_moved(generation);
+      const bool again = revision.error().code == Code::corrupt && reader_.keys_moved(generation);
       if (again) return std::optional<Revision>();
       return std::move(revision).error();
     }
@@ -436,7 +278,7 @@ class Barrier {
     auto commit = backend_->commit(batch, timeout_);
     if (!commit) return std::move(commit).error();
     if (commit->conflict) return std::optional<Revision>();
-    seen_.saw(location, revision.value());
+    reader_.saw(location, revision.value());
     return std::optional<Revision>(revision.value());
   }
 
@@ -521,159 +363,28 @@ class Barrier {
     if (fetched.version == kAbsent) return false;
     Location location;
     std::copy(key.begin() + 1, key.end(), location.begin());
-    auto opened =
-        keeper_.with_keys([&](const Keys& keys) { return unwrap(keys, location, fetched); });
+    auto opened = keeper_.with_keys(
+        [&](const Keys& keys) { return reader_.unwrap(keys, location, fetched); });
     if (opened) return fetched.opened.term < first_live;
     if (opened.error().code == Code::corrupt) return false;
     if (opened.error().code == Code::unsupported) return true;
     return std::move(opened).error();
   }
 
-  // ---- lists ----
-
-  struct Names {
-    std::vector<std::string> names;
-    EntryKey last;  // the backend key of the last name
-    bool more = false;
-  };
-
-  // scan_names opens up to limit entries of one kind in one folder.
-  Result<Names> scan_names(const std::string& folder, EntryKind kind, ByteView after,
-                           std::size_t limit) {
-    Location location;
-    auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-      location = directory_location(keys.keyring, folder);
-      return {};
-    });
-    if (!located) return std::move(located).error();
-    const RecordKey prefix = entry_prefix(kind, location);
-    std::vector<EntryKey> found;
-    auto more = backend_->scan(
-        prefix, after, limit,
-        [&](const Record& record) { found.emplace_back(record.key.begin(), record.key.end()); },
-        timeout_);
-    if (!more) return std::move(more).error();
-    return keeper_.with_keys([&](const Keys& keys) -> Result<Names> {
-      Names names;
-      for (const EntryKey& key : found) {
-        auto name = open_entry(keys.keyring, kind, location, key);
-        if (!name) return Error{Code::corrupt, "an entry of folder '" + folder + "' did not open"};
-        names.names.push_back(std::move(*name));
-      }
-      if (!found.empty()) names.last = std::move(found.back());
-      names.more = more.value();
-      return names;
-    });
-  }
-
-  // each_name calls f(name) -> Result<bool> for all entries of one kind; f says whether to go on.
-  template <typename F>
-  Result<void> each_name(const std::string& folder, EntryKind kind, F f) {
-    EntryKey after;
-    for (;;) {
-      auto page = scan_names(folder, kind, after, kScanPage);
-      if (!page) return std::move(page).error();
-      for (std::string& name : page->names) {
-        auto go_on = f(std::move(name));
-        if (!go_on) return std::move(go_on).error();
-        if (!go_on.value()) return {};
-      }
-      if (!page->more) return {};
-      after = std::move(page->last);
-    }
-  }
-
-  static std::string join(const std::string& folder, const std::string& name) {
-    return folder.empty() ? name : folder + "/" + name;
-  }
-
-  Result<void> collect(const std::string& folder, std::vector<Entry>& entries) {
-    auto secrets = each_name(folder, EntryKind::secret, [&](std::string name) -> Result<bool> {
-      entries.push_back({std::move(name), false});
-      return true;
-    });
-    if (!secrets) return secrets;
-    return each_name(folder, EntryKind::folder, [&](std::string name) -> Result<bool> {
-      auto any = holds_any(join(folder, name));
-      if (!any) return any;
-      if (any.value()) entries.push_back({std::move(name), true});
-      return true;
-    });
-  }
-
-  Result<void> collect_below(const std::string& folder, const std::string& shown,
-                             std::vector<Entry>& entries) {
-    auto secrets =
-        each_name(folder, EntryKind::secret, [&](const std::string& name) -> Result<bool> {
-          entries.push_back({join(shown, name), false});
-          return true;
-        });
-    if (!secrets) return secrets;
-    return each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
-      auto below = collect_below(join(folder, name), join(shown, name), entries);
-      if (!below) return std::move(below).error();
-      return true;
-    });
-  }
-
-  // holds_any tells whether there is a secret somewhere below a folder: folder entries stay when
-  // the last secret goes.
-  Result<bool> holds_any(const std::string& folder) {
-    auto secrets = scan_names(folder, EntryKind::secret, {}, 1);
-    if (!secrets) return std::move(secrets).error();
-    if (!secrets->names.empty()) return true;
-    bool any = false;
-    auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
-      auto inside = holds_any(join(folder, name));
-      if (!inside) return inside;
-      any = inside.value();
-      return !any;
-    });
-    if (!below) return std::move(below).error();
-    return any;
-  }
-
-  Result<bool> scan_page(const std::string& folder, EntryKind kind, ByteView after,
-                         std::size_t limit, ListPage& page) {
-    auto names = scan_names(folder, kind, after, limit);
-    if (!names) return std::move(names).error();
-    for (std::string& name : names->names) {
-      page.entries.push_back({std::move(name), kind == EntryKind::folder});
-    }
-    if (!names->last.empty()) page.next = std::move(names->last);
-    return names->more;
-  }
-
   // ---- errors ----
 
-  static Error not_found(const Path& path) {
-    return {Code::not_found, "there is no secret '" + path.text() + "'"};
-  }
+  static Error not_found(const Path& path) { return SecretReader::not_found(path); }
   static Error over_limit(const Path& path, const Keys& keys, SecretView value) {
     return {Code::too_large, "'" + path.text() + "' would have had " +
                                  std::to_string(value.size()) + " bytes; this store takes up to " +
                                  std::to_string(keys.records.header.max_secret_len)};
   }
-  static Error put_back_in_time(Revision revision, Revision floor) {
-    return {Code::rollback, "it was in revision " + std::to_string(revision) +
-                                ", but this process has seen revision " + std::to_string(floor) +
-                                ": the storage was put back to an earlier state"};
-  }
-  static Error vanished(Revision floor) {
-    return {Code::rollback,
-            "it was not there, but this process has seen revision " + std::to_string(floor) +
-                ", and deleting leaves a trace: the storage was put back or altered"};
-  }
-  static Error naming(const Path& path, Error error) {
-    if (error.code == Code::corrupt || error.code == Code::rollback)
-      error.message = "'" + path.text() + "': " + error.message;
-    return error;
-  }
-
   const std::unique_ptr<Backend> backend_;
   const Timeout timeout_;
   KeyKeeper keeper_;
-  mutable SeenRevisions seen_;
+  SecretReader reader_{*backend_, keeper_, timeout_};
+  NamesReader names_{*backend_, keeper_, timeout_};
+  AsyncReads async_{*backend_, reader_, timeout_};  // last: it waits for the calls in flight
 };
 
 }  // namespace strongroom

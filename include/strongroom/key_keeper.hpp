@@ -358,10 +358,15 @@ class KeyKeeper {
     return f(*keys_);
   }
 
+  // is_current tells whether follow would have nothing to do, and never waits.
+  bool is_current(Stamp stamp) const noexcept {
+    return stamp == seen_.load(std::memory_order_acquire);
+  }
+
   // follow notices a changed header or fence. In the usual case it compares one number.
   // Returns  whether the keys were exchanged.
   Result<bool> follow(Stamp stamp) {
-    if (stamp == seen_.load(std::memory_order_acquire)) return false;
+    if (is_current(stamp)) return false;
     const std::array<ByteView, 2> keys = {ByteView(kHeaderKey), ByteView(kFenceKey)};
     std::array<Version, 2> versions{};
     auto now = backend_.read(

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,8 +29,10 @@
 #include "strongroom/openpgp.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
+#include "strongroom/resolution.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret.hpp"
+#include "strongroom/watch.hpp"
 
 namespace strongroom {
 
@@ -216,16 +219,64 @@ class Store {
 
   // ---- secrets ----
 
-  Result<StoredSecret> get(const Identity& who, const Path& path) const {
+  Result<StoredSecret> get(const Identity& who, const Path& path, ReadOptions options = {}) const {
     if (auto allowed = policy_->check(who, Action::read, path); !allowed)
       return std::move(allowed).error();
-    return barrier_->read(path);
+    return barrier_->read(path, options);
   }
 
   // get_many reads up to 1,000 secrets at once; one result per path, in their order.
   Result<std::vector<Result<StoredSecret>>> get_many(const Identity& who,
-                                                     std::span<const Path> paths) const {
-    return read_allowed(who, Action::read, paths);
+                                                     std::span<const Path> paths,
+                                                     ReadOptions options = {}) const {
+    return read_allowed(who, Action::read, paths, options);
+  }
+
+  // ---- without waiting: see AsyncReads ----
+  //
+  // done is called exactly once, before the store is gone: over memory and LMDB before the call
+  // returns, over ZooKeeper on the storage's own thread. An error that is returned is of the start
+  // (denied, invalid, sealed, or unavailable when too much is under way), and done is not called.
+
+  using GetCallback = std::function<void(Result<StoredSecret>)>;
+  using GetManyCallback = AsyncReads::Callback;
+  using ResolveCallback = std::function<void(Result<std::vector<SecretBytes>>)>;
+
+  Result<void> get_async(const Identity& who, const Path& path, GetCallback done) const {
+    if (auto allowed = check_batch(who, Action::read, std::span(&path, 1)); !allowed)
+      return allowed;
+    return barrier_->read_many_async({path}, [done = std::move(done)](auto secrets) {
+      if (!secrets) return done(std::move(secrets).error());
+      done(std::move(secrets->front()));
+    });
+  }
+
+  Result<void> get_many_async(const Identity& who, std::vector<Path> paths,
+                              GetManyCallback done) const {
+    if (auto allowed = check_batch(who, Action::read, paths); !allowed) return allowed;
+    return barrier_->read_many_async(std::move(paths), std::move(done));
+  }
+
+  // resolve_async is resolve_many; the messages are borrowed until it returns.
+  Result<void> resolve_async(const Identity& who, std::span<const Secret* const> secrets,
+                             ResolveCallback done) const {
+    auto plan = Resolution::of(secrets);
+    if (!plan) return std::move(plan).error();
+    if (auto allowed = check_batch(who, resolving(who), plan->paths()); !allowed) return allowed;
+    auto shared = std::make_shared<Resolution>(std::move(plan).value());
+    return barrier_->read_many_async(shared->paths(), [shared, done = std::move(done)](auto found) {
+      if (!found) return done(std::move(found).error());
+      done(shared->finish(std::move(found).value()));
+    });
+  }
+
+  // watch tells which secrets below a prefix change from now on: see watch.hpp.
+  Result<Watch> watch(const Identity& who, const Path& prefix) const {
+    if (auto allowed = policy_->check(who, Action::list, prefix); !allowed)
+      return std::move(allowed).error();
+    auto tree = barrier_->watch(prefix);
+    if (!tree) return std::move(tree).error();
+    return Watch(std::move(tree).value(), policy_, who, prefix);
   }
 
   // put stores a value; which right it needs follows from the condition: create, update, or both.
@@ -264,67 +315,47 @@ class Store {
   // resolve gives the bytes that a Mesos Secret stands for: its value, or what its reference names,
   // or one member of that (`key`). A service gets what lies in its space.
   // Errors  invalid: the message breaks Mesos' rules, or key does not select a string.  not_found.
-  Result<SecretBytes> resolve(const Identity& who, const Secret& secret) const {
+  Result<SecretBytes> resolve(const Identity& who, const Secret& secret,
+                              ReadOptions options = {}) const {
     const Secret* const one = &secret;
-    auto many = resolve_many(who, std::span(&one, 1));
+    auto many = resolve_many(who, std::span(&one, 1), options);
     if (!many) return std::move(many).error();
     return std::move(many->front());
   }
 
   // resolve_many resolves up to 1,000 secrets with one read; the first failure fails all.
   Result<std::vector<SecretBytes>> resolve_many(const Identity& who,
-                                                std::span<const Secret* const> secrets) const {
-    std::vector<Path> paths;
-    for (const Secret* secret : secrets) {
-      auto reference = named(*secret);
-      if (!reference) return std::move(reference).error();
-      if (reference.value() == nullptr) continue;
-      auto path = Path::parse_secret(reference.value()->name);
-      if (!path) return std::move(path).error();
-      paths.push_back(std::move(path).value());
-    }
-    auto found = read_allowed(
-        who, who.kind() == Identity::Kind::service ? Action::resolve : Action::read, paths);
+                                                std::span<const Secret* const> secrets,
+                                                ReadOptions options = {}) const {
+    auto plan = Resolution::of(secrets);
+    if (!plan) return std::move(plan).error();
+    auto found = read_allowed(who, resolving(who), plan->paths(), options);
     if (!found) return std::move(found).error();
-    std::vector<SecretBytes> values;
-    auto next = found->begin();
-    for (const Secret* secret : secrets) {
-      auto value = named(*secret).value() == nullptr
-                       ? SecretBytes::copy_value(secret->value->data.reveal())
-                       : pick(*secret->reference, std::move(*next++));
-      if (!value) return std::move(value).error();
-      values.push_back(std::move(value).value());
-    }
-    return values;
+    return plan->finish(std::move(found).value());
   }
 
  private:
   static constexpr std::size_t kMaxBatch = 1000;
 
-  Result<std::vector<Result<StoredSecret>>> read_allowed(const Identity& who, Action action,
-                                                         std::span<const Path> paths) const {
+  static Action resolving(const Identity& who) {
+    return who.kind() == Identity::Kind::service ? Action::resolve : Action::read;
+  }
+
+  Result<void> check_batch(const Identity& who, Action action, std::span<const Path> paths) const {
     if (paths.size() > kMaxBatch)
       return Error{Code::too_large, "more than 1000 secrets were asked for at once"};
     for (const Path& path : paths) {
-      if (auto allowed = policy_->check(who, action, path); !allowed)
-        return std::move(allowed).error();
+      if (auto allowed = policy_->check(who, action, path); !allowed) return allowed;
     }
+    return {};
+  }
+
+  Result<std::vector<Result<StoredSecret>>> read_allowed(const Identity& who, Action action,
+                                                         std::span<const Path> paths,
+                                                         ReadOptions options) const {
+    if (auto allowed = check_batch(who, action, paths); !allowed) return std::move(allowed).error();
     if (paths.empty()) return std::vector<Result<StoredSecret>>();
-    return barrier_->read_many(paths);
-  }
-
-  // named gives the reference to look up, or null when the message carries its value.
-  static Result<const Reference*> named(const Secret& secret) {
-    if (auto good = validate(secret); !good) return std::move(good).error();
-    if (secret.reference && !(secret.type == Secret::Type::value)) return &*secret.reference;
-    if (secret.value) return nullptr;
-    return Error{Code::invalid, "Secret has no value"};
-  }
-
-  static Result<SecretBytes> pick(const Reference& reference, Result<StoredSecret> secret) {
-    if (!secret) return std::move(secret).error();
-    if (!reference.key) return std::move(secret->value);
-    return select_key(std::move(secret->value), *reference.key, reference.name);
+    return barrier_->read_many(paths, options);
   }
 
   std::shared_ptr<const Policy> policy_;

@@ -2,6 +2,7 @@
 // they are let, and note what they see. The parent does to them and to their servers what it likes.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -35,17 +37,31 @@ inline ByteView view(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// value_bytes is the number, and more bytes that follow from it, so that half of one is recognised.
-inline std::string value_bytes(int key, std::uint64_t value) {
-  const std::size_t len = 8 + (key == kLargeKey ? 1'200'000 + value % 1'000'000 : value % 900);
+// numbered_bytes is a number, and more bytes that follow from it, so that half of one is recognised.
+inline std::string numbered_bytes(std::uint64_t number, std::size_t len) {
   std::string bytes(len, '\0');
-  std::uint64_t state = value * 2 + 1;
+  std::uint64_t state = number * 2 + 1;
   for (char& byte : bytes) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     byte = static_cast<char>(state >> 56);
   }
-  std::memcpy(bytes.data(), &value, sizeof value);
+  std::memcpy(bytes.data(), &number, sizeof number);
   return bytes;
+}
+
+// number_of takes such bytes back apart; nothing where they are not whole.
+inline std::optional<std::uint64_t> number_of(ByteView bytes) {
+  std::uint64_t number = 0;
+  if (bytes.size() < sizeof number) return {};
+  std::memcpy(&number, bytes.data(), sizeof number);
+  const std::string wanted = numbered_bytes(number, bytes.size());
+  if (!std::equal(bytes.begin(), bytes.end(), view(wanted).begin())) return {};
+  return number;
+}
+
+inline std::string value_bytes(int key, std::uint64_t value) {
+  return numbered_bytes(value,
+                        8 + (key == kLargeKey ? 1'200'000 + value % 1'000'000 : value % 900));
 }
 
 // take puts what a record holds into a note.
@@ -53,15 +69,10 @@ inline void take(const Record& record, Note& note) {
   note.version = record.version;
   note.value = 0;
   if (record.version == kAbsent) return;
-  if (record.value.size() < sizeof note.value) {
-    note.damage = 1;
-    return;
-  }
-  std::memcpy(&note.value, record.value.data(), sizeof note.value);
-  const std::string wanted = value_bytes(note.key, note.value);
-  const ByteView bytes = view(wanted);
-  if (!std::equal(bytes.begin(), bytes.end(), record.value.begin(), record.value.end()))
-    note.damage = 2;
+  const auto number = number_of(record.value);
+  note.value = number.value_or(0);
+  if (!number) note.damage = 1;
+  if (number && value_bytes(note.key, *number).size() != record.value.size()) note.damage = 2;
 }
 
 // CasClient is one client: one handle, one thread, one file of notes.

@@ -1,0 +1,279 @@
+// What somebody does to the tree by hand: every node damaged, removed, or put back to an older copy, in
+// turn. The store says corrupt, rollback or not_found, gives no wrong value, and never crashes. And what
+// somebody sees who looks: no name, no value.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/faults/zookeeper_store.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/raw_zookeeper.hpp"
+#include "tests/support/zookeeper_server.hpp"
+
+namespace strongroom::testing {
+namespace {
+
+using ::testing::AnyOf;
+
+constexpr std::string_view kRoot = "/strongroom";
+// Nothing to hide behind: each read asks the servers.
+constexpr const char* kNoCache = "&cache_bytes=0";
+
+using Tree = std::map<std::string, std::string>;
+
+class Damage : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!ZooKeeperServers::wanted()) GTEST_SKIP() << "there is no ZooKeeper here";
+    servers_.emplace(ZooKeeperOptions{1, 500});
+    raw_.emplace(servers_->connect_string());
+    key_.emplace(url());
+  }
+
+  std::string url() const { return tree_url(servers_->connect_string(), kNoCache); }
+
+  // dump gives the records and what belongs to them, without the clients that are there now.
+  Tree dump() {
+    Tree tree = raw_->dump(std::string(kRoot));
+    std::erase_if(tree, [](const auto& node) {
+      return node.first.starts_with("/strongroom/l/") || node.first.starts_with("/strongroom/o/");
+    });
+    return tree;
+  }
+  // back_to makes the tree what it was.
+  void back_to(const Tree& wanted) {
+    const Tree now = dump();
+    for (auto node = now.rbegin(); node != now.rend(); ++node) {
+      if (!wanted.contains(node->first)) raw_->erase(node->first);
+    }
+    for (const auto& [path, bytes] : wanted) {
+      const auto found = now.find(path);
+      if (found == now.end())
+        raw_->create(path, bytes);
+      else if (found->second != bytes)
+        raw_->set(path, bytes);
+    }
+  }
+
+  // node_of gives the record of a secret: the one node of a record that a put of it changes.
+  std::string node_of(Store& store, std::string_view where, std::string_view value) {
+    EXPECT_TRUE(put(store, where, value));
+    const Tree before = dump();
+    EXPECT_TRUE(put(store, where, value));
+    std::string changed;
+    for (const auto& [path, bytes] : dump()) {
+      const auto old = before.find(path);
+      if (path.starts_with("/strongroom/r/") && old != before.end() && old->second != bytes) {
+        EXPECT_EQ(changed, "");
+        changed = path;
+      }
+    }
+    EXPECT_NE(changed, "");
+    return changed;
+  }
+
+  std::optional<ZooKeeperServers> servers_;
+  std::optional<RawZooKeeper> raw_;
+  std::optional<KeyOfStore> key_;
+};
+
+std::string flipped(std::string bytes) {
+  if (!bytes.empty()) bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  return bytes;
+}
+
+TEST_F(Damage, FlippedSecretIsCorrupt) {
+  Store store = key_->open(url());
+  const std::string node = node_of(store, "db/prod", "hunter2");
+  raw_->set(node, flipped(*raw_->get(node)));
+  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::corrupt));
+  EXPECT_EQ(code_of(key_->open(url()).get(kTrusted, path("db/prod"))), int(Code::corrupt));
+}
+
+TEST_F(Damage, RemovedSecretIsNotFoundAndRollbackForWhoSawIt) {
+  Store store = key_->open(url());
+  const std::string node = node_of(store, "db/prod", "hunter2");
+  ASSERT_TRUE(store.get(kTrusted, path("db/prod")));
+  raw_->erase(node);
+  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::rollback));
+  EXPECT_EQ(code_of(key_->open(url()).get(kTrusted, path("db/prod"))), int(Code::not_found));
+}
+
+TEST_F(Damage, OlderCopyIsRollbackForWhoSawTheNewer) {
+  Store store = key_->open(url());
+  const std::string node = node_of(store, "db/prod", "old");
+  const std::string old = *raw_->get(node);
+  ASSERT_TRUE(put(store, "db/prod", "new"));
+  raw_->set(node, old);
+  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::rollback));
+}
+
+TEST_F(Damage, OneSecretInAnothersPlaceIsCorrupt) {
+  Store store = key_->open(url());
+  const std::string one = node_of(store, "db/prod", "hunter2");
+  const std::string other = node_of(store, "db/test", "hunter3");
+  raw_->set(other, *raw_->get(one));
+  EXPECT_EQ(code_of(store.get(kTrusted, path("db/test"))), int(Code::corrupt));
+}
+
+// Parts of a large value: each one damaged, swapped, removed.
+TEST_F(Damage, LargeSecretWithADamagedPartIsReported) {
+  Store store = key_->open(url());
+  const std::string value(1 << 20, 'v');
+  ASSERT_TRUE(put(store, "large", value));
+  const Tree whole = dump();
+  std::vector<std::string> parts;
+  for (const auto& [path, bytes] : whole) {
+    if (path.starts_with("/strongroom/b/") && !bytes.empty()) parts.push_back(path);
+  }
+  ASSERT_GE(parts.size(), 2u);
+  const auto reported = [&](const std::string& what) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (const bool saw_it : {true, false}) {
+      Result<StoredSecret> got = saw_it ? store.get(kTrusted, path("large"))
+                                        : key_->open(url()).get(kTrusted, path("large"));
+      EXPECT_THAT(code_of(got),
+                  AnyOf(int(Code::corrupt), int(Code::rollback), int(Code::not_found)))
+          << what;
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << what;
+    back_to(whole);
+  };
+  for (const std::string& part : parts) {
+    raw_->set(part, flipped(whole.at(part)));
+    reported("flipped " + part);
+    raw_->set(part, whole.at(part).substr(0, whole.at(part).size() / 2));
+    reported("cut " + part);
+    raw_->set(part, "");
+    reported("emptied " + part);
+    raw_->erase(part);
+    reported("erased " + part);
+  }
+  raw_->set(parts[0], whole.at(parts[1]));
+  raw_->set(parts[1], whole.at(parts[0]));
+  reported("swapped");
+  EXPECT_TRUE(key_->open(url()).get(kTrusted, path("large")));
+}
+
+// use_everything tries each kind of call through a new handle. Whatever was done to the tree, the answer
+// is the right one or says what is wrong.
+void use_everything(const std::string& url, const Credential& key) {
+  const auto fits = [](const auto& result) {
+    EXPECT_THAT(code_of(result),
+                AnyOf(0, int(Code::corrupt), int(Code::rollback), int(Code::not_found),
+                      int(Code::not_initialized), int(Code::unsupported), int(Code::denied)))
+        << (result ? "" : result.error().message);
+    return result.ok();
+  };
+  auto store = Store::open(url, {.must_exist = true});
+  if (!fits(store)) return;
+  fits(store->status());
+  if (!fits(store->unseal(kTrusted, std::span(&key, 1)))) return;
+  for (const char* where : {"top", "a/b/c", "gone"}) {
+    auto got = store->get(kTrusted, path(where));
+    if (fits(got)) {
+      EXPECT_EQ(plain(got->value), std::string("value of ") + where);
+    }
+  }
+  fits(store->list(kTrusted, Path(), true));
+  fits(put(*store, "a/b/other", "x"));
+  fits(put(*store, "top", "y"));
+  fits(store->erase(kTrusted, path("top")));
+  fits(store->rotate(kTrusted));
+}
+
+std::string first_byte_changed(std::string bytes) {
+  if (!bytes.empty()) bytes[0] = static_cast<char>(bytes[0] ^ 0x40);
+  return bytes;
+}
+
+TEST_F(Damage, AnyNodeDamagedNeverCrashesNorGivesAWrongValue) {
+  {
+    Store store = key_->open(url());
+    ASSERT_TRUE(put(store, "top", "value of top"));
+    ASSERT_TRUE(put(store, "a/b/c", "value of a/b/c"));
+    ASSERT_TRUE(put(store, "gone", "once"));
+    ASSERT_TRUE(store.erase(kTrusted, path("gone")));
+  }
+  const Tree whole = dump();
+  using Treatment = std::function<void(const std::string& node, const std::string& bytes)>;
+  const std::map<std::string, Treatment> treatments = {
+      {"emptied", [&](auto& node, auto&) { raw_->set(node, ""); }},
+      {"cut", [&](auto& node, auto& bytes) { raw_->set(node, bytes.substr(0, bytes.size() / 2)); }},
+      {"flipped", [&](auto& node, auto& bytes) { raw_->set(node, flipped(bytes)); }},
+      {"begun badly", [&](auto& node, auto& bytes) { raw_->set(node, first_byte_changed(bytes)); }},
+      {"made longer", [&](auto& node, auto& bytes) { raw_->set(node, bytes + bytes + "x"); }},
+      {"filled", [&](auto& node, auto&) { raw_->set(node, std::string(1'000'000, '\xff')); }},
+      {"erased", [&](auto& node, auto&) { raw_->erase_all(node); }},
+  };
+  int count = 0;
+  for (const auto& [node, bytes] : whole) {
+    for (const auto& [name, treat] : treatments) {
+      if (kSanitized && ++count % 4 != 0) continue;
+      SCOPED_TRACE(node + " " + name);
+      treat(node, bytes);
+      use_everything(url(), key_->key());
+      back_to(whole);
+      if (HasFailure()) return;
+    }
+  }
+  Store store = key_->open(url());
+  EXPECT_EQ(plain(store.get(kTrusted, path("a/b/c"))->value), "value of a/b/c");
+}
+
+// seen_in tells whether a text lies in the tree: in a node's path or bytes, as it is or in hexadecimal.
+bool seen_in(const Tree& tree, const std::string& text) {
+  std::string hex;
+  for (const char byte : text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[static_cast<unsigned char>(byte) >> 4];
+    hex += kDigits[static_cast<unsigned char>(byte) & 15];
+  }
+  for (const auto& [node, bytes] : tree) {
+    for (const std::string& form : {text, hex}) {
+      if (node.find(form) != std::string::npos || bytes.find(form) != std::string::npos)
+        return true;
+    }
+  }
+  return false;
+}
+
+TEST_F(Damage, DumpOfTheTreeShowsNoNameAndNoValue) {
+  const std::string large = std::string(1'000'000, '.') + "canary-of-a-large-value";
+  Store store = key_->open(url());
+  ASSERT_TRUE(put(store, "canary-folder/canary-secret", "canary-value"));
+  ASSERT_TRUE(put(store, "canary-folder/canary-large", large));
+  ASSERT_TRUE(put(store, "canary-erased", "canary-of-old"));
+  ASSERT_TRUE(store.erase(kTrusted, path("canary-erased")));
+  const Tree tree = raw_->dump(std::string(kRoot));
+  EXPECT_GT(tree.size(), 10u);
+  for (const char* word : {"canary", "folder", "secret", "erased", "of-old", "value"})
+    EXPECT_FALSE(seen_in(tree, word)) << word;
+  raw_->create("/strongroom/probe", "a canary");
+  EXPECT_TRUE(seen_in(raw_->dump(std::string(kRoot)), "canary")) << "it would have been seen";
+}
+
+TEST_F(Damage, LargestSecretGoesRoundAndOneByteMoreIsRefused) {
+  Store store = key_->open(url());
+  ASSERT_TRUE(put(store, "small", "before"));
+  const std::vector<std::string> living = raw_->children("/strongroom/l");
+  ASSERT_EQ(living.size(), 1u);
+  std::string value(kDefaultMaxSecretLen, 'v');
+  ASSERT_EQ(value.size(), 1'048'576u);
+  for (std::size_t i = 0; i < value.size(); i += 1000) value[i] = static_cast<char>(i / 1000);
+  ASSERT_TRUE(put(store, "large", value));
+  EXPECT_TRUE(plain(store.get(kTrusted, path("large"))->value) == value);
+  EXPECT_EQ(code_of(put(store, "large", value + "v")), int(Code::too_large));
+  EXPECT_TRUE(plain(store.get(kTrusted, path("large"))->value) == value);
+  EXPECT_TRUE(put(store, "small", "after"));
+  EXPECT_EQ(raw_->children("/strongroom/l"), living) << "it was the same session all the time";
+}
+
+}  // namespace
+}  // namespace strongroom::testing

@@ -37,46 +37,12 @@ Result<std::vector<Version>> versions_of(Backend& from, std::span<const ByteView
 Result<void> hand_over_first(std::span<const ByteView> keys, const RecordPage& page,
                              Backend::SnapshotSink sink) {
   for (const ByteView key : keys) {
-    for (std::size_t i = 0; i < page.size(); ++i) {
-      const Record record = page.at(i);
-      if (!is_one_of(std::span(&key, 1), record.key)) continue;
-      if (auto done = sink(record); !done) return done;
-    }
+    const auto record = page.find(key);
+    if (!record) continue;
+    if (auto done = sink(*record); !done) return done;
   }
   return {};
 }
-
-// Pages goes through a storage with scan, and copies as much at a time as a page holds.
-class Pages {
- public:
-  Pages(Backend& from, Timeout timeout) noexcept : from_(from), timeout_(timeout) {}
-
-  // next fills the page. Returns  whether there is more.
-  Result<bool> next(RecordPage& page) {
-    const std::vector<std::uint8_t> after = page.last_key();
-    page.clear();
-    bool dropped = false;
-    auto more = from_.scan(
-        {}, after, limit_,
-        [&](const Record& record) {
-          dropped = dropped || page.is_full();
-          if (!dropped) page.add(record);
-        },
-        timeout_);
-    if (!more) return more;
-    if (page.empty()) return false;
-    // What did not fit is fetched again, so ask for about as much as fits.
-    limit_ = dropped ? std::max(page.size(), std::size_t{1}) : std::min(2 * limit_, kMostAtOnce);
-    return more.value() || dropped;
-  }
-
- private:
-  static constexpr std::size_t kMostAtOnce = 1024;
-
-  Backend& from_;
-  const Timeout timeout_;
-  std::size_t limit_ = 16;
-};
 
 }  // namespace
 
@@ -126,7 +92,7 @@ Result<void> Backend::snapshot(std::span<const ByteView> first, SnapshotSink sin
   if (auto done = hand_over_first(first, page, sink); !done) return done;
 
   page.clear();
-  Pages pages(*this, timeout);
+  RecordPages pages(*this, timeout);
   for (bool there_is_more = true; there_is_more;) {
     auto more = pages.next(page);
     if (!more) return std::move(more).error();

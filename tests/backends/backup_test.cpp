@@ -2,16 +2,13 @@
 #include "strongroom/backup.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,11 +18,15 @@
 
 #include "strongroom/backends/memory.hpp"
 #include "support/barrier_fixture.hpp"
+#include "support/contents.hpp"
 #include "support/faulty_backend.hpp"
 
 namespace strongroom {
 namespace {
 
+using testing::Contents;
+using testing::contents;
+using testing::Directory;
 using testing::Fault;
 using testing::FaultyBackend;
 using testing::path;
@@ -33,27 +34,11 @@ using testing::plain;
 using testing::Plan;
 using testing::secret;
 using testing::TestStore;
+using testing::text;
 
 using Bytes = std::vector<std::uint8_t>;
-using Contents = std::map<std::string, std::string>;
 
 constexpr auto silent = [](std::uint64_t, std::uint64_t) {};
-
-std::string text(ByteView view) {
-  return {reinterpret_cast<const char*>(view.data()), view.size()};
-}
-
-Contents contents(Backend& backend) {
-  Contents found;
-  EXPECT_TRUE(backend.snapshot(
-      {},
-      [&](const Record& record) -> Result<void> {
-        found[text(record.key)] = text(record.value);
-        return {};
-      },
-      kDefaultTimeout));
-  return found;
-}
 
 Bytes backup_of(Backend& backend, BackupInfo* info = nullptr) {
   Bytes stream;
@@ -141,26 +126,6 @@ std::size_t expect_opens(std::unique_ptr<Backend> backend, const Credential& key
   }
   return listed->size();
 }
-
-class Directory {
- public:
-  Directory() : path_(::testing::TempDir() + "strongroom.XXXXXX") {
-    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  // open gives null where LMDB is not built in.
-  std::unique_ptr<Backend> open(const std::string& name, const std::string& query = "") const {
-    auto opened = open_backend("lmdb:" + path_ + "/" + name + query);
-    EXPECT_TRUE(opened.ok() || opened.error().code == Code::unsupported);
-    return opened ? std::move(opened).value() : nullptr;
-  }
-
- private:
-  std::string path_;
-};
 
 // SmallBackup is a backup of a few records and how many there are.
 struct SmallBackup {

@@ -1,11 +1,13 @@
 // faulty_backend.hpp: a backend that does ill to one call in a chosen way, and may then be dead for
-// good. A Plan steers it; every call counts, whatever it does.
+// good. A Plan steers it; every call counts, whatever it does. Calls of several threads come one after
+// the other.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -144,11 +146,13 @@ class FaultyBackend final : public Backend {
       : real_(std::move(real)), plan_(std::move(plan)) {}
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+    const std::lock_guard one_by_one(mutex_);
     if (auto fine = enter(); !fine) return fine.error();
     return real_->read(keys, sink, timeout);
   }
 
   Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
+    const std::lock_guard one_by_one(mutex_);
     if (plan_->dead) return trouble(Code::unavailable);
     if (!plan_->step()) return real_->commit(batch, timeout);
     return faulty_commit(batch, timeout);
@@ -156,17 +160,20 @@ class FaultyBackend final : public Backend {
 
   Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                     Timeout timeout) override {
+    const std::lock_guard one_by_one(mutex_);
     if (auto fine = enter(); !fine) return fine.error();
     return real_->scan(prefix, after, limit, sink, timeout);
   }
 
   Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
                         Timeout timeout) override {
+    const std::lock_guard one_by_one(mutex_);
     if (auto fine = enter(); !fine) return fine;
     return real_->snapshot(first, sink, timeout);
   }
 
   Result<void> sync(Timeout timeout) override {
+    const std::lock_guard one_by_one(mutex_);
     if (auto fine = enter(); !fine) return fine.error();
     return real_->sync(timeout);
   }
@@ -217,6 +224,7 @@ class FaultyBackend final : public Backend {
 
   static Error trouble(Code code) { return {code, "the storage failed, as the test wished"}; }
 
+  std::recursive_mutex mutex_;     // who acts meanwhile may do so through this
   std::shared_ptr<Backend> real_;  // shared with a late commit
   std::shared_ptr<Plan> plan_;
 };

@@ -2,8 +2,6 @@
 #include "strongroom/backends/zookeeper.hpp"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "strongroom/backends/limits.hpp"
@@ -20,8 +18,6 @@ namespace strongroom {
 namespace zookeeper {
 namespace {
 
-constexpr std::size_t kMaxRemembered = 1024;  // split values that may be replaced by us
-
 std::string_view text(ByteView bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -34,7 +30,7 @@ struct Handle {
   Handle(const Address& address, std::shared_ptr<const SecretBytes> auth)
       : session(address, std::move(auth)), cache(address.cache_bytes) {}
   ~Handle() {
-    blobs.reset();
+    if (blobs) blobs->stop();
     if (commits) commits->leave();
     session.client().close();  // before what its thread calls
   }
@@ -97,16 +93,12 @@ class ZooKeeperBackend final : public Backend {
   Result<void> read_places(const std::vector<Place>& places, bool keys_only, ScanSink found,
                            Clock::time_point deadline);
   void remember(const ReadCall& call);
-  void forget_replaced(std::span<const Change> batch);
 
   const ForkGuard guard_;
   std::unique_ptr<Handle> handle_;
   Session& session_;
   Cache& cache_;
   std::string query_;
-
-  std::mutex remembered_mutex_;
-  std::map<std::string, std::pair<Version, BlobRef>, std::less<>> remembered_;
 };
 
 std::vector<Place> places_of(std::span<const ByteView> keys) {
@@ -216,24 +208,10 @@ void ZooKeeperBackend::read_async(std::span<const ByteView> keys, Timeout timeou
 
 // ---- commits ----
 
-// remember keeps where the parts of a split value are: whoever replaces it removes them.
+// remember: whoever replaces a split value removes its parts.
 void ZooKeeperBackend::remember(const ReadCall& call) {
   for (std::size_t i = 0; i < call.found.size(); ++i) {
-    if (!call.found[i].ref) continue;
-    const std::lock_guard lock(remembered_mutex_);
-    if (remembered_.size() >= kMaxRemembered) remembered_.erase(remembered_.begin());
-    remembered_[key_at(call.places()[i])] = {call.found[i].version, *call.found[i].ref};
-  }
-}
-
-void ZooKeeperBackend::forget_replaced(std::span<const Change> batch) {
-  for (const Change& change : batch) {
-    if (change.kind == Change::Kind::check) continue;
-    const std::lock_guard lock(remembered_mutex_);
-    const auto found = remembered_.find(text(change.key));
-    if (found == remembered_.end()) continue;
-    if (found->second.first == change.expected) handle_->blobs->replaced(found->second.second);
-    remembered_.erase(found);
+    if (call.found[i].ref) handle_->blobs->saw(key_at(call.places()[i]), *call.found[i].ref);
   }
 }
 
@@ -241,7 +219,10 @@ Result<Commit> ZooKeeperBackend::commit(std::span<const Change> batch, Timeout t
   if (auto fine = check_batch(batch); !fine) return fine.error();
   if (auto ready = check_ready(timeout); !ready) return ready.error();
   auto done = handle_->commits->commit(batch, deadline_of(timeout));
-  if (done && !done->conflict) forget_replaced(batch);
+  if (!done || done->conflict) return done;
+  for (const Change& change : batch) {
+    if (change.kind != Change::Kind::check) session_.shards().wrote(shard_of(change.key));
+  }
   return done;
 }
 

@@ -1,6 +1,7 @@
 // zookeeper_access.cpp: the ACLs of all nodes of a tree, looked at and rewritten; see
 // backends/zookeeper.hpp.
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "strongroom/backends/zookeeper.hpp"
@@ -19,9 +20,9 @@ constexpr std::string_view kWorld = "world";
 class Walk {
  public:
   // visit gets up to kNodesAtOnce paths.
-  using Visit = FunctionRef<Result<void>(std::vector<std::string>)>;
+  using Visit = std::function<Result<void>(std::vector<std::string>)>;
 
-  Walk(Session& session, Visit visit) : session_(session), visit_(visit) {}
+  Walk(Session& session, Visit visit) : session_(session), visit_(std::move(visit)) {}
 
   Result<void> run() {
     if (auto done = below(session_.root()); !done) return done;
@@ -62,7 +63,7 @@ class Walk {
   }
 
   Session& session_;
-  Visit visit_;
+  const Visit visit_;
   std::vector<std::string> collected_;
 };
 

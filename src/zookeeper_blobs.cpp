@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t kPartsAtOnce = 4;
 constexpr std::size_t kNodesAtOnce = 256;
+constexpr std::size_t kMaxRemembered = 1024;
 constexpr std::chrono::seconds kFirstSweep{1};
 constexpr std::chrono::seconds kSweepEvery{60};
 constexpr std::chrono::seconds kSweepTime{30};
@@ -26,12 +27,16 @@ std::shared_ptr<Batch> erasures(std::vector<std::string> paths) {
 Blobs::Blobs(Session& session) : session_(session), sweeper_([this] { run(); }) {}
 
 Blobs::~Blobs() {
+  stop();
+}
+
+void Blobs::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   stopped_.notify_all();
-  sweeper_.join();
+  if (sweeper_.joinable()) sweeper_.join();
 }
 
 void Blobs::run() {
@@ -94,7 +99,21 @@ void Blobs::release(const BlobRef& ref, bool named) {
   if (!named) remove(ref, ref.num_parts());
 }
 
-void Blobs::replaced(const BlobRef& ref) {
+void Blobs::saw(std::string key, const BlobRef& ref) {
+  const std::lock_guard lock(mutex_);
+  if (remembered_.size() >= kMaxRemembered) remembered_.erase(remembered_.begin());
+  remembered_.insert_or_assign(std::move(key), ref);
+}
+
+void Blobs::overwritten(const std::string& key) {
+  BlobRef ref;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = remembered_.find(key);
+    if (found == remembered_.end()) return;
+    ref = std::move(found->second);
+    remembered_.erase(found);
+  }
   remove(ref, ref.num_parts());
 }
 

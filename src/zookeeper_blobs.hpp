@@ -22,6 +22,8 @@ class Blobs {
  public:
   explicit Blobs(Session& session);
   ~Blobs();
+  // stop ends the sweeper; everything else goes on.
+  void stop();
 
   // write stores the parts of a record's value; they are pending until release.
   // Errors  those of Session::run; what was written is removed later.
@@ -31,8 +33,10 @@ class Blobs {
   // that is not known: then they stay until this session is over.
   void release(const BlobRef& ref, bool named);
 
-  // replaced removes the parts of a value that a commit has replaced, without waiting.
-  void replaced(const BlobRef& ref);
+  // saw keeps in mind where the parts of a record's value are, of the last kMaxRemembered ones;
+  // overwritten removes them, without waiting: whatever the record was, a commit of ours replaced it.
+  void saw(std::string key, const BlobRef& ref);
+  void overwritten(const std::string& key);
 
   // sweep removes what the dead left behind.
   // Returns  whether it could look at everything.
@@ -50,6 +54,7 @@ class Blobs {
   std::mutex mutex_;
   std::condition_variable stopped_;
   std::set<std::string> pending_;  // stems
+  std::map<std::string, BlobRef> remembered_;
   bool stop_ = false;
   std::thread sweeper_;
 };

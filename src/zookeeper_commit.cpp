@@ -278,6 +278,11 @@ Result<Commit> CommitCall::run() {
     if (next.value() == Next::conflict) return Commit{conflict_};
     if (next.value() == Next::applied) {
       applied_ = true;
+      for (std::size_t i = 0; i < batch_.size(); ++i) {
+        if (batch_[i].kind == Change::Kind::check) continue;
+        commits_.blobs_.overwritten(key_at(places_[i]));
+        if (refs_[i]) commits_.blobs_.saw(key_at(places_[i]), *refs_[i]);
+      }
       return Commit{};
     }
     if (Clock::now() >= deadline_) {
@@ -342,7 +347,9 @@ Result<CommitCall::Next> CommitCall::judge_step(const Step& step, std::size_t ow
   const bool expected_here = rc == kNoNode || rc == kNodeExists || rc == kBadVersion;
   if (!expected_here) return session_.trouble("commit", rc);
   if (owner == kNoChange) {
-    if (step.path == lane_.path) {  // swept, or left by a number that is not known: another one
+    if (step.path == lane_.path &&
+        (lane_.version >= 0 ||
+         rc != kNoNode)) {  // swept, or left by a number that is not known: another one
       lane_.version = -2;
       return Next::again;
     }
@@ -350,8 +357,8 @@ Result<CommitCall::Next> CommitCall::judge_step(const Step& step, std::size_t ow
       return Error{Code::unavailable,
                    "the session with ZooKeeper ended while a large value was written; try again"};
     }
-    return Error{Code::corrupt,
-                 "the node " + step.path + " was missing: the store's tree was damaged"};
+    return Error{Code::corrupt, "the node " + step.path +
+                                    " or the one above it was missing: the tree was damaged"};
   }
   if (step.kind == Step::Kind::create && rc == kNoNode) return make_parents();
   const Change& change = batch_[owner];

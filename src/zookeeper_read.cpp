@@ -36,6 +36,7 @@ class ReadCall::Attempt final : public Batch {
       const std::size_t shard = shard_of_place(place);
       if (!call_->cache_.is_on() || asked[shard] || session.shards().view(shard).watched) continue;
       asked[shard] = true;
+      if (!session.shards().worth_watching(shard)) continue;
       ops.push_back(session.watch_op(shard));
     }
     if (read.paths.empty()) read.paths.push_back(session.root());  // only the stamp is wanted

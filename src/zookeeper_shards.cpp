@@ -40,6 +40,7 @@ void Shards::changed(std::size_t shard) {
   const std::uint64_t both = views_[shard].load(std::memory_order_relaxed);
   views_[shard].store((both | 1) + 1, std::memory_order_release);  // a new epoch, not watched
   known_[shard].event = true;
+  wrote(shard);
   mark(shard);
 }
 

@@ -35,6 +35,13 @@ class Shards {
     return {both >> 1, (both & 1) != 0};
   }
   Stamp stamp() const noexcept { return stamp_.load(std::memory_order_acquire); }
+  // worth_watching tells whether a shard that is not watched is read again without having been written
+  // by us in between: one that we write to would only tell us of ourselves.
+  bool worth_watching(std::size_t shard) noexcept {
+    return num_reads_[shard].fetch_add(1, std::memory_order_relaxed) > 0;
+  }
+  void wrote(std::size_t shard) noexcept { num_reads_[shard].store(0, std::memory_order_relaxed); }
+
   bool watches_all() const noexcept { return all_.load(std::memory_order_acquire); }
   void watch_all() noexcept { all_.store(true, std::memory_order_release); }
 
@@ -67,6 +74,7 @@ class Shards {
   std::uint64_t mark(std::size_t shard);
 
   std::array<std::atomic<std::uint64_t>, kNumShards> views_{};
+  std::array<std::atomic<std::uint32_t>, kNumShards> num_reads_{};  // since we wrote, or it changed
   std::array<Known, kNumShards> known_{};
   std::atomic<Stamp> stamp_{1};
   std::atomic<bool> all_{false};

@@ -100,10 +100,6 @@ TEST(OpenBackend, UnknownUrlIsNotRepeatedSinceItMayHoldAPassword) {
   }
 }
 
-TEST(OpenBackend, BackendThatIsNotBuiltInIsUnsupported) {
-  expect_refused("zk://localhost:2181/x", Code::unsupported, "not built in");
-}
-
 TEST(OpenBackend, MemoryTakesNoPath) {
   expect_refused("memory:/x", Code::invalid, "memory:");
 }

@@ -25,6 +25,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/backup.hpp"
 #include "strongroom/barrier.hpp"
+#include "strongroom/copy_store.hpp"
 #include "strongroom/migrate.hpp"
 #include "strongroom/openpgp.hpp"
 #include "strongroom/path.hpp"
@@ -192,12 +193,14 @@ class Store {
   // pending, whose credentials were handed out. See migrate.hpp.
   Result<std::uint64_t> migrate(const Identity& who, Store& to, const PendingInit& pending,
                                 MigrateProgress progress) {
-    for (const Action action : {Action::backup, Action::init}) {
-      const Policy& policy = action == Action::init ? *to.policy_ : *policy_;
-      if (auto allowed = policy.check(who, action, Path()); !allowed)
-        return std::move(allowed).error();
-    }
+    if (auto allowed = may_move(who, to); !allowed) return std::move(allowed).error();
     return Migration(*barrier_, to.barrier_->backend(), pending, to.timeout_).run(progress);
+  }
+  // copy_to copies everything into the storage of `to`, which holds no store, as it is. It needs no keys,
+  // and goes on from where another was stopped. See copy_store.hpp.
+  Result<CopyInfo> copy_to(const Identity& who, Store& to, CopyProgress progress) {
+    if (auto allowed = may_move(who, to); !allowed) return std::move(allowed).error();
+    return StoreCopy(barrier_->backend(), to.barrier_->backend(), to.timeout_).run(progress);
   }
   Result<Anchor> anchor(const Identity& who) {
     if (auto allowed = policy_->check(who, Action::backup, Path()); !allowed)
@@ -336,6 +339,12 @@ class Store {
 
  private:
   static constexpr std::size_t kMaxBatch = 1000;
+
+  // may_move tells whether one may take all of this store and make another of it.
+  Result<void> may_move(const Identity& who, const Store& to) const {
+    if (auto allowed = policy_->check(who, Action::backup, Path()); !allowed) return allowed;
+    return to.policy_->check(who, Action::init, Path());
+  }
 
   static Action resolving(const Identity& who) {
     return who.kind() == Identity::Kind::service ? Action::resolve : Action::read;

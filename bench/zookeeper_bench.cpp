@@ -1,0 +1,138 @@
+// zookeeper_bench.cpp: our store on ZooKeeper, measured as raw_zookeeper measures the C client alone.
+//
+//   zookeeper_bench <host:port,…>    reads what to measure from standard input: zookeeper_cases.hpp
+//
+// Gets decrypt, and go to the server: their handle has no cache. Puts go through a handle with the
+// default cache, as a host has it. Besides
+//
+//   cached  cpu_ns=…   one get that finds its envelope in the cache, in CPU time of the thread
+//   memory  cpu_ns=…   the same of a store in memory:
+#include <sodium.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <memory>
+#include <semaphore>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "strongroom/path.hpp"
+#include "strongroom/slots.hpp"
+#include "strongroom/store.hpp"
+#include "zookeeper_cases.hpp"
+
+namespace strongroom::bench {
+namespace {
+
+double thread_cpu_ns() {
+  timespec now{};
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) give_up("there is no clock of a thread");
+  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
+}
+
+// Opened is an unsealed handle.
+class Opened {
+ public:
+  // The first handle of a storage makes the store, and gives its key to the others.
+  explicit Opened(const std::string& url) : store_(must(Store::open(url))) {
+    const PendingInit pending = must(store_.init(who_, {.key_file = true}));
+    must(store_.activate(who_, pending));
+    key_ = std::make_shared<const Credential>(must(Credential::parse(pending.key_file.view())));
+    unseal();
+    for (std::size_t i = 0; i < kNumZooKeys; ++i) {
+      if (!try_put(i)) give_up("the first put failed");
+    }
+  }
+  Opened(const std::string& url, const Opened& first)
+      : store_(must(Store::open(url))), key_(first.key_) {
+    unseal();
+  }
+
+  bool try_get(std::size_t i) const {
+    const auto secret = store_.get(who_, paths_[i]);
+    return secret && secret->value.size() == kZooValueLen;
+  }
+
+  template <typename F>
+  void get_async(std::size_t i, F done) const {
+    must(store_.get_async(who_, paths_[i], [done = std::move(done)](Result<StoredSecret> secret) {
+      if (!secret) give_up(secret.error().message);
+      if (secret->value.size() != kZooValueLen) give_up("another size");
+      done();
+    }));
+  }
+
+  bool try_get_many(std::size_t n) const {
+    const auto secrets = store_.get_many(who_, std::span(paths_).first(n));
+    if (!secrets) return false;
+    return std::all_of(secrets->begin(), secrets->end(),
+                       [](const auto& secret) { return secret.ok(); });
+  }
+
+  bool try_put(std::size_t i) {
+    return store_.put(who_, paths_[i], Content::binary, value_.view()).ok();
+  }
+
+  // cpu_ns gets every secret once, so that it is where it will be found, and then measures.
+  std::string cpu_ns(Seconds time) const {
+    for (std::size_t i = 0; i < kNumZooKeys; ++i) try_get(i);
+    const auto begin = Clock::now();
+    const double cpu = thread_cpu_ns();
+    std::size_t count = 0;
+    do {
+      for (std::size_t i = 0; i < kNumZooKeys; ++i, ++count) {
+        if (!try_get(i)) give_up("a get failed");
+      }
+    } while (Clock::now() - begin < time);
+    return figure("cpu_ns", (thread_cpu_ns() - cpu) / static_cast<double>(count));
+  }
+
+ private:
+  static std::vector<Path> all_paths() {
+    std::vector<Path> paths;
+    for (std::size_t i = 0; i < kNumZooKeys; ++i)
+      paths.push_back(must(Path::parse("bench/app-" + std::to_string(i % 16) + "/key-" +
+                                       std::to_string(i))));
+    return paths;
+  }
+
+  void unseal() { must(store_.unseal(who_, std::span(key_.get(), 1))); }
+
+  const Identity who_ = Identity::trusted();
+  const SecretBytes value_ = must(SecretBytes::for_value(kZooValueLen));
+  const std::vector<Path> paths_ = all_paths();
+  Store store_;
+  std::shared_ptr<const Credential> key_;
+};
+
+// Subject is one store on the servers, through two handles, and one in memory.
+class Subject {
+ public:
+  explicit Subject(const std::string& servers)
+      : url_("zk://" + servers + "/bench-" + std::to_string(::getpid()) + "?access=world"),
+        cached_(url_), direct_(url_ + "&cache_bytes=0", cached_), memory_("memory:") {}
+
+  std::optional<std::string> answer(const ZooCase& asked) {
+    if (asked.what == "cached") return cached_.cpu_ns(asked.time);
+    if (asked.what == "memory") return memory_.cpu_ns(asked.time);
+    return common_case(asked.what == "puts" ? cached_ : direct_, asked);
+  }
+
+ private:
+  const std::string url_;
+  Opened cached_;
+  Opened direct_;
+  Opened memory_;
+};
+
+}  // namespace
+}  // namespace strongroom::bench
+
+int main(int argc, char** argv) {
+  using namespace strongroom::bench;
+  if (sodium_init() < 0) give_up("libsodium did not start");
+  if (argc != 2) give_up("usage: zookeeper_bench HOST:PORT,HOST:PORT…");
+  Subject subject(argv[1]);
+  return answer_lines([&](const ZooCase& asked) { return subject.answer(asked); });
+}

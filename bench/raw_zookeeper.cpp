@@ -111,8 +111,8 @@ class RawClient {
   }
 
   void create(const std::string& path, int len) {
-    const int status = zoo_create(handle_, path.c_str(), value_.data(), len, &ZOO_OPEN_ACL_UNSAFE, 0,
-                                  nullptr, 0);
+    const int status =
+        zoo_create(handle_, path.c_str(), value_.data(), len, &ZOO_OPEN_ACL_UNSAFE, 0, nullptr, 0);
     if (status != ZOK) give_up(path + " was not made: " + zerror(status));
   }
 

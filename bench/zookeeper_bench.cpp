@@ -92,8 +92,8 @@ class Opened {
   static std::vector<Path> all_paths() {
     std::vector<Path> paths;
     for (std::size_t i = 0; i < kNumZooKeys; ++i)
-      paths.push_back(must(Path::parse("bench/app-" + std::to_string(i % 16) + "/key-" +
-                                       std::to_string(i))));
+      paths.push_back(
+          must(Path::parse("bench/app-" + std::to_string(i % 16) + "/key-" + std::to_string(i))));
     return paths;
   }
 
@@ -111,7 +111,9 @@ class Subject {
  public:
   explicit Subject(const std::string& servers)
       : url_("zk://" + servers + "/bench-" + std::to_string(::getpid()) + "?access=world"),
-        cached_(url_), direct_(url_ + "&cache_bytes=0", cached_), memory_("memory:") {}
+        cached_(url_),
+        direct_(url_ + "&cache_bytes=0", cached_),
+        memory_("memory:") {}
 
   std::optional<std::string> answer(const ZooCase& asked) {
     if (asked.what == "cached") return cached_.cpu_ns(asked.time);

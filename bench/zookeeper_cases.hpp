@@ -67,8 +67,7 @@ std::string latencies(Seconds time, F once) {
     last = now;
   } while (last - begin < time);
   std::sort(all.begin(), all.end());
-  return figure("p50_ns", all[all.size() / 2]) + " " +
-         figure("p90_ns", all[all.size() * 9 / 10]);
+  return figure("p50_ns", all[all.size() / 2]) + " " + figure("p90_ns", all[all.size() * 9 / 10]);
 }
 
 // Window keeps n asynchronous gets under way. Each slot begins its next one when its last is done, on

@@ -329,8 +329,11 @@ void Client::make_handle() {
                             ZOO_NO_LOG_CLIENTENV, &never_log);
   next_try_ = Clock::now() + kTryAgain;  // names may not resolve for a while
   if (handle_ == nullptr) return;
+  // Or it would ask the resolver, and reseed our host's random(), each time that it is polled.
+  zoo_set_servers_resolution_delay(handle_, -1);
   new_session_ = true;
   expired_ = false;
+  cut_ = false;
   for (const auto& one : {options_.auth, options_.other_auth}) {
     if (one == nullptr) continue;
     const auto auth = one->reveal();
@@ -392,7 +395,17 @@ void Client::send_waiting() {
   std::vector<std::shared_ptr<Batch>> batches;
   batches.swap(waiting_);
   for (const auto& batch : batches) start(batch);
+  notice_cut();
   send_frames();
+}
+
+// notice_cut: where sending fails, or a name leads elsewhere, the library closes its socket and tells
+// nobody, with requests of the old connection still in its hands. So we take it for lost, and see to it
+// (in poll_once) that the library's next attempt fails: that way it lets go of all of them.
+void Client::notice_cut() {
+  if (!connected() || zoo_state(handle_) == ZOO_CONNECTED_STATE) return;
+  cut_ = true;
+  session_event(ZOO_CONNECTING_STATE);
 }
 
 // ---- frames of our own ----
@@ -404,6 +417,7 @@ void Client::send_frames() {
   timeval wait{0, 0};
   int interest = 0;
   (void)zookeeper_interest(handle_, &fd_, &interest, &wait);
+  notice_cut();
   if (!connected() || (interest & ZOOKEEPER_WRITE) != 0) return;
   std::vector<Op*> ops;
   ops.swap(unframed_);
@@ -464,7 +478,7 @@ void Client::lose_frames() {
 bool Client::receive() {
   if (incoming_len_ > 0) return receive_ours();
   if (connected() && !library_reads_) {
-    std::array<std::uint8_t, kFrameHeadLen> head;
+    std::array<std::uint8_t, kFrameHeadLen> head{};
     const ssize_t n = ::recv(fd_, head.data(), head.size(), MSG_PEEK | MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return false;
     if (n > 0 && static_cast<std::size_t>(n) < head.size()) {
@@ -472,12 +486,13 @@ bool Client::receive() {
       return false;
     }
     const FrameHead frame = decode_frame_head(head);
-    if (n == static_cast<ssize_t>(head.size()) && frame.xid <= kFirstXid) {
-      if (frames_.empty() || frame.xid != frames_.front().xid || frame.len > kMaxFrameLen ||
-          frame.len < 16) {
-        ::shutdown(fd_, SHUT_RDWR);
-        return false;
-      }
+    const bool ours = n == static_cast<ssize_t>(head.size()) && !frames_.empty() &&
+                      frame.xid == frames_.front().xid;
+    if (ours && (frame.len > kMaxFrameLen || frame.len < 16)) {
+      ::shutdown(fd_, SHUT_RDWR);
+      return false;
+    }
+    if (ours) {
       incoming_len_ = 4 + frame.len;
       incoming_.clear();
       return receive_ours();
@@ -592,8 +607,15 @@ void Client::poll_once() {
   fd_ = -1;
   if (handle_ != nullptr) {
     const LibraryLock lock(library_mutex());
-    (void)zookeeper_interest(handle_, &fd_, &interest, &wait);
+    const int rc = zookeeper_interest(handle_, &fd_, &interest, &wait);
+    if (rc != ZOK && wait.tv_sec == 0)
+      wait.tv_usec = std::max<decltype(wait.tv_usec)>(wait.tv_usec, 20'000);
     if (is_unrecoverable(handle_) == ZINVALIDSTATE) expired_ = true;
+    notice_cut();
+    if (cut_ && fd_ >= 0) {
+      ::shutdown(fd_, SHUT_RDWR);
+      cut_ = false;
+    }
   }
   awake_.store(false, std::memory_order_release);
   std::chrono::milliseconds pause = kTryAgain;

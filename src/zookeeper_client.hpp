@@ -226,6 +226,7 @@ class Client {
   void end(const std::shared_ptr<Batch>& batch, Batch::Outcome outcome);
   void end_late();
   void run_done();
+  void notice_cut();
   void send_frames();
   bool write_frame(const std::vector<std::uint8_t>& frame);
   void lose_frames();
@@ -255,6 +256,7 @@ class Client {
   bool greet_ = false;
   bool new_session_ = true;
   bool expired_ = false;
+  bool cut_ = false;  // the library lost its connection without a word
   std::vector<std::shared_ptr<Batch>> waiting_;
   std::unordered_map<Batch*, std::shared_ptr<Batch>> sent_;
   std::vector<std::shared_ptr<Batch>> done_;

@@ -101,6 +101,9 @@ std::optional<std::vector<NodeAnswer>> decode_frame(std::span<const std::uint8_t
       return {};
     }
   }
+  if (error != kOk) return nodes;
+  const bool ended = i32(in) == -1 && in.u8() == 1 && i32(in) == -1;
+  if (!ended || !in.ok() || in.left() > 0) return {};
   return nodes;
 }
 

@@ -24,9 +24,10 @@ namespace strongroom::zookeeper {
 
 inline constexpr std::size_t kMaxFrameLen = std::size_t{1} << 30;  // of an answer
 
-// Xids of our frames: below all that client library and server use.
+// Xids of our frames. The library counts up from the time, and comes here after billions of requests;
+// the servers use -1 to -8.
 inline constexpr std::int32_t kFirstXid = -1000;
-inline constexpr std::int32_t kLastXid = INT32_MIN + 1;
+inline constexpr std::int32_t kLastXid = -65'000;
 
 // FrameHead is how an answer begins.
 inline constexpr std::size_t kFrameHeadLen = 8;

@@ -32,4 +32,11 @@ std::unique_ptr<strongroom_batch> batch_of(std::vector<T> secrets) {
   return batch;
 }
 
+// batch_or_why is batch_of what may have failed as a whole.
+template <typename T>
+Result<std::unique_ptr<strongroom_batch>> batch_or_why(Result<std::vector<T>> secrets) {
+  if (!secrets) return std::move(secrets).error();
+  return batch_of(std::move(secrets).value());
+}
+
 }  // namespace strongroom::capi

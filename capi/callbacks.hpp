@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "guard.hpp"
 #include "strongroom.h"
 #include "strongroom/backend.hpp"
 #include "strongroom/result.hpp"
@@ -98,5 +99,19 @@ class Source {
   void* self_;
   const Listener& listener_;
 };
+
+// call_back hands what make() -> Result<std::unique_ptr<T>> gives to the caller's callback, which
+// takes it over.
+template <typename T, typename F>
+void call_back(void (*done)(void*, strongroom_status, T*, strongroom_error*), void* self,
+               F make) noexcept {
+  T* made = nullptr;
+  strongroom_error* error = nullptr;
+  const strongroom_status status = deliver(&made, &error, make);
+  try {
+    done(self, status, made, error);
+  } catch (...) {  // theirs
+  }
+}
 
 }  // namespace strongroom::capi

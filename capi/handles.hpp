@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -35,6 +36,8 @@ enum class Tag : std::uint64_t {
   environment,
   volumes,
   findings,
+  watch,
+  events,
 };
 
 template <Tag kTag>
@@ -71,6 +74,17 @@ struct FileSecret {
   SecretBytes value;
 };
 
+// LetGo deletes a store. Its destructor waits for callbacks, and one of them may have let go of it.
+struct LetGo {
+  void operator()(Store* store) const noexcept {
+    if (!AsyncReads::in_callback()) return delete store;
+    try {
+      std::thread([store] { delete store; }).detach();
+    } catch (...) {  // it stays: better than to wait for ever
+    }
+  }
+};
+
 }  // namespace strongroom::capi
 
 struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error> {
@@ -83,7 +97,7 @@ struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error>
 
 struct strongroom_store : strongroom::capi::Tagged<strongroom::capi::Tag::store> {
   strongroom_store(strongroom::Store opened, std::string named, bool has_anchor)
-      : store(std::make_shared<strongroom::Store>(std::move(opened))),
+      : store(new strongroom::Store(std::move(opened)), strongroom::capi::LetGo()),
         url(std::move(named)),
         anchored(has_anchor) {}
 
@@ -168,4 +182,20 @@ struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volu
 
 struct strongroom_findings : strongroom::capi::Tagged<strongroom::capi::Tag::findings> {
   std::vector<strongroom::Finding> found;
+};
+
+struct strongroom_watch : strongroom::capi::Tagged<strongroom::capi::Tag::watch> {
+  strongroom_watch(std::shared_ptr<strongroom::Store> of, strongroom::Watch opened)
+      : store(std::move(of)), watch(std::move(opened)) {}
+
+  strongroom::ForkGuard guard;
+  std::mutex mutex;
+  std::shared_ptr<strongroom::Store> store;  // which the watch needs as long as it lives
+  strongroom::Watch watch;
+};
+
+struct strongroom_events : strongroom::capi::Tagged<strongroom::capi::Tag::events> {
+  explicit strongroom_events(std::vector<strongroom::WatchEvent> told) : events(std::move(told)) {}
+
+  std::vector<strongroom::WatchEvent> events;
 };

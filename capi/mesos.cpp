@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "callbacks.hpp"
 #include "guard.hpp"
 #include "strongroom/environment.hpp"
 #include "strongroom/json.hpp"
@@ -129,6 +130,22 @@ strongroom_status strongroom_resolve_many(strongroom_session* session,
     auto values = resolve_all(*session, secrets.value(), [](const Secret& each) { return &each; });
     if (!values) return std::move(values).error();
     return batch_of(std::move(values).value());
+  });
+}
+
+strongroom_status strongroom_resolve_async(strongroom_session* session,
+                                           const strongroom_message* messages, size_t num_messages,
+                                           strongroom_batch_done done, void* self,
+                                           strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    if (done == nullptr) return was_null("done");
+    auto secrets = decode_all(messages, num_messages);
+    if (!secrets) return std::move(secrets).error();
+    std::vector<const Secret*> pointers;
+    for (const Secret& each : secrets.value()) pointers.push_back(&each);
+    return store.resolve_async(who, pointers, [done, self](auto values) {
+      call_back(done, self, [&] { return batch_or_why(std::move(values)); });
+    });
   });
 }
 

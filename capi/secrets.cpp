@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "callbacks.hpp"
 #include "guard.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/secret.hpp"
@@ -21,24 +22,37 @@ static_assert(STRONGROOM_CONDITION_CREATE == static_cast<int>(Condition::Kind::c
 static_assert(STRONGROOM_CONDITION_UPDATE == static_cast<int>(Condition::Kind::update));
 static_assert(STRONGROOM_CONDITION_REVISION == static_cast<int>(Condition::Kind::revision));
 
-Result<StoredSecret> read_secret(const strongroom_session* session, const char* path) {
+Result<StoredSecret> read_secret(const strongroom_session* session, const char* path,
+                                 ReadOptions options = {}) {
   if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
   auto parsed = path_of(path);
   if (!parsed) return std::move(parsed).error();
-  return session->store->get(session->who, parsed.value());
+  return session->store->get(session->who, parsed.value(), options);
 }
 
 Result<StoredSecret> read_member(const strongroom_session* session, const char* path,
-                                 const char* key) {
+                                 const char* key, ReadOptions options = {}) {
   auto wanted = text_of(key, "key");
   if (!wanted) return std::move(wanted).error();
-  auto secret = read_secret(session, path);
+  auto secret = read_secret(session, path, options);
   if (!secret) return secret;
   auto member = select_key(std::move(secret->value), std::string(wanted.value()), path);
   if (!member) return std::move(member).error();
   secret->value = std::move(member).value();
   secret->content = Content::text;
   return secret;
+}
+
+Result<StoredSecret> read_with(const strongroom_session* session, const char* path,
+                               const strongroom_get_options* given) {
+  auto read = read_struct(given, STRONGROOM_GET_OPTIONS_INIT);
+  if (!read) return std::move(read).error();
+  if (read->reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
+  auto fresh = flag_of(read->fresh, "fresh");
+  if (!fresh) return std::move(fresh).error();
+  const ReadOptions options{fresh.value()};
+  return read->key == nullptr ? read_secret(session, path, options)
+                              : read_member(session, path, read->key, options);
 }
 
 Result<std::vector<Path>> paths_of(const char* const* paths, std::size_t num) {
@@ -114,6 +128,14 @@ strongroom_status strongroom_get(strongroom_session* session, const char* path,
                  [&] { return give<strongroom_secret>(read_secret(session, path)); });
 }
 
+strongroom_status strongroom_get_with(strongroom_session* session, const char* path,
+                                      const strongroom_get_options* options,
+                                      strongroom_secret** out,
+                                      strongroom_error** out_error) noexcept {
+  return deliver(out, out_error,
+                 [&] { return give<strongroom_secret>(read_with(session, path, options)); });
+}
+
 strongroom_status strongroom_get_member(strongroom_session* session, const char* path,
                                         const char* key, strongroom_secret** out,
                                         strongroom_error** out_error) noexcept {
@@ -131,6 +153,34 @@ strongroom_status strongroom_get_many(strongroom_session* session, const char* c
     auto secrets = session->store->get_many(session->who, parsed.value());
     if (!secrets) return std::move(secrets).error();
     return batch_of(std::move(secrets).value());
+  });
+}
+
+// ---- get without waiting ----
+
+strongroom_status strongroom_get_async(strongroom_session* session, const char* path,
+                                       strongroom_get_done done, void* self,
+                                       strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    if (done == nullptr) return was_null("done");
+    auto parsed = path_of(path);
+    if (!parsed) return std::move(parsed).error();
+    return store.get_async(who, parsed.value(), [done, self](Result<StoredSecret> secret) {
+      call_back(done, self, [&] { return give<strongroom_secret>(std::move(secret)); });
+    });
+  });
+}
+
+strongroom_status strongroom_get_many_async(strongroom_session* session, const char* const* paths,
+                                            size_t num_paths, strongroom_batch_done done,
+                                            void* self, strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    if (done == nullptr) return was_null("done");
+    auto parsed = paths_of(paths, num_paths);
+    if (!parsed) return std::move(parsed).error();
+    return store.get_many_async(who, std::move(parsed).value(), [done, self](auto secrets) {
+      call_back(done, self, [&] { return batch_or_why(std::move(secrets)); });
+    });
   });
 }
 
@@ -221,6 +271,10 @@ uint64_t strongroom_secret_created_ms(const strongroom_secret* secret) noexcept 
 
 uint64_t strongroom_secret_changed_ms(const strongroom_secret* secret) noexcept {
   return told<uint64_t>(secret, [](const StoredSecret& stored) { return stored.changed_ms; });
+}
+
+uint64_t strongroom_secret_stale_ms(const strongroom_secret* secret) noexcept {
+  return told<uint64_t>(secret, [](const StoredSecret& stored) { return stored.stale_ms; });
 }
 
 void strongroom_secret_free(strongroom_secret* secret) noexcept {

@@ -77,7 +77,18 @@ Result<StoreOptions> store_options(const strongroom_store_options* given) {
     if (!anchor) return std::move(anchor).error();
     options.anchor = anchor.value();
   }
+  auto auth = zk_auth_of(read->zk_auth, read->zk_auth_len, read->zk_auth_file);
+  if (!auth) return std::move(auth).error();
+  options.zk_auth = std::move(auth).value();
   return options;
+}
+
+Result<ZkAuth> zk_auth_of(const void* auth, std::size_t len, const char* file) {
+  auto text = secret_of(auth, len, "zk_auth");
+  if (!text) return std::move(text).error();
+  if (file == nullptr) return len == 0 ? Result<ZkAuth>(ZkAuth()) : take_zk_auth(text.value());
+  if (len > 0) return Error{Code::invalid, "zk_auth and zk_auth_file were given; one is enough"};
+  return read_zk_auth_file(file);
 }
 
 }  // namespace strongroom::capi

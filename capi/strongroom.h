@@ -149,6 +149,12 @@ typedef struct strongroom_environment strongroom_environment;
 /* strongroom_volumes is resolved secrets that shall be files. Since: 0.1 */
 typedef struct strongroom_volumes strongroom_volumes;
 
+/* strongroom_watch is an eye on the secrets below a prefix. Since: 0.1 */
+typedef struct strongroom_watch strongroom_watch;
+
+/* strongroom_events is what one look told. Since: 0.1 */
+typedef struct strongroom_events strongroom_events;
+
 /* strongroom_bytes is a borrowed run of bytes; data may be NULL where len is 0. Since: 0.1 */
 typedef struct strongroom_bytes {
   const void* data;
@@ -211,17 +217,27 @@ typedef struct strongroom_store_options {
   const char* openpgp_helper;
   uint32_t share_expiry_ms; /* of shares that come one by one; 0: 900,000 */
   uint32_t reserved;        /* 0 */
+  /* For zk: alone: user:password of ZooKeeper's digest scheme, or NULL and 0. A secret; borrowed. */
+  const void* zk_auth;
+  size_t zk_auth_len;
+  /* Instead of it, a file of that one line; NULL for none. It must be the caller's or root's own,
+   * and closed to others (mode 0600), or is STRONGROOM_DENIED. Borrowed. */
+  const char* zk_auth_file;
 } strongroom_store_options;
 
 /* Since: 0.1 */
 #define STRONGROOM_STORE_OPTIONS_INIT \
-  { sizeof(strongroom_store_options), 0, 0, NULL, NULL, 0, 0 }
+  { sizeof(strongroom_store_options), 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL }
 
 /* strongroom_store_open opens the storage that url names, making it where there is none, and leaves
  * the store sealed. There need not be a store in it yet: see strongroom_init_prepare.
  *
  * url      memory:                    this process's memory, gone with the handle
  *          lmdb:/absolute/directory   LMDB; ?quota=BYTES limits the file
+ *          zk://host:port,host:port/root
+ *                                     a ZooKeeper ensemble; ?session_ms=N, cache_bytes=N,
+ *                                     stale_ms=N, access=world, joined by '&'. No credentials:
+ *                                     those are options.
  * options  NULL for the defaults.
  * out      own.
  * Errors   STRONGROOM_INVALID: the url.  STRONGROOM_UNSUPPORTED: a storage that is not built in.
@@ -231,8 +247,10 @@ STRONGROOM_API strongroom_status
 strongroom_store_open(const char* url, const strongroom_store_options* options,
                       strongroom_store** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_store_free lets go of a store; its keys are wiped when the last session is freed as
- * well (strongroom_close wipes them at once). NULL is fine. Since: 0.1 */
+/* strongroom_store_free lets go of a store; its keys are wiped when the last session and watch are
+ * freed as well (strongroom_close wipes them at once). Whoever frees the last of them waits for the
+ * callbacks of calls under way, which takes up to timeout_ms; freed by such a callback, it does not
+ * wait. NULL is fine. Since: 0.1 */
 STRONGROOM_API void strongroom_store_free(strongroom_store* store) STRONGROOM_NOEXCEPT;
 
 /* strongroom_close wipes the keys of this open store, for all its sessions, and returns when no
@@ -678,6 +696,30 @@ strongroom_findings_at(const strongroom_findings* findings, size_t index,
 /* strongroom_findings_free lets go of findings; NULL is fine. Since: 0.1 */
 STRONGROOM_API void strongroom_findings_free(strongroom_findings* findings) STRONGROOM_NOEXCEPT;
 
+/* ---- who may reach the nodes of a store in ZooKeeper ----
+ *
+ * Both take the url of a zk: store and its options, and need no keys. progress may be NULL; it is told
+ * of nodes, twice the same number, and stops with STRONGROOM_UNAVAILABLE. A library without ZooKeeper
+ * says STRONGROOM_UNSUPPORTED. */
+
+/* strongroom_zk_check_access looks at the access list of every node: findings named "zk-access".
+ * out is own. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_zk_check_access(
+    const char* url, const strongroom_store_options* options, strongroom_progress progress,
+    void* self, strongroom_findings** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_zk_reauth gives every node to another identity, the root at last: one that was stopped
+ * can be run again with the old and new identities as before. Nodes that others make meanwhile may
+ * keep the old one: run it once more when every client uses the new one.
+ *
+ * new_auth, new_auth_len, new_auth_file  as in strongroom_store_options; none where the tree stays
+ *                                        open to the world.
+ * out_num_nodes  may be NULL. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_zk_reauth(
+    const char* url, const strongroom_store_options* options, const void* new_auth,
+    size_t new_auth_len, const char* new_auth_file, strongroom_progress progress, void* self,
+    uint64_t* out_num_nodes, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* ---- what can be told without keys ---- */
 
 /* The kinds of a slot. Since: 0.1 */
@@ -821,6 +863,26 @@ STRONGROOM_API strongroom_status strongroom_get(strongroom_session* session, con
                                                 strongroom_secret** out,
                                                 strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* strongroom_get_options is how a secret is read; NULL or INIT as strongroom_get does. Since: 0.1 */
+typedef struct strongroom_get_options {
+  size_t struct_size;
+  const char* key;   /* one member, as strongroom_get_member has it; NULL: the whole secret */
+  uint32_t fresh;    /* 1: every write that was acknowledged to anybody before is seen */
+  uint32_t reserved; /* 0 */
+} strongroom_get_options;
+
+/* Since: 0.1 */
+#define STRONGROOM_GET_OPTIONS_INIT \
+  { sizeof(strongroom_get_options), NULL, 0, 0 }
+
+/* strongroom_get_with is strongroom_get or strongroom_get_member with options. A fresh read is
+ * linearizable, and costs a storage over a network a round trip more; another one is never older
+ * than what this open store saw before, but may lag behind what others wrote.
+ * Errors  those of strongroom_get and strongroom_get_member. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_get_with(
+    strongroom_session* session, const char* path, const strongroom_get_options* options,
+    strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* strongroom_get_member reads the secret at path, which is a JSON object, and gives the bytes of
  * its string member key. The result is text, with the revision and times of the whole secret.
  * out is own.
@@ -838,6 +900,37 @@ strongroom_get_member(strongroom_session* session, const char* path, const char*
 STRONGROOM_API strongroom_status
 strongroom_get_many(strongroom_session* session, const char* const* paths, size_t num_paths,
                     strongroom_batch** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* ---- reading without waiting ----
+ *
+ * The call returns at once, and the answer comes through a callback: with memory: and lmdb: before
+ * the call returns, with zk: on the storage's own thread. Where the call fails (the input, no
+ * right, no keys, STRONGROOM_UNAVAILABLE when 4,096 calls or 65,536 secrets are under way already)
+ * the callback is not called; otherwise it is, exactly once. It must be short, must not call
+ * functions that wait for the same store (others without waiting are fine), and should throw
+ * nothing: what it throws is dropped. */
+
+/* strongroom_get_done is told of a secret. status is STRONGROOM_OK and secret is own; or secret is
+ * NULL, and error is own (or NULL when there was no memory for it). Since: 0.1 */
+typedef void (*strongroom_get_done)(void* self, strongroom_status status, strongroom_secret* secret,
+                                    strongroom_error* error);
+
+/* strongroom_batch_done is told of several, likewise. Since: 0.1 */
+typedef void (*strongroom_batch_done)(void* self, strongroom_status status, strongroom_batch* batch,
+                                      strongroom_error* error);
+
+/* strongroom_get_async is strongroom_get without waiting.
+ *
+ * done  needed; self is handed to it.
+ * Errors  of the start alone, see above; done is told the others. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_get_async(strongroom_session* session, const char* path, strongroom_get_done done,
+                     void* self, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_get_many_async is strongroom_get_many without waiting. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_get_many_async(
+    strongroom_session* session, const char* const* paths, size_t num_paths,
+    strongroom_batch_done done, void* self, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* The conditions of a write. Since: 0.1 */
 enum {
@@ -930,6 +1023,12 @@ STRONGROOM_API uint64_t strongroom_secret_created_ms(const strongroom_secret* se
 STRONGROOM_API uint64_t strongroom_secret_changed_ms(const strongroom_secret* secret)
     STRONGROOM_NOEXCEPT;
 
+/* strongroom_secret_stale_ms is over 0 when the storage was out of reach, and the secret is what it
+ * held that long ago: where the host allowed that in the URL (stale_ms). Not told for what was
+ * resolved. Since: 0.1 */
+STRONGROOM_API uint64_t strongroom_secret_stale_ms(const strongroom_secret* secret)
+    STRONGROOM_NOEXCEPT;
+
 /* strongroom_secret_free wipes a secret that is own; NULL is fine. Never for the borrowed ones of a
  * batch. Since: 0.1 */
 STRONGROOM_API void strongroom_secret_free(strongroom_secret* secret) STRONGROOM_NOEXCEPT;
@@ -1003,6 +1102,66 @@ STRONGROOM_API const uint8_t* strongroom_list_next(const strongroom_list* list,
 /* strongroom_list_free lets go of a list; NULL is fine. Since: 0.1 */
 STRONGROOM_API void strongroom_list_free(strongroom_list* list) STRONGROOM_NOEXCEPT;
 
+/* ---- watching ----
+ *
+ * A watch tells which secrets were put or deleted, never what they hold. It loses no change, across
+ * lost connections and seals as well; a record that is only sealed anew is none. */
+
+/* The kinds of an event. Since: 0.1 */
+enum {
+  STRONGROOM_EVENT_CHANGED = 1, /* put */
+  STRONGROOM_EVENT_DELETED = 2
+};
+
+/* strongroom_event is what became of one secret; path is borrowed of strongroom_events.
+ * Since: 0.1 */
+typedef struct strongroom_event {
+  size_t struct_size;
+  const char* path;  /* from the root */
+  uint64_t revision; /* the newest, or that of the deletion; 0: not known, it does not open */
+  uint32_t kind;     /* a STRONGROOM_EVENT_ constant */
+  uint32_t reserved; /* 0 */
+} strongroom_event;
+
+/* Since: 0.1 */
+#define STRONGROOM_EVENT_INIT \
+  { sizeof(strongroom_event), NULL, 0, 0, 0 }
+
+/* strongroom_watch_open takes stock of what is at and below a path, which takes as long as reading
+ * it. The session must be allowed to list it, and hears of those secrets that it may read.
+ *
+ * prefix  "" or "/" is the root.
+ * out     own; it keeps the store open.
+ * Errors  STRONGROOM_TOO_LARGE: over 1,000,000 secrets and folders. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_watch_open(strongroom_session* session, const char* prefix, strongroom_watch** out,
+                      strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_watch_next waits up to timeout_ms until something changed since the last call, and
+ * tells what: each path once, sorted, up to 10,000 (the rest by the next call). No event, when the
+ * time is over. One thread at a time; others wait for it.
+ *
+ * out     own.
+ * Errors  STRONGROOM_SEALED, and those of the storage: nothing is lost, a later call goes on.
+ *         Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_watch_next(strongroom_watch* watch, uint32_t timeout_ms, strongroom_events** out,
+                      strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_watch_free lets go of a watch that no thread uses; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_watch_free(strongroom_watch* watch) STRONGROOM_NOEXCEPT;
+
+/* strongroom_events_size gives the number of events. Since: 0.1 */
+STRONGROOM_API size_t strongroom_events_size(const strongroom_events* events) STRONGROOM_NOEXCEPT;
+
+/* strongroom_events_at fills out_event, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_events_at(
+    const strongroom_events* events, size_t index, strongroom_event* out_event) STRONGROOM_NOEXCEPT;
+
+/* strongroom_events_free lets go of events; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_events_free(strongroom_events* events) STRONGROOM_NOEXCEPT;
+
 /* ---- what Mesos' messages stand for ----
  *
  * A Secret of Mesos carries its bytes, or a reference: the path of a stored secret and perhaps the
@@ -1039,6 +1198,12 @@ strongroom_resolve(strongroom_session* session, uint32_t format, const void* dat
 STRONGROOM_API strongroom_status strongroom_resolve_many(
     strongroom_session* session, const strongroom_message* messages, size_t num_messages,
     strongroom_batch** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_resolve_async is strongroom_resolve_many without waiting: see strongroom_get_async. The
+ * messages are borrowed until it returns. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_resolve_async(
+    strongroom_session* session, const strongroom_message* messages, size_t num_messages,
+    strongroom_batch_done done, void* self, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_resolve_environment reads an Environment, {"variables":[...]}, and resolves its
  * secrets together: all or nothing. Of two variables with one name a plain one wins over a secret,

@@ -166,6 +166,7 @@ class SecretRef {
   std::uint64_t revision() const noexcept { return strongroom_secret_revision(secret_); }
   std::uint64_t created_ms() const noexcept { return strongroom_secret_created_ms(secret_); }
   std::uint64_t changed_ms() const noexcept { return strongroom_secret_changed_ms(secret_); }
+  std::uint64_t stale_ms() const noexcept { return strongroom_secret_stale_ms(secret_); }
 
  private:
   const strongroom_secret* secret_;
@@ -190,6 +191,7 @@ class Secret {
   std::uint64_t revision() const noexcept { return ref().revision(); }
   std::uint64_t created_ms() const noexcept { return ref().created_ms(); }
   std::uint64_t changed_ms() const noexcept { return ref().changed_ms(); }
+  std::uint64_t stale_ms() const noexcept { return ref().stale_ms(); }
 
   // writable is null unless the secret was made with a length.
   std::uint8_t* writable() noexcept { return strongroom_secret_writable(handle_.get()); }
@@ -221,6 +223,79 @@ class Batch {
 
  private:
   detail::Handle<strongroom_batch, &strongroom_batch_free> handle_;
+};
+
+// Answer is what a callback is told: a T, or why there is none.
+template <typename T>
+class Answer {
+ public:
+  explicit Answer(T value) noexcept : value_(std::make_unique<T>(std::move(value))) {}
+  explicit Answer(Error error) noexcept : error_(std::move(error)) {}
+
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+  strongroom_status status() const noexcept { return value_ ? STRONGROOM_OK : error_.status(); }
+
+  // value gives what there is, or throws why there is none.
+  T& value() {
+    if (value_ == nullptr) throw Error(error_);
+    return *value_;
+  }
+
+ private:
+  std::unique_ptr<T> value_;
+  Error error_{STRONGROOM_OK, nullptr};
+};
+
+// The callbacks of calls that do not wait. They run once, maybe on the storage's own thread: see
+// strongroom.h. What they throw is dropped.
+using GetDone = std::function<void(Answer<Secret>)>;
+using BatchDone = std::function<void(Answer<Batch>)>;
+
+namespace detail {
+
+// tell_done hands an answer to the std::function that self is, and ends it.
+template <typename Owner, typename T>
+void tell_done(void* self, strongroom_status status, T* made, strongroom_error* error) noexcept {
+  using Done = std::function<void(Answer<Owner>)>;
+  const std::unique_ptr<Done> done(static_cast<Done*>(self));
+  try {
+    (*done)(status == STRONGROOM_OK ? Answer<Owner>(Owner(made))
+                                    : Answer<Owner>(Error(status, error)));
+  } catch (...) {  // nobody is there to catch it
+  }
+}
+
+}  // namespace detail
+
+// WatchEvent is what became of one secret.
+struct WatchEvent {
+  std::string path;
+  std::uint64_t revision = 0;  // 0: not known
+  bool deleted = false;
+};
+
+// Watch tells which secrets changed; it keeps its store open.
+class Watch {
+ public:
+  explicit Watch(strongroom_watch* owned) noexcept : handle_(owned) {}
+
+  // next waits for up to timeout_ms; nothing when the time is over.
+  std::vector<WatchEvent> next(std::uint32_t timeout_ms) {
+    detail::Call call;
+    strongroom_events* told = nullptr;
+    call.check(strongroom_watch_next(handle_.get(), timeout_ms, &told, call));
+    const detail::Handle<strongroom_events, &strongroom_events_free> owned(told);
+    std::vector<WatchEvent> events;
+    for (std::size_t i = 0; i < strongroom_events_size(told); ++i) {
+      strongroom_event event = STRONGROOM_EVENT_INIT;
+      detail::Call().check(strongroom_events_at(told, i, &event));
+      events.push_back({event.path, event.revision, event.kind == STRONGROOM_EVENT_DELETED});
+    }
+    return events;
+  }
+
+ private:
+  detail::Handle<strongroom_watch, &strongroom_watch_free> handle_;
 };
 
 // WrappedShare is borrowed of a Pending or of a Report. No secret.
@@ -513,11 +588,31 @@ class Session {
     return make<Secret, strongroom_secret>(&strongroom_get_member, detail::text(path),
                                            detail::text(key));
   }
+  Secret get_with(const std::string& path, const strongroom_get_options& options) {
+    return make<Secret, strongroom_secret>(&strongroom_get_with, detail::text(path), &options);
+  }
   Batch get_many(const std::vector<std::string>& paths) {
-    std::vector<const char*> texts;
-    texts.reserve(paths.size());
-    for (const std::string& path : paths) texts.push_back(detail::text(path));
+    const std::vector<const char*> texts = texts_of(paths);
     return make<Batch, strongroom_batch>(&strongroom_get_many, texts.data(), texts.size());
+  }
+
+  // Without waiting. What throws did not begin, and is not told to done.
+  void get_async(const std::string& path, GetDone done) {
+    begin(&strongroom_get_async, &detail::tell_done<Secret, strongroom_secret>, std::move(done),
+          detail::text(path));
+  }
+  void get_many_async(const std::vector<std::string>& paths, BatchDone done) {
+    const std::vector<const char*> texts = texts_of(paths);
+    begin(&strongroom_get_many_async, &detail::tell_done<Batch, strongroom_batch>, std::move(done),
+          texts.data(), texts.size());
+  }
+  void resolve_async(const std::vector<strongroom_message>& messages, BatchDone done) {
+    begin(&strongroom_resolve_async, &detail::tell_done<Batch, strongroom_batch>, std::move(done),
+          messages.data(), messages.size());
+  }
+
+  Watch watch(const std::string& prefix) {
+    return make<Watch, strongroom_watch>(&strongroom_watch_open, detail::text(prefix));
   }
 
   // put gives the revision that the secret has now.
@@ -570,6 +665,23 @@ class Session {
     T* made = nullptr;
     call.check(function(raw(), inputs..., &made, call));
     return Owner(made);
+  }
+
+  static std::vector<const char*> texts_of(const std::vector<std::string>& paths) {
+    std::vector<const char*> texts;
+    texts.reserve(paths.size());
+    for (const std::string& path : paths) texts.push_back(detail::text(path));
+    return texts;
+  }
+
+  // begin hands a copy of done over, which the callback ends.
+  template <typename Function, typename Tell, typename Done, typename... Inputs>
+  void begin(Function function, Tell tell, Done done, Inputs... inputs) {
+    detail::Call call;
+    auto owned = std::make_unique<Done>(std::move(done));
+    Done* const self = owned.get();
+    call.check(function(raw(), inputs..., tell, self, call));
+    static_cast<void>(owned.release());
   }
 
   template <typename Function, typename... Inputs>
@@ -648,6 +760,29 @@ inline strongroom_backup_info backup_verify(const BackupSource& source,
   work.check(call,
              strongroom_backup_verify(&detail::Work::fill, work.on_progress(), &work, &info, call));
   return info;
+}
+
+// zk_check_access and zk_reauth need no keys: see strongroom.h.
+inline Findings zk_check_access(const std::string& url, const strongroom_store_options& options,
+                                const Progress& progress = {}) {
+  detail::Call call;
+  detail::Work work{&progress};
+  strongroom_findings* found = nullptr;
+  work.check(call, strongroom_zk_check_access(detail::text(url), &options, work.on_progress(),
+                                              &work, &found, call));
+  return Findings(found);
+}
+// new_auth_file may be empty, where the tree stays open to the world. Gives the number of nodes.
+inline std::uint64_t zk_reauth(const std::string& url, const strongroom_store_options& options,
+                               const std::string& new_auth_file, const Progress& progress = {}) {
+  detail::Call call;
+  detail::Work work{&progress};
+  std::uint64_t num_nodes = 0;
+  work.check(call,
+             strongroom_zk_reauth(detail::text(url), &options, nullptr, 0,
+                                  new_auth_file.empty() ? nullptr : detail::text(new_auth_file),
+                                  work.on_progress(), &work, &num_nodes, call));
+  return num_nodes;
 }
 
 }  // namespace strongroom_abi

@@ -76,6 +76,9 @@ class AsyncReads {
   static constexpr std::size_t kMaxCalls = 4096;
   static constexpr std::size_t kMaxSecrets = 65'536;
 
+  // in_callback tells whether this thread is inside a callback, of any store: it must wait for none.
+  static bool in_callback() noexcept { return detail::deliveries != nullptr; }
+
   AsyncReads(Backend& backend, SecretReader& reader, Timeout timeout)
       : backend_(backend), reader_(reader), timeout_(timeout) {}
   AsyncReads(const AsyncReads&) = delete;

@@ -1,0 +1,29 @@
+// zk_auth.hpp: what this process proves to ZooKeeper who it is by: user:password of its digest scheme.
+//
+// It never comes in a URL, where logs and lists of processes would show it, but from the host's memory
+// or from a file that nobody else can read; and it lies in key memory as long as the store is open.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+inline constexpr std::size_t kMaxZkAuthLen = 1024;
+
+using ZkAuth = std::shared_ptr<const SecretBytes>;
+
+// take_zk_auth copies user:password. A line end after it is dropped.
+// Errors  invalid: no ':' after a user, control characters, or over kMaxZkAuthLen bytes.
+//         unavailable: no memory for a key.
+Result<ZkAuth> take_zk_auth(SecretView text);
+
+// read_zk_auth_file reads it from a file of one line.
+// Errors  denied: the file belongs to another user, or is open to others.  invalid: it can not be read,
+//         is no file, or as above.
+Result<ZkAuth> read_zk_auth_file(const std::string& file);
+
+}  // namespace strongroom

@@ -90,8 +90,8 @@ class ZooKeeperBackend final : public Backend {
   std::optional<std::vector<Hit>> look_up_all(std::span<const ByteView> keys);
   Result<bool> go_through(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                           Timeout timeout, bool keys_only);
-  Result<void> read_places(const std::vector<Place>& places, bool keys_only, ScanSink found,
-                           Clock::time_point deadline);
+  Result<std::size_t> read_places(std::span<const Place> places, ScanSink found,
+                                  Clock::time_point deadline);
   void remember(const ReadCall& call);
 
   const ForkGuard guard_;
@@ -228,64 +228,80 @@ Result<Commit> ZooKeeperBackend::commit(std::span<const Change> batch, Timeout t
 
 // ---- scans ----
 
-// read_places hands over what is there, in order; places of short keys may be of erased records.
-Result<void> ZooKeeperBackend::read_places(const std::vector<Place>& places, bool keys_only,
-                                           ScanSink found, Clock::time_point deadline) {
-  const bool any_short =
-      std::any_of(places.begin(), places.end(), [](const Place& place) { return !place.is_long; });
-  if (keys_only && !any_short) {
-    for (const Place& place : places) {
-      const std::string key = key_at(place);
-      found({bytes(key), {}, kAny, {}});
-    }
-    return {};
-  }
-  auto call = read_and_wait(session_, cache_, places, deadline);
+// read_places hands over what is there, in order; places of short keys may be of erased records. Split
+// values are fetched one by one.
+// Returns  how many bytes there were.
+Result<std::size_t> ZooKeeperBackend::read_places(std::span<const Place> places, ScanSink found,
+                                                  Clock::time_point deadline) {
+  auto call = read_and_wait(session_, cache_, {places.begin(), places.end()}, deadline,
+                            ReadCall::SplitValues::leave);
   if (!call) return std::move(call).error();
   remember(*call.value());
+  std::size_t total_len = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const Found& record = call.value()->found[i];
-    if (record.version == kAbsent) continue;
+    const Found* record = &call.value()->found[i];
+    std::shared_ptr<ReadCall> alone;
+    if (record->ref) {
+      auto whole = read_and_wait(session_, cache_, {places[i]}, deadline);
+      if (!whole) return std::move(whole).error();
+      alone = std::move(whole).value();
+      record = &alone->found[0];
+    }
+    total_len += record->value.size();
+    if (record->version == kAbsent) continue;
     const std::string key = key_at(places[i]);
-    found({bytes(key), bytes(record.value), record.version, {}});
+    found({bytes(key), bytes(record->value), record->version, {}});
   }
-  return {};
+  return total_len;
 }
 
-// go_through hands over a page. Its values are read together as far as they were listed together, and
-// of them at most kValuesAtOnce: records may be large.
+// Page hands records to a sink up to a limit, and notices that there are more.
+struct Page {
+  const std::size_t limit;
+  Backend::ScanSink sink;
+  std::size_t num_found = 0;
+  bool more = false;
+
+  void take(const Record& record) {
+    more = more || num_found == limit;
+    if (more) return;
+    ++num_found;
+    sink(record);
+  }
+};
+
+// go_through reads about kPageBytes at a time: records may be large, and a server has to hold what it is asked
+// for at once.
 Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::size_t limit,
                                           ScanSink sink, Timeout timeout, bool keys_only) {
-  constexpr std::size_t kValuesAtOnce = 256;
+  constexpr std::size_t kFirstRead = 16, kMostAtOnce = 256;
+  constexpr std::size_t kPageBytes = std::size_t{4} << 20;
   if (auto fine = check_page(prefix, after); !fine) return fine.error();
   if (auto ready = check_ready(timeout); !ready) return ready.error();
   const Clock::time_point deadline = deadline_of(timeout);
   Lister lister(session_, std::string(text(prefix)), after, deadline);
-  std::size_t num_found = 0;
-  bool more = false;
+  Page page{limit, sink};
+  const auto take = [&](const Record& record) { page.take(record); };
+  std::size_t at_once = kFirstRead;
   std::vector<Place> places;
-  while (!more) {
+  while (!page.more) {
     places.clear();
     const std::size_t wanted =
-        std::min(limit - num_found + 1, keys_only ? limit + 1 : kValuesAtOnce);
+        std::min(limit - page.num_found + 1, keys_only ? limit + 1 : kMostAtOnce);
     if (auto listed = lister.next(wanted, places); !listed) return std::move(listed).error();
     if (places.empty()) return false;
-    for (std::size_t begin = 0; begin < places.size() && !more;) {
-      const std::size_t end =
-          std::min({places.size(), begin + kValuesAtOnce, begin + limit - num_found + 1});
-      const std::vector<Place> some(places.begin() + static_cast<std::ptrdiff_t>(begin),
-                                    places.begin() + static_cast<std::ptrdiff_t>(end));
-      auto read = read_places(
-          some, keys_only,
-          [&](const Record& record) {
-            more = more || num_found == limit;
-            if (more) return;
-            ++num_found;
-            sink(record);
-          },
-          deadline);
-      if (!read) return std::move(read).error();
-      begin = end;
+    for (std::size_t begin = 0; begin < places.size() && !page.more;) {
+      if (keys_only && places[begin].is_long) {
+        const std::string key = key_at(places[begin++]);
+        page.take({bytes(key), {}, kAny, {}});
+        continue;
+      }
+      const std::size_t num =
+          std::min({at_once, places.size() - begin, limit - page.num_found + 1});
+      auto len = read_places(std::span(places).subspan(begin, num), take, deadline);
+      if (!len) return std::move(len).error();
+      begin += num;
+      at_once = std::clamp(kPageBytes / (len.value() / num + 1), std::size_t{1}, kMostAtOnce);
     }
   }
   return true;
@@ -298,8 +314,8 @@ Result<void> ZooKeeperBackend::watch(ShardMarks& marks, Timeout timeout) {
     return Error{Code::unavailable, "zk: this handle belongs to the parent process"};
   if (auto broken = session_.broken()) return std::move(*broken);
   const Clock::time_point deadline = deadline_of(std::max(timeout, Timeout::zero()));
-  if (!session_.shards().watches_all()) {
-    session_.shards().watch_all();
+  session_.shards().watch_all();
+  if (!session_.shards().knows_all()) {
     if (auto watched = session_.watch_every_shard(deadline_of(kDefaultTimeout)); !watched)
       return watched;
   }

@@ -489,7 +489,7 @@ bool Client::receive() {
     const bool ours = n == static_cast<ssize_t>(head.size()) && !frames_.empty() &&
                       frame.xid == frames_.front().xid;
     if (ours && (frame.len > kMaxFrameLen || frame.len < 16)) {
-      ::shutdown(fd_, SHUT_RDWR);
+      refuse_frame();
       return false;
     }
     if (ours) {
@@ -501,6 +501,17 @@ bool Client::receive() {
   const int rc = zookeeper_process(handle_, ZOOKEEPER_READ);
   library_reads_ = connected() && rc == ZNOTHING;  // there was a beginning
   return rc == ZOK;
+}
+
+// refuse_frame ends who asked for it, and cuts the connection, since it can not be skipped in time.
+void Client::refuse_frame() {
+  const Frame frame = std::move(frames_.front());
+  frames_.pop_front();
+  for (Op* const op : frame.ops) {
+    op->rc = kAnswerTooLarge;
+    answer(*op);
+  }
+  ::shutdown(fd_, SHUT_RDWR);
 }
 
 bool Client::receive_ours() {

@@ -43,6 +43,7 @@ inline constexpr int kBadVersion = -103;
 inline constexpr int kNodeExists = -110;
 inline constexpr int kNotEmpty = -111;
 inline constexpr int kQuotaExceeded = -125;
+inline constexpr int kAnswerTooLarge = -10'000;  // our own: more than we take
 
 // answer_text names an answer for a message.
 std::string answer_text(int rc);
@@ -232,6 +233,7 @@ class Client {
   void lose_frames();
   bool receive();
   bool receive_ours();
+  void refuse_frame();
   void frame_done();
   void poll_once();
   void session_event(int state);

@@ -22,7 +22,7 @@
 
 namespace strongroom::zookeeper {
 
-inline constexpr std::size_t kMaxFrameLen = std::size_t{1} << 30;  // of an answer
+inline constexpr std::size_t kMaxFrameLen = std::size_t{256} << 20;  // of an answer
 
 // Xids of our frames. The library counts up from the time, and comes here after billions of requests;
 // the servers use -1 to -8.

@@ -10,8 +10,8 @@
 namespace strongroom::zookeeper {
 namespace {
 
-constexpr int kTornIsDamage = 3;  // times that the parts of a value were not all there
-constexpr std::uint64_t kPartsAtOnce = 8;
+constexpr int kTornIsDamage = 3;           // times that the parts of one value were not all there
+constexpr std::uint64_t kPartsAtOnce = 2;  // the session's pings are answered behind them
 
 }  // namespace
 
@@ -90,12 +90,13 @@ class ReadCall::Parts final : public Batch {
 };
 
 ReadCall::ReadCall(Session& session, Cache& cache, std::vector<Place> places,
-                   Clock::time_point deadline, Done done)
+                   Clock::time_point deadline, Done done, SplitValues split_values)
     : session_(session),
       cache_(cache),
       places_(std::move(places)),
       deadline_(deadline),
-      done_(std::move(done)) {}
+      done_(std::move(done)),
+      split_values_(split_values) {}
 
 void ReadCall::start() {
   session_.client().send(std::make_shared<Attempt>(shared_from_this()));
@@ -104,6 +105,11 @@ void ReadCall::start() {
 void ReadCall::attempt_done(Attempt& attempt) {
   if (attempt.outcome != Batch::Outcome::answered) return finish(session_.no_answer());
   if (auto broken = session_.broken()) return finish(std::move(*broken));
+  if (attempt.rc == kAnswerTooLarge) {
+    return finish(Error{Code::too_large,
+                        "the records that were asked for together had more than 256 MiB; ask for "
+                        "fewer at once"});
+  }
   if (attempt.rc != kOk) return finish(session_.trouble("read records", attempt.rc));
   for (const Seen& one : attempt.seen) {
     if (one.rc != kOk && one.rc != kNoNode)
@@ -135,38 +141,47 @@ void ReadCall::take(std::vector<Seen>& seen) {
 }
 
 void ReadCall::next_split() {
+  if (split_values_ == SplitValues::leave) return finish(stamp);
   while (split_ < found.size() && !found[split_].ref) ++split_;
   if (split_ == found.size()) return finish(stamp);
   found[split_].whole.reserve(found[split_].ref->len);
   session_.client().send(std::make_shared<Parts>(shared_from_this(), *found[split_].ref, 0));
 }
 
-// parts_done puts the parts together. One that is not there was of a value that was replaced since:
-// the records are read anew. Where that does not help, parts were lost, and what is handed over does
-// not open.
+// parts_done puts the parts together. Where one is not there, the value was replaced since, and the
+// records are read anew. Where they name the same value again and again, parts were lost, and what is
+// handed over does not open.
 void ReadCall::parts_done(Parts& parts) {
   if (parts.outcome != Batch::Outcome::answered) return finish(session_.no_answer());
+  const Op& answer = parts.ops[0];
+  if (answer.rc != kOk) return finish(session_.trouble("read a value", answer.rc));
   Found& record = found[split_];
-  bool torn = false;
-  const auto& nodes = parts.ops[0].nodes;
-  torn = nodes.empty();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const NodeAnswer& part = nodes[i];
-    std::string_view bytes = part.bytes;
-    if (parts.first + i == 0 && part.rc == kOk) bytes = part_bytes(bytes);
-    torn = torn || part.rc != kOk || record.whole.size() + bytes.size() > record.ref->len;
-    if (!torn) record.whole += bytes;
-  }
-  const std::uint64_t next = parts.first + nodes.size();
+  const std::uint64_t next = parts.first + answer.nodes.size();
   const bool last = next == record.ref->num_parts();
-  torn = torn || (last && record.whole.size() != record.ref->len);
-  if (torn && ++num_torn_ < kTornIsDamage && Clock::now() < deadline_) return start();
-  if (torn) record.whole.clear();
-  if (!torn && !last)
+  if (!add_parts(record, answer.nodes, parts.first) ||
+      (last && record.whole.size() != record.ref->len)) {
+    num_torn_ = torn_ == record.ref ? num_torn_ + 1 : 1;
+    torn_ = record.ref;
+    if (Clock::now() >= deadline_) return finish(session_.no_answer());
+    if (num_torn_ < kTornIsDamage) return start();
+    record.whole.clear();
+  } else if (!last) {
     return session_.client().send(std::make_shared<Parts>(shared_from_this(), *record.ref, next));
+  }
   record.value = record.whole;
   ++split_;
   next_split();
+}
+
+// add_parts returns false where one is missing, or they are more than the value had.
+bool ReadCall::add_parts(Found& record, const std::vector<NodeAnswer>& nodes, std::uint64_t first) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    std::string_view bytes = nodes[i].bytes;
+    if (first + i == 0) bytes = part_bytes(bytes);
+    if (nodes[i].rc != kOk || record.whole.size() + bytes.size() > record.ref->len) return false;
+    record.whole += bytes;
+  }
+  return true;
 }
 
 void ReadCall::finish(Result<Stamp> outcome) {
@@ -177,19 +192,22 @@ void ReadCall::finish(Result<Stamp> outcome) {
 
 Result<std::shared_ptr<ReadCall>> read_and_wait(Session& session, Cache& cache,
                                                 std::vector<Place> places,
-                                                Clock::time_point deadline) {
+                                                Clock::time_point deadline,
+                                                ReadCall::SplitValues split_values) {
   struct Wait {
     std::mutex mutex;
     std::condition_variable changed;
     bool done = false;
   };
   const auto wait = std::make_shared<Wait>();
-  auto call =
-      std::make_shared<ReadCall>(session, cache, std::move(places), deadline, [wait](ReadCall&) {
+  auto call = std::make_shared<ReadCall>(
+      session, cache, std::move(places), deadline,
+      [wait](ReadCall&) {
         const std::lock_guard lock(wait->mutex);
         wait->done = true;
         wait->changed.notify_one();
-      });
+      },
+      split_values);
   call->start();
   std::unique_lock lock(wait->mutex);
   const auto done = [&] { return wait->done; };

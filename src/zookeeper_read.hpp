@@ -30,9 +30,10 @@ struct Found {
 class ReadCall : public std::enable_shared_from_this<ReadCall> {
  public:
   using Done = std::function<void(ReadCall&)>;
+  enum class SplitValues : std::uint8_t { fetch, leave };
 
   ReadCall(Session& session, Cache& cache, std::vector<Place> places, Clock::time_point deadline,
-           Done done);
+           Done done, SplitValues split_values = SplitValues::fetch);
 
   void start();
 
@@ -57,6 +58,7 @@ class ReadCall : public std::enable_shared_from_this<ReadCall> {
   void take(std::vector<Seen>& seen);
   void next_split();
   void parts_done(Parts& parts);
+  static bool add_parts(Found& record, const std::vector<NodeAnswer>& nodes, std::uint64_t first);
   void finish(Result<Stamp> outcome);
 
   Session& session_;
@@ -64,13 +66,15 @@ class ReadCall : public std::enable_shared_from_this<ReadCall> {
   const std::vector<Place> places_;
   const Clock::time_point deadline_;
   Done done_;
+  const SplitValues split_values_;
+  std::optional<BlobRef> torn_;  // the value whose parts were not all there last time
   int num_torn_ = 0;
   std::size_t split_ = 0;  // the record whose parts are on their way
 };
 
 // read_and_wait runs a ReadCall to its end, or to the deadline.
-Result<std::shared_ptr<ReadCall>> read_and_wait(Session& session, Cache& cache,
-                                                std::vector<Place> places,
-                                                Clock::time_point deadline);
+Result<std::shared_ptr<ReadCall>> read_and_wait(
+    Session& session, Cache& cache, std::vector<Place> places, Clock::time_point deadline,
+    ReadCall::SplitValues split_values = ReadCall::SplitValues::fetch);
 
 }  // namespace strongroom::zookeeper

@@ -78,7 +78,9 @@ Op Session::watch_op(std::size_t shard) const {
 void Session::watched(const Op& op) {
   const auto shard = shard_at(op.path);
   if (op.rc == kNoNode) return break_down(missing(op.path));
-  if (op.rc != kOk || !shard) return;
+  if (op.rc == kNoAuth) return break_down(trouble("watch a stamp", op.rc));
+  if (!shard) return;
+  if (op.rc != kOk) return watch_again(*shard);
   saw(op.stat.mzxid);
   if (!shards_.watched(*shard, op.stat)) break_down(went_back());
 }
@@ -119,7 +121,7 @@ void Session::connected(bool new_session, std::vector<std::shared_ptr<Batch>>& f
   auto batch = std::make_shared<Greeting>(*this, std::move(name));
   batch->ops.push_back(op(new_session ? Op::Kind::create_ephemeral : Op::Kind::set, path));
   batch->ops.push_back(watch_op(0));
-  for (const std::size_t shard : shards_.known()) {
+  for (const std::size_t shard : shards_.to_watch()) {
     if (shard != 0) batch->ops.push_back(watch_op(shard));
   }
   first.push_back(std::move(batch));
@@ -133,9 +135,12 @@ void Session::changed(std::string_view path) {
   const auto shard = shard_at(path);
   if (!shard) return;
   shards_.changed(*shard);
-  if (*shard != 0 && !shards_.watches_all()) return;
+  if (*shard == 0 || shards_.watches_all()) watch_again(*shard);
+}
+
+void Session::watch_again(std::size_t shard) {
   auto batch = std::make_shared<Greeting>(*this, std::string());
-  batch->ops.push_back(watch_op(*shard));
+  batch->ops.push_back(watch_op(shard));
   client_.send(std::move(batch));
 }
 
@@ -184,7 +189,9 @@ Result<void> Session::watch_every_shard(Clock::time_point deadline) {
     if (!shards_.view(shard).watched) batch->ops.push_back(watch_op(shard));
   }
   client_.send(std::move(batch));
-  return barrier(deadline);  // whose answer comes behind those
+  if (auto behind_those = barrier(deadline); !behind_those) return behind_those;
+  if (shards_.knows_all()) return {};
+  return no_answer();  // the connection was lost on the way
 }
 
 Result<void> Session::barrier(Clock::time_point deadline) {

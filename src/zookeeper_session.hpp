@@ -69,6 +69,7 @@ class Session final : private Listener {
   void disconnected() override;
   void changed(std::string_view path) override;
   void break_down(Error error);
+  void watch_again(std::size_t shard);
 
   const Address address_;
   Shards shards_;

@@ -27,12 +27,14 @@ bool Shards::watched(std::size_t shard, const NodeStat& stat) {
   if (known.any && (stat.czxid != known.czxid || stat.mzxid < known.mzxid)) return false;
   // One event tells of one change, and is marked already; there may have been more since.
   const std::int32_t told = known.version + (known.event ? 1 : 0);
-  const bool silent = known.any && stat.version != told;
+  const bool first = !known.any;
+  const bool silent = !first && stat.version != told;
   std::uint64_t both = views_[shard].load(std::memory_order_relaxed);
   if (silent && (both & 1) == 0) both += 2;
   known = {stat.czxid, stat.mzxid, stat.version, true, false};
   views_[shard].store(both | 1, std::memory_order_release);
-  if (silent) mark(shard);
+  if (first) num_known_.fetch_add(1, std::memory_order_acq_rel);
+  if (first || silent) mark(shard);
   return true;
 }
 
@@ -50,10 +52,10 @@ void Shards::lost() {
   }
 }
 
-std::vector<std::size_t> Shards::known() const {
+std::vector<std::size_t> Shards::to_watch() const {
   std::vector<std::size_t> shards;
   for (std::size_t i = 0; i < kNumShards; ++i) {
-    if (known_[i].any) shards.push_back(i);
+    if (known_[i].any || watches_all()) shards.push_back(i);
   }
   return shards;
 }

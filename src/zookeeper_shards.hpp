@@ -42,6 +42,10 @@ class Shards {
   }
   void wrote(std::size_t shard) noexcept { num_reads_[shard].store(0, std::memory_order_relaxed); }
 
+  // knows_all tells whether every shard was watched once, so that no change of it goes unnoticed.
+  bool knows_all() const noexcept {
+    return num_known_.load(std::memory_order_acquire) == kNumShards;
+  }
   bool watches_all() const noexcept { return all_.load(std::memory_order_acquire); }
   void watch_all() noexcept { all_.store(true, std::memory_order_release); }
 
@@ -59,8 +63,8 @@ class Shards {
   void lost();
   // unsure_stamp gives a stamp of its own, to a read that came while shard 0 was not watched.
   Stamp unsure_stamp() { return mark(0); }
-  // known tells the shards that were watched at any time.
-  std::vector<std::size_t> known() const;
+  // to_watch tells the shards that are to be watched on a new connection.
+  std::vector<std::size_t> to_watch() const;
 
  private:
   struct Known {
@@ -76,6 +80,7 @@ class Shards {
   std::array<std::atomic<std::uint64_t>, kNumShards> views_{};
   std::array<std::atomic<std::uint32_t>, kNumShards> num_reads_{};  // since we wrote, or it changed
   std::array<Known, kNumShards> known_{};
+  std::atomic<std::size_t> num_known_{0};
   std::atomic<Stamp> stamp_{1};
   std::atomic<bool> all_{false};
 

@@ -127,8 +127,9 @@ std::optional<ZooKeeperBackend::Hit> ZooKeeperBackend::look_up(std::string_view 
   if (!kept) return {};
   const Shards::View view = session_.shards().view(kept->shard);
   if (view.epoch != kept->epoch) return {};
-  if (view.watched) return Hit{std::move(*kept), {}};
-  if (session_.client().connected()) return {};
+  const bool in_contact = session_.in_contact();
+  if (view.watched && in_contact) return Hit{std::move(*kept), {}};
+  if (in_contact) return {};
   const auto age = std::max(session_.client().since_contact(), std::chrono::milliseconds(1));
   if (age > session_.address().stale) return {};
   return Hit{std::move(*kept), age};
@@ -165,7 +166,7 @@ Result<Stamp> ZooKeeperBackend::read(std::span<const ByteView> keys, ReadSink si
     }
     return stamp;
   }
-  if (keys.empty() && session_.shards().view(0).watched) return stamp;
+  if (keys.empty() && session_.shards().view(0).watched && session_.in_contact()) return stamp;
   auto call = read_and_wait(session_, cache_, places_of(keys), deadline_of(timeout));
   if (!call) return std::move(call).error();
   remember(*call.value());
@@ -274,11 +275,12 @@ struct Page {
 // for at once.
 Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::size_t limit,
                                           ScanSink sink, Timeout timeout, bool keys_only) {
-  constexpr std::size_t kFirstRead = 16, kMostAtOnce = 256;
+  constexpr std::size_t kFirstRead = 16, kMostAtOnce = 64;
   constexpr std::size_t kPageBytes = std::size_t{4} << 20;
   if (auto fine = check_page(prefix, after); !fine) return fine.error();
   if (auto ready = check_ready(timeout); !ready) return ready.error();
   const Clock::time_point deadline = deadline_of(timeout);
+  limit = std::min(limit, std::size_t{1} << 40);
   Lister lister(session_, std::string(text(prefix)), after, deadline);
   Page page{limit, sink};
   const auto take = [&](const Record& record) { page.take(record); };

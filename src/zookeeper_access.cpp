@@ -78,32 +78,13 @@ bool is_ours(const std::vector<AclEntry>& acl, const std::vector<AclEntry>& want
   return std::equal(acl.begin(), acl.end(), wanted.begin(), wanted.end(), same);
 }
 
-bool lets_world_change(const std::vector<AclEntry>& acl) {
-  return std::any_of(acl.begin(), acl.end(), [](const AclEntry& entry) {
-    return entry.scheme == kWorld && (entry.permissions & ~kMayRead) != 0;
-  });
-}
-
-// own_acl is what a node of ours carries: that of a node which this session just made.
-Result<std::vector<AclEntry>> own_acl(Session& session) {
-  const std::string probe = session.root() + "/l/" + make_name(8);
-  auto asked = session.run({op(Op::Kind::create_ephemeral, probe), op(Op::Kind::get_acl, probe),
-                            op(Op::Kind::erase, probe)},
-                           deadline_of(kDefaultTimeout));
-  if (!asked) return std::move(asked).error();
-  const auto& ops = asked.value()->ops;
-  if (ops[0].rc != kOk) return session.trouble("make a node", ops[0].rc);
-  if (ops[1].rc != kOk) return session.trouble("look at an ACL", ops[1].rc);
-  return ops[1].acl;
-}
-
 // open_for_access gives a session with a tree that is there, whoever may change it.
 Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
                                                  std::shared_ptr<const SecretBytes> auth,
                                                  std::shared_ptr<const SecretBytes> other_auth) {
   auto address = parse_address(url);
   if (!address) return std::move(address).error();
-  address->world = true;  // that it is open is what we are here to tell, or to mend
+  address->any_owner = true;  // that it is open is what we are here to tell, or to mend
   const Clock::time_point deadline = deadline_of(kDefaultTimeout);
   auto session = std::make_unique<Session>(address.value(), std::move(auth), std::move(other_auth));
   if (auto up = session->client().wait_connected(deadline); !up) return std::move(up).error();
@@ -114,7 +95,7 @@ Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
 // acl_of_new gives the ACL of a node that belongs to the new identity alone. What a session makes belongs to
 // all its identities, so the server tells theirs; the old one is taken away.
 Result<std::vector<AclEntry>> acl_of_new(Session& both, const std::vector<AclEntry>& old) {
-  auto acl = own_acl(both);
+  auto acl = own_acl(both, deadline_of(kDefaultTimeout));
   if (!acl) return acl;
   std::vector<AclEntry> wanted;
   for (AclEntry& entry : acl.value()) {
@@ -136,7 +117,7 @@ Result<ZooKeeperAccess> check_zookeeper_access(std::string_view url, const Backe
   auto opened = open_for_access(url, options.zk_auth, nullptr);
   if (!opened) return std::move(opened).error();
   Session& session = *opened.value();
-  auto wanted = own_acl(session);
+  auto wanted = own_acl(session, deadline_of(kDefaultTimeout));
   if (!wanted) return std::move(wanted).error();
   ZooKeeperAccess access;
   Walk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
@@ -173,7 +154,7 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
     if (options.zk_auth != nullptr) {
       auto alone = open_for_access(url, options.zk_auth, nullptr);
       if (!alone) return std::move(alone).error();
-      auto acl = own_acl(*alone.value());
+      auto acl = own_acl(*alone.value(), deadline_of(kDefaultTimeout));
       if (!acl) return std::move(acl).error();
       old = std::move(acl).value();
     }

@@ -1,6 +1,8 @@
 // zookeeper_blobs.cpp: see zookeeper_blobs.hpp.
 #include "zookeeper_blobs.hpp"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,7 +14,7 @@ constexpr std::size_t kNodesAtOnce = 256;
 constexpr std::size_t kMaxRemembered = 1024;
 constexpr std::chrono::seconds kFirstSweep{1};
 constexpr std::chrono::seconds kSweepEvery{60};
-constexpr std::chrono::seconds kSweepTime{30};
+constexpr std::chrono::seconds kSweepTime{5};    // what it does not reach, the next one does
 constexpr std::int64_t kLaneKeptMs = 3'600'000;  // of a client that did not leave by itself
 
 // remove_all sends a batch of erasures, and does not care for their answers.
@@ -28,6 +30,7 @@ Blobs::Blobs(Session& session) : session_(session), sweeper_([this] { run(); }) 
 
 Blobs::~Blobs() {
   stop();
+  sweeper_.join();
 }
 
 void Blobs::stop() {
@@ -36,7 +39,6 @@ void Blobs::stop() {
     stop_ = true;
   }
   stopped_.notify_all();
-  if (sweeper_.joinable()) sweeper_.join();
 }
 
 void Blobs::run() {
@@ -75,7 +77,12 @@ Result<BlobRef> Blobs::write(const std::string& record_path, ByteView value,
     if (!written) done = written.error();
     for (std::size_t i = 0; done && i < written.value()->ops.size(); ++i) {
       const int rc = written.value()->ops[i].rc;  // there already: sent twice, and nobody else's
-      if (rc != kOk && rc != kNodeExists) done = session_.trouble("write part of a value", rc);
+      if (rc == kNoNode) {
+        done = Error{Code::corrupt,
+                     "the node " + session_.root() + "/b was missing: the tree was damaged"};
+      } else if (rc != kOk && rc != kNodeExists) {
+        done = session_.trouble("write part of a value", rc);
+      }
     }
     if (done) continue;
     release(ref, false);
@@ -172,15 +179,13 @@ bool Blobs::sweep_blobs(Clock::time_point deadline) {
     const BlobRef ref{blob.client, blob.blob, 1};
     auto first = session_.run({op(Op::Kind::get, part_path(session_.root(), ref, 0))}, deadline);
     if (!first) return false;
-    bool named = false;
     const Op& answer = first.value()->ops[0];
-    if (answer.rc == kOk) {
-      const std::string owner(part_owner(answer.bytes));
-      if (!owner.starts_with(session_.root() + "/")) continue;  // damaged: not ours to judge
-      if (!is_named(owner, blob, deadline, named)) return false;
-    } else if (answer.rc != kNoNode) {
-      return false;
-    }
+    if (answer.rc == kNoNode) continue;  // it is written first and removed last: not our doing
+    if (answer.rc != kOk) return false;
+    const std::string owner(part_owner(answer.bytes));
+    if (!owner.starts_with(session_.root() + "/")) continue;  // damaged: not ours to judge
+    bool named = false;
+    if (!is_named(owner, blob, deadline, named)) return false;
     if (!named) remove(ref, last + 1);
   }
   return true;
@@ -197,7 +202,12 @@ bool Blobs::sweep_lanes(Clock::time_point deadline) {
   const auto& names = living.value()->ops[0].names;
   const std::set<std::string> alive(names.begin(), names.end());
   std::vector<Op> looks = {op(Op::Kind::exists, session_.root() + "/l/" + own.value())};
-  for (const std::string& lane : lanes.value()->ops[0].names) {
+  auto& found = lanes.value()->ops[0].names;
+  if (found.size() > kNodesAtOnce) {  // so that those that stay keep nobody from the others
+    const std::uint32_t begin = randombytes_uniform(static_cast<std::uint32_t>(found.size()));
+    std::rotate(found.begin(), found.begin() + begin, found.end());
+  }
+  for (const std::string& lane : found) {
     if (alive.contains(lane.substr(0, lane.find('-'))) || looks.size() > kNodesAtOnce) continue;
     looks.push_back(op(Op::Kind::exists, lanes_path + "/" + lane));
   }

@@ -22,7 +22,7 @@ class Blobs {
  public:
   explicit Blobs(Session& session);
   ~Blobs();
-  // stop ends the sweeper; everything else goes on.
+  // stop tells the sweeper to end; everything else goes on.
   void stop();
 
   // write stores the parts of a record's value; they are pending until release.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,7 +14,9 @@
 #include <iterator>
 #include <utility>
 
+#include "strongroom/codec.hpp"
 #include "zookeeper_frame.hpp"
+#include "zookeeper_tree.hpp"
 
 namespace strongroom::zookeeper {
 
@@ -25,6 +28,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLook{50};       // how often deadlines are looked at
 constexpr std::chrono::milliseconds kTryAgain{200};  // after a handle could not be made
+constexpr std::chrono::milliseconds kGoodbye{1000};  // for the server to close a session
 constexpr int kMaxAnswersPerPoll = 256;
 // What several readers ask for at once goes into frames of about this size.
 constexpr std::size_t kNodesPerFrame = 64;
@@ -32,8 +36,12 @@ constexpr std::size_t kNodesPerFrame = 64;
 // The library has a static counter and static buffers, so one call of it at a time in a process.
 // Recursive: answers are run from inside of it, and may send.
 std::recursive_mutex& library_mutex() {
-  static std::recursive_mutex mutex;
-  return mutex;
+  static std::atomic<std::recursive_mutex*> mutex{new std::recursive_mutex};
+  // A thread that is not in a forked child may have held it there.
+  static const int ignored =
+      ::pthread_atfork(nullptr, nullptr, [] { mutex = new std::recursive_mutex; });
+  (void)ignored;
+  return *mutex;
 }
 using LibraryLock = std::lock_guard<std::recursive_mutex>;
 
@@ -180,7 +188,7 @@ int Library::send_acl(zhandle_t* handle, const ACL_vector& standard, Op& op) {
 }
 
 int Library::send(Client& client, zhandle_t* handle, Op& op) {
-  const ACL_vector& acl = client.authenticated() ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE;
+  const ACL_vector& acl = client.makes_private_nodes() ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE;
   const char* const path = op.path.c_str();
   switch (op.kind) {
     case Op::Kind::read:
@@ -223,8 +231,9 @@ Batch::Outcome WaitedBatch::wait() {
   if (deadline == Clock::time_point::max()) {
     changed_.wait(lock, is_done);
   } else if (!changed_.wait_until(lock, deadline, is_done)) {
-    unsent = !abandon();
-    outcome = Outcome::late;
+    gave_up_ = true;
+    gave_up_unsent_ = !abandon();
+    return Outcome::late;
   }
   return outcome;
 }
@@ -276,6 +285,11 @@ void Client::send(std::shared_ptr<Batch> batch) {
   batch->unsent = true;
   batch->abandon();
   batch->done();
+}
+
+void Client::touch() noexcept {
+  const std::chrono::nanoseconds now = Clock::now().time_since_epoch();
+  contact_ns_.store(now.count(), std::memory_order_release);
 }
 
 std::chrono::milliseconds Client::since_contact() const noexcept {
@@ -334,6 +348,7 @@ void Client::make_handle() {
   new_session_ = true;
   expired_ = false;
   cut_ = false;
+  made_ = Clock::now();
   for (const auto& one : {options_.auth, options_.other_auth}) {
     if (one == nullptr) continue;
     const auto auth = one->reveal();
@@ -342,7 +357,36 @@ void Client::make_handle() {
   }
 }
 
+// say_goodbye ends the session in a way that the server notices at once. The library would wait for it with
+// its lock held.
+void Client::say_goodbye() {
+  constexpr std::int32_t kCloseSession = -11;
+  {
+    const LibraryLock lock(library_mutex());
+    int interest = 0;
+    timeval wait{0, 0};
+    (void)zookeeper_interest(handle_, &fd_, &interest, &wait);
+    notice_cut();
+    if (!connected() || fd_ < 0 || (interest & ZOOKEEPER_WRITE) != 0) return;
+    std::vector<std::uint8_t> frame(12);
+    put_be(std::span(frame).first<4>(), std::uint32_t{8});
+    put_be(std::span(frame).subspan<4, 4>(), static_cast<std::uint32_t>(kLastXid - 1));
+    put_be(std::span(frame).subspan<8, 4>(), static_cast<std::uint32_t>(kCloseSession));
+    if (!write_frame(frame)) return;
+  }
+  const auto until = Clock::now() + kGoodbye;
+  std::array<std::uint8_t, 4096> ignored;
+  while (Clock::now() < until) {
+    pollfd in{fd_, POLLIN, 0};
+    (void)::poll(&in, 1, static_cast<int>(kLook.count()));
+    const ssize_t n = ::recv(fd_, ignored.data(), ignored.size(), MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) break;
+  }
+  ::shutdown(fd_, SHUT_RDWR);  // the library, which still has it open, need not wait any more
+}
+
 void Client::drop_handle() {
+  if (connected()) say_goodbye();
   const LibraryLock lock(library_mutex());
   zookeeper_close(handle_);  // ends whatever is under way
   handle_ = nullptr;
@@ -488,7 +532,7 @@ bool Client::receive() {
     const FrameHead frame = decode_frame_head(head);
     const bool ours = n == static_cast<ssize_t>(head.size()) && !frames_.empty() &&
                       frame.xid == frames_.front().xid;
-    if (ours && (frame.len > kMaxFrameLen || frame.len < 16)) {
+    if (ours && (frame.len > longest_answer(frames_.front()) || frame.len < 16)) {
       refuse_frame();
       return false;
     }
@@ -501,6 +545,13 @@ bool Client::receive() {
   const int rc = zookeeper_process(handle_, ZOOKEEPER_READ);
   library_reads_ = connected() && rc == ZNOTHING;  // there was a beginning
   return rc == ZOK;
+}
+
+// longest_answer: a node has up to 1 MiB, and more than that of a frame nobody wants at once.
+std::size_t Client::longest_answer(const Frame& frame) noexcept {
+  std::size_t num_nodes = 0;
+  for (const Op* const op : frame.ops) num_nodes += op->paths.size();
+  return std::min(kMaxFrameLen, (num_nodes + 1) * (kMaxPacketLen + 200));
 }
 
 // refuse_frame ends who asked for it, and cuts the connection, since it can not be skipped in time.
@@ -632,10 +683,11 @@ void Client::poll_once() {
   std::chrono::milliseconds pause = kTryAgain;
   if (handle_ != nullptr)
     pause = std::chrono::milliseconds(wait.tv_sec * 1000 + (wait.tv_usec + 999) / 1000);
-  if (!waiting_.empty() || !sent_.empty()) pause = std::min(pause, kLook);
+  if (!waiting_.empty() || !sent_.empty() || wake_fd_ < 0) pause = std::min(pause, kLook);
   {
     const std::lock_guard lock(mutex_);
-    if (!taken_.empty() || stop_ || !done_.empty() || expired_ || greet_) pause = pause.zero();
+    if (!taken_.empty() || stop_ || !done_.empty() || greet_ || (expired_ && !refused_))
+      pause = pause.zero();
   }
   const bool writes = (interest & ZOOKEEPER_WRITE) != 0;
   pollfd fds[2] = {{wake_fd_, POLLIN, 0},
@@ -650,8 +702,7 @@ void Client::poll_once() {
   const LibraryLock lock(library_mutex());
   if ((fds[1].revents & POLLOUT) != 0) (void)zookeeper_process(handle_, ZOOKEEPER_WRITE);
   if ((fds[1].revents & (POLLIN | POLLERR | POLLHUP)) == 0) return;
-  const std::chrono::nanoseconds now = Clock::now().time_since_epoch();
-  if (connected()) contact_ns_.store(now.count(), std::memory_order_release);
+  if (connected()) touch();
   for (int i = 0; i < kMaxAnswersPerPoll && receive(); ++i) {
   }
 }
@@ -674,7 +725,12 @@ void Client::run() {
       const std::lock_guard lock(mutex_);
       return refused_;
     }();
-    if (expired_ && handle_ != nullptr && !gone_for_good) drop_handle();
+    // Who heard nothing for a session has none any more. And a server that was put back to an older
+    // state takes nobody who saw a newer one, until he comes anew.
+    const auto heard = Clock::now() - since_contact();
+    const bool out_of_touch =
+        !connected() && Clock::now() - std::max(heard, made_) > options_.session;
+    if (handle_ != nullptr && !gone_for_good && (expired_ || out_of_touch)) drop_handle();
   }
   if (handle_ != nullptr) drop_handle();
   take_sent();

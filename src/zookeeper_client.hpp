@@ -158,8 +158,10 @@ class Batch {
 // WaitedBatch is one that its sender waits for.
 class WaitedBatch final : public Batch {
  public:
-  // wait gives the outcome. Where it is late, only outcome and unsent may be looked at.
+  // wait gives the outcome. Where it is late, nothing but never_sent may be looked at.
   Outcome wait();
+  // never_sent tells of a batch without an answer whether no server ever saw it.
+  bool never_sent() const noexcept { return gave_up_ ? gave_up_unsent_ : unsent; }
 
   void done() override;
 
@@ -167,6 +169,8 @@ class WaitedBatch final : public Batch {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool done_ = false;
+  bool gave_up_ = false;  // of the waiter alone, while the thread may still be at work on the batch
+  bool gave_up_unsent_ = false;
 };
 
 // Listener hears of the session, on the client's thread. It must be short.
@@ -185,6 +189,7 @@ struct ClientOptions {
   std::chrono::milliseconds session{10'000};
   std::shared_ptr<const SecretBytes> auth{};        // user:password
   std::shared_ptr<const SecretBytes> other_auth{};  // and somebody else's as well
+  bool open_nodes = false;                          // make nodes that anybody may change
 };
 
 class Client {
@@ -211,6 +216,7 @@ class Client {
   bool authenticated() const noexcept {
     return options_.auth != nullptr || options_.other_auth != nullptr;
   }
+  bool makes_private_nodes() const noexcept { return authenticated() && !options_.open_nodes; }
   // close ends session and thread; every batch is over when it returns.
   void close();
 
@@ -218,6 +224,7 @@ class Client {
   friend struct Library;
   void run();
   void make_handle();
+  void say_goodbye();
   void drop_handle();
   void take_sent();
   void send_waiting();
@@ -234,6 +241,7 @@ class Client {
   bool receive();
   bool receive_ours();
   void refuse_frame();
+  void touch() noexcept;
   void frame_done();
   void poll_once();
   void session_event(int state);
@@ -267,6 +275,8 @@ class Client {
     std::int32_t xid = 0;
     std::vector<Op*> ops;
   };
+  Clock::time_point made_{};
+  static std::size_t longest_answer(const Frame& frame) noexcept;
   int fd_ = -1;
   bool library_reads_ = false;  // it is in the middle of an answer
   std::vector<Op*> unframed_;

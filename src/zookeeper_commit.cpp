@@ -91,6 +91,7 @@ class CommitCall {
   std::string number_;
   bool applied_ = false;
   bool unknown_ = false;
+  bool lost_ = false;
 };
 
 // ---- sizes ----
@@ -286,6 +287,7 @@ Result<Commit> CommitCall::run() {
       return Commit{};
     }
     if (Clock::now() >= deadline_) {
+      if (lost_) return session_.no_answer();  // and what was sent is overruled
       return Error{Code::timeout, "the records kept being changed by others"};
     }
   }
@@ -318,6 +320,7 @@ Result<CommitCall::Next> CommitCall::send() {
       if (writes_) commits_.give_lane(std::move(lane_), true);
       return std::move(sent).error();
     }
+    lost_ = true;
     auto resolved = resolve();
     const bool known = resolved.ok();
     unknown_ = !known;
@@ -421,6 +424,8 @@ Result<CommitCall::Next> CommitCall::resolve() {
     overrule.version = version;
     auto overruled = session_.run({std::move(overrule)}, deadline_);
     if (!overruled) return unknown;
+    const int rc = overruled.value()->ops[0].rc;
+    if (rc != kOk && rc != kBadVersion && rc != kNodeExists && rc != kNoNode) return unknown;
   }
 }
 

@@ -12,6 +12,8 @@ constexpr std::string_view kWorldAdvice =
     "anybody "
     "may change and destroy it";
 
+constexpr const char* kRooms[] = {"/s", "/l", "/o", "/r", "/e", "/b"};
+
 Step create_step(std::string path, std::string_view value = {}) {
   return {Step::Kind::create, std::move(path), std::string(value), -1};
 }
@@ -42,8 +44,7 @@ Result<void> make_tree(Session& session, bool root_exists, int root_version,
   } else {
     multi.steps.push_back(create_step(root, kFormat));
   }
-  for (const char* room : {"/s", "/l", "/o", "/r", "/e", "/b"})
-    multi.steps.push_back(create_step(root + room));
+  for (const char* room : kRooms) multi.steps.push_back(create_step(root + room));
   for (std::size_t shard = 0; shard < kNumShards; ++shard)
     multi.steps.push_back(create_step(stamp_path(root, shard)));
   auto made = session.run({std::move(multi)}, deadline);
@@ -66,35 +67,81 @@ Result<void> check_format(const Session& session, std::string_view bytes) {
                    " was in use, and is no store of strongroom; choose another root"};
 }
 
-Result<void> check_owner(const Session& session, const std::vector<AclEntry>& acl) {
-  if (session.address().world) return {};
-  const bool open = std::any_of(acl.begin(), acl.end(), [](const AclEntry& entry) {
-    return entry.scheme == "world" && (entry.permissions & ~kMayRead) != 0;
-  });
-  if (!open) return {};
-  return Error{Code::denied, "the root node " + session.root() + " at " +
-                                 session.address().servers +
-                                 " may be changed by anybody; close it ('strongroom zk-reauth')" +
-                                 std::string(kWorldAdvice)};
+Error open_to(const Session& session, const std::string& path, const std::string& whom) {
+  return {Code::denied, "the node " + path + " at " + session.address().servers +
+                            " may be changed by " + whom + "; close it ('strongroom zk-reauth')" +
+                            std::string(kWorldAdvice)};
+}
+
+// check_owner: the root and the rooms below it belong to us, and nobody else may more than read. Else
+// whoever was here first could keep his hand on it.
+Result<void> check_owner(Session& session, bool with_rooms, Clock::time_point deadline) {
+  if (session.address().world || session.address().any_owner) return {};
+  auto own = own_acl(session, deadline);
+  if (!own) return std::move(own).error();
+  std::vector<Op> ops = {op(Op::Kind::get_acl, session.root())};
+  for (const char* room : kRooms) {
+    if (with_rooms) ops.push_back(op(Op::Kind::get_acl, session.root() + room));
+  }
+  auto looked = session.run(std::move(ops), deadline);
+  if (!looked) return std::move(looked).error();
+  for (const Op& one : looked.value()->ops) {
+    if (one.rc != kOk) return session.trouble("look at the ACL of " + one.path, one.rc);
+    if (lets_world_change(one.acl)) return open_to(session, one.path, "anybody");
+    for (const AclEntry& entry : one.acl) {
+      const bool ours = std::any_of(own->begin(), own->end(), [&](const AclEntry& mine) {
+        return mine.scheme == entry.scheme && mine.id == entry.id;
+      });
+      const bool may_change = (entry.permissions & ~kMayRead) != 0;
+      if (may_change && !ours) return open_to(session, one.path, "others");
+    }
+  }
+  return {};
+}
+
+// own_root makes an empty root that somebody made for us ours alone, where we may.
+Result<void> own_root(Session& session, Clock::time_point deadline) {
+  if (session.address().world || session.address().any_owner) return {};
+  auto set = session.run({op(Op::Kind::set_acl, session.root())}, deadline);
+  if (!set) return std::move(set).error();
+  return {};
 }
 
 }  // namespace
 
+bool lets_world_change(const std::vector<AclEntry>& acl) {
+  return std::any_of(acl.begin(), acl.end(), [](const AclEntry& entry) {
+    return entry.scheme == "world" && (entry.permissions & ~kMayRead) != 0;
+  });
+}
+
+// Right below the root, whose own ACL is the last one that zk-reauth changes.
+Result<std::vector<AclEntry>> own_acl(Session& session, Clock::time_point deadline) {
+  const std::string probe = session.root() + "/probe-" + make_name(8);
+  auto asked = session.run({op(Op::Kind::create_ephemeral, probe), op(Op::Kind::get_acl, probe),
+                            op(Op::Kind::erase, probe)},
+                           deadline);
+  if (!asked) return std::move(asked).error();
+  const Op& made = asked.value()->ops[0];
+  Op& acl = asked.value()->ops[1];
+  if (made.rc != kOk && made.rc != kNodeExists) return session.trouble("make a node", made.rc);
+  if (acl.rc != kOk) return session.trouble("look at an ACL", acl.rc);
+  return std::move(acl.acl);
+}
+
 Result<void> open_tree(Session& session, bool must_exist, Clock::time_point deadline) {
   const std::string& root = session.root();
   for (;;) {
-    auto looked = session.run(
-        {op(Op::Kind::sync, root), op(Op::Kind::get, root), op(Op::Kind::get_acl, root)}, deadline);
+    auto looked = session.run({op(Op::Kind::sync, root), op(Op::Kind::get, root)}, deadline);
     if (!looked) return std::move(looked).error();
     const Op& node = looked.value()->ops[1];
-    const Op& acl = looked.value()->ops[2];
     if (node.rc != kOk && node.rc != kNoNode) return session.trouble("look at the root", node.rc);
     const bool exists = node.rc == kOk;
     const bool empty = exists && node.bytes.empty() && node.stat.num_children == 0;
-    if (exists && acl.rc == kOk) {
-      if (auto fine = check_owner(session, acl.acl); !fine) return fine;
+    if (exists && !empty) {
+      if (auto fine = check_format(session, node.bytes); !fine) return fine;
+      return check_owner(session, true, deadline);
     }
-    if (exists && !empty) return check_format(session, node.bytes);
     if (must_exist) {
       return Error{Code::not_initialized,
                    "there is no store at zk://" + session.address().servers + root + " yet"};
@@ -103,8 +150,11 @@ Result<void> open_tree(Session& session, bool must_exist, Clock::time_point dead
       return Error{Code::denied,
                    "the store's tree would be open to anybody" + std::string(kWorldAdvice)};
     }
-    if (!exists) {
-      if (auto made = make_above(session, deadline); !made) return made;
+    if (exists) {
+      if (auto own = own_root(session, deadline); !own) return own;
+      if (auto fine = check_owner(session, false, deadline); !fine) return fine;
+    } else if (auto made = make_above(session, deadline); !made) {
+      return made;
     }
     auto made = make_tree(session, exists, node.stat.version, deadline);
     if (!made) return made;

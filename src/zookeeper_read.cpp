@@ -10,6 +10,8 @@
 namespace strongroom::zookeeper {
 namespace {
 
+// A server has to hold all that one request asks for: more records than these are asked for in several.
+constexpr std::size_t kRecordsPerRequest = 64;
 constexpr int kTornIsDamage = 3;           // times that the parts of one value were not all there
 constexpr std::uint64_t kPartsAtOnce = 2;  // the session's pings are answered behind them
 
@@ -28,34 +30,47 @@ class ReadCall::Attempt final : public Batch {
  public:
   explicit Attempt(std::shared_ptr<ReadCall> call) : call_(std::move(call)) {
     deadline = call_->deadline_;
-    Session& session = call_->session_;
-    std::array<bool, kNumShards> asked{};
-    Op read = op(Op::Kind::read, {});
-    for (const Place& place : call_->places_) {
-      read.paths.push_back(node_path(session.root(), place));
-      const std::size_t shard = shard_of_place(place);
-      if (!call_->cache_.is_on() || asked[shard] || session.shards().view(shard).watched) continue;
-      asked[shard] = true;
-      if (!session.shards().worth_watching(shard)) continue;
-      ops.push_back(session.watch_op(shard));
+    watch_shards();
+    const auto& places = call_->places_;
+    const std::string& root = call_->session_.root();
+    const bool several = places.size() > kRecordsPerRequest;
+    if (several) ask_stamps();
+    for (std::size_t begin = 0; begin < places.size(); begin += kRecordsPerRequest) {
+      ops.push_back(op(Op::Kind::read, {}));
+      const std::size_t end = std::min(places.size(), begin + kRecordsPerRequest);
+      for (std::size_t i = begin; i < end; ++i)
+        ops.back().paths.push_back(node_path(root, places[i]));
     }
-    if (read.paths.empty()) read.paths.push_back(session.root());  // only the stamp is wanted
-    ops.push_back(std::move(read));
+    if (several) ask_stamps();
+    if (!places.empty()) return;
+    ops.push_back(op(Op::Kind::read, {}));  // only the stamp is wanted
+    ops.back().paths.push_back(root);
+  }
+
+  void sending() override {
+    seen.clear();
+    before_.clear();
+    rc = kOk;
+    consistent = true;
+    any_stamp_ = false;
   }
 
   void answered(Op& op) override {
     if (op.kind == Op::Kind::watch) return call_->session_.watched(op);
+    if (op.rc != kOk) rc = op.rc;
+    if (op.path == kStamps) return compare_stamps(op);
     Shards& shards = call_->session_.shards();
-    stamp = shards.view(0).watched ? shards.stamp() : shards.unsure_stamp();
-    rc = op.rc;
-    seen.resize(std::min(op.nodes.size(), call_->places_.size()));
-    for (std::size_t i = 0; i < seen.size(); ++i) {
-      NodeAnswer& node = op.nodes[i];
-      seen[i].rc = node.rc;
-      seen[i].stat = node.stat;
-      seen[i].view = shards.view(shard_of_place(call_->places_[i]));
+    const Stamp now = shards.view(0).watched ? shards.stamp() : shards.unsure_stamp();
+    stamp = any_stamp_ ? std::min(stamp, now) : now;  // not newer than the first record
+    any_stamp_ = true;
+    for (NodeAnswer& node : op.nodes) {
+      if (seen.size() == call_->places_.size()) return;
+      Seen& one = seen.emplace_back();
+      one.rc = node.rc;
+      one.stat = node.stat;
+      one.view = shards.view(shard_of_place(call_->places_[seen.size() - 1]));
       if (node.rc != kOk) continue;
-      seen[i].node = std::make_shared<std::string>(std::move(node.bytes));
+      one.node = std::make_shared<std::string>(std::move(node.bytes));
       call_->session_.saw(node.stat.mzxid);
     }
   }
@@ -65,8 +80,47 @@ class ReadCall::Attempt final : public Batch {
   int rc = kOk;
   std::vector<Seen> seen;
   Stamp stamp = 0;
+  bool consistent = true;
 
  private:
+  static constexpr const char* kStamps = "stamps";  // marks the reads of them
+
+  // watch_shards asks for the stamps that are worth watching and are not watched yet.
+  void watch_shards() {
+    Session& session = call_->session_;
+    std::array<bool, kNumShards> asked{};
+    for (const Place& place : call_->places_) {
+      const std::size_t shard = shard_of_place(place);
+      if (!call_->cache_.is_on() || asked[shard] || session.shards().view(shard).watched) continue;
+      asked[shard] = true;
+      if (session.shards().worth_watching(shard)) ops.push_back(session.watch_op(shard));
+    }
+  }
+
+  // ask_stamps: where the stamps of all shards stay as they are from the first request to the last, all
+  // records were there at once.
+  void ask_stamps() {
+    std::array<bool, kNumShards> asked{};
+    ops.push_back(op(Op::Kind::read, kStamps));
+    for (const Place& place : call_->places_) {
+      const std::size_t shard = shard_of_place(place);
+      if (std::exchange(asked[shard], true)) continue;
+      ops.back().paths.push_back(stamp_path(call_->session_.root(), shard));
+    }
+  }
+
+  void compare_stamps(const Op& op) {
+    std::vector<std::int64_t> now;
+    for (const NodeAnswer& node : op.nodes) now.push_back(node.rc == kOk ? node.stat.mzxid : -1);
+    if (before_.empty()) {
+      before_ = std::move(now);
+    } else {
+      consistent = before_ == now;
+    }
+  }
+
+  std::vector<std::int64_t> before_;
+  bool any_stamp_ = false;
   const std::shared_ptr<ReadCall> call_;
 };
 
@@ -114,6 +168,10 @@ void ReadCall::attempt_done(Attempt& attempt) {
   for (const Seen& one : attempt.seen) {
     if (one.rc != kOk && one.rc != kNoNode)
       return finish(session_.trouble("read a record", one.rc));
+  }
+  if (!attempt.consistent) {
+    if (Clock::now() < deadline_) return start();
+    return finish(Error{Code::timeout, "the records kept changing while they were read"});
   }
   stamp = attempt.stamp;
   take(attempt.seen);

@@ -50,7 +50,9 @@ class Session::Greeting final : public Batch {
  private:
   void born(const Op& op) {
     if (op.rc == kNoNode) return session_.break_down(missing(op.path));
-    if (op.rc != kOk) return session_.break_down(session_.trouble("take part in the store", op.rc));
+    if (op.rc == kNoAuth)
+      return session_.break_down(session_.trouble("take part in the store", op.rc));
+    if (op.rc != kOk) return session_.greet_again();
     if (op.stat.czxid <= session_.newest_.load()) return session_.break_down(went_back());
     session_.saw(op.stat.czxid);
     const std::lock_guard lock(session_.mutex_);
@@ -65,7 +67,9 @@ class Session::Greeting final : public Batch {
 Session::Session(const Address& address, std::shared_ptr<const SecretBytes> auth,
                  std::shared_ptr<const SecretBytes> other_auth)
     : address_(address),
-      client_({address.servers, address.session, std::move(auth), std::move(other_auth)}, *this) {}
+      client_({address.servers, address.session, std::move(auth), std::move(other_auth),
+               address.world && !address.any_owner},
+              *this) {}
 
 Session::~Session() {
   client_.close();
@@ -138,6 +142,13 @@ void Session::changed(std::string_view path) {
   if (*shard == 0 || shards_.watches_all()) watch_again(*shard);
 }
 
+// greet_again: the server was too busy.
+void Session::greet_again() {
+  std::vector<std::shared_ptr<Batch>> first;
+  connected(true, first);
+  for (auto& batch : first) client_.send(std::move(batch));
+}
+
 void Session::watch_again(std::size_t shard) {
   auto batch = std::make_shared<Greeting>(*this, std::string());
   batch->ops.push_back(watch_op(shard));
@@ -175,7 +186,7 @@ Result<std::shared_ptr<WaitedBatch>> Session::run(std::vector<Op> ops, Clock::ti
       return batch;
     case Batch::Outcome::late:
     case Batch::Outcome::closed:
-      if (again || batch->unsent) return no_answer();
+      if (again || batch->never_sent()) return no_answer();
       [[fallthrough]];
     case Batch::Outcome::lost:
       break;
@@ -195,6 +206,7 @@ Result<void> Session::watch_every_shard(Clock::time_point deadline) {
 }
 
 Result<void> Session::barrier(Clock::time_point deadline) {
+  std::string last;
   for (;;) {
     auto name = this->name(deadline);
     if (!name) return std::move(name).error();
@@ -205,6 +217,14 @@ Result<void> Session::barrier(Clock::time_point deadline) {
     if (rc == kOk) return {};
     if (rc != kNoNode) return trouble("write", rc);
     if (Clock::now() >= deadline) return no_answer();
+    if (name.value() != last) {
+      last = name.value();
+      continue;
+    }
+    // Somebody removed it, and the session lives on.
+    auto made = run({op(Op::Kind::create_ephemeral, root() + "/l/" + last)}, deadline);
+    if (!made) return std::move(made).error();
+    if (made.value()->ops[0].rc == kNoNode) return missing(root() + "/l");
   }
 }
 

@@ -31,6 +31,12 @@ class Session final : private Listener {
   Client& client() noexcept { return client_; }
   Shards& shards() noexcept { return shards_; }
 
+  // in_contact tells whether a server was heard of late. The client library notices a silent one after
+  // two thirds of a session, and our thread may not have run at all.
+  bool in_contact() const noexcept {
+    return client_.connected() && client_.since_contact() < address_.session;
+  }
+
   // begin makes this handle one of the tree's clients; the tree must be there.
   Result<void> begin(Clock::time_point deadline);
 
@@ -69,6 +75,7 @@ class Session final : private Listener {
   void disconnected() override;
   void changed(std::string_view path) override;
   void break_down(Error error);
+  void greet_again();
   void watch_again(std::size_t shard);
 
   const Address address_;

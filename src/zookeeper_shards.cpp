@@ -24,7 +24,10 @@ std::uint64_t Shards::mark(std::size_t shard) {
 
 bool Shards::watched(std::size_t shard, const NodeStat& stat) {
   Known& known = known_[shard];
-  if (known.any && (stat.czxid != known.czxid || stat.mzxid < known.mzxid)) return false;
+  const auto went_up = static_cast<std::int32_t>(static_cast<std::uint32_t>(stat.version) -
+                                                 static_cast<std::uint32_t>(known.version));
+  if (known.any && (stat.czxid != known.czxid || stat.mzxid < known.mzxid || went_up < 0))
+    return false;
   // One event tells of one change, and is marked already; there may have been more since.
   const std::int32_t told = known.version + (known.event ? 1 : 0);
   const bool first = !known.any;

@@ -30,8 +30,9 @@ bool good_server(std::string_view server) {
   const char* const end = server.data() + server.size();
   const auto [stop, trouble] = std::from_chars(server.data() + colon + 1, end, port);
   if (trouble != std::errc{} || stop != end || port == 0 || port > 65535) return false;
+  if (server[colon + 1] == '0') return false;  // the client library would take it for octal
   return server.substr(0, colon).find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]%") ==
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") ==
          std::string_view::npos;
 }
 

@@ -49,6 +49,7 @@ struct Address {
   std::size_t cache_bytes = std::size_t{16} << 20;
   std::chrono::milliseconds stale{0};
   bool world = false;
+  bool any_owner = false;  // whoever may change the tree, for those who look at just that
 };
 Result<Address> parse_address(std::string_view url);
 

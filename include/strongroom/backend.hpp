@@ -124,8 +124,8 @@ class Backend {
   virtual Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) = 0;
 
   // read_async is read without waiting: done is called once, maybe before read_async returns, maybe
-  // on the storage's own thread, where it must be short and must not wait for this storage. keys
-  // are borrowed until read_async returns. This default reads inline.
+  // on the storage's own thread, where it must be short, must not wait for this storage, and must not
+  // destroy it. keys are borrowed until read_async returns. This default reads inline.
   virtual void read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done);
 
   // commit applies the batch if every expectation holds. A key appears at most once in a batch.

@@ -7,8 +7,8 @@
 //     access=world   accept a tree that anybody may change, and make one where there is none
 //
 // A commit is one multi: expectations, records, the stamps of their shards and the last operation of
-// this client, together. A read of one record is one round trip, of many as well (they are
-// pipelined), and none where the record is in the cache. A value too large for a packet is split
+// this client, together. A read is one round trip, of one record or of many (one multiRead, which needs
+// ZooKeeper 3.6), and none where all are in the cache. A value too large for a packet is split
 // into nodes that nobody sees before the commit names them. FORMAT.md has the tree.
 //
 // Consistency
@@ -18,8 +18,9 @@
 //                                   behind other clients as far as the server in use lags behind its
 //                                   leader, which drops it after syncLimit ticks (10 s by default)
 //   shard 0 (header, fence)         watched: a change reaches a handle when it reaches its server, so
-//                                   within the same bound; a handle cut off from all servers answers
-//                                   nothing until it looked again, but for stale reads within stale_ms
+//                                   within the same bound, and within session_ms where its server has
+//                                   fallen silent; a handle cut off from all servers answers nothing
+//                                   until it looked again, but for stale reads within stale_ms
 //
 // Outages: a lost connection is not an expired session. Reads are sent again until their time is
 // over (unavailable); a commit in flight is resolved by this client's last-operation node, and is

@@ -37,7 +37,7 @@ EXPECT_AT(strongroom_memory_info, reserved_bytes, 16);
 EXPECT_AT(strongroom_memory_info, unlocked_allowed, 24);
 EXPECT_AT(strongroom_memory_info, reserved, 28);
 
-static_assert(sizeof(strongroom_store_options) == 40);
+static_assert(sizeof(strongroom_store_options) == 64);
 EXPECT_AT(strongroom_store_options, struct_size, 0);
 EXPECT_AT(strongroom_store_options, timeout_ms, 8);
 EXPECT_AT(strongroom_store_options, must_exist, 12);
@@ -45,6 +45,9 @@ EXPECT_AT(strongroom_store_options, anchor, 16);
 EXPECT_AT(strongroom_store_options, openpgp_helper, 24);
 EXPECT_AT(strongroom_store_options, share_expiry_ms, 32);
 EXPECT_AT(strongroom_store_options, reserved, 36);
+EXPECT_AT(strongroom_store_options, zk_auth, 40);
+EXPECT_AT(strongroom_store_options, zk_auth_len, 48);
+EXPECT_AT(strongroom_store_options, zk_auth_file, 56);
 
 static_assert(sizeof(strongroom_init_options) == 64);
 EXPECT_AT(strongroom_init_options, struct_size, 0);
@@ -118,6 +121,19 @@ EXPECT_AT(strongroom_put_options, revision, 8);
 EXPECT_AT(strongroom_put_options, condition, 16);
 EXPECT_AT(strongroom_put_options, reserved, 20);
 
+static_assert(sizeof(strongroom_get_options) == 24);
+EXPECT_AT(strongroom_get_options, struct_size, 0);
+EXPECT_AT(strongroom_get_options, key, 8);
+EXPECT_AT(strongroom_get_options, fresh, 16);
+EXPECT_AT(strongroom_get_options, reserved, 20);
+
+static_assert(sizeof(strongroom_event) == 32);
+EXPECT_AT(strongroom_event, struct_size, 0);
+EXPECT_AT(strongroom_event, path, 8);
+EXPECT_AT(strongroom_event, revision, 16);
+EXPECT_AT(strongroom_event, kind, 24);
+EXPECT_AT(strongroom_event, reserved, 28);
+
 static_assert(sizeof(strongroom_message) == 24);
 EXPECT_AT(strongroom_message, data, 0);
 EXPECT_AT(strongroom_message, len, 8);
@@ -172,6 +188,7 @@ static_assert(STRONGROOM_FINDING_GOOD == 0 && STRONGROOM_FINDING_NOTE == 1 &&
 static_assert(STRONGROOM_CONTENT_TEXT == 1 && STRONGROOM_CONTENT_BINARY == 2);
 static_assert(STRONGROOM_CONDITION_ANY == 0 && STRONGROOM_CONDITION_CREATE == 1 &&
               STRONGROOM_CONDITION_UPDATE == 2 && STRONGROOM_CONDITION_REVISION == 3);
+static_assert(STRONGROOM_EVENT_CHANGED == 1 && STRONGROOM_EVENT_DELETED == 2);
 static_assert(STRONGROOM_FORMAT_JSON == 1 && STRONGROOM_FORMAT_WIRE == 2);
 static_assert(STRONGROOM_UNSEAL_LIFT_LOCK == 1 && STRONGROOM_LIST_RECURSIVE == 1);
 static_assert(STRONGROOM_CHANGE_PUT == 0 && STRONGROOM_CHANGE_ERASE == 1 &&

@@ -106,12 +106,13 @@ std::string read_anchor(const std::string& file) {
   return std::string(text.reveal());
 }
 
-Access open_at(const std::string& url, const Options& options, const std::string& anchor,
-               bool make) {
+Access open_at(const std::string& url, const Options& options, const std::string& anchor, bool make,
+               const std::string& zk_auth_file) {
   strongroom_store_options how = STRONGROOM_STORE_OPTIONS_INIT;
   how.timeout_ms = options.timeout_ms;
   how.must_exist = make ? 0 : 1;
   how.anchor = anchor.empty() ? nullptr : anchor.c_str();
+  add_zk_auth(how, url, zk_auth_file, options);
   strongroom_abi::Store store(url, &how);
   strongroom_abi::Session session = store.trusted();
   Report report = store.status();
@@ -132,11 +133,28 @@ void check_usable(const Report& report, std::uint32_t flags) {
 }  // namespace
 
 Access open_sealed(const Options& options, bool make) {
-  return open_at(options.store, options, read_anchor(options.anchor_file), make);
+  return open_at(options.store, options, read_anchor(options.anchor_file), make,
+                 options.zk_auth_file);
 }
 
 Access open_other(const std::string& url, const Options& options) {
-  return open_at(url, options, {}, true);
+  const std::string& own = options.other_zk_auth_file;
+  return open_at(url, options, {}, true, own.empty() ? options.zk_auth_file : own);
+}
+
+bool in_zookeeper(std::string_view url) noexcept {
+  return url.starts_with("zk:") || url.starts_with("zks:");
+}
+
+void add_zk_auth(strongroom_store_options& how, std::string_view url, const std::string& file,
+                 const Options& options) {
+  if (!in_zookeeper(url)) return;
+  if (!file.empty()) {
+    how.zk_auth_file = file.c_str();
+  } else if (options.zk_auth) {
+    how.zk_auth = options.zk_auth->reveal().data();
+    how.zk_auth_len = options.zk_auth->size();
+  }
 }
 
 Access open_unsealed(const Options& options, std::uint32_t flags) {

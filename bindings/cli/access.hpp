@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "options.hpp"
 #include "strongroom_abi.hpp"
@@ -29,7 +31,15 @@ Access open_unsealed(const Options& options, std::uint32_t flags = 0);
 // Returns  false when there is no store or no credential.
 bool unseal_unasked(Access& access, const Options& options);
 
-// open_other opens a second store, sealed, in the same way.
+// open_other opens a second store, sealed, in the same way; its ZooKeeper credentials may be others.
 Access open_other(const std::string& url, const Options& options);
+
+// in_zookeeper tells whether a URL is one of ZooKeeper.
+bool in_zookeeper(std::string_view url) noexcept;
+
+// add_zk_auth gives the store's options the credentials of that file, or else of the environment,
+// where the URL needs any. They are borrowed.
+void add_zk_auth(strongroom_store_options& how, std::string_view url, const std::string& file,
+                 const Options& options);
 
 }  // namespace strongroom_cli

@@ -11,11 +11,12 @@ namespace {
 
 // takes_value tells the options before and behind `create` whose next argument is theirs.
 bool takes_value(std::string_view argument) {
-  static constexpr std::array<std::string_view, 12> kOptions = {"--store",
+  static constexpr std::array<std::string_view, 13> kOptions = {"--store",
                                                                 "--key-file",
                                                                 "--share",
                                                                 "--timeout",
                                                                 "--anchor",
+                                                                "--zk-auth-file",
                                                                 "--pgp-private-key",
                                                                 "--pgp-passphrase-file",
                                                                 "-t",

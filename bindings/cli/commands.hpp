@@ -16,6 +16,7 @@ int reencrypt_command(const Options& options);
 int retire_command(const Options& options);
 int anchor_command(const Options& options);
 int doctor_command(const Options& options);
+int zk_reauth_command(const Options& options);
 
 int slots_command(const Options& options);
 int slot_add_command(const Options& options);
@@ -32,6 +33,7 @@ int create_command(const Options& options);
 int update_command(const Options& options);
 int get_command(const Options& options);
 int list_command(const Options& options);
+int watch_command(const Options& options);
 int delete_command(const Options& options);
 int resolve_command(const Options& options);
 

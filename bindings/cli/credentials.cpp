@@ -186,13 +186,13 @@ Credentials gather_credentials(const Options& options, const strongroom_abi::Rep
   return credentials;
 }
 
-std::optional<Secret> take_environment_key() {
-  char* const value = std::getenv(kEnvironmentKey);
+std::optional<Secret> take_environment(const char* name) {
+  char* const value = std::getenv(name);
   if (value == nullptr) return std::nullopt;
-  std::optional<Secret> key;
-  if (*value != '\0') key = take_argument(value);
-  ::unsetenv(kEnvironmentKey);
-  return key;
+  std::optional<Secret> secret;
+  if (*value != '\0') secret = take_argument(value);
+  ::unsetenv(name);
+  return secret;
 }
 
 Secret read_share(const std::string& file) {

@@ -72,9 +72,9 @@ class Credentials {
 Credentials gather_credentials(const Options& options, const strongroom_abi::Report& report,
                                strongroom_abi::Session& session);
 
-// take_environment_key moves the value of STRONGROOM_KEY into locked memory, and wipes it where it
-// was: /proc/PID/environ and children do not have it.
-std::optional<strongroom_abi::Secret> take_environment_key();
+// take_environment moves the value of a variable into locked memory, and wipes it where it was:
+// /proc/PID/environ and children do not have it. Nothing where it is empty or not there.
+std::optional<strongroom_abi::Secret> take_environment(const char* name);
 
 // read_share reads a file with shares; "-" is standard input.
 strongroom_abi::Secret read_share(const std::string& file);

@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "failure.hpp"
 #include "output.hpp"
+#include "progress.hpp"
 
 namespace strongroom_cli {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::array kLevels = {"good", "note", "warning", "danger"};
 
 struct Examined {
   std::vector<strongroom_finding> findings;  // worst first; texts borrowed
+  std::string zk_trouble;                    // what one of them borrows
   bool unsealed = false;
   bool repaired = false;
 };
@@ -33,6 +35,7 @@ std::vector<std::string> key_files(const Options& options) {
   files.erase(std::remove(files.begin(), files.end(), "-"), files.end());
   files.insert(files.end(), options.pgp_private_keys.begin(), options.pgp_private_keys.end());
   if (!options.key_file.empty()) files.push_back(options.key_file);
+  if (!options.zk_auth_file.empty()) files.push_back(options.zk_auth_file);
   return files;
 }
 
@@ -90,6 +93,28 @@ Access open_for_doctor(const Options& options, bool& unsealed) {
   return access;
 }
 
+// look_at_nodes adds what is to be said of the nodes in ZooKeeper.
+void look_at_nodes(const Options& options, Examined& examined,
+                   std::optional<strongroom_abi::Findings>& found) {
+  if (!in_zookeeper(options.store)) return;
+  strongroom_store_options how = STRONGROOM_STORE_OPTIONS_INIT;
+  how.timeout_ms = options.timeout_ms;
+  add_zk_auth(how, options.store, options.zk_auth_file, options);
+  try {
+    ProgressLine progress("Looking", ProgressLine::Unit::nodes);
+    found.emplace(strongroom_abi::zk_check_access(options.store, how, progress.hear()));
+    for (std::size_t i = 0; i < found->size(); ++i) examined.findings.push_back(found->at(i));
+  } catch (const strongroom_abi::Error& error) {
+    examined.zk_trouble = std::string("the nodes could not be looked at: ") + error.what();
+    strongroom_finding finding = STRONGROOM_FINDING_INIT;
+    finding.level = STRONGROOM_FINDING_WARNING;
+    finding.check = "zk-access";
+    finding.what = examined.zk_trouble.c_str();
+    finding.advice = "see to the ensemble and to --zk-auth-file, then look again";
+    examined.findings.push_back(finding);
+  }
+}
+
 }  // namespace
 
 int doctor_command(const Options& options) {
@@ -98,6 +123,8 @@ int doctor_command(const Options& options) {
   if (options.repair) examined.repaired = access.session.repair();
   const strongroom_abi::Findings found = access.store.examine(key_files(options));
   for (std::size_t i = 0; i < found.size(); ++i) examined.findings.push_back(found.at(i));
+  std::optional<strongroom_abi::Findings> nodes;
+  look_at_nodes(options, examined, nodes);
   std::stable_sort(examined.findings.begin(), examined.findings.end(),
                    [](const auto& a, const auto& b) { return a.level > b.level; });
   print(options.json ? json_of(examined) : text_of(examined));

@@ -14,6 +14,8 @@ inline constexpr const char* kFooter = R"(Credentials:
   key is given. With --pgp-private-key and no --share, those that the store keeps are decrypted.
   'status', 'slots', 'seal', 'backup' and 'restore' need none. 'strongroom COMMAND --help' has
   examples.
+  A store in ZooKeeper, zk://host:port,host:port/root, is reached with what --zk-auth-file names,
+  else with STRONGROOM_ZK_AUTH: one line, user:password. Never put it into the URL.
 
 Exit status:
    0  done                      15  sealed             20  corrupt
@@ -64,7 +66,8 @@ Example:
 
 inline constexpr const char* kDoctorFooter =
     R"(Looks at locked memory, core dumps, file modes, keys beside the data, the header record and its
-copy, slots, the clock, entropy, free space and old data keys, and says what to do, worst first.
+copy, slots, the clock, entropy, free space, old data keys and who may reach the nodes in ZooKeeper,
+and says what to do, worst first.
 Sees more with a credential, but asks for none unless --repair is given. Run it with the limits of
 the service.
 Exit status: 0 all good, or notes alone; 3 a warning; 4 a danger.
@@ -73,6 +76,15 @@ Examples:
   strongroom doctor --key-file /etc/app/strongroom.key
   strongroom doctor --repair
   strongroom doctor --json)";
+
+inline constexpr const char* kZkReauthFooter =
+    R"(Rewrites the access list of every node of a store in ZooKeeper, the root at last; needs no key of the
+store, but the identity that the nodes belong to now. When it was stopped, run it again. Nodes that
+others make meanwhile may keep the old identity: run it once more when every client uses the new one.
+
+Example:
+  strongroom --store zk://zk1:2181,zk2:2181/app --zk-auth-file old.auth zk-reauth \
+    --new-zk-auth-file new.auth)";
 
 inline constexpr const char* kAnchorFooter =
     R"(Prints one line, no secret, that tells the store's keys as they are now. Keep it elsewhere; with
@@ -184,6 +196,7 @@ deleted leaves no trace in it. The store itself is not changed.
 
 Examples:
   strongroom migrate --to lmdb:/mnt/new/secrets
+  strongroom migrate --to zk://zk1:2181,zk2:2181/app --zk-auth-file app.auth
   strongroom migrate --to lmdb:/mnt/new/secrets --rekey --new-key-file /etc/app/new.key)";
 
 inline constexpr const char* kPutFooter =
@@ -201,6 +214,7 @@ Examples:
 inline constexpr const char* kGetFooter =
     R"(Prints exactly the secret's bytes. On a terminal a newline follows, and what is no plain text is
 refused unless --raw is given. --json has "value", or "value_base64" for a binary secret.
+A secret in ZooKeeper may lag behind what others just wrote; with --fresh it does not.
 
 Examples:
   strongroom get db/password
@@ -214,6 +228,16 @@ secrets of all folders below.
 Examples:
   strongroom list
   strongroom list my --recursive --json)";
+
+inline constexpr const char* kWatchFooter =
+    R"(Prints a line for each secret at or below PATH that is put or deleted from now on, with its new
+revision; of several changes in a row the last alone may be told. Ends with --for, or by Ctrl-C. When
+the storage is out of reach it waits, and tells what it missed; when the store is sealed it ends.
+
+Examples:
+  strongroom watch
+  strongroom watch db --json
+  strongroom watch my/secret --for 3600)";
 
 inline constexpr const char* kDeleteFooter = R"(Deletes one secret, never a folder.
 

@@ -47,6 +47,8 @@ int dispatch(const Options& options, const Process& process) {
       return anchor_command(options);
     case Command::doctor:
       return doctor_command(options);
+    case Command::zk_reauth:
+      return zk_reauth_command(options);
     case Command::backup:
       return backup_command(options);
     case Command::backup_verify:
@@ -63,6 +65,8 @@ int dispatch(const Options& options, const Process& process) {
       return get_command(options);
     case Command::list:
       return list_command(options);
+    case Command::watch:
+      return watch_command(options);
     case Command::erase:
       return delete_command(options);
     case Command::resolve:
@@ -101,7 +105,8 @@ int run(int argc, char** argv, const Process& process) {
     if (!options) return kExitOk;
     command = options->command;
     set_memory_limits(*options);
-    options->environment_key = take_environment_key();
+    options->environment_key = take_environment("STRONGROOM_KEY");
+    options->zk_auth = take_environment("STRONGROOM_ZK_AUTH");
     return dispatch(*options, process);
   } catch (const Interrupted& interrupted) {
     ::raise(interrupted.signal);  // everything is wiped and put back by now

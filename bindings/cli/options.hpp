@@ -25,6 +25,7 @@ enum class Command {
   retire,
   anchor,
   doctor,
+  zk_reauth,
   backup,
   backup_verify,
   restore,
@@ -33,6 +34,7 @@ enum class Command {
   update,
   get,
   list,
+  watch,
   erase,
   resolve,
   run,
@@ -72,6 +74,8 @@ struct Options {
   bool escrowed = false;
   std::optional<strongroom_abi::Secret> environment_key;  // what STRONGROOM_KEY held
   std::string anchor_file;
+  std::string zk_auth_file;
+  std::optional<strongroom_abi::Secret> zk_auth;  // what STRONGROOM_ZK_AUTH held
   std::uint32_t timeout_ms = 0;
   bool allow_unlocked = false;
 
@@ -87,14 +91,15 @@ struct Options {
   std::uint32_t wrapped_of = 0;  // the slot whose wrapped shares are asked for; 0: none
   bool keep_keys = false;
 
-  // rotate, reencrypt, doctor, migrate
+  // rotate, reencrypt, doctor, migrate, zk-reauth
   bool root = false;
   std::uint32_t duty_percent = 0;
   bool repair = false;
   std::string to;
   bool rekey = false;
+  std::string other_zk_auth_file;  // of the other storage, or of the new identity
 
-  // create, update, get, list, delete
+  // create, update, get, list, watch, delete
   std::string path;
   Source source = Source::standard_input;
   std::string file;       // of create, update, resolve and backups; "-" is a standard stream
@@ -102,6 +107,8 @@ struct Options {
   std::string key;
   bool has_key = false;
   bool recursive = false;
+  bool fresh_read = false;
+  double watch_s = 0;  // 0: for ever
 
   // run
   std::string environment_file;

@@ -46,9 +46,11 @@ void ProgressLine::show(std::uint64_t num_records, std::uint64_t num_done) {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + kPace;
-  const std::string done =
-      unit_ == Unit::bytes ? size_text(num_done) : std::to_string(num_done) + " sealed anew";
-  tell("\r\033[K" + doing_ + ": " + std::to_string(num_records) + " records, " + done);
+  std::string far = std::to_string(num_records);
+  if (unit_ == Unit::bytes) far += " records, " + size_text(num_done);
+  if (unit_ == Unit::rewritten) far += " records, " + std::to_string(num_done) + " sealed anew";
+  if (unit_ == Unit::nodes) far += " nodes";
+  tell("\r\033[K" + doing_ + ": " + far);
   shown_ = true;
 }
 

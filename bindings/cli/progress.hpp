@@ -13,7 +13,7 @@ namespace strongroom_cli {
 // took a second already. The line is gone when this is.
 class ProgressLine {
  public:
-  enum class Unit { bytes, rewritten };
+  enum class Unit { bytes, rewritten, nodes };
 
   // doing  "Backing up".
   ProgressLine(std::string doing, Unit unit);

@@ -61,6 +61,12 @@ void print_json(const Options& options, const Secret& secret) {
   out.flush();
 }
 
+// c_text refuses what a C string would cut short.
+const char* c_text(const std::string& text) {
+  if (text.find('\0') == std::string::npos) return text.c_str();
+  throw Failure(kExitInvalid, "the name of a member had a NUL byte");
+}
+
 // names_of writes folders with a '/' at their end, so that a secret of the same name differs.
 std::vector<std::string> names_of(const strongroom_abi::List& list) {
   std::vector<std::string> names;
@@ -89,8 +95,14 @@ int update_command(const Options& options) {
 
 int get_command(const Options& options) {
   Access access = open_unsealed(options);
-  const Secret secret = options.has_key ? access.session.get_member(options.path, options.key)
-                                        : access.session.get(options.path);
+  strongroom_get_options how = STRONGROOM_GET_OPTIONS_INIT;
+  how.fresh = options.fresh_read ? 1 : 0;
+  how.key = options.has_key ? c_text(options.key) : nullptr;
+  const Secret secret = access.session.get_with(options.path, how);
+  if (secret.stale_ms() > 0) {
+    complain("the storage is out of reach: this is what it held " +
+             std::to_string((secret.stale_ms() + 999) / 1000) + " seconds ago");
+  }
   if (options.json) {
     print_json(options, secret);
   } else {

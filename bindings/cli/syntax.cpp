@@ -51,10 +51,14 @@ Syntax::Syntax() : app_(kDescription, "strongroom") {
 }
 
 void Syntax::add_global_options() {
-  app_.add_option("--store", options_.store, "The store: lmdb:/directory (or STRONGROOM_STORE)")
+  app_.add_option("--store", options_.store,
+                  "The store: lmdb:/directory or zk://host:port/root (or STRONGROOM_STORE)")
       ->type_name("URL");
   app_.add_option("--anchor", options_.anchor_file,
                   "What 'anchor' printed: refuse an older store, or another")
+      ->type_name("FILE");
+  app_.add_option("--zk-auth-file", options_.zk_auth_file,
+                  "user:password for ZooKeeper, mode 0600 (or STRONGROOM_ZK_AUTH)")
       ->type_name("FILE");
   app_.add_option("--timeout", timeout_s_, "How long to wait for the storage (10)")
       ->type_name("SECONDS");

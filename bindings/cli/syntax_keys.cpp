@@ -97,6 +97,15 @@ void Syntax::add_store_commands() {
   add_json(doctor);
   add(kStore, "anchor", Command::anchor,
       "Print what tells an old copy of the store from the newest", kAnchorFooter);
+  CLI::App* const reauth =
+      add(kStore, "zk-reauth", Command::zk_reauth,
+          "Give a store's ZooKeeper nodes to another identity", kZkReauthFooter);
+  reauth
+      ->add_option("--new-zk-auth-file", options_.other_zk_auth_file,
+                   "user:password of the new identity")
+      ->type_name("FILE")
+      ->required();
+  add_json(reauth);
 }
 
 void Syntax::add_slot_commands() {
@@ -160,6 +169,10 @@ void Syntax::add_backup_commands() {
   migrate->add_option("--to", options_.to, "The other storage, without a store in it")
       ->type_name("URL")
       ->required();
+  migrate
+      ->add_option("--to-zk-auth-file", options_.other_zk_auth_file,
+                   "Its user:password for ZooKeeper; as --zk-auth-file when left out")
+      ->type_name("FILE");
   migrate->add_flag("--rekey", options_.rekey, "Under fresh keys, names included");
   add_new_shares(migrate);
   add_new_pair(migrate);

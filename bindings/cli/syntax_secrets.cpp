@@ -50,6 +50,8 @@ void Syntax::add_secret_commands() {
       get->add_option("--key", options_.key, "One member of a JSON object secret")->type_name("K");
   get->parse_complete_callback([this, key] { options_.has_key = key->count() > 0; });
   CLI::Option* const json = get->add_flag("--json", options_.json, "Print JSON");
+  get->add_flag("--fresh", options_.fresh_read,
+                "See all that anybody wrote before, whatever that takes");
   get->add_flag("--raw", options_.raw, "Print exactly the bytes, even on a terminal")
       ->excludes(json);
   CLI::App* const list =
@@ -58,6 +60,16 @@ void Syntax::add_secret_commands() {
       ->type_name("");
   list->add_flag("--recursive", options_.recursive, "All secrets below PATH");
   add_json(list);
+  CLI::App* const watch =
+      add(kSecrets, "watch", Command::watch, "Print which secrets change", kWatchFooter);
+  watch->add_option("PATH", options_.path, "A secret or folder; all of the store when left out")
+      ->type_name("");
+  watch
+      ->add_option("--for", options_.watch_s,
+                   "End after so long, from a part of a second to a year")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 31536000.0));
+  add_json(watch);
   add_path(add(kSecrets, "delete", Command::erase, "Delete a secret", kDeleteFooter));
 }
 

@@ -1068,10 +1068,132 @@ class RunMemfds(Case):
         self.assertEqual(os.listdir(self.box), ["there"])
 
 
+class Watch(Case):
+    """Lines of a running `watch`, while others write."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.ok("create", "db/old", given=b"1")
+
+    def watch(self, *args, **more):
+        """Starts it, and waits until it tells of what is written now."""
+        watching = self.start("watch", *args, **more)
+        self.addCleanup(watching.communicate)
+        self.addCleanup(watching.kill)
+        os.set_blocking(watching.stdout.fileno(), False)
+        self.seen = b""
+        marker = (args[0] + "/" if args and args[0][0] != "-" else "") + "begun"
+        self.ok("create", marker, given=b"")
+        for _ in range(100):
+            if self.lines(watching, 1, patience=0.3):
+                break
+            self.ok("update", marker, given=b"")
+        # Later updates of the marker may come as a second line.
+        while any(marker in line for line in self.lines(watching, 1, patience=0.6)):
+            pass
+        return watching
+
+    def lines(self, watching, number, patience=30):
+        """The next lines, or those that came until patience ended."""
+        deadline = time.monotonic() + patience
+        while self.seen.count(b"\n") < number and time.monotonic() < deadline:
+            if select.select([watching.stdout], [], [], 0.1)[0]:
+                more = watching.stdout.read()
+                if more == b"":
+                    break
+                self.seen += more or b""
+        *whole, rest = self.seen.decode().split("\n")
+        self.seen = "".join(line + "\n" for line in whole[number:]).encode() + rest.encode()
+        return whole[:number]
+
+    def test_changes_come_a_line_each(self):
+        watching = self.watch()
+        self.ok("update", "db/old", given=b"2")
+        self.assertEqual(self.lines(watching, 1), ["changed 2 db/old"])
+        self.ok("create", "new/deep/secret", given=SECRET)
+        self.assertEqual(self.lines(watching, 1), ["changed 1 new/deep/secret"])
+        self.ok("delete", "db/old")
+        self.assertEqual(self.lines(watching, 1), ["deleted 3 db/old"])
+
+    def test_json_is_an_object_a_line(self):
+        watching = self.watch("db", "--json")
+        self.ok("create", "elsewhere", given=b"x")
+        self.ok("create", 'db/a"b', given=SECRET)
+        self.assertEqual([json.loads(line) for line in self.lines(watching, 1)],
+                         [{"path": 'db/a"b', "change": "changed", "revision": 1}])
+        self.assertEqual(self.lines(watching, 1, patience=0.5), [])
+
+    def test_rotation_and_reencryption_change_nothing(self):
+        watching = self.watch()
+        self.ok("rotate")
+        self.ok("reencrypt", "--duty", "100")
+        self.assertEqual(self.lines(watching, 1, patience=0.7), [])
+
+    def test_it_ends_when_its_time_is_over(self):
+        begin = time.monotonic()
+        self.assertEqual(self.ok("watch", "--for", "0.5"), b"")
+        self.assertLess(time.monotonic() - begin, 10)
+
+    def test_signals_end_it_at_once(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            watching = self.start("watch")
+            self.addCleanup(watching.kill)
+            time.sleep(0.3)
+            watching.send_signal(number)
+            begin = time.monotonic()
+            self.finish(watching)
+            self.assertEqual((watching.returncode, watching.err), (-number, ""))
+            self.assertLess(time.monotonic() - begin, 5)
+
+    def test_seal_ends_it(self):
+        watching = self.watch()
+        self.ok("seal", key=False)
+        self.assertEqual(watching.wait(timeout=30), SEALED)
+        self.assertIn(b"sealed", watching.stderr.read())
+
+    def test_a_fresh_read_is_a_read(self):
+        self.assertEqual(self.ok("get", "db/old", "--fresh"), b"1")
+        self.assertEqual(self.ok("get", "db/old", "--fresh", "--json").count(b"revision"), 1)
+        self.fails(NOT_FOUND, "get", "none", "--fresh")
+
+
+class ZkAuth(Case):
+    """Credentials for ZooKeeper, as far as no server is needed. A storage elsewhere needs none."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.secrets.append(b"zk-canary")
+        self.ok("create", "a", given=SECRET)
+
+    def test_other_storages_take_no_notice(self):
+        self.ok("get", "a", env={"STRONGROOM_ZK_AUTH": "no line at all"})
+        self.ok("get", "a", "--zk-auth-file", "/absent")
+
+    def test_credentials_are_looked_at_before_any_server(self):
+        nowhere = ["--store", "zk://127.0.0.1:1/x", "--timeout", "1"]
+        open_to_all = self.write("open", "u:zk-canary", mode=0o644)
+        self.fails(DENIED, "status", *nowhere, "--zk-auth-file", open_to_all, says="chmod 600")
+        self.fails(INVALID, "status", *nowhere, env={"STRONGROOM_ZK_AUTH": "zk-canary"},
+                   says="user:password")
+        self.fails(INVALID, "zk-reauth", "--new-zk-auth-file", open_to_all, says="zk://")
+        self.fails(DENIED, "zk-reauth", *nowhere, "--new-zk-auth-file", open_to_all,
+                   says="chmod 600")
+
+    def test_the_environment_is_wiped_and_not_handed_on(self):
+        env = {"STRONGROOM_ZK_AUTH": "u:zk-canary"}
+        out = self.ok("run", "--env", self.write("e.json", environment(A="b")), "--", "sh", "-c",
+                      "env; tr '\\0' '\\n' </proc/$PPID/environ 2>/dev/null; :", env=env)
+        self.assertIn(b"A=b", out)
+        self.assertNotIn(b"ZK_AUTH", out)
+        self.assertNotIn(b"zk-canary", out)
+
+
 class Help(Case):
     COMMANDS = ("init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey "
-                "rotate reencrypt retire backup backup-verify restore migrate "
-                "create update get list delete resolve run completion").split()
+                "rotate reencrypt retire backup backup-verify restore migrate zk-reauth "
+                "create update get list watch delete resolve run completion").split()
 
     def test_help_and_version_need_no_store(self):
         text = self.ok("--help", env={"STRONGROOM_STORE": ""}).decode()
@@ -1093,7 +1215,8 @@ class Help(Case):
     def test_nonsense_is_a_usage_error(self):
         for args in ([], ["nonsense"], ["get"], ["get", "a", "b"], ["completion", "tcsh"],
                      ["--timeout", "x", "list"], ["--timeout", "-1", "list"], ["create"],
-                     ["list", "--share"], ["get", "a", "--key"]):
+                     ["list", "--share"], ["get", "a", "--key"], ["watch", "a", "b"],
+                     ["watch", "--for", "0"], ["watch", "--for", "x"], ["zk-reauth"]):
             self.fails(USAGE, *args, says="--help")
 
     def test_options_may_stand_behind_the_command(self):
@@ -1122,6 +1245,8 @@ class Help(Case):
         self.assertEqual(self.bash_completes("get", "my/"), ["my/secret"])
         self.assertEqual(self.bash_completes("delete", ""), ["my\\ other", "my/secret"])
         self.assertEqual(self.bash_completes("get", "--ra"), ["--raw"])
+        self.assertEqual(self.bash_completes("watch", "my/"), ["my/secret"])
+        self.assertEqual(self.bash_completes("--zk-auth-file", "x", "zk"), ["zk-reauth"])
         self.assertEqual(self.bash_completes("completion", ""), ["bash", "zsh", "fish"])
         self.write("env.json", "{}")
         self.assertEqual(self.bash_completes("run", "--env", "env"), ["env.json"])

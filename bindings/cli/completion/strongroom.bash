@@ -8,10 +8,10 @@ _strongroom_names() {
 
 _strongroom() {
   local commands='init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey
-    rotate reencrypt retire backup backup-verify restore migrate
-    create update get list delete resolve run completion'
+    rotate reencrypt retire backup backup-verify restore migrate zk-reauth
+    create update get list watch delete resolve run completion'
   local global='--store --anchor --key-file --share --pgp-private-key --pgp-passphrase-file --escrowed
-    --timeout --allow-unlocked --help'
+    --zk-auth-file --timeout --allow-unlocked --help'
   local shares='--shares --threshold --pgp-key --generate-pgp-key --pgp-bits'
   local key='--new-key-file --environment --system-credential'
   local verify='--verify --share-back'
@@ -20,7 +20,7 @@ _strongroom() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --store | --anchor | --key-file | --share | --timeout) ((i++)) ;;
+      --store | --anchor | --key-file | --share | --zk-auth-file | --timeout) ((i++)) ;;
       --pgp-private-key | --pgp-passphrase-file) ((i++)) ;;
       --) [ "$command" != run ] || return 0 ;;
       -*) ;;
@@ -35,17 +35,18 @@ _strongroom() {
   done
   case $previous in
     --key-file | --share | --pgp-private-key | --pgp-passphrase-file | --anchor | --new-key-file | \
-      --share-back | --pgp-key | --generate-pgp-key | -t | --text-file | -f | --file | --env | --volumes)
+      --share-back | --pgp-key | --generate-pgp-key | --zk-auth-file | --new-zk-auth-file | \
+      --to-zk-auth-file | -t | --text-file | -f | --file | --env | --volumes)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       compopt -o filenames
       return 0
       ;;
     --store | --to)
-      mapfile -t COMPREPLY < <(compgen -W 'lmdb:/ memory:' -- "$current")
+      mapfile -t COMPREPLY < <(compgen -W 'lmdb:/ memory: zk://' -- "$current")
       compopt -o nospace
       return 0
       ;;
-    --shares | --threshold | --pgp-bits | --max-secret-size | --timeout | --duty | --wrapped) return 0 ;;
+    --shares | --threshold | --pgp-bits | --max-secret-size | --timeout | --for | --duty | --wrapped) return 0 ;;
     -v | --value | --key) return 0 ;;
   esac
   case $command in
@@ -63,10 +64,12 @@ _strongroom() {
     rekey) options="$global $shares $verify --keep-keys --json" ;;
     rotate) options="$global --root" ;;
     reencrypt) options="$global --duty" ;;
-    migrate) options="$global --to --rekey $shares $key --json" ;;
+    migrate) options="$global --to --to-zk-auth-file --rekey $shares $key --json" ;;
+    zk-reauth) options="$global --new-zk-auth-file --json" ;;
     create | update) options="$global --value --text-file --file" ;;
-    get) options="$global --key --json --raw" ;;
+    get) options="$global --key --fresh --json --raw" ;;
     list) options="$global --recursive --json" ;;
+    watch) options="$global --for --json" ;;
     resolve) options="$global --raw" ;;
     run) options="$global --env --volumes --no-namespace --" ;;
     completion) options='bash zsh fish' ;;
@@ -77,7 +80,7 @@ _strongroom() {
     return 0
   fi
   case $command in
-    get | update | delete)
+    get | update | watch | delete)
       local name
       while IFS= read -r name; do
         [[ $name != "$current"* ]] || COMPREPLY+=("$(printf %q "$name")")

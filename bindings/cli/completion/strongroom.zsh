@@ -19,6 +19,7 @@ _strongroom() {
     'unseal:let the store be used again'
     'seal:seal the store for everybody'
     'doctor:tell what is wrong, and what to do'
+    'zk-reauth:give ZooKeeper nodes to another identity'
     'anchor:print what tells an old copy of the store from the newest'
     'slots:list what opens the store'
     'slot-add:add a slot'
@@ -36,19 +37,21 @@ _strongroom() {
     'update:give a secret another value'
     'get:print a secret'
     'list:print names of secrets'
+    'watch:print which secrets change'
     'delete:delete a secret'
     'resolve:print what a Mesos Secret stands for'
     'run:run a command that sees secrets'
     'completion:print the completion of a shell'
   )
   global=(
-    '--store=[the store]:URL:(lmdb\:/ memory\:)'
+    '--store=[the store]:URL:(lmdb\:/ memory\: zk\://)'
     '--key-file=[a key file]:file:_files'
     '*--share=[a file with one share]:file:_files'
     '*--pgp-private-key=[a private key that decrypts shares]:file:_files'
     '--pgp-passphrase-file=[its passphrase]:file:_files'
     '--escrowed[use the private key that is kept in the store]'
     '--anchor=[what anchor printed\: refuse an older store]:file:_files'
+    '--zk-auth-file=[user\:password for ZooKeeper]:file:_files'
     '--timeout=[how long to wait for the storage]:seconds:'
     '--allow-unlocked[go on with memory that may be swapped]'
     '(-h --help)'{-h,--help}'[print help]'
@@ -106,14 +109,23 @@ _strongroom() {
         reencrypt) _arguments $global '--duty=[percent of a core to take]:percent:' ;;
         backup | backup-verify | restore) _arguments $global '--json[print JSON]' '1:file:_files' ;;
         migrate)
-          _arguments $global '--to=[the other storage]:URL:(lmdb\:/)' '--rekey[under fresh keys]' \
+          _arguments $global '--to=[the other storage]:URL:(lmdb\:/ zk\://)' \
+            '--to-zk-auth-file=[its user\:password]:file:_files' '--rekey[under fresh keys]' \
             $shares $key '--json[print JSON]'
           ;;
         create) _arguments $global $put '1:name:' ;;
         update) _arguments $global $put '1:name:_strongroom_names' ;;
         get)
           _arguments $global '--key=[one member of a JSON object]:key:' '--json[print JSON]' \
-            '--raw[print exactly the bytes]' '1:name:_strongroom_names'
+            '--fresh[see all that anybody wrote before]' '--raw[print exactly the bytes]' '1:name:_strongroom_names'
+          ;;
+        zk-reauth)
+          _arguments $global '--new-zk-auth-file=[of the new identity]:file:_files' \
+            '--json[print JSON]'
+          ;;
+        watch)
+          _arguments $global '--for=[end after so long]:seconds:' '--json[print JSON]' \
+            '1:name:_strongroom_names'
           ;;
         list) _arguments $global '--recursive[all secrets below]' '--json[print JSON]' '1:folder:' ;;
         delete) _arguments $global '1:name:_strongroom_names' ;;

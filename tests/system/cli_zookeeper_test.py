@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Stores in ZooKeeper through the real `strongroom` program: cli_zookeeper_test.py PROGRAM [CASE...].
+
+One real server for all cases; it dies with this process. Skipped where there is no ZooKeeper.
+"""
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.dont_write_bytecode = True  # the sources stay as they are
+import cli_test
+from cli_test import DENIED, INVALID, NOT_FOUND, NOT_INITIALIZED, SECRET, UNAVAILABLE
+
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "zookeeper.sh")
+WARNING, DANGER = 3, 4
+PR_SET_PDEATHSIG = 1
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def serves(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as line:
+            line.sendall(b"srvr")
+            return b"Mode: standalone" in line.recv(65536)
+    except OSError:
+        return False
+
+
+class Server:
+    """One ZooKeeper server."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="strongroom-cli-zookeeper-")
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self):
+        self.process = None
+        self.port = free_port()
+        subprocess.run(["bash", SCRIPT, "configure", self.directory, ":".join([str(self.port)] * 3)],
+                       check=True)
+        libc = ctypes.CDLL(None)
+        self.process = subprocess.Popen(
+            ["bash", SCRIPT, "exec", "1", self.directory],
+            preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+        deadline = time.monotonic() + 60
+        while not serves(self.port):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError("the ZooKeeper server did not start")
+            time.sleep(0.05)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def setUpModule():
+    global SERVER
+    if subprocess.run(["bash", SCRIPT, "available"]).returncode != 0:
+        raise unittest.SkipTest("there is no ZooKeeper here")
+    SERVER = Server()
+    unittest.addModuleCleanup(SERVER.stop)
+
+
+class ZooKeeper(cli_test.Case):
+    """A tree of its own for each test."""
+
+    num_roots = 0
+
+    def setUp(self):
+        super().setUp()
+        ZooKeeper.num_roots += 1
+        self.url = f"zk://127.0.0.1:{SERVER.port}/root{ZooKeeper.num_roots}?session_ms=4000"
+        self.secrets.append(b"zk-canary")
+        self.auth = self.write("auth", "app:zk-canary\n")
+        self.other_auth = self.write("other-auth", "other:zk-canary-2\n")
+
+    def zk(self, *args, auth=None, **more):
+        return self.ok("--zk-auth-file", auth or self.auth, *args, **more)
+
+    def made(self):
+        made = json.loads(self.zk("init", "--json"))
+        self.secrets.append(self.read("key").strip())
+        return made
+
+    def findings(self, status, *args, **more):
+        done = self.run_it("doctor", "--json", *args, **more)
+        found = [each for each in json.loads(done.out)["findings"] if each["check"] == "zk-access"]
+        self.assertEqual(len(found), 1, found)
+        if status is not None:
+            self.assertEqual(done.returncode, status, done.out)
+        return found[0]
+
+
+class Store(ZooKeeper):
+    def test_life_of_a_secret(self):
+        self.made()
+        self.zk("create", "my/secret", given=SECRET)
+        self.assertEqual(self.zk("get", "my/secret"), SECRET)
+        self.assertEqual(self.zk("get", "my/secret", "--fresh", "--key", "username"), b"my-user")
+        self.assertEqual(self.zk("list", "--recursive"), b"my/secret\n")
+        self.zk("update", "my/secret", given=b"new")
+        self.assertEqual(self.zk("get", "my/secret", "--fresh"), b"new")
+        self.zk("delete", "my/secret")
+        self.fails(NOT_FOUND, "--zk-auth-file", self.auth, "get", "my/secret")
+
+    def test_credentials_come_from_the_environment_as_well(self):
+        self.made()
+        env = {"STRONGROOM_ZK_AUTH": "app:zk-canary"}
+        self.ok("create", "a", given=SECRET, env=env)
+        self.assertEqual(self.ok("get", "a", env=env), SECRET)
+        wrong = {"STRONGROOM_ZK_AUTH": "app:wrong"}
+        self.assertEqual(self.zk("get", "a", env=wrong), SECRET)  # the file is meant
+        self.fails(DENIED, "get", "a", env=wrong)
+        self.fails(DENIED, "get", "a")
+
+    def test_url_and_status_tell_no_credentials(self):
+        self.made()
+        text = self.zk("status", key=False)
+        self.assertIn(b"zk://127.0.0.1", text)
+        self.assertNotIn(b"zk-canary", text)
+        text = self.fails(INVALID, "--store", self.url.replace("zk://", "zk://app:zk-canary@"),
+                          "status", key=False)
+        self.assertNotIn("zk-canary", text)
+
+    def test_no_server_is_told_in_time(self):
+        begin = time.monotonic()
+        self.fails(UNAVAILABLE, "--store", f"zk://127.0.0.1:{free_port()}/x", "--zk-auth-file",
+                   self.auth, "status", key=False)
+        self.assertLess(time.monotonic() - begin, 30)
+
+    def test_there_must_be_a_store(self):
+        self.fails(NOT_INITIALIZED, "--zk-auth-file", self.auth, "get", "a")
+
+    def test_stores_move_in_and_out(self):
+        here, self.url = self.url, "lmdb:" + self.path("store")
+        self.init()
+        self.ok("create", "my/secret", given=SECRET)
+        self.ok("migrate", "--to", here, "--to-zk-auth-file", self.auth, key=False)
+        self.url = here
+        self.assertEqual(self.zk("get", "my/secret"), SECRET)
+        ZooKeeper.num_roots += 1
+        there = f"zk://127.0.0.1:{SERVER.port}/root{ZooKeeper.num_roots}"
+        self.zk("migrate", "--to", there, "--to-zk-auth-file", self.other_auth, key=False)
+        self.zk("migrate", "--to", "lmdb:" + self.path("back"), key=False)
+        for url, auth in ((there, self.other_auth), ("lmdb:" + self.path("back"), self.auth)):
+            self.assertEqual(self.zk("--store", url, "get", "my/secret", auth=auth), SECRET)
+
+    def test_a_watch_hears_of_other_processes(self):
+        self.made()
+        self.zk("create", "db/a", given=b"1")
+        watching = self.start("--zk-auth-file", self.auth, "watch", "db", "--for", "20")
+        self.addCleanup(watching.communicate)
+        self.addCleanup(watching.kill)
+        changed = b""
+        for _ in range(60):  # it may not have begun yet
+            self.zk("update", "db/a", given=b"2")
+            if cli_test.select.select([watching.stdout], [], [], 0.3)[0]:
+                changed = watching.stdout.readline()
+                break
+        self.assertRegex(changed.decode(), r"\Achanged \d+ db/a\n\Z")
+
+
+class Access(ZooKeeper):
+    def test_doctor_looks_at_the_nodes(self):
+        self.made()
+        found = self.findings(None, "--zk-auth-file", self.auth)
+        self.assertEqual(found["level"], "good", found)
+        self.assertIn("nodes in ZooKeeper belong to the store's own identity alone", found["what"])
+
+    def test_a_tree_open_to_the_world_is_a_danger_until_it_gets_an_owner(self):
+        self.url += "&access=world"
+        self.ok("init", "--json")
+        self.secrets.append(self.read("key").strip())
+        self.ok("create", "a", given=SECRET)
+        found = self.findings(DANGER)
+        self.assertEqual(found["level"], "danger")
+        self.assertIn("anybody", found["what"])
+        self.assertIn("zk-reauth", found["advice"])
+        told = json.loads(self.ok("zk-reauth", "--new-zk-auth-file", self.auth, "--json", key=False))
+        self.assertGreater(told["nodes"], 10)
+        self.url = self.url.replace("&access=world", "")
+        self.assertEqual(self.findings(None, "--zk-auth-file", self.auth)["level"], "good")
+        self.assertEqual(self.zk("get", "a"), SECRET)
+        self.fails(DENIED, "get", "a")
+
+    def test_reauthentication_exchanges_the_identity_of_all_nodes(self):
+        self.made()
+        self.zk("create", "a", given=SECRET)
+        text = self.zk("zk-reauth", "--new-zk-auth-file", self.other_auth, key=False)
+        self.assertIn(b"nodes belong to the new identity", text)
+        self.fails(DENIED, "--zk-auth-file", self.auth, "get", "a")
+        self.assertEqual(self.zk("get", "a", auth=self.other_auth), SECRET)
+        self.zk("update", "a", given=b"new", auth=self.other_auth)
+        found = self.findings(None, "--zk-auth-file", self.other_auth)
+        self.assertEqual(found["level"], "good", found)
+
+    def test_reauthentication_needs_the_old_identity(self):
+        self.made()
+        self.fails(DENIED, "--zk-auth-file", self.other_auth, "zk-reauth", "--new-zk-auth-file",
+                   self.other_auth, key=False)
+        self.zk("list")
+
+
+if __name__ == "__main__":
+    cli_test.main(globals())

@@ -39,9 +39,11 @@ std::string such_as(const std::vector<std::string>& examples) {
 }
 
 // findings_of says in words what a look at the nodes found.
-std::vector<Finding> findings_of(const ZooKeeperAccess& access) {
+// authenticated: the store has an identity; without, its own nodes are everybody's.
+std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticated) {
   const std::string of = " of " + std::to_string(access.num_nodes) + " nodes in ZooKeeper ";
-  if (access.num_foreign == 0) {
+  const std::uint64_t num_world = authenticated ? access.num_world : access.num_nodes;
+  if (num_world == 0 && access.num_foreign == 0) {
     return {{Finding::Level::good, "zk-access",
              "all " + std::to_string(access.num_nodes) +
                  " nodes in ZooKeeper belong to the store's own identity alone",
@@ -49,16 +51,16 @@ std::vector<Finding> findings_of(const ZooKeeperAccess& access) {
   }
   std::vector<Finding> findings;
   const std::string examples = such_as(access.examples);
-  if (access.num_world > 0) {
-    findings.push_back({Finding::Level::danger, "zk-access",
-                        std::to_string(access.num_world) + of +
-                            "can be changed by anybody who reaches it" + examples,
-                        "give them to one identity: strongroom zk-reauth --new-zk-auth-file FILE"});
+  if (num_world > 0) {
+    findings.push_back(
+        {Finding::Level::danger, "zk-access",
+         std::to_string(num_world) + of + "can be changed by anybody who reaches it" + examples,
+         "give them to one identity: strongroom zk-reauth --new-zk-auth-file FILE"});
   }
-  if (access.num_foreign > access.num_world) {
+  if (access.num_foreign > num_world) {
     findings.push_back(
         {Finding::Level::warning, "zk-access",
-         std::to_string(access.num_foreign - access.num_world) + of +
+         std::to_string(access.num_foreign - num_world) + of +
              "belong to others, or not to the store's own identity alone" + examples,
          "see who made them, then run: strongroom zk-reauth --new-zk-auth-file FILE"});
   }
@@ -75,13 +77,14 @@ strongroom_status strongroom_zk_check_access(const char* url,
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
     auto tree = tree_of(url, options);
     if (!tree) return std::move(tree).error();
+    const bool authenticated = tree->options.zk_auth != nullptr;
     Listener listener(progress, self);
     auto access = check_zookeeper_access(tree->url, tree->options, [&](std::uint64_t num_nodes) {
       return listener.tell(num_nodes, num_nodes);
     });
     if (!access) return std::move(access).error();
     auto findings = std::make_unique<strongroom_findings>();
-    findings->found = findings_of(access.value());
+    findings->found = findings_of(access.value(), authenticated);
     return findings;
   });
 }

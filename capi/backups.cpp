@@ -14,6 +14,7 @@ using namespace strongroom::capi;
 namespace {
 
 static_assert(sizeof(strongroom_backup_info::store_id) == sizeof(StoreId));
+static_assert(sizeof(strongroom_copy_info::store_id) == sizeof(StoreId));
 
 // with_info runs work() -> Result<BackupInfo> and hands out what it tells.
 template <typename F>
@@ -38,6 +39,14 @@ strongroom_status with_info(strongroom_backup_info* out_info, strongroom_error**
 // same_identity tells whether two sessions are of one.
 bool same_identity(const Identity& a, const Identity& b) {
   return a.kind() == b.kind() && a.id() == b.id() && a.space() == b.space();
+}
+
+// check_both refuses two sessions between which nothing can be moved.
+Result<void> check_both(strongroom_session* from, strongroom_session* to) {
+  if (auto good = check_handle(from, "from"); !good) return good;
+  if (auto good = check_handle(to, "to"); !good) return good;
+  if (same_identity(from->who, to->who)) return {};
+  return Error{Code::invalid, "both sessions must be of one identity"};
 }
 
 }  // namespace
@@ -93,13 +102,9 @@ strongroom_status strongroom_migrate(strongroom_session* from, strongroom_sessio
                                      strongroom_error** out_error) noexcept {
   give_number(out_num_secrets, uint64_t{0});
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(from, "from"); !good) return good;
-    if (auto good = check_handle(to, "to"); !good) return good;
+    if (auto good = check_both(from, to); !good) return good;
     auto init = change_of<PendingInit>(pending, "what was pending was no new store");
     if (!init) return std::move(init).error();
-    if (!same_identity(from->who, to->who)) {
-      return Error{Code::invalid, "both sessions must be of one identity"};
-    }
     Listener listener(progress, self);
     auto num = from->store->migrate(
         from->who, *to->store, *init.value(),
@@ -107,5 +112,29 @@ strongroom_status strongroom_migrate(strongroom_session* from, strongroom_sessio
     if (!num) return std::move(num).error();
     give_number(out_num_secrets, num.value());
     return {};
+  });
+}
+
+strongroom_status strongroom_copy_store(strongroom_session* from, strongroom_session* to,
+                                        strongroom_progress progress, void* self,
+                                        strongroom_copy_info* out_info,
+                                        strongroom_error** out_error) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
+    if (auto cleared = clear_struct(out_info, STRONGROOM_COPY_INFO_INIT); !cleared) return cleared;
+    if (auto good = check_both(from, to); !good) return good;
+    Listener listener(progress, self);
+    auto told = from->store->copy_to(from->who, *to->store,
+                                     [&](std::uint64_t num_records, std::uint64_t len) {
+                                       return listener.tell(num_records, len);
+                                     });
+    if (!told) return std::move(told).error();
+    strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
+    std::memcpy(info.store_id, told->store.data(), sizeof info.store_id);
+    info.generation = told->generation;
+    info.num_records = told->num_records;
+    info.size_bytes = told->size_bytes;
+    info.num_written = told->num_written;
+    info.num_removed = told->num_removed;
+    return clear_struct(out_info, info);
   });
 }

@@ -645,6 +645,39 @@ strongroom_migrate(strongroom_session* from, strongroom_session* to,
                    const strongroom_pending* pending, strongroom_progress progress, void* self,
                    uint64_t* out_num_secrets, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* strongroom_copy_info is what a copy tells of itself. Since: 0.1 */
+typedef struct strongroom_copy_info {
+  size_t struct_size;
+  uint8_t store_id[16];
+  uint64_t generation;
+  uint64_t num_records; /* in the copy */
+  uint64_t size_bytes;  /* of their keys and values */
+  uint64_t num_written; /* by this call: others were there already */
+  uint64_t num_removed; /* by this call: left by one before, and not in the store any more */
+} strongroom_copy_info;
+
+/* Since: 0.1 */
+#define STRONGROOM_COPY_INFO_INIT \
+  { sizeof(strongroom_copy_info), {0}, 0, 0, 0, 0, 0 }
+
+/* strongroom_copy_store copies a store into another storage as it is, of any kind, without its keys: the
+ * same credentials open both, and a lock stays. Every record is compared with what it was copied
+ * from before the copy becomes a store; one that was stopped or failed is run again, and goes on
+ * from what is there. What is written to the store when the copy is nearly done is not in it: stop
+ * what writes, or seal the store by strongroom_seal, before.
+ *
+ * from      may be sealed.
+ * to        a session of a storage without a store, of the same identity; another handle than from.
+ * progress  may be NULL; it is told of records and bytes, from zero again for each way through the
+ *           store, of which there are two or more. Stopping is STRONGROOM_UNAVAILABLE.
+ * self      handed to progress.
+ * out_info  its struct_size is set by the caller; may be NULL.
+ * Errors    STRONGROOM_ALREADY_EXISTS: there is a store, or what is not this store's unfinished
+ *           copy.  STRONGROOM_CONFLICT: the store was changed meanwhile; again. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_copy_store(
+    strongroom_session* from, strongroom_session* to, strongroom_progress progress, void* self,
+    strongroom_copy_info* out_info, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* ---- the doctor ---- */
 
 /* The levels of a finding. Since: 0.1 */

@@ -580,6 +580,14 @@ class Session {
                                         &num_secrets, call));
     return num_secrets;
   }
+  strongroom_copy_info copy_store(Session& to, const Progress& progress = {}) {
+    strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
+    detail::Call call;
+    detail::Work work{&progress};
+    work.check(call,
+               strongroom_copy_store(raw(), to.raw(), work.on_progress(), &work, &info, call));
+    return info;
+  }
 
   Secret get(const std::string& path) {
     return make<Secret, strongroom_secret>(&strongroom_get, detail::text(path));

@@ -226,6 +226,38 @@ TEST_P(Backups, AMigrationThatCanNotBeMadeLeavesNoStore) {
   EXPECT_EQ(fresh.session.migrate(session, session.init_prepare(options)), 300u);
 }
 
+TEST_P(Backups, ACopyIsTheSameStoreAndNeedsNoKeys) {
+  Fresh fresh(url(here_));
+  for (int i = 0; i < 300; ++i) fresh.session.put("a/" + std::to_string(i), kText, "b");
+  fresh.session.put("a/b", kText, "2");
+  const std::string id = fresh.store.status().store_id();
+  fresh.store.close();
+  Store store(url(there_));
+  Session session = store.trusted();
+  Session user = store.user("someone");
+  EXPECT_EQ(status_of([&] { fresh.session.copy_store(user); }), STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([&] { fresh.session.copy_store(session, [](auto, auto) { return false; }); }),
+            STRONGROOM_UNAVAILABLE);
+  EXPECT_FALSE(store.status().initialized());
+  std::uint64_t num_seen = 0;
+  const auto info =
+      fresh.session.copy_store(session, [&](std::uint64_t num_records, std::uint64_t) {
+        num_seen = std::max(num_seen, num_records);
+        return true;
+      });
+  EXPECT_EQ(info.num_records, 3u + 2 * 301 + 1) << "header, records, entries";
+  EXPECT_EQ(num_seen, info.num_records);
+  EXPECT_GT(info.num_written, 0u);
+  EXPECT_LT(info.num_written, info.num_records - 3) << "the one that was stopped had put some";
+  EXPECT_EQ(info.num_removed, 0u);
+  EXPECT_GT(info.size_bytes, 300u * 72);
+  EXPECT_EQ(store.status().store_id(), id);
+  session.unseal({fresh.key_file});
+  EXPECT_EQ(session.get("a/b").reveal(), "2");
+  EXPECT_EQ(status_of([&] { fresh.session.copy_store(session); }), STRONGROOM_ALREADY_EXISTS);
+  EXPECT_EQ(status_of([&] { session.copy_store(session); }), STRONGROOM_ALREADY_EXISTS);
+}
+
 // ---- the doctor ----
 
 std::set<std::string> checks_of(const strongroom_abi::Findings& findings) {

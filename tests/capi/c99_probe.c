@@ -61,6 +61,7 @@ int main(void) {
   strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
   strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
   strongroom_backup_info backup = STRONGROOM_BACKUP_INFO_INIT;
+  strongroom_copy_info copy = STRONGROOM_COPY_INFO_INIT;
   strongroom_finding finding = STRONGROOM_FINDING_INIT;
   strongroom_get_options get = STRONGROOM_GET_OPTIONS_INIT;
   strongroom_event event = STRONGROOM_EVENT_INIT;
@@ -68,7 +69,8 @@ int main(void) {
   strongroom_session* session = NULL;
   int fine = refused_null() && put.condition == STRONGROOM_CONDITION_ANY && slot.id == 0;
   fine = fine && slots.num_remove == 0 && progress.shares == 0 && share.message == NULL &&
-         backup.store_id[15] == 0 && finding.check == NULL && get.fresh == 0 && event.path == NULL;
+         backup.store_id[15] == 0 && copy.num_removed == 0 && finding.check == NULL &&
+         get.fresh == 0 && event.path == NULL;
   fine = fine && strongroom_memory_stats(&info) == STRONGROOM_OK;
   fine =
       fine && strongroom_store_open_backend(&table, NULL, NULL, &store, NULL) == STRONGROOM_INVALID;

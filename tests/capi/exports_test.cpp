@@ -97,6 +97,15 @@ EXPECT_AT(strongroom_backup_info, created_ms, 32);
 EXPECT_AT(strongroom_backup_info, num_records, 40);
 EXPECT_AT(strongroom_backup_info, size_bytes, 48);
 
+static_assert(sizeof(strongroom_copy_info) == 64);
+EXPECT_AT(strongroom_copy_info, struct_size, 0);
+EXPECT_AT(strongroom_copy_info, store_id, 8);
+EXPECT_AT(strongroom_copy_info, generation, 24);
+EXPECT_AT(strongroom_copy_info, num_records, 32);
+EXPECT_AT(strongroom_copy_info, size_bytes, 40);
+EXPECT_AT(strongroom_copy_info, num_written, 48);
+EXPECT_AT(strongroom_copy_info, num_removed, 56);
+
 static_assert(sizeof(strongroom_finding) == 40);
 EXPECT_AT(strongroom_finding, struct_size, 0);
 EXPECT_AT(strongroom_finding, level, 8);

@@ -64,6 +64,8 @@ class LifecycleMisuse : public testing::Test {
     strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
     progress.shares = 9;
     info.generation = 9;
+    strongroom_copy_info copied = STRONGROOM_COPY_INFO_INIT;
+    copied.generation = 9;
     std::uint64_t rewritten = 9, unreadable = 9, migrated = 9;
     int repaired = 9;
     auto* const dirt = as<void>(reinterpret_cast<void*>(std::uintptr_t{0xD1D1D1D0}));
@@ -89,9 +91,11 @@ class LifecycleMisuse : public testing::Test {
         strongroom_restore(session, kSource, nullptr, nullptr, nullptr, nullptr),
         strongroom_migrate(session, session_, init_.raw(), nullptr, nullptr, &migrated, nullptr),
         strongroom_migrate(session_, session, init_.raw(), nullptr, nullptr, &migrated, nullptr),
+        strongroom_copy_store(session, session_, nullptr, nullptr, &copied, nullptr),
+        strongroom_copy_store(session_, session, nullptr, nullptr, &copied, nullptr),
     };
     EXPECT_EQ(progress.shares, 0u);
-    EXPECT_EQ(info.generation, 0u);
+    EXPECT_EQ(info.generation + copied.generation, 0u);
     EXPECT_EQ(rewritten + unreadable + migrated, 0u);
     EXPECT_EQ(repaired, 0);
     for (const void* out : std::initializer_list<const void*>{secret, other, anchor, unwrapped}) {
@@ -331,6 +335,10 @@ TEST_F(LifecycleMisuse, ASizeThatIsNoneIsRefused) {
     EXPECT_EQ(strongroom_backup_verify(kSource, nullptr, nullptr, &info, nullptr),
               STRONGROOM_INVALID);
     EXPECT_EQ(strongroom_restore(session_, kSource, nullptr, nullptr, &info, nullptr),
+              STRONGROOM_INVALID);
+    strongroom_copy_info copied = STRONGROOM_COPY_INFO_INIT;
+    copied.struct_size = size;
+    EXPECT_EQ(strongroom_copy_store(session_, session_, nullptr, nullptr, &copied, nullptr),
               STRONGROOM_INVALID);
     strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
     share.struct_size = size;

@@ -24,6 +24,15 @@ const char* environment(const char* name) {
   return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
+// take_from makes the store that migrate names the one that is opened.
+void take_from(Options& options, const CLI::App& command) {
+  if (options.command != Command::migrate) return;
+  if (!options.store.empty()) {
+    throw usage("the store to migrate was named twice; leave --store out", command);
+  }
+  options.store = options.from;
+}
+
 void add_environment(Options& options) {
   if (const char* url = environment("STRONGROOM_STORE"); options.store.empty() && url != nullptr) {
     options.store = url;
@@ -107,6 +116,7 @@ void finish_fresh(Options& options, const CLI::App& command) {
 
 void finish(Options& options, const Syntax& parser) {
   const CLI::App& command = parser.current();
+  take_from(options, command);
   add_environment(options);
   if (options.source == Source::value && std::string_view(options.value) == "-") {
     options.source = Source::standard_input;

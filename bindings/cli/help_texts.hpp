@@ -190,14 +190,18 @@ Examples:
   strongroom --store lmdb:/var/lib/app/secrets restore /mnt/backups/app.strongroom)";
 
 inline constexpr const char* kMigrateFooter =
-    R"(Copies the store as it is: the same credentials open both. With --rekey every secret is sealed
-under fresh keys, names included, and the credentials that are made here open the copy; what was
-deleted leaves no trace in it. The store itself is not changed.
+    R"(Copies a store as it is, between storages of any kind, without its keys: the same credentials
+open both, and what 'seal' sealed stays sealed. Before the copy becomes a store, every record is
+compared once more. When it was stopped, run it again: it goes on from what is there. A store that is
+written to meanwhile is refused at the end: stop who writes, or seal it before and unseal the copy.
+
+With --rekey every secret is sealed under fresh keys, names included, and the credentials that are
+made here open the copy; what was deleted leaves no trace in it. That one begins anew when stopped.
+The store itself is not changed.
 
 Examples:
-  strongroom migrate --to lmdb:/mnt/new/secrets
-  strongroom migrate --to zk://zk1:2181,zk2:2181/app --zk-auth-file app.auth
-  strongroom migrate --to lmdb:/mnt/new/secrets --rekey --new-key-file /etc/app/new.key)";
+  strongroom migrate lmdb:/var/lib/app/secrets zk://a:2181,b:2181/app --to-zk-auth-file app.auth
+  strongroom migrate lmdb:/old lmdb:/new --rekey --new-key-file /etc/app/new.key)";
 
 inline constexpr const char* kPutFooter =
     R"(The value comes from standard input unless -v, -t or -f says otherwise; '-' is standard input too.

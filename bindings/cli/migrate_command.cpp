@@ -1,12 +1,6 @@
 // migrate_command.cpp: a store into another storage, as it is or under fresh keys.
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <exception>
+#include <cstdint>
 #include <string>
-#include <thread>
 
 #include "access.hpp"
 #include "commands.hpp"
@@ -14,97 +8,37 @@
 #include "handout.hpp"
 #include "output.hpp"
 #include "progress.hpp"
-#include "unique_fd.hpp"
 
 namespace strongroom_cli {
 namespace {
 
-// The other end went away: what happened there is what is wrong.
-struct Hung {};
-
-std::size_t read_some(int fd, std::uint8_t* bytes, std::size_t len) {
-  for (;;) {
-    const ssize_t got = ::read(fd, bytes, len);
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) throw system_failure(kExitUnavailable, "reading a pipe failed");
-  }
-}
-
-void write_some(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && errno == EPIPE) throw Hung();
-    if (put < 0) throw system_failure(kExitUnavailable, "writing to a pipe failed");
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
-// Copy runs a backup in a thread of its own, whose bytes a restore takes.
-class Copy {
+// CopyLines tell of the copying, and then of the comparing, which counts from zero again.
+class CopyLines {
  public:
-  explicit Copy(strongroom_abi::Session& from) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-      throw system_failure(kExitUnavailable, "making a pipe failed");
-    }
-    read_end_ = UniqueFd(ends[0]);
-    write_end_ = UniqueFd(ends[1]);
-    thread_ = std::thread([this, &from] { back_up(from); });
-  }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-  ~Copy() { join(); }
-
-  strongroom_backup_info restore(strongroom_abi::Session& to,
-                                 const strongroom_abi::Progress& progress) {
-    try {
-      const auto info = to.restore(
-          [this](std::uint8_t* bytes, std::size_t len) {
-            const std::size_t got = read_some(read_end_.get(), bytes, len);
-            // An end that is none must not look like one.
-            if (got == 0 && trouble_after_join()) std::rethrow_exception(trouble_);
-            return got;
-          },
-          progress);
-      join();
-      return info;
-    } catch (...) {
-      join();
-      if (trouble_ != nullptr) std::rethrow_exception(trouble_);
-      throw;
-    }
+  strongroom_abi::Progress hear() {
+    if (!tell_copying_) return {};
+    return [this](std::uint64_t num_records, std::uint64_t len) {
+      comparing_ = comparing_ || num_records < last_;
+      last_ = num_records;
+      return (comparing_ ? tell_comparing_ : tell_copying_)(num_records, len);
+    };
   }
 
  private:
-  void back_up(strongroom_abi::Session& from) noexcept {
-    try {
-      from.backup([this](std::string_view bytes) {
-        write_some(write_end_.get(), bytes);
-        return true;
-      });
-    } catch (const Hung&) {  // the restore tells why
-    } catch (...) {
-      trouble_ = std::current_exception();
-    }
-    write_end_.reset();
-  }
-
-  bool trouble_after_join() {
-    if (thread_.joinable()) thread_.join();
-    return trouble_ != nullptr;
-  }
-
-  void join() noexcept {
-    read_end_.reset();
-    if (thread_.joinable()) thread_.join();
-  }
-
-  UniqueFd read_end_;
-  UniqueFd write_end_;
-  std::exception_ptr trouble_;
-  std::thread thread_;
+  ProgressLine copying_line_{"Copying", ProgressLine::Unit::bytes};
+  ProgressLine comparing_line_{"Comparing", ProgressLine::Unit::bytes};
+  strongroom_abi::Progress tell_copying_ = copying_line_.hear();
+  strongroom_abi::Progress tell_comparing_ = comparing_line_.hear();
+  bool comparing_ = false;
+  std::uint64_t last_ = 0;
 };
+
+std::string as_json(const strongroom_copy_info& info) {
+  return "{\"records\":" + std::to_string(info.num_records) +
+         ",\"size\":" + std::to_string(info.size_bytes) +
+         ",\"written\":" + std::to_string(info.num_written) +
+         ",\"removed\":" + std::to_string(info.num_removed) + "}\n";
+}
 
 int migrate_as_it_is(const Options& options) {
   Access from = open_sealed(options);
@@ -113,17 +47,18 @@ int migrate_as_it_is(const Options& options) {
                   "there is no store at " + std::string(from.report.url()) + " to migrate");
   }
   Access to = open_other(options.to, options);
-  strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
+  strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
   {
-    ProgressLine progress("Copying", ProgressLine::Unit::bytes);
-    info = Copy(from.session).restore(to.session, progress.hear());
+    CopyLines progress;
+    info = from.session.copy_store(to.session, progress.hear());
   }
   if (options.json) {
-    print("{\"records\":" + std::to_string(info.num_records) + "}\n");
+    print(as_json(info));
     return kExitOk;
   }
-  print("Copied " + std::to_string(info.num_records) + " records to " +
-        std::string(to.report.url()) + ". The same credentials open both stores.\n");
+  print("Copied " + std::to_string(info.num_records) + " records (" + size_text(info.size_bytes) +
+        ") to " + std::string(to.report.url()) +
+        ", and compared each. The same credentials open both stores.\n");
   return kExitOk;
 }
 

@@ -95,6 +95,7 @@ struct Options {
   bool root = false;
   std::uint32_t duty_percent = 0;
   bool repair = false;
+  std::string from;
   std::string to;
   bool rekey = false;
   std::string other_zk_auth_file;  // of the other storage, or of the new identity

@@ -165,9 +165,10 @@ void Syntax::add_backup_commands() {
   add_file(restore, "The backup, '-' for standard input");
   add_json(restore);
   CLI::App* const migrate = add(kBackups, "migrate", Command::migrate,
-                                "Copy the store into another storage", kMigrateFooter);
-  migrate->add_option("--to", options_.to, "The other storage, without a store in it")
-      ->type_name("URL")
+                                "Copy a store into another storage", kMigrateFooter);
+  migrate->add_option("FROM", options_.from, "The store, as in --store")->type_name("")->required();
+  migrate->add_option("TO", options_.to, "The other storage, without a store in it")
+      ->type_name("")
       ->required();
   migrate
       ->add_option("--to-zk-auth-file", options_.other_zk_auth_file,

@@ -192,7 +192,8 @@ class Slots(Lifecycle):
                      ["slot-remove", "0"], ["slot-remove", "x"], ["slot-replace", "1"],
                      ["slot-replace", "1", "2", "--shares", "1"], ["rekey", "--threshold", "0"],
                      ["slot-add", "--shares", "2", "--pgp-key", "a"], ["reencrypt", "--duty", "101"],
-                     ["migrate"], ["migrate", "--to", "lmdb:/x", "--shares", "1"],
+                     ["migrate"], ["migrate", "lmdb:/x"], ["migrate", "lmdb:/x", "lmdb:/y", "--shares", "1"],
+                     ["--store", "lmdb:/x", "migrate", "lmdb:/x", "lmdb:/y"],
                      ["list", "--pgp-passphrase-file", "x"], ["slots", "--wrapped", "0"],
                      ["slot-add", "--shares", "1", "--verify"]):
             self.refused(USAGE, *args)
@@ -614,16 +615,40 @@ class Backups(Lifecycle):
         self.reads(*self.restored("piped"), key=True)
 
     def test_migrated_store_opens_with_the_same_credentials(self):
-        self.ok("migrate", "--to", "lmdb:" + self.path("new"), key=False)
+        new = "lmdb:" + self.path("new")
+        out = self.ok("migrate", self.url, new, key=False).decode()
+        self.assertRegex(out, r"Copied \d+ records \(.*KiB\) to .*, and compared each")
         self.reads(*self.restored(), key=True)
-        self.fails(EXISTS, "migrate", "--to", "lmdb:" + self.path("new"), key=False)
-        self.fails(EXISTS, "migrate", "--to", self.url, key=False)
-        self.fails(NOT_INITIALIZED, "--store", "lmdb:" + self.path("none"), "migrate", "--to",
+        self.assertEqual(self.ok(*self.restored(), "get", "big"), self.ok("get", "big"))
+        self.fails(EXISTS, "migrate", self.url, new, key=False, says="this store")
+        self.fails(EXISTS, "migrate", self.url, self.url, key=False, says="this store")
+        self.fails(NOT_INITIALIZED, "migrate", "lmdb:" + self.path("none"),
                    "lmdb:" + self.path("other"), key=False)
-        self.fails(INVALID, "migrate", "--to", "nonsense", key=False)
+        self.assertFalse(os.path.exists(self.path("none")) or os.path.exists(self.path("other")))
+        self.fails(INVALID, "migrate", self.url, "nonsense", key=False)
+
+    def test_migrated_store_stays_sealed(self):
+        self.ok("seal", key=False)
+        told = json.loads(self.ok("migrate", self.url, "lmdb:" + self.path("new"), "--json", key=False))
+        self.assertEqual(told["written"], told["records"] - 3)
+        self.assertEqual(told["removed"], 0)
+        self.fails(SEALED, *self.restored(), "get", "my/secret")
+        self.ok(*self.restored(), "unseal")
+        self.reads(*self.restored(), key=True)
+        self.fails(SEALED, "get", "my/secret")
+
+    def test_migration_into_a_full_storage_goes_on_when_there_is_room(self):
+        self.fails(UNAVAILABLE, "migrate", self.url, "lmdb:" + self.path("new") + "?quota=65536",
+                   key=False, says="quota")
+        status = json.loads(self.ok(*self.restored(), "status", "--json", key=False))
+        self.assertFalse(status["initialized"])
+        self.fails(NOT_INITIALIZED, "migrate", "lmdb:" + self.path("new"), "lmdb:" + self.path("newer"),
+                   key=False)
+        self.ok("migrate", self.url, "lmdb:" + self.path("new"), key=False)
+        self.reads(*self.restored(), key=True)
 
     def test_rekeyed_copy_opens_with_new_credentials_alone(self):
-        made = self.made("migrate", "--to", "lmdb:" + self.path("new"), "--rekey", "--shares", "3",
+        made = self.made("migrate", self.url, "lmdb:" + self.path("new"), "--rekey", "--shares", "3",
                          "--threshold", "2", "--new-key-file", self.path("new-key"))
         self.assertNotEqual(made["store_id"], self.status()["store_id"])
         self.reads(*self.restored(), *self.given(*made["keys"][:2]))
@@ -631,7 +656,7 @@ class Backups(Lifecycle):
         self.fails(DENIED, *self.restored(), "get", "my/secret", says="another store")
         self.reads(key=True)
         before = self.read("new-key")
-        self.fails(EXISTS, "migrate", "--to", "lmdb:" + self.path("new"), "--rekey",
+        self.fails(EXISTS, "migrate", self.url, "lmdb:" + self.path("new"), "--rekey",
                    "--new-key-file", self.path("third-key"))
         self.assertFalse(os.path.exists(self.path("third-key")))
         self.assertEqual(self.read("new-key"), before)
@@ -1030,9 +1055,29 @@ class Killed(Lifecycle):
         def prepare():
             self.remove("new", "new-key")
 
-        self.kill_everywhere(prepare, ["migrate", "--to", "lmdb:" + self.path("new"), "--rekey",
+        self.kill_everywhere(prepare, ["migrate", self.url, "lmdb:" + self.path("new"), "--rekey",
                                        "--key-file", self.key_file, "--new-key-file",
                                        self.path("new-key")], check)
+
+    def test_migrate(self):
+        self.init()
+        self.store_a_secret()
+        self.ok("create", "big", "-f", "-", given=os.urandom(1000000))
+        self.ok("create", "bigger", "-f", "-", given=os.urandom(1000000))
+        from_, to = self.url, "lmdb:" + self.path("new")
+        command = ["migrate", from_, to]
+
+        def check(done):
+            self.assertTrue(self.opens("--key-file", self.key_file))
+            again = self.run_it(*command, key=False)
+            self.assertIn(again.returncode, [EXISTS] if done else [0, EXISTS], again.err)
+            self.assertTrue(self.opens("--store", to, "--key-file", self.key_file))
+            self.assertEqual(self.ok("--store", to, "get", "bigger"), self.ok("get", "bigger"))
+
+        def prepare():
+            self.remove("new")
+
+        self.kill_everywhere(prepare, command, check)
 
     def test_slot_replace(self):
         self.with_template()

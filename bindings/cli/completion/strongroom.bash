@@ -64,7 +64,7 @@ _strongroom() {
     rekey) options="$global $shares $verify --keep-keys --json" ;;
     rotate) options="$global --root" ;;
     reencrypt) options="$global --duty" ;;
-    migrate) options="$global --to --to-zk-auth-file --rekey $shares $key --json" ;;
+    migrate) options="$global --to-zk-auth-file --rekey $shares $key --json" ;;
     zk-reauth) options="$global --new-zk-auth-file --json" ;;
     create | update) options="$global --value --text-file --file" ;;
     get) options="$global --key --fresh --json --raw" ;;

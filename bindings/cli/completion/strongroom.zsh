@@ -32,7 +32,7 @@ _strongroom() {
     'backup:write a backup'
     'backup-verify:see whether a backup is whole'
     'restore:make a store from a backup'
-    'migrate:copy the store into another storage'
+    'migrate:copy a store into another storage'
     'create:store a new secret'
     'update:give a secret another value'
     'get:print a secret'
@@ -109,9 +109,9 @@ _strongroom() {
         reencrypt) _arguments $global '--duty=[percent of a core to take]:percent:' ;;
         backup | backup-verify | restore) _arguments $global '--json[print JSON]' '1:file:_files' ;;
         migrate)
-          _arguments $global '--to=[the other storage]:URL:(lmdb\:/ zk\://)' \
-            '--to-zk-auth-file=[its user\:password]:file:_files' '--rekey[under fresh keys]' \
-            $shares $key '--json[print JSON]'
+          _arguments $global '--to-zk-auth-file=[user\:password of the copy]:file:_files' \
+            '--rekey[under fresh keys]' $shares $key '--json[print JSON]' \
+            '1:store:(lmdb\:/ zk\://)' '2:other storage:(lmdb\:/ zk\://)'
           ;;
         create) _arguments $global $put '1:name:' ;;
         update) _arguments $global $put '1:name:_strongroom_names' ;;

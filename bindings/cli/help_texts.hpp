@@ -192,8 +192,9 @@ Examples:
 inline constexpr const char* kMigrateFooter =
     R"(Copies a store as it is, between storages of any kind, without its keys: the same credentials
 open both, and what 'seal' sealed stays sealed. Before the copy becomes a store, every record is
-compared once more. When it was stopped, run it again: it goes on from what is there. A store that is
-written to meanwhile is refused at the end: stop who writes, or seal it before and unseal the copy.
+compared once more. When it was stopped, run it again: it goes on from what is there. A store that
+is written to meanwhile is refused at the end: stop who writes, or seal it before and unseal the
+copy.
 
 With --rekey every secret is sealed under fresh keys, names included, and the credentials that are
 made here open the copy; what was deleted leaves no trace in it. That one begins anew when stopped.

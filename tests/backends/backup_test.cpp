@@ -32,6 +32,7 @@ using testing::FaultyBackend;
 using testing::path;
 using testing::plain;
 using testing::Plan;
+using testing::refused;
 using testing::secret;
 using testing::TestStore;
 using testing::text;
@@ -75,16 +76,6 @@ Result<BackupInfo> verify(ByteView stream, std::size_t at_most = SIZE_MAX) {
 Result<BackupInfo> restore(ByteView stream, Backend& into) {
   Feed feed{stream};
   return restore_backup(feed, into, kDefaultTimeout, silent);
-}
-
-::testing::AssertionResult refused(const Result<BackupInfo>& result, Code code,
-                                   std::string_view says = "") {
-  if (result) return ::testing::AssertionFailure() << "went well";
-  const Error& error = result.error();
-  if (error.code == code && error.message.find(says) != std::string::npos) {
-    return ::testing::AssertionSuccess();
-  }
-  return ::testing::AssertionFailure() << to_string(error.code) << ": " << error.message;
 }
 
 // covers tells whether a message names a range of bytes with this one in it.

@@ -34,6 +34,7 @@ using testing::MeanwhileBackend;
 using testing::path;
 using testing::plain;
 using testing::Plan;
+using testing::refused;
 using testing::secret;
 using testing::TestStore;
 
@@ -41,16 +42,6 @@ constexpr auto go_on = [](std::uint64_t, std::uint64_t) { return true; };
 
 Result<CopyInfo> copy(Backend& from, Backend& into) {
   return StoreCopy(from, into, kDefaultTimeout).run(go_on);
-}
-
-::testing::AssertionResult refused(const Result<CopyInfo>& result, Code code,
-                                   std::string_view says = "") {
-  if (result) return ::testing::AssertionFailure() << "went well";
-  const Error& error = result.error();
-  if (error.code == code && error.message.find(says) != std::string::npos) {
-    return ::testing::AssertionSuccess();
-  }
-  return ::testing::AssertionFailure() << to_string(error.code) << ": " << error.message;
 }
 
 void put(Barrier& barrier, const std::string& name, std::string_view value = "value") {

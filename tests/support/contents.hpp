@@ -1,4 +1,4 @@
-// contents.hpp: what a storage holds, to be compared; and a directory for storages of a test.
+// contents.hpp: what a storage holds, to be compared; how something failed; a directory for storages.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "strongroom/backend.hpp"
@@ -30,6 +31,17 @@ inline Contents contents(Backend& backend) {
       },
       kDefaultTimeout));
   return found;
+}
+
+// refused tells whether something failed with a code and in certain words.
+template <typename T>
+::testing::AssertionResult refused(const Result<T>& result, Code code, std::string_view says = "") {
+  if (result) return ::testing::AssertionFailure() << "went well";
+  const Error& error = result.error();
+  if (error.code == code && error.message.find(says) != std::string::npos) {
+    return ::testing::AssertionSuccess();
+  }
+  return ::testing::AssertionFailure() << to_string(error.code) << ": " << error.message;
 }
 
 class Directory {

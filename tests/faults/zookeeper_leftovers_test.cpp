@@ -34,6 +34,17 @@ std::string writer_key(int writer) {
   return "r" + std::string(16, static_cast<char>('A' + writer));
 }
 
+// version_of reads a record, and gives its version. Who knows what he replaces removes its parts.
+Result<Version> version_of(Backend& backend, const std::string& key) {
+  Version version = kAbsent;
+  const ByteView one = view(key);
+  const auto read = backend.read(
+      {&one, 1}, [&](std::size_t, const Record& record) { version = record.version; },
+      kDefaultTimeout);
+  if (!read) return read.error();
+  return version;
+}
+
 // run_writer is the role of a child: writer, URL, file of notes. It writes one value after the other.
 int run_writer(int writer, const std::string& url, const std::string& notes) {
   auto backend = open_backend(url);
@@ -49,16 +60,15 @@ int run_writer(int writer, const std::string& url, const std::string& notes) {
   const std::string key = writer_key(writer);
   for (std::uint64_t number = NoteFile::load(notes).size() + 1; !over; ++number) {
     const std::string bytes = numbered_bytes(number, kLen);
-    const Change change{Change::Kind::put, view(key), view(bytes), kAny};
     Note note;
     note.value = number;
     note.invoked = now_ns();
-    const auto done = (*backend)->commit({&change, 1}, kDefaultTimeout);
+    const auto version = version_of(**backend, key);
+    const Change change{Change::Kind::put, view(key), view(bytes), version ? *version : kAny};
+    const auto done = version ? (*backend)->commit({&change, 1}, kDefaultTimeout) : version.error();
     note.returned = now_ns();
-    if (!done) {
-      note.code = static_cast<std::int32_t>(done.error().code);
-      note.outcome = Note::Outcome::unknown;
-    }
+    if (!done) note.code = static_cast<std::int32_t>(done.error().code);
+    if (!done || done->conflict) note.outcome = Note::Outcome::unknown;
     file.add(note);
   }
   end.join();
@@ -69,7 +79,7 @@ class Leftovers : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!ZooKeeperServers::wanted()) GTEST_SKIP() << "there is no ZooKeeper here";
-    servers_.emplace(ZooKeeperOptions{1, 500});
+    servers_.emplace(ZooKeeperOptions{1, 500, 768});
     raw_.emplace(servers_->connect_string());
     ASSERT_TRUE(open_backend(url()));
   }
@@ -221,7 +231,9 @@ TEST_F(Leftovers, ValuesOfEveryLengthGoRound) {
   const std::string key = writer_key(0);
   for (const std::size_t len : lengths) {
     const std::string bytes = numbered_bytes(len, len);
-    const Change change{Change::Kind::put, view(key), view(bytes), kAny};
+    const auto version = version_of(**backend, key);
+    ASSERT_TRUE(version);
+    const Change change{Change::Kind::put, view(key), view(bytes), *version};
     const auto written = (*backend)->commit({&change, 1}, kDefaultTimeout);
     ASSERT_TRUE(written) << len << ": " << written.error().message;
     const ByteView one = view(key);

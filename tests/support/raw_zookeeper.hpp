@@ -20,19 +20,11 @@ namespace strongroom::testing {
 class RawZooKeeper {
  public:
   // auth: user:password of the digest scheme, or none.
-  explicit RawZooKeeper(const std::string& servers, const std::string& auth = {})
-      : handle_(::zookeeper_init2(servers.c_str(), nullptr, 20'000, nullptr, nullptr, 0,
-                                  [](const char*) {})) {
-    if (handle_ == nullptr) throw std::runtime_error("no client");
-    const auto deadline = Clock::now() + kLimit;
-    while (::zoo_state(handle_) != ZOO_CONNECTED_STATE) turn(deadline);
-    if (auth.empty()) return;
-    must("authenticate", call([&](Answer& answer) {
-           return ::zoo_add_auth(handle_, "digest", auth.data(), static_cast<int>(auth.size()),
-                                 &take_rc, &answer);
-         }));
+  explicit RawZooKeeper(std::string servers, std::string auth = {})
+      : servers_(std::move(servers)), auth_(std::move(auth)) {
+    connect();
   }
-  ~RawZooKeeper() { ::zookeeper_close(handle_); }
+  ~RawZooKeeper() { close(); }
   RawZooKeeper(const RawZooKeeper&) = delete;
   RawZooKeeper& operator=(const RawZooKeeper&) = delete;
 
@@ -43,6 +35,13 @@ class RawZooKeeper {
     if (answer.rc == ZNONODE) return {};
     must("read " + path, answer);
     return std::move(answer.bytes);
+  }
+  // num_changes is how often a node was set since it was made.
+  int num_changes(const std::string& path) {
+    const Answer answer =
+        call([&](Answer& to) { return ::zoo_aexists(handle_, path.c_str(), 0, &take_stat, &to); });
+    must("look at " + path, answer);
+    return answer.stat.version;
   }
   std::vector<std::string> children(const std::string& path) {
     Answer answer = call([&](Answer& to) {
@@ -88,10 +87,12 @@ class RawZooKeeper {
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kLimit{30};
+  static constexpr std::chrono::seconds kIdle{5};
 
   struct Answer {
     bool here = false;
     int rc = ZOK;
+    Stat stat{};
     std::string bytes;
     std::vector<std::string> names;
   };
@@ -103,7 +104,10 @@ class RawZooKeeper {
     return answer;
   }
   static void take_rc(int rc, const void* to) { arrived(rc, to); }
-  static void take_stat(int rc, const Stat*, const void* to) { arrived(rc, to); }
+  static void take_stat(int rc, const Stat* stat, const void* to) {
+    Answer& answer = arrived(rc, to);
+    if (rc == ZOK) answer.stat = *stat;
+  }
   static void take_string(int rc, const char*, const void* to) { arrived(rc, to); }
   static void take_bytes(int rc, const char* bytes, int len, const Stat*, const void* to) {
     Answer& answer = arrived(rc, to);
@@ -114,10 +118,29 @@ class RawZooKeeper {
     for (int i = 0; rc == ZOK && i < names->count; ++i) answer.names.emplace_back(names->data[i]);
   }
 
-  // call sends one request and turns the client's wheel until the answer is here.
+  void connect() {
+    handle_ = ::zookeeper_init2(servers_.c_str(), nullptr, 20'000, nullptr, nullptr, 0,
+                                [](const char*) {});
+    if (handle_ == nullptr) throw std::runtime_error("no client");
+    used_ = Clock::now();
+    while (::zoo_state(handle_) != ZOO_CONNECTED_STATE) turn(used_ + kLimit);
+    if (auth_.empty()) return;
+    must("authenticate", call([&](Answer& answer) {
+           return ::zoo_add_auth(handle_, "digest", auth_.data(), static_cast<int>(auth_.size()),
+                                 &take_rc, &answer);
+         }));
+  }
+  void close() {
+    if (handle_ != nullptr) ::zookeeper_close(std::exchange(handle_, nullptr));
+  }
+
+  // call sends one request and turns the client's wheel until the answer is here. Nobody turns it in
+  // between, so a session that was left alone for long is over.
   template <typename Send>
   Answer call(Send send) {
     Answer answer;
+    if (Clock::now() - used_ > kIdle) close(), connect();
+    used_ = Clock::now();
     if (const int rc = send(answer); rc != ZOK) throw std::runtime_error(::zerror(rc));
     const auto deadline = Clock::now() + kLimit;
     while (!answer.here) turn(deadline);
@@ -143,7 +166,10 @@ class RawZooKeeper {
     ::zookeeper_process(handle_, events);
   }
 
-  zhandle_t* handle_;
+  const std::string servers_;
+  const std::string auth_;
+  zhandle_t* handle_ = nullptr;
+  Clock::time_point used_;
 };
 
 }  // namespace strongroom::testing

@@ -27,6 +27,8 @@ TEST(RawZooKeeper, MakesChangesListsAndErases) {
   EXPECT_EQ(raw.get("/a/b")->size(), 1'000'000u);
   raw.set("/a/c", "else");
   EXPECT_EQ(raw.get("/a/c"), "else");
+  EXPECT_EQ(raw.num_changes("/a/c"), 1);
+  EXPECT_EQ(raw.num_changes("/a/b"), 0);
   EXPECT_THAT(raw.children("/a"), ElementsAre("b", "c"));
   EXPECT_THAT(raw.dump("/a"), ElementsAre(Key("/a"), Key("/a/b"), Key("/a/c")));
   EXPECT_THROW(raw.erase("/a"), std::runtime_error);

@@ -103,7 +103,7 @@ class KeyHistory {
     follow_the_chain(last);
   }
 
-  // judge gives every promise that was broken.
+  // judge gives the promises that were broken, ten of them at most.
   Complaints judge() {
     look_at_writes();
     look_at_clients();
@@ -187,19 +187,19 @@ class KeyHistory {
     }
   }
 
-  // No acknowledged write is lost, none that says that nothing was changed happened.
+  // No write that says that nothing was changed happened, no acknowledged one is lost, and nothing was
+  // read that nobody wrote. In this order: the first of them is why the others are seen.
   void look_at_writes() {
+    using Outcome = Note::Outcome;
     for (const Note& note : notes_) {
-      if (is_read(note)) {
-        if (note.outcome == Note::Outcome::done && position_.count(note.value) == 0)
-          complain("read what was never written", note);
-      } else if (note.outcome == Note::Outcome::done && position_.count(note.value) == 0) {
-        complain("an acknowledged write was lost", note);
-      } else if ((note.outcome == Note::Outcome::nothing ||
-                  note.outcome == Note::Outcome::refused) &&
-                 seen_.count(note.value) != 0) {
+      const bool denied = note.outcome == Outcome::nothing || note.outcome == Outcome::refused;
+      if (!is_read(note) && denied && seen_.contains(note.value))
         complain("a write that changed nothing was seen", note);
-      }
+    }
+    for (const Note& note : notes_) {
+      if (note.outcome != Outcome::done || position_.contains(note.value)) continue;
+      complain(is_read(note) ? "read what was never written" : "an acknowledged write was lost",
+               note);
     }
   }
 

@@ -36,6 +36,8 @@ class RawClient {
     handle_ = zookeeper_init(servers, heard, kSessionMs, nullptr, &connected_, 0);
     if (handle_ == nullptr || !connected_.try_acquire_for(std::chrono::seconds(10)))
       give_up(std::string("no server answered at ") + servers);
+    // Or it would look the names of the servers up again before each wait.
+    zoo_set_servers_resolution_delay(handle_, -1);
     create(root_, 0);
     for (std::size_t i = 0; i < kNumZooKeys; ++i) {
       paths_.push_back(root_ + "/" + std::to_string(i));

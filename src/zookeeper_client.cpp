@@ -239,9 +239,11 @@ Batch::Outcome WaitedBatch::wait() {
 }
 
 void WaitedBatch::done() {
-  const std::lock_guard lock(mutex_);
-  done_ = true;
-  changed_.notify_one();
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  changed_.notify_one();  // without the lock, or who wakes up waits for that next
 }
 
 // ---- the client ----

@@ -261,8 +261,10 @@ Result<std::shared_ptr<ReadCall>> read_and_wait(Session& session, Cache& cache,
   auto call = std::make_shared<ReadCall>(
       session, cache, std::move(places), deadline,
       [wait](ReadCall&) {
-        const std::lock_guard lock(wait->mutex);
-        wait->done = true;
+        {
+          const std::lock_guard lock(wait->mutex);
+          wait->done = true;
+        }
         wait->changed.notify_one();
       },
       split_values);

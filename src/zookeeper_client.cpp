@@ -32,6 +32,12 @@ constexpr std::chrono::milliseconds kGoodbye{1000};  // for the server to close 
 constexpr int kMaxAnswersPerPoll = 256;
 // What several readers ask for at once goes into frames of about this size.
 constexpr std::size_t kNodesPerFrame = 64;
+// What several writers commit at once goes into multis of up to that. Only so many of them are under way
+// at a time: meanwhile others come together.
+constexpr std::size_t kMaxGroups = 4;
+constexpr std::size_t kOpsPerGroup = 32;
+constexpr std::size_t kMaxGroupLen = std::size_t{256} << 10;
+constexpr std::size_t kStepRoom = 100;  // what a step takes besides path and value, at most
 
 // The library has a static counter and static buffers, so one call of it at a time in a process.
 // Recursive: answers are run from inside of it, and may send.
@@ -80,7 +86,19 @@ Op& op_of(const void* context) noexcept {
   return *static_cast<Op*>(const_cast<void*>(context));
 }
 
+std::size_t len_of(const Op& multi) noexcept {
+  std::size_t len = 0;
+  for (const Step& step : multi.steps) len += kStepRoom + step.path.size() + step.value.size();
+  return len;
+}
+
 }  // namespace
+
+// Group is some commits in one multi.
+struct Group {
+  std::vector<Op*> ops;
+  std::vector<zoo_op_result_t> results{};  // a step each
+};
 
 std::string answer_text(int rc) {
   if (rc == kQuotaExceeded) return "quota exceeded";
@@ -130,11 +148,8 @@ struct Library {
     }
     answer(context, rc);
   }
-  static void multi(int rc, const void* context) {
-    Op& op = op_of(context);
-    const auto* const results = static_cast<const zoo_op_result_t*>(op.room.get());
-    for (std::size_t i = 0; i < op.steps.size(); ++i) op.step_rcs.push_back(results[i].err);
-    answer(context, rc);
+  static void group(int rc, const void* context) {
+    this_client->group_done(*static_cast<const Group*>(context), rc);
   }
 
   static void session(zhandle_t*, int type, int state, const char*, void* context) {
@@ -146,35 +161,39 @@ struct Library {
   }
 
   static int send(Client& client, zhandle_t* handle, Op& op);
-  static int send_multi(zhandle_t* handle, const ACL_vector& acl, Op& op);
+  static void add_steps(const ACL_vector& acl, const Op& op, std::vector<zoo_op_t>& ops);
+  static int send_group(zhandle_t* handle, const ACL_vector& acl, Group& group);
   static int send_acl(zhandle_t* handle, const ACL_vector& acl, Op& op);
 };
 
-int Library::send_multi(zhandle_t* handle, const ACL_vector& acl, Op& op) {
-  std::vector<zoo_op_t> ops(op.steps.size());
-  op.room = std::shared_ptr<void>(new zoo_op_result_t[op.steps.size()](),
-                                  [](zoo_op_result_t* results) { delete[] results; });
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    const Step& step = op.steps[i];
+void Library::add_steps(const ACL_vector& acl, const Op& op, std::vector<zoo_op_t>& ops) {
+  for (const Step& step : op.steps) {
+    zoo_op_t& one = ops.emplace_back();
     switch (step.kind) {
       case Step::Kind::check:
-        zoo_check_op_init(&ops[i], step.path.c_str(), step.version);
+        zoo_check_op_init(&one, step.path.c_str(), step.version);
         break;
       case Step::Kind::create:
-        zoo_create_op_init(&ops[i], step.path.c_str(), step.value.data(), as_len(step.value), &acl,
+        zoo_create_op_init(&one, step.path.c_str(), step.value.data(), as_len(step.value), &acl,
                            ZOO_PERSISTENT, nullptr, 0);
         break;
       case Step::Kind::set:
-        zoo_set_op_init(&ops[i], step.path.c_str(), step.value.data(), as_len(step.value),
+        zoo_set_op_init(&one, step.path.c_str(), step.value.data(), as_len(step.value),
                         step.version, nullptr);
         break;
       case Step::Kind::erase:
-        zoo_delete_op_init(&ops[i], step.path.c_str(), step.version);
+        zoo_delete_op_init(&one, step.path.c_str(), step.version);
         break;
     }
   }
-  return zoo_amulti(handle, static_cast<int>(ops.size()), ops.data(),
-                    static_cast<zoo_op_result_t*>(op.room.get()), &multi, &op);
+}
+
+int Library::send_group(zhandle_t* handle, const ACL_vector& acl, Group& group) {
+  std::vector<zoo_op_t> ops;
+  for (const Op* const op : group.ops) add_steps(acl, *op, ops);
+  group.results.resize(ops.size());
+  return zoo_amulti(handle, static_cast<int>(ops.size()), ops.data(), group.results.data(),
+                    &Library::group, &group);
 }
 
 int Library::send_acl(zhandle_t* handle, const ACL_vector& standard, Op& op) {
@@ -212,7 +231,8 @@ int Library::send(Client& client, zhandle_t* handle, Op& op) {
     case Op::Kind::erase:
       return zoo_adelete(handle, path, op.version, &nothing, &op);
     case Op::Kind::multi:
-      return send_multi(handle, acl, op);
+      client.ungrouped_.push_back(&op);
+      return ZOK;
     case Op::Kind::sync:
       return zoo_async(handle, path, &string, &op);
     case Op::Kind::get_acl:
@@ -441,8 +461,67 @@ void Client::send_waiting() {
   std::vector<std::shared_ptr<Batch>> batches;
   batches.swap(waiting_);
   for (const auto& batch : batches) start(batch);
+  send_groups();
   notice_cut();
   send_frames();
+}
+
+// ---- commits together ----
+
+// send_groups: a server takes as long for a multi of one commit as for one of many.
+void Client::send_groups() {
+  while (!ungrouped_.empty() && groups_.size() < kMaxGroups && connected()) {
+    std::vector<Op*> ops;
+    std::size_t len = 0;
+    while (!ungrouped_.empty() && ops.size() < kOpsPerGroup) {
+      Op* const op = ungrouped_.front();
+      len += len_of(*op);
+      if (!ops.empty() && len > kMaxGroupLen) break;
+      ungrouped_.pop_front();
+      ops.push_back(op);
+    }
+    send_group(std::move(ops));
+  }
+}
+
+void Client::send_group(std::vector<Op*> ops) {
+  const ACL_vector& acl = authenticated() ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE;
+  auto group = std::make_unique<Group>();
+  group->ops = std::move(ops);
+  Group& sent = *group;
+  groups_.emplace(&sent, std::move(group));
+  if (const int rc = Library::send_group(handle_, acl, sent); rc != ZOK) group_done(sent, rc);
+}
+
+// group_done: where several commits failed together none of them was applied, and which one it was that
+// failed is known, but not how the others would have fared: each is sent again alone.
+void Client::group_done(const Group& group, int rc) {
+  const auto found = groups_.find(&group);
+  const std::unique_ptr<Group> own = std::move(found->second);
+  groups_.erase(found);
+  const bool all = rc == ZOK || is_loss(rc) || own->ops.size() == 1;
+  std::size_t next = 0;
+  for (Op* const op : own->ops) {
+    if (!all) {
+      send_group({op});
+      continue;
+    }
+    for (std::size_t i = 0; i < op->steps.size() && next < own->results.size(); ++i)
+      op->step_rcs.push_back(own->results[next++].err);
+    op->rc = rc;
+    answer(*op);
+  }
+}
+
+// put_back makes a batch of which nothing was sent wait for the next connection.
+void Client::put_back(Batch& batch) {
+  const auto found = sent_.find(&batch);
+  if (found == sent_.end()) return;
+  std::shared_ptr<Batch> held = std::move(found->second);
+  sent_.erase(found);
+  auto sent = Batch::State::sent;
+  if (batch.state_.compare_exchange_strong(sent, Batch::State::waiting))
+    waiting_.push_back(std::move(held));
 }
 
 // notice_cut: where sending fails, or a name leads elsewhere, the library closes its socket and tells
@@ -506,6 +585,7 @@ bool Client::write_frame(const std::vector<std::uint8_t>& frame) {
 }
 
 void Client::lose_frames() {
+  for (Op* const op : std::exchange(ungrouped_, {})) put_back(*op->batch);
   std::vector<Op*> lost;
   lost.swap(unframed_);
   for (const Frame& frame : std::exchange(frames_, {}))

@@ -32,6 +32,8 @@ struct _zhandle;
 
 namespace strongroom::zookeeper {
 
+struct Group;  // zookeeper_client.cpp
+
 using Clock = std::chrono::steady_clock;
 
 // What an operation answers: the library's own numbers (checked in zookeeper_client.cpp).
@@ -117,7 +119,6 @@ struct Op {
   std::vector<int> step_rcs;
   std::vector<NodeAnswer> nodes;
 
-  std::shared_ptr<void> room;  // for the library to write the answer to a multi into
   class Batch* batch = nullptr;
 };
 
@@ -235,6 +236,10 @@ class Client {
   void end_late();
   void run_done();
   void notice_cut();
+  void send_groups();
+  void send_group(std::vector<Op*> ops);
+  void group_done(const struct Group& group, int rc);
+  void put_back(Batch& batch);
   void send_frames();
   bool write_frame(const std::vector<std::uint8_t>& frame);
   void lose_frames();
@@ -270,6 +275,9 @@ class Client {
   std::vector<std::shared_ptr<Batch>> waiting_;
   std::unordered_map<Batch*, std::shared_ptr<Batch>> sent_;
   std::vector<std::shared_ptr<Batch>> done_;
+  // Commits that wait together go in one multi.
+  std::deque<Op*> ungrouped_;
+  std::unordered_map<const struct Group*, std::unique_ptr<struct Group>> groups_;  // sent
   // Our own frames on the library's socket: see zookeeper_frame.hpp.
   struct Frame {
     std::int32_t xid = 0;

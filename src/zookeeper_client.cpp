@@ -485,7 +485,7 @@ void Client::send_groups() {
 }
 
 void Client::send_group(std::vector<Op*> ops) {
-  const ACL_vector& acl = authenticated() ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE;
+  const ACL_vector& acl = makes_private_nodes() ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE;
   auto group = std::make_unique<Group>();
   group->ops = std::move(ops);
   Group& sent = *group;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <thread>
 
@@ -291,6 +292,31 @@ TEST_F(OneServer, ManyReadersAndWritersOfOneHandleAreServed) {
       ASSERT_EQ(fetch(**backend, key).value, value);
     }
   });
+}
+
+TEST_F(OneServer, CommitsThatGoTogetherFailEachForItself) {
+  auto open = open_backend(world());
+  ASSERT_TRUE(open.ok());
+  Backend& backend = **open;
+  constexpr int kNumThreads = 24, kRounds = 20;
+  std::atomic<int> num_wrong{0};
+  in_threads(kNumThreads, [&](int thread) {
+    const std::string own = "own-" + std::string(20, 'x') + std::to_string(thread);
+    Version version = kAbsent;
+    for (int round = 0; round < kRounds; ++round) {
+      const bool fails = (thread + round) % 3 == 0;
+      const std::string value = std::to_string(round);
+      auto done = fails ? commit(backend, {put("shared-" + value, "v"), check(own, version + 1)})
+                        : commit(backend, {put(own, value, version)});
+      if (!(fails ? conflicts_at(done, 1) : applied(done))) ++num_wrong;
+      const Found found = fetch(backend, own);
+      if (!fails && found.value != value) ++num_wrong;
+      version = found.version;
+    }
+  });
+  EXPECT_EQ(num_wrong, 0);
+  for (int round = 0; round < kRounds; ++round)
+    EXPECT_EQ(fetch(backend, "shared-" + std::to_string(round)).version, kAbsent);
 }
 
 TEST_F(OneServer, ReadsThatDoNotWaitAreAllAnsweredEvenWhenTheHandleIsClosed) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -76,8 +77,11 @@ class ChildProcess {
   bool tell(const std::string& text) {
     return ::write(to_, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   }
-  // receive waits for what it writes next, of up to 64 KiB; nothing at its end.
-  std::string receive() {
+  // receive waits for what it writes next, of up to 64 KiB; nothing at its end, or when nothing comes in
+  // time.
+  std::string receive(std::chrono::milliseconds limit = std::chrono::seconds(60)) {
+    pollfd polled{from_, POLLIN, 0};
+    if (::poll(&polled, 1, static_cast<int>(limit.count())) <= 0) return {};
     std::string text(64 << 10, '\0');
     ssize_t got = -1;
     while ((got = ::read(from_, text.data(), text.size())) < 0 && errno == EINTR) continue;

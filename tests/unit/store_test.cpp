@@ -61,7 +61,7 @@ TEST(Store, OpensWhatItKnowsAndSaysWhatItDoesNot) {
   EXPECT_EQ(Store::open("bogus:").error().code, Code::invalid);
   EXPECT_EQ(Store::open("").error().code, Code::invalid);
   EXPECT_EQ(Store::open("lmdb:relative/path").error().code, Code::invalid);
-  EXPECT_EQ(Store::open("zk://127.0.0.1:2181/x").error().code, Code::unsupported);
+  EXPECT_EQ(Store::open("zks://127.0.0.1:2181/x").error().code, Code::unsupported);
   EXPECT_TRUE(Store::open("memory:"));
 }
 

@@ -156,13 +156,13 @@ class Store(ZooKeeper):
         here, self.url = self.url, "lmdb:" + self.path("store")
         self.init()
         self.ok("create", "my/secret", given=SECRET)
-        self.ok("migrate", "--to", here, "--to-zk-auth-file", self.auth, key=False)
+        self.ok("migrate", self.url, here, "--to-zk-auth-file", self.auth, key=False)
         self.url = here
         self.assertEqual(self.zk("get", "my/secret"), SECRET)
         ZooKeeper.num_roots += 1
         there = f"zk://127.0.0.1:{SERVER.port}/root{ZooKeeper.num_roots}"
-        self.zk("migrate", "--to", there, "--to-zk-auth-file", self.other_auth, key=False)
-        self.zk("migrate", "--to", "lmdb:" + self.path("back"), key=False)
+        self.zk("migrate", here, there, "--to-zk-auth-file", self.other_auth, key=False)
+        self.zk("migrate", here, "lmdb:" + self.path("back"), key=False)
         for url, auth in ((there, self.other_auth), ("lmdb:" + self.path("back"), self.auth)):
             self.assertEqual(self.zk("--store", url, "get", "my/secret", auth=auth), SECRET)
 

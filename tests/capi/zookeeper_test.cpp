@@ -66,7 +66,7 @@ TEST_F(ZkAuth, IsOneLineOfUserAndPassword) {
 }
 
 TEST_F(ZkAuth, AFileThatOthersMayReadIsRefused) {
-  for (const mode_t mode : {0640, 0604, 0660, 0644, 0620}) {
+  for (const mode_t mode : {0640u, 0604u, 0660u, 0644u, 0620u}) {
     Expect error;
     EXPECT_TRUE(error.failed(open_file(file_of("u:canary", mode), error), STRONGROOM_DENIED));
     EXPECT_NE(error.message().find("chmod 600"), std::string::npos);

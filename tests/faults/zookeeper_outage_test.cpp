@@ -103,6 +103,7 @@ TEST_F(Outage, HungServerHoldsNobodyBeyondTheDeadline) {
   auto backend = open("&cache_bytes=0");
   ASSERT_TRUE(put(*backend, kKey, "v").ok());
   servers_->pause(0);
+  std::this_thread::sleep_for(milliseconds(200));  // until all its threads stand
   for (int i = 0; i < 8; ++i) {  // before the client finds the connection lost, and after
     const Answer answer = read(*backend, kKey, milliseconds(400));
     ASSERT_FALSE(answer.stamp.ok());

@@ -42,7 +42,6 @@ class CommitCall {
     bool exists = false;
     NodeStat stat;
     std::int32_t stripe_version = 0;
-    bool stripe_exists = false;
   };
   enum class Next { applied, again, conflict };
   static constexpr std::size_t kNoChange = SIZE_MAX;  // owns a step that is for all
@@ -247,7 +246,6 @@ Result<void> CommitCall::look() {
     State& state = states_[i];
     if (places_[i].is_long) {
       const Op& stripe = looked.value()->ops[next++];
-      state.stripe_exists = stripe.rc == kOk;
       state.stripe_version = stripe.stat.version;
     }
     const Op& node = looked.value()->ops[next++];

@@ -7,84 +7,19 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <utility>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom {
 
-// Action is what a caller wants to do. resolve is the reading of a reference on behalf of a
-// service.
-enum class Action : std::uint8_t {
-  create,
-  read,
-  update,
-  erase,
-  list,
-  resolve,
-  seal,
-  unseal,
-  init,
-  rekey,
-  rotate,
-  policy,
-  audit,
-  backup,
+// Decision is a policy's answer. Only allowed allows.
+enum class Decision : std::uint8_t {
+  allowed,
+  refused,  // nothing allows it
+  denied,   // a rule forbids it
 };
-
-constexpr std::string_view to_string(Action action) noexcept {
-  constexpr std::string_view names[] = {"create",  "read",   "update", "delete", "list",
-                                        "resolve", "seal",   "unseal", "init",   "rekey",
-                                        "rotate",  "policy", "audit",  "backup"};
-  return names[static_cast<std::uint8_t>(action)];
-}
-
-// Identity is who asks. A trusted caller brings its own authority (an embedder, an operator with
-// the storage in hand); everybody else is a user, or a service with the space that its orchestrator
-// gave it.
-class Identity {
- public:
-  enum class Kind : std::uint8_t { trusted, user, service };
-
-  static Identity trusted() { return Identity(Kind::trusted, {}, {}); }
-  static Identity user(std::string id) { return Identity(Kind::user, std::move(id), {}); }
-  // space is the service's own path, "/group/app" (DC/OS' DCOS_SPACE or Marathon app id).
-  static Identity service(std::string id, std::string space) {
-    return Identity(Kind::service, std::move(id), std::move(space));
-  }
-
-  Kind kind() const noexcept { return kind_; }
-  const std::string& id() const noexcept { return id_; }
-  const std::string& space() const noexcept { return space_; }
-
- private:
-  Identity(Kind kind, std::string id, std::string space)
-      : kind_(kind), id_(std::move(id)), space_(std::move(space)) {}
-
-  Kind kind_;
-  std::string id_;
-  std::string space_;
-};
-
-// in_space is DC/OS' rule: the secret's path without its last segment must be a segment-wise prefix
-// of the service's own path, or equal to it. A secret without a path is everybody's. In space, a
-// leading '/' and empty segments do not count; case does.
-inline bool in_space(const Path& secret, std::string_view space) noexcept {
-  const auto next = [](std::string_view& rest) {
-    while (!rest.empty() && rest.front() == '/') rest.remove_prefix(1);
-    const std::string_view segment = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(segment.size());
-    return segment;
-  };
-  std::string_view folder = secret.parent();
-  for (;;) {
-    const std::string_view wanted = next(folder);
-    if (wanted.empty()) return true;
-    if (wanted != next(space)) return false;
-  }
-}
 
 class Policy {
  public:
@@ -93,23 +28,45 @@ class Policy {
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
 
-  // check allows, or says denied. path is the root for what concerns the whole store.
-  // Threads  any number at once.
-  virtual Result<void> check(const Identity& who, Action action, const Path& path) const = 0;
-};
-
-// SpacePolicy: a trusted caller may do everything, a service may resolve what lies in its space,
-// and nobody else may do anything.
-class SpacePolicy final : public Policy {
- public:
-  Result<void> check(const Identity& who, Action action, const Path& path) const override {
-    if (who.kind() == Identity::Kind::trusted) return {};
-    if (who.kind() == Identity::Kind::service && action == Action::resolve && !path.is_root() &&
-        in_space(path, who.space())) {
-      return {};
+  // decide answers. What holds whatever the rules say is decided here: a trusted caller may do
+  // everything, an administrator all administration, and a service resolves in its space alone.
+  //
+  // path     canonical, as every Path is. The root where the action concerns the whole store.
+  // Threads  any number at once. It allocates nothing.
+  Decision decide(const Identity& who, Action action, const Path& path) const noexcept {
+    if (who.kind() == Identity::Kind::trusted) return Decision::allowed;
+    if (is_administration(action)) {
+      if (who.kind() == Identity::Kind::administrator) return Decision::allowed;
+      return by_rules(who, action, path);
     }
+    if (action != Action::resolve) return by_rules(who, action, path);
+    const bool ours =
+        who.kind() == Identity::Kind::service && !path.is_root() && in_space(path, who.space());
+    if (!ours) return Decision::refused;
+    const Decision decision = by_rules(who, action, path);
+    if (decision == Decision::refused && !services_need_grants()) return Decision::allowed;
+    return decision;
+  }
+
+  // check is decide as a result: denied, with a message for the operator.
+  Result<void> check(const Identity& who, Action action, const Path& path) const {
+    if (decide(who, action, path) == Decision::allowed) return {};
     return Error{Code::denied, "'" + who.id() + "' may not " + std::string(to_string(action)) +
                                    " '" + path.text() + "'"};
+  }
+
+ private:
+  virtual Decision by_rules(const Identity& who, Action action,
+                            const Path& path) const noexcept = 0;
+  // services_need_grants: being in its space does not suffice for a service.
+  virtual bool services_need_grants() const noexcept { return false; }
+};
+
+// SpacePolicy has no rules: what Policy::decide says of itself is all that anybody may do.
+class SpacePolicy final : public Policy {
+ private:
+  Decision by_rules(const Identity&, Action, const Path&) const noexcept override {
+    return Decision::refused;
   }
 };
 

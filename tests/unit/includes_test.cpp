@@ -60,7 +60,7 @@ const std::map<Room, std::set<std::string>> kStems = {
     {Room::inside, words("anchor async_reads credential envelope header key_keeper keyring names "
                          "names_reader sealed_blob secret_reader seen_revisions slots tree_watch")},
     // Words about names and plaintext.
-    {Room::clear, words("path secret secret_json secret_wire")},
+    {Room::clear, words("identity path secret secret_json secret_wire")},
     // Words that anybody may use.
     {Room::words, words("aead base64 codec fork_guard function_ref gate json result secret_arena "
                         "secret_bytes shamir")},
@@ -165,6 +165,9 @@ bool in_engine(std::string_view path) {
 Room room_of(const Files& files, const std::string& path) {
   if (!in_engine(path)) return Room::other;
   const std::string stem = stem_of(path);
+  const bool of_policy =
+      path.starts_with("include/strongroom/policy/") || path.starts_with("src/policy_");
+  if (of_policy) return Room::policy;
   const bool below = path.starts_with("include/strongroom/backends/");
   if (below || files.contains("include/strongroom/backends/" + stem + ".hpp")) return Room::backend;
   for (const auto& [room, stems] : kStems) {

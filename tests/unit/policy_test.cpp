@@ -18,7 +18,7 @@ Path path(std::string_view text) {
 constexpr Action kActions[] = {
     Action::create, Action::read,  Action::update, Action::erase,  Action::list,
     Action::seal,   Action::init,  Action::rekey,  Action::rotate, Action::resolve,
-    Action::policy, Action::audit, Action::unseal,
+    Action::policy, Action::audit, Action::unseal, Action::scan,   Action::backup,
 };
 
 // DC/OS' published examples, with the numbers of our transcription of them (rows 1..44), and after

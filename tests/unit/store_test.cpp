@@ -183,9 +183,8 @@ TEST(Store, PutNeedsTheRightsOfItsCondition) {
   struct Only final : Policy {
     Action allowed;
     explicit Only(Action action) : allowed(action) {}
-    Result<void> check(const Identity& who, Action action, const Path&) const override {
-      if (who.kind() == Identity::Kind::trusted || action == allowed) return {};
-      return Error{Code::denied, "no"};
+    Decision by_rules(const Identity&, Action action, const Path&) const noexcept override {
+      return action == allowed ? Decision::allowed : Decision::refused;
     }
   };
   for (const Action action : {Action::create, Action::update}) {

@@ -23,11 +23,10 @@ const Identity kTrusted = Identity::trusted();
 struct Rights final : Policy {
   std::atomic<bool> may_list{true};
 
-  Result<void> check(const Identity& who, Action action, const Path& path) const override {
-    if (who.kind() == Identity::Kind::trusted) return {};
-    if (action == Action::list && may_list && path.text() == "db") return {};
-    if (action == Action::read && !path.text().starts_with("db/private/")) return {};
-    return Error{Code::denied, "no"};
+  Decision by_rules(const Identity&, Action action, const Path& path) const noexcept override {
+    if (action == Action::list && may_list && path.text() == "db") return Decision::allowed;
+    if (action == Action::read && !path.text().starts_with("db/private/")) return Decision::allowed;
+    return Decision::refused;
   }
 };
 

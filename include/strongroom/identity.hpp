@@ -1,0 +1,181 @@
+// identity.hpp: who asks, and for what.
+//
+// The host has authenticated whoever it names here; nothing below asks again. An identity is what the
+// rules of a policy are given to: by its kind and id, by its groups, or as one of many.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strongroom/path.hpp"
+
+namespace strongroom {
+
+// Action is what a caller wants to do. resolve is the reading of a reference on behalf of a service;
+// scan is a list of everything below a folder, not of its own names alone.
+enum class Action : std::uint8_t {
+  create,
+  read,
+  update,
+  erase,
+  list,
+  scan,
+  resolve,
+  seal,
+  unseal,
+  init,
+  rekey,
+  rotate,
+  policy,
+  audit,
+  backup,
+};
+
+inline constexpr std::size_t kNumActions = 15;
+
+constexpr std::string_view to_string(Action action) noexcept {
+  constexpr std::string_view names[] = {"create", "read",    "update", "delete", "list",
+                                        "scan",   "resolve", "seal",   "unseal", "init",
+                                        "rekey",  "rotate",  "policy", "audit",  "backup"};
+  return names[static_cast<std::uint8_t>(action)];
+}
+
+// is_administration tells an action on the whole store from one on a path.
+constexpr bool is_administration(Action action) noexcept {
+  return action >= Action::seal;
+}
+
+// ActionSet is a set of actions.
+class ActionSet {
+ public:
+  constexpr ActionSet() = default;
+  constexpr ActionSet(Action action) noexcept
+      : bits_(static_cast<std::uint16_t>(1U << static_cast<unsigned>(action))) {}
+
+  static constexpr ActionSet from_bits(std::uint16_t bits) noexcept {
+    ActionSet set;
+    set.bits_ = bits;
+    return set;
+  }
+  static constexpr ActionSet on_paths() noexcept {
+    return from_bits((1U << static_cast<unsigned>(Action::seal)) - 1U);
+  }
+  static constexpr ActionSet administration() noexcept {
+    return from_bits(((1U << kNumActions) - 1U) & ~std::uint32_t{on_paths().bits()});
+  }
+
+  constexpr std::uint16_t bits() const noexcept { return bits_; }
+  constexpr bool empty() const noexcept { return bits_ == 0; }
+  constexpr bool has(Action action) const noexcept {
+    return (*this & ActionSet(action)).bits_ != 0;
+  }
+
+  constexpr ActionSet operator|(ActionSet other) const noexcept {
+    return from_bits(static_cast<std::uint16_t>(bits_ | other.bits_));
+  }
+  constexpr ActionSet operator&(ActionSet other) const noexcept {
+    return from_bits(static_cast<std::uint16_t>(bits_ & other.bits_));
+  }
+  constexpr ActionSet without(ActionSet other) const noexcept {
+    return from_bits(static_cast<std::uint16_t>(bits_ & ~unsigned{other.bits_}));
+  }
+  friend constexpr bool operator==(ActionSet, ActionSet) = default;
+
+ private:
+  std::uint16_t bits_ = 0;
+};
+
+// Identity is who asks.
+//
+//   trusted         brings its own authority (an embedder, an operator with the storage in hand), and
+//                   may do everything. It has no id.
+//   administrator   runs the store: all administration, and no secret unless a rule gives it.
+//   user            may do what rules give it.
+//   service         resolves what lies in its space, and otherwise may do what rules give it.
+class Identity {
+ public:
+  enum class Kind : std::uint8_t { trusted, administrator, user, service };
+
+  static Identity trusted() { return Identity(Kind::trusted, {}, {}, {}); }
+  static Identity administrator(std::string id, std::vector<std::string> groups = {}) {
+    return Identity(Kind::administrator, std::move(id), {}, std::move(groups));
+  }
+  static Identity user(std::string id, std::vector<std::string> groups = {}) {
+    return Identity(Kind::user, std::move(id), {}, std::move(groups));
+  }
+  // space is the service's own path, "/group/app" (DC/OS' DCOS_SPACE or Marathon app id).
+  static Identity service(std::string id, std::string space, std::vector<std::string> groups = {}) {
+    return Identity(Kind::service, std::move(id), std::move(space), std::move(groups));
+  }
+
+  Kind kind() const noexcept { return kind_; }
+  const std::string& id() const noexcept { return id_; }
+  const std::string& space() const noexcept { return space_; }
+  const std::vector<std::string>& groups() const noexcept { return groups_; }
+
+  // Known is what a compiled policy found out about an identity's names, kept beside them so that
+  // the next decision need not look them up: one word for the id, then one for each group. Each word
+  // is whole by itself (it says which policy wrote it), so threads need no lock. A copy of an identity
+  // begins without.
+  class Known {
+   public:
+    explicit Known(std::size_t num_words)
+        : words_(std::make_unique<std::atomic<std::uint64_t>[]>(num_words)),
+          num_words_(num_words) {}
+    Known(const Known& other) : Known(other.num_words_) {}
+    Known& operator=(const Known& other) {
+      if (this != &other) *this = Known(other.num_words_);
+      return *this;
+    }
+    Known(Known&&) = default;
+    Known& operator=(Known&&) = default;
+
+    std::size_t size() const noexcept { return num_words_; }
+    std::atomic<std::uint64_t>& operator[](std::size_t i) const noexcept { return words_[i]; }
+
+   private:
+    std::unique_ptr<std::atomic<std::uint64_t>[]> words_;
+    std::size_t num_words_;
+  };
+  const Known& known() const noexcept { return known_; }
+
+ private:
+  Identity(Kind kind, std::string id, std::string space, std::vector<std::string> groups)
+      : kind_(kind),
+        id_(std::move(id)),
+        space_(std::move(space)),
+        groups_(std::move(groups)),
+        known_(1 + groups_.size()) {}
+
+  Kind kind_;
+  std::string id_;
+  std::string space_;
+  std::vector<std::string> groups_;
+  Known known_;
+};
+
+// in_space is DC/OS' rule: the secret's path without its last segment must be a segment-wise prefix
+// of the service's own path, or equal to it. A secret without a path is everybody's. In space, a
+// leading '/' and empty segments do not count; case does.
+inline bool in_space(const Path& secret, std::string_view space) noexcept {
+  const auto next = [](std::string_view& rest) {
+    while (!rest.empty() && rest.front() == '/') rest.remove_prefix(1);
+    const std::string_view segment = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(segment.size());
+    return segment;
+  };
+  std::string_view folder = secret.parent();
+  for (;;) {
+    const std::string_view wanted = next(folder);
+    if (wanted.empty()) return true;
+    if (wanted != next(space)) return false;
+  }
+}
+
+}  // namespace strongroom

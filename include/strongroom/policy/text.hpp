@@ -1,0 +1,50 @@
+// text.hpp: the forms in which a policy is written.
+//
+// 1. Our own, JSON:
+//      {"version": 1, "mode": "deny-overrides",
+//       "rules": [
+//         {"to": ["user:alice", "group:dba"], "allow": ["read", "list"], "paths": ["db/**"]},
+//         {"to": ["anyone"], "deny": ["read"], "paths": ["db/*/root"]},
+//         {"to": ["group:ops"], "allow": ["seal", "unseal"]},
+//         {"to": ["user:bob"], "dcos": ["dcos:secrets:default:/dev/* full"]}]}
+//    "mode": "vault-compat" has "policies" (a name, then Vault's form) and "grants" instead:
+//      {"version": 1, "mode": "vault-compat",
+//       "policies": {"web": {"path": {"web/*": {"capabilities": ["read"]}}}},
+//       "grants": [{"to": ["group:web"], "policies": ["web"]}]}
+//    Both may have "services_need_grants": true.
+// 2. Vault's JSON form alone, {"path": {...}}: a vault-compat policy of the document's name.
+// 3. DC/OS permissions, a text: "[user:alice group:ops]", then a permission a line,
+//      dcos:secrets:default:/path/*  read,update
+//    '#' begins a comment.
+//
+// The documents of a store make one policy: all of one mode, a policy of Vault's named once. What is
+// unknown (a member, an action, a star that means nothing) is an error, never ignored.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom {
+
+// PolicyDocument is one text; its name is a file's, or the one that it is stored under.
+struct PolicyDocument {
+  std::string name;
+  std::string text;
+};
+
+// parse_policy reads documents into the rules of one policy. None at all is a policy without rules.
+//
+// Errors  invalid: "policy 'web', line 3, column 14: ...".  too_large: over a limit of rules.hpp.
+//         Memory stays within some 40 times the texts' length.
+// Threads any number at once.
+Result<PolicyRules> parse_policy(std::span<const PolicyDocument> documents);
+
+// check_policy_name tells whether a document can be stored under a name: 1..128 of [A-Za-z0-9._-], not
+// beginning with '.' or '-'.
+Result<void> check_policy_name(std::string_view name);
+
+}  // namespace strongroom

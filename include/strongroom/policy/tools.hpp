@@ -76,7 +76,7 @@ Result<std::vector<PolicyChange>> diff(const PolicyRules& before, const PolicyRu
 
 // ---- lint: what is odd ----
 
-struct Finding {
+struct PolicyFinding {
   enum class Kind : std::uint8_t {
     redundant,   // other rules allow all of it already: without it nothing changes
     overridden,  // what it allows is denied again, all of it
@@ -90,7 +90,7 @@ struct Finding {
   std::string text;  // one sentence: what, and what to do
 };
 
-constexpr std::string_view to_string(Finding::Kind kind) noexcept {
+constexpr std::string_view to_string(PolicyFinding::Kind kind) noexcept {
   constexpr std::string_view names[] = {"redundant", "overridden", "needless",
                                         "unmatched", "suspicious", "no-effect"};
   return names[static_cast<std::uint8_t>(kind)];
@@ -98,7 +98,7 @@ constexpr std::string_view to_string(Finding::Kind kind) noexcept {
 
 // lint lists what is odd about a policy, in the order of its text.
 // Errors  too_large: over the automaton's bound.
-Result<std::vector<Finding>> lint(const PolicyRules& rules);
+Result<std::vector<PolicyFinding>> lint(const PolicyRules& rules);
 
 // ---- test: what must hold ----
 

@@ -98,6 +98,15 @@ struct PolicyRules {
   std::vector<PolicyRule> rules;
 };
 
+// effective is what a rule's actions mean: who may read may have it resolved, and in deny_overrides a
+// list of names and a scan of all below are one right. What is denied reaches as far.
+constexpr ActionSet effective(PolicyMode mode, ActionSet actions) noexcept {
+  if (actions.has(Action::read)) actions = actions | Action::resolve;
+  const bool own = mode == PolicyMode::deny_overrides;
+  if (own && actions.has(Action::list)) actions = actions | Action::scan;
+  return actions;
+}
+
 // check_pattern tells whether a pattern means something in a mode.
 // Errors  invalid: what is wrong with it; offset, where given, is told which byte.
 Result<void> check_pattern(PolicyMode mode, std::string_view pattern,

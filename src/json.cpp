@@ -34,7 +34,11 @@ class InPlace {
 
   Ch Peek() const noexcept { return src_ != end_ ? *src_ : '\0'; }
   Ch Take() noexcept { return src_ != end_ ? *src_++ : '\0'; }
-  std::size_t Tell() const noexcept { return static_cast<std::size_t>(src_ - begin_); }
+  std::size_t Tell() const noexcept { return offset(src_); }
+  std::size_t offset(const char* at) const noexcept {
+    return static_cast<std::size_t>(at - begin_);
+  }
+  const char* at(std::size_t offset) const noexcept { return begin_ + offset; }
   bool at_end() const noexcept { return src_ == end_; }
 
   Ch* PutBegin() noexcept { return dst_ = src_; }
@@ -60,17 +64,22 @@ struct FixedStack {};
 // own.
 class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
  public:
-  explicit Tape(const std::uint8_t* text) noexcept : text_(text) {}
+  Tape(const InPlace& stream, std::size_t max_values) noexcept
+      : stream_(stream), max_values_(max_values) {}
 
-  bool Null() { return add(JsonKind::null, 0, 0); }
-  bool Bool(bool value) { return add(JsonKind::boolean, 0, value ? 1 : 0); }
+  bool Null() { return add(JsonKind::null, stream_.Tell() - (sizeof("null") - 1), 0); }
+  bool Bool(bool value) {
+    const std::size_t len = value ? sizeof("true") - 1 : sizeof("false") - 1;
+    return add(JsonKind::boolean, stream_.Tell() - len, value ? 1 : 0);
+  }
   bool RawNumber(const char* begin, std::uint32_t len, bool) {
-    return add(JsonKind::number, offset(begin), len);
+    return add(JsonKind::number, stream_.offset(begin), len);
   }
   bool String(const char* begin, std::uint32_t len, bool) {
     // Ours, not the reader's own check: that one lets "\uDC00" alone pass.
-    if (!well_formed_utf8({begin, len})) return refuse("a string was not Unicode", offset(begin));
-    return add(JsonKind::string, offset(begin), len);
+    const std::size_t at = stream_.offset(begin);
+    if (!well_formed_utf8({begin, len})) return refuse("a string was not Unicode", at);
+    return add(JsonKind::string, at, len);
   }
   bool Key(const char* begin, std::uint32_t len, bool copy) { return String(begin, len, copy); }
   bool StartObject() { return open(JsonKind::object); }
@@ -86,14 +95,11 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
 
   const char* fault() const noexcept { return fault_; }
   std::size_t fault_offset() const noexcept { return fault_offset_; }
+  bool full() const noexcept { return full_; }
   std::vector<JsonNode> take() noexcept { return std::move(nodes_); }
 
  private:
   static constexpr std::size_t kUnknown = SIZE_MAX;  // then the reader's own offset is good enough
-
-  std::uint32_t offset(const char* at) const noexcept {
-    return static_cast<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(at) - text_);
-  }
 
   bool refuse(const char* fault, std::size_t at) noexcept {
     fault_ = fault;
@@ -101,15 +107,19 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
     return false;
   }
 
-  bool add(JsonKind kind, std::uint32_t begin, std::uint32_t extent) {
-    nodes_.push_back({begin, extent, kind});
+  bool add(JsonKind kind, std::size_t begin, std::uint32_t extent) {
+    if (nodes_.size() == max_values_) {
+      full_ = true;
+      return refuse("it held too many values", begin);
+    }
+    nodes_.push_back({static_cast<std::uint32_t>(begin), extent, kind});
     return true;
   }
 
   bool open(JsonKind kind) {
     if (depth_ == kMaxJsonDepth) return refuse("it was nested deeper than 64 levels", kUnknown);
     open_[depth_++] = static_cast<std::uint32_t>(nodes_.size());
-    return add(kind, 0, 0);
+    return add(kind, stream_.Tell(), 0);  // the reader takes the bracket after this
   }
 
   std::uint32_t close() noexcept {
@@ -128,7 +138,7 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
       i = container ? value.extent : i + 1;
     }
     const auto name = [this](std::uint32_t i) {
-      return SecretView(text_ + nodes_[i].begin, nodes_[i].extent).reveal_text();
+      return SecretView(stream_.at(nodes_[i].begin), nodes_[i].extent).reveal_text();
     };
     std::sort(names_.begin(), names_.end(), [&](std::uint32_t a, std::uint32_t b) {
       if (nodes_[a].extent != nodes_[b].extent) return nodes_[a].extent < nodes_[b].extent;
@@ -142,13 +152,15 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
     return refuse("a member appeared twice", nodes_[*std::next(twin)].begin);
   }
 
-  const std::uint8_t* text_;
+  const InPlace& stream_;
+  std::size_t max_values_;
   std::vector<JsonNode> nodes_;
   std::vector<std::uint32_t> names_;
   std::array<std::uint32_t, kMaxJsonDepth> open_{};
   std::size_t depth_ = 0;
   const char* fault_ = nullptr;
   std::size_t fault_offset_ = kUnknown;
+  bool full_ = false;
 };
 
 const char* describe(rapidjson::ParseErrorCode code) noexcept {
@@ -185,9 +197,9 @@ const char* describe(rapidjson::ParseErrorCode code) noexcept {
   }
 }
 
-Error refused(const char* fault, std::size_t offset) {
+Error refused(const JsonFault& fault) {
   return {Code::invalid,
-          "a JSON text was refused at byte " + std::to_string(offset) + ": " + fault};
+          "a JSON text was refused at byte " + std::to_string(fault.offset) + ": " + fault.why};
 }
 
 }  // namespace
@@ -234,25 +246,59 @@ class rapidjson::internal::Stack<strongroom::FixedStack> {
 
 namespace strongroom {
 
+namespace {
+
+// read fills the tape from the text, or tells why not.
+Result<void> read(std::span<std::uint8_t> text, std::size_t max_values,
+                  std::vector<JsonNode>& nodes, JsonFault& fault) {
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseNumbersAsStringsFlag;
+  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, FixedStack> reader;
+  InPlace stream(text);
+  Tape tape(stream, max_values);
+  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, tape);
+  if (tape.fault() != nullptr) {
+    fault = {std::min(tape.fault_offset(), result.Offset()), tape.fault()};
+  } else if (result.IsError()) {
+    fault = {result.Offset(), describe(result.Code())};
+  } else if (!stream.at_end()) {
+    // A raw NUL reads as the end; everything before it was one good value.
+    fault = {stream.Tell(), "text followed its end"};
+  } else {
+    nodes = tape.take();
+    return {};
+  }
+  if (!tape.full()) return refused(fault);
+  return Error{Code::too_large,
+               "a JSON text held more than " + std::to_string(max_values) + " values"};
+}
+
+}  // namespace
+
 Result<JsonText> JsonText::parse(SecretBytes text, std::size_t max_len) {
   const std::size_t limit = std::min(max_len, kMaxJsonLen);
   if (text.size() > limit) {
     return Error{Code::too_large,
                  "a JSON text was longer than " + std::to_string(limit) + " bytes"};
   }
-  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseNumbersAsStringsFlag;
-  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, FixedStack> reader;
-  InPlace stream(text.reveal_mutable());
-  Tape tape(text.reveal().data());
-  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, tape);
-  if (tape.fault() != nullptr) {
-    return refused(tape.fault(), std::min(tape.fault_offset(), result.Offset()));
+  std::vector<JsonNode> nodes;
+  JsonFault fault;
+  if (auto done = read(text.reveal_mutable(), SIZE_MAX, nodes, fault); !done) return done.error();
+  return JsonText(std::move(text), {}, std::move(nodes));
+}
+
+Result<JsonText> JsonText::parse_public(std::vector<std::uint8_t> text, std::size_t max_values,
+                                        JsonFault* fault) {
+  if (text.size() > kMaxJsonLen) {
+    return Error{Code::too_large,
+                 "a JSON text was longer than " + std::to_string(kMaxJsonLen) + " bytes"};
   }
-  if (result.IsError()) return refused(describe(result.Code()), result.Offset());
-  // A raw NUL reads as the end; everything before it was one good value.
-  if (!stream.at_end()) return refused("text followed its end", stream.Tell());
-  return JsonText(std::move(text), tape.take());
+  std::vector<JsonNode> nodes;
+  JsonFault found;
+  auto done = read(text, max_values, nodes, found);
+  if (fault != nullptr) *fault = found;
+  if (!done) return done.error();
+  return JsonText({}, std::move(text), std::move(nodes));
 }
 
 }  // namespace strongroom

@@ -1,8 +1,10 @@
-// json.hpp: reads JSON texts that hold secrets.
+// json.hpp: reads JSON texts that hold secrets, and large ones that hold none.
 //
 // The text is decoded where it lies, in secret memory; beside it there is only a tape of offsets,
 // which tells the shape of the text and nothing of its content. There is no document tree, no
 // std::string of content, and an error names an offset and a kind of fault, never what stood there.
+// A text without secrets (a policy) is read by the same rules from ordinary memory, which has room
+// for more than the arena.
 //
 // Stricter than RFC 8259 asks: members of one object must differ (two readers that disagree about
 // which one counts are a way past a check), nesting is bounded, strings must be Unicode (no lone
@@ -49,7 +51,8 @@ constexpr std::string_view to_string(JsonKind kind) noexcept {
 
 // JsonNode is one value on the tape; a container's children follow it, a member's name its value.
 struct JsonNode {
-  std::uint32_t begin;   // number, string: offset of its bytes
+  std::uint32_t begin;   // offset of its first byte in the text as it came; string: of the one
+                         // after its quotation mark
   std::uint32_t extent;  // number, string: their length; container: index after its last child;
                          // boolean: 1 for true
   JsonKind kind;
@@ -75,6 +78,9 @@ class JsonValue {
     if (!is(JsonKind::string) && !is(JsonKind::number)) return {};
     return SecretView(bytes_ + node().begin, node().extent);
   }
+
+  // offset is where the value begins in the text as it came; a string's after its quotation mark.
+  std::size_t offset() const noexcept { return node().begin; }
 
   // member finds a member of an object; none when there is no such member, or this is no object.
   std::optional<JsonValue> member(std::string_view name) const noexcept;
@@ -132,9 +138,10 @@ class JsonMembers {
   class Iterator {
    public:
     explicit Iterator(JsonValue name) noexcept : name_(name) {}
-    std::pair<SecretView, JsonValue> operator*() const noexcept {
-      return {name_.text(), name_.at(name_.next())};
-    }
+    std::pair<SecretView, JsonValue> operator*() const noexcept { return {name_.text(), value()}; }
+    // name is the member's name as a string of the text, which knows where it stands.
+    JsonValue name() const noexcept { return name_; }
+    JsonValue value() const noexcept { return name_.at(name_.next()); }
     Iterator& operator++() noexcept {
       name_ = name_.at(name_.at(name_.next()).next());
       return *this;
@@ -169,6 +176,12 @@ inline std::optional<JsonValue> JsonValue::member(std::string_view name) const n
   return std::nullopt;
 }
 
+// JsonFault is where, and why, a text was refused.
+struct JsonFault {
+  std::size_t offset = 0;
+  const char* why = "";
+};
+
 // JsonText owns a parsed text.
 class JsonText {
  public:
@@ -183,13 +196,26 @@ class JsonText {
   // Source   RFC 8259.
   static Result<JsonText> parse(SecretBytes text, std::size_t max_len = kDefaultMaxJsonLen);
 
-  JsonValue root() const noexcept { return {text_.reveal().data(), nodes_.data(), 0}; }
+  // parse_public is parse for a text without secrets, in ordinary memory, which nobody wipes.
+  //
+  // max_values  names, scalars and containers, so that a small text makes no large tape. Errors
+  //             too_large: more of them.
+  // fault       where given, is told what an error of kind invalid or too_large is about.
+  static Result<JsonText> parse_public(std::vector<std::uint8_t> text, std::size_t max_values,
+                                       JsonFault* fault = nullptr);
+
+  JsonValue root() const noexcept {
+    return {public_.empty() ? text_.reveal().data() : public_.data(), nodes_.data(), 0};
+  }
 
  private:
-  JsonText(SecretBytes text, std::vector<JsonNode> nodes) noexcept
-      : text_(std::move(text)), nodes_(std::move(nodes)) {}
+  JsonText(SecretBytes text, std::vector<std::uint8_t> public_text,
+           std::vector<JsonNode> nodes) noexcept
+      : text_(std::move(text)), public_(std::move(public_text)), nodes_(std::move(nodes)) {}
 
+  // Of these one is empty.
   SecretBytes text_;
+  std::vector<std::uint8_t> public_;
   std::vector<JsonNode> nodes_;
 };
 

@@ -20,6 +20,7 @@ using testing::in_memory;
 using testing::Masked;
 using testing::secret;
 using testing::text;
+using std::string_literals::operator""s;
 
 Result<JsonText> parse(std::string_view json) {
   return JsonText::parse(secret(json));
@@ -330,6 +331,61 @@ TEST(Json, NothingOfARefusedTextStaysInMemory) {
   const Masked canary = Masked::random(32);
   parse_and_drop(canary, "]");
   EXPECT_FALSE(in_memory(canary));
+}
+
+std::vector<std::uint8_t> bytes(std::string_view json) {
+  return {json.begin(), json.end()};
+}
+
+TEST(PublicJson, IsReadByTheSameRules) {
+  for (const char* good : {"{}", " [1,\"a\\u0062\",{\"c\":null}] ", "-1.5e3", "\"\""}) {
+    EXPECT_TRUE(JsonText::parse_public(bytes(good), 100)) << good;
+  }
+  for (const std::string& bad : {""s, "{"s, "[1,]"s, "{\"a\":1,\"a\":2}"s, "\"\\uDC00\""s, "[]\0"s,
+                                "[] x"s, "\"\xff\""s, std::string(65, '[')}) {
+    JsonFault fault;
+    const auto refused = JsonText::parse_public(bytes(bad), 100, &fault);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().message, refusal(bad)) << bad;
+    EXPECT_EQ(refused.error().message, refused_at(fault.offset, fault.why)) << bad;
+  }
+}
+
+TEST(PublicJson, IsAsLargeAsItLikes) {
+  const std::string large = "\"" + std::string(std::size_t{8} << 20, 'x') + "\"";
+  auto parsed = JsonText::parse_public(bytes(large), 1);
+  ASSERT_TRUE(parsed);
+  const JsonText moved = std::move(parsed).value();
+  EXPECT_EQ(moved.root().text().size(), large.size() - 2);
+}
+
+TEST(PublicJson, HoldsNoMoreValuesThanItMay) {
+  EXPECT_TRUE(JsonText::parse_public(bytes("[1,{\"a\":2}]"), 5));
+  JsonFault fault;
+  const auto refused = JsonText::parse_public(bytes("[1,{\"a\":2}]"), 4, &fault);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::too_large);
+  EXPECT_EQ(fault.offset, 8U);
+  EXPECT_FALSE(JsonText::parse_public(bytes("1"), 0));
+}
+
+TEST(PublicJson, EveryValueKnowsWhereItStood) {
+  const std::string json = R"( {"\u0061":[null , true,false, -1, "\n"],"b": {} } )";
+  const auto parsed = JsonText::parse_public(bytes(json), 100);
+  ASSERT_TRUE(parsed);
+  const JsonValue root = parsed->root();
+  EXPECT_EQ(root.offset(), json.find('{'));
+  auto member = root.members().begin();
+  EXPECT_EQ(member.name().offset(), json.find("\\u0061"));
+  EXPECT_EQ(text(member.name().text()), "a");
+  EXPECT_EQ(member.value().offset(), json.find('['));
+  std::vector<std::size_t> offsets;
+  for (const JsonValue each : member.value().elements()) offsets.push_back(each.offset());
+  EXPECT_EQ(offsets,
+            (std::vector<std::size_t>{json.find("null"), json.find("true"), json.find("false"),
+                                      json.find("-1"), json.find("\\n")}));
+  ++member;
+  EXPECT_EQ(member.value().offset(), json.find("{}"));
 }
 
 }  // namespace

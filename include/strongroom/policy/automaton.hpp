@@ -107,9 +107,11 @@ class PolicyAutomaton {
   // administration is what rules give to whom on the whole store, by subject.
   std::span<const Grant> administration() const noexcept;
 
- private:
-  friend class CompiledPolicy;
+  // Parts are for what is compiled with this (src/policy_parts.hpp).
   struct Parts;
+  const Parts& parts() const noexcept { return *parts_; }
+
+ private:
   explicit PolicyAutomaton(std::unique_ptr<Parts> parts) noexcept;
   std::unique_ptr<Parts> parts_;
 };

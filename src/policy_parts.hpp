@@ -1,0 +1,195 @@
+// policy_parts.hpp: what PolicyAutomaton is made of, for those who build, walk and freeze it.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "policy_hash.hpp"
+#include "strongroom/policy/automaton.hpp"
+
+namespace strongroom {
+namespace policy_parts {
+
+inline constexpr std::uint32_t kNone = policy_hash::Index::kNone;
+
+// Texts keeps texts at places that never move.
+class Texts {
+ public:
+  std::string_view keep(std::string_view text) {
+    if (text.size() > left_) {
+      left_ = text.size() > kBlockLen ? text.size() : kBlockLen;
+      blocks_.push_back(std::make_unique<char[]>(left_));
+      next_ = blocks_.back().get();
+    }
+    if (!text.empty()) std::memcpy(next_, text.data(), text.size());
+    const std::string_view kept(next_, text.size());
+    next_ += text.size();
+    left_ -= text.size();
+    return kept;
+  }
+
+ private:
+  static constexpr std::size_t kBlockLen = 65'536;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* next_ = nullptr;
+  std::size_t left_ = 0;
+};
+
+// Labels numbers the segments that patterns name.
+class Labels {
+ public:
+  explicit Labels(policy_hash::Seed seed) : seed_(seed) {}
+
+  std::uint32_t find(std::string_view text) const noexcept {
+    return find(policy_hash::hash_bytes(seed_, text), text);
+  }
+  std::uint32_t number(std::string_view text, Texts& texts) {
+    const std::uint64_t hash = policy_hash::hash_bytes(seed_, text);
+    if (const std::uint32_t known = find(hash, text); known != kNone) return known;
+    const auto fresh = static_cast<std::uint32_t>(texts_.size());
+    texts_.push_back(texts.keep(text));
+    index_.add(hash, fresh);
+    return fresh;
+  }
+  std::string_view operator[](std::uint32_t label) const noexcept { return texts_[label]; }
+  std::size_t size() const noexcept { return texts_.size(); }
+
+ private:
+  std::uint32_t find(std::uint64_t hash, std::string_view text) const noexcept {
+    return index_.find(hash, [&](std::uint32_t label) { return texts_[label] == text; });
+  }
+
+  policy_hash::Seed seed_;
+  std::vector<std::string_view> texts_;
+  policy_hash::Index index_;
+};
+
+// Subjects numbers those whom rules speak of.
+class Subjects {
+ public:
+  explicit Subjects(policy_hash::Seed seed) : seed_(seed) {}
+
+  std::uint32_t find(Subject::Kind kind, std::string_view name) const noexcept {
+    return find(hash_of(kind, name), kind, name);
+  }
+  std::uint32_t number(const Subject& subject) {
+    const std::uint64_t hash = hash_of(subject.kind, subject.name);
+    const std::uint32_t known = find(hash, subject.kind, subject.name);
+    if (known != kNone) return known;
+    const auto fresh = static_cast<std::uint32_t>(all_.size());
+    all_.push_back(subject);
+    index_.add(hash, fresh);
+    return fresh;
+  }
+  const std::vector<Subject>& all() const noexcept { return all_; }
+
+ private:
+  std::uint64_t hash_of(Subject::Kind kind, std::string_view name) const noexcept {
+    const std::uint64_t hash = policy_hash::hash_bytes(seed_, name);
+    return policy_hash::mix(hash ^ static_cast<std::uint64_t>(kind), policy_hash::kOdd);
+  }
+  std::uint32_t find(std::uint64_t hash, Subject::Kind kind, std::string_view name) const noexcept {
+    return index_.find(hash, [&](std::uint32_t number) {
+      return all_[number].kind == kind && all_[number].name == name;
+    });
+  }
+
+  policy_hash::Seed seed_;
+  std::vector<Subject> all_;
+  policy_hash::Index index_;
+};
+
+// Slice is a part of one of the long arrays.
+struct Slice {
+  std::uint32_t first = 0;
+  std::uint32_t size = 0;
+};
+
+template <typename T>
+std::span<const T> part(const std::vector<T>& all, Slice slice) noexcept {
+  return std::span<const T>(all).subspan(slice.first, slice.size);
+}
+
+// Prefix is a pattern of Vault's that ends in bytes and '*', at the node of what stands before them.
+struct Prefix {
+  std::uint32_t label = 0;
+  std::uint32_t pattern = 0;
+};
+
+struct Node {
+  std::uint32_t any = kNone;    // the node below by a wildcard
+  std::uint32_t child = kNone;  // the first of those by a label
+  std::uint32_t num_children = 0;
+  std::uint32_t num_wildcards = 0;  // above
+  std::uint32_t end = kNone;        // the pattern that ends here
+  std::uint32_t tail = kNone;       // the pattern that takes everything below
+  std::uint32_t prefixes = kNone;   // number into Parts::prefixes
+};
+
+struct Child {
+  std::uint32_t parent = 0;
+  std::uint32_t label = 0;
+  std::uint32_t node = 0;
+  std::uint32_t next = kNone;  // its sibling
+};
+
+struct Edge {
+  std::uint32_t label = 0;
+  std::uint32_t target = 0;
+};
+
+// StateRow is a state. Its edges are those of the state `edges_of`, often itself; for a label that has
+// none there, `miss` is the state to look in next, or where the segment leads to (miss_steps).
+struct StateRow {
+  Slice nodes;
+  Slice edges;  // by label
+  Slice ends;
+  Slice tails;
+  Slice prefixes;  // of Parts::state_prefixes
+  std::uint32_t edges_of = 0;
+  std::uint32_t miss = 0;
+  bool miss_steps = true;
+};
+
+}  // namespace policy_parts
+
+struct PolicyAutomaton::Parts {
+  explicit Parts(PolicyMode mode_of_rules) : mode(mode_of_rules) {}
+
+  PolicyMode mode;
+  policy_hash::Seed seed = policy_hash::Seed::random();
+  policy_parts::Texts texts;
+  policy_parts::Labels labels{seed};
+  policy_parts::Subjects subjects{seed};
+  std::vector<Pattern> patterns;
+  std::vector<Grant> grants;  // by pattern, then by subject
+  std::vector<Grant> administration;
+
+  std::vector<policy_parts::Node> nodes;
+  std::vector<policy_parts::Child> children;
+  policy_hash::Index child_index;
+  std::vector<std::vector<policy_parts::Prefix>> prefixes;  // of a node, by length
+
+  std::vector<policy_parts::StateRow> states;  // 0 is the dead one
+  std::vector<std::uint32_t> set_nodes;
+  std::vector<policy_parts::Edge> edges;
+  std::vector<std::uint32_t> matches;         // ends and tails
+  std::vector<std::uint32_t> state_prefixes;  // numbers into prefixes
+  State start = 0;
+
+  // child is the node below by a label, or kNone.
+  std::uint32_t child(std::uint32_t node, std::uint32_t label) const noexcept {
+    const std::uint64_t hash = policy_hash::hash_pair(seed, node, label);
+    const std::uint32_t found = child_index.find(hash, [&](std::uint32_t number) {
+      return children[number].parent == node && children[number].label == label;
+    });
+    return found == policy_parts::kNone ? found : children[found].node;
+  }
+};
+
+}  // namespace strongroom

@@ -125,17 +125,17 @@ Error error_at(std::string_view document, const TextPlace& place, std::string_vi
 }
 
 TextPlace Text::place(std::size_t offset) noexcept {
-  if (offset < at_) {
+  if (offset < line_begin_) {
     at_ = line_begin_ = 0;
     line_ = 1;
   }
-  const std::string_view to_here = text().substr(0, offset);
-  for (std::size_t end = to_here.find('\n', at_); end != std::string_view::npos;
-       end = to_here.find('\n', line_begin_)) {
-    line_begin_ = end + 1;
+  while (at_ < offset) {
+    const std::size_t end = text().substr(0, offset).find('\n', at_);
+    if (end == std::string_view::npos) break;
+    at_ = line_begin_ = end + 1;
     ++line_;
   }
-  at_ = offset;
+  at_ = std::max(at_, offset);
   return {index_, line_, static_cast<std::uint32_t>(offset - line_begin_ + 1)};
 }
 

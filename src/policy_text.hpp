@@ -42,7 +42,8 @@ class Text {
   const std::string& name() const noexcept { return document_.name; }
   std::string_view text() const noexcept { return document_.text; }
 
-  // place takes no time to speak of when offsets come in the order of the text.
+  // place takes no time to speak of when offsets come in the order of the text, or go back within a
+  // line.
   TextPlace place(std::size_t offset) noexcept;
   Error error(std::size_t offset, std::string_view what, Code code = Code::invalid) {
     return error_at(name(), place(offset), what, code);

@@ -11,11 +11,17 @@
 //      {"version": 1, "mode": "vault-compat",
 //       "policies": {"web": {"path": {"web/*": {"capabilities": ["read"]}}}},
 //       "grants": [{"to": ["group:web"], "policies": ["web"]}]}
-//    Both may have "services_need_grants": true.
+//    and "rules" for administration alone. Both may have "services_need_grants": true.
 // 2. Vault's JSON form alone, {"path": {...}}: a vault-compat policy of the document's name.
+//    What narrows requests in Vault beside capabilities is an error, since ignoring it would allow
+//    more than Vault did. sudo and patch are taken, and allow nothing here.
 // 3. DC/OS permissions, a text: "[user:alice group:ops]", then a permission a line,
 //      dcos:secrets:default:/path/*  read,update
-//    '#' begins a comment.
+//    '#' begins a comment. Resources: dcos:secrets:default:PATH, dcos:secrets:list:default:PATH,
+//    dcos:superuser, and dcos:adminrouter:secrets, which has no effect.
+//
+// A document is JSON when its first byte that is no blank is '{', and otherwise DC/OS permissions. An
+// empty one is an error, as a file cut short would be; {"version": 1} is a policy without rules.
 //
 // The documents of a store make one policy: all of one mode, a policy of Vault's named once. What is
 // unknown (a member, an action, a star that means nothing) is an error, never ignored.
@@ -39,7 +45,8 @@ struct PolicyDocument {
 // parse_policy reads documents into the rules of one policy. None at all is a policy without rules.
 //
 // Errors  invalid: "policy 'web', line 3, column 14: ...".  too_large: over a limit of rules.hpp.
-//         Memory stays within some 40 times the texts' length.
+//         Memory stays within some 40 times the texts' length, and 300 MB for what the limits allow
+//         a text to multiply.
 // Threads any number at once.
 Result<PolicyRules> parse_policy(std::span<const PolicyDocument> documents);
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,12 @@ struct Matched {
   bool decided = false;  // it, or one like it, made the answer
 };
 
+inline constexpr std::size_t kMaxMatched = 1'000;
+
 struct Explanation {
   Decision decision = Decision::refused;
   std::string because;           // one sentence
-  std::vector<Matched> matched;  // those that decided first, else as they were written
+  std::vector<Matched> matched;  // those that decided first, else as written; kMaxMatched at most
 };
 
 // explain tells the decision on a request, and which rules spoke to it. For list and scan, path may be
@@ -48,28 +51,34 @@ Explanation explain(const PolicyRules& rules, const Identity& who, Action action
 struct Holder {
   Subject subject;
   std::size_t rule = 0;         // one that allows it
-  std::vector<Subject> unless;  // groups and kinds to which it is denied: who is of them may not
+  std::vector<Subject> unless;  // who is one of these as well may not
 };
+
+inline constexpr std::size_t kMaxWhoCanLen = std::size_t{64} << 20;  // of all names in unless
 
 // who_can lists the subjects that may do it by rules given to them. Who is in which group, the host
 // knows. What a policy gives to all without a rule (administration to administrators, what lies in
 // its space to a service) is not in the list.
-std::vector<Holder> who_can(const PolicyRules& rules, Action action, const Path& path);
+// Errors  too_large: over kMaxWhoCanLen, which takes thousands of holders and of exceptions.
+Result<std::vector<Holder>> who_can(const PolicyRules& rules, Action action, const Path& path);
 
 // ---- diff: what changes ----
 
 struct PolicyChange {
   Subject subject;
+  std::optional<Subject> also;  // in vault-compat: for who is both, where neither alone shows it
   Action action = Action::read;
-  Decision before = Decision::refused;  // for somebody who is that subject alone
+  Decision before = Decision::refused;  // for somebody who is that alone
   Decision after = Decision::refused;
   std::string witness;  // a path for which it is so; empty for the whole store, or the root
 };
 
 inline constexpr std::size_t kMaxPolicyChanges = 10'000;
 
-// diff lists what changes from one policy to another: for each subject, action and pair of decisions
-// a path that shows it, the shortest that was found. Nothing in it: they decide alike on every path.
+// diff lists what changes from one policy to another: for each subject, action and pair of decisions a
+// path that shows it, the shortest that was found. Nothing in it: they decide alike on every path, for
+// everybody. What changes for any-user, any-service or anyone (who are those named in neither policy)
+// is not said again of those who are of that kind. What a service resolves, it resolves in its space.
 // Errors  too_large: more than kMaxPolicyChanges changes, or the two together over the automaton's
 //         bound.
 Result<std::vector<PolicyChange>> diff(const PolicyRules& before, const PolicyRules& after);
@@ -110,8 +119,11 @@ struct Expectation {
   std::string path;  // empty: the root, or the whole store
 };
 
-// parse_expectations reads a line each: "allow WHO ACTION [PATH]" or "deny WHO ACTION [PATH]", and '#'
-// begins a comment. Errors  invalid: with line and column.  too_large: over 100,000 lines.
+inline constexpr std::size_t kMaxExpectations = 100'000;
+
+// parse_expectations reads a line each: "allow WHO ACTION [PATH]" or "deny WHO ACTION [PATH]", between
+// blanks; only PATH may hold some, and a '#' after one, or at the begin of a line, begins a comment.
+// Errors  invalid: with line and column.  too_large: over kMaxExpectations, or kMaxPolicyTextLen.
 Result<std::vector<Expectation>> parse_expectations(std::string_view text);
 
 struct Disappointment {
@@ -119,7 +131,11 @@ struct Disappointment {
   Explanation found;
 };
 
-// disappointments lists the expectations that do not hold.
+inline constexpr std::size_t kMaxExplained = 100;
+
+// disappointments lists the expectations that do not hold, the first kMaxExplained with all of the
+// explanation, any more with the decision alone.
+// Errors  invalid, too_large: of the policy, which is compiled, or of an expectation.
 Result<std::vector<Disappointment>> disappointments(const PolicyRules& rules,
                                                     const std::vector<Expectation>& expectations);
 

@@ -2,8 +2,8 @@
 //
 // Over memory and LMDB that is the caller's, before read_many returns; over ZooKeeper the backend's
 // own, where nothing may wait for the backend. What would have to (the header changed and must be
-// read, a record did not open under keys that changed) is done again as a plain read, on a thread
-// that is made when it is needed first. It must never call back twice, or after it is gone.
+// read, a record did not open under keys that changed, a policy must be read) is done again as a plain
+// read, on a thread that is made when it is needed first. It must never call back twice, or after it is gone.
 //
 // Threads  any number at once.
 #pragma once
@@ -72,6 +72,15 @@ class AsyncReads {
   // free no store. What it throws is dropped.
   using Callback = std::function<void(Result<Secrets>)>;
 
+  // Review says whether the secrets may be handed out. It is asked before they are read, and again
+  // after, since a right may have gone meanwhile; what it fails with is heard instead of them.
+  //
+  // may_wait  false: on a thread that must not wait for the storage. Then it may return nothing:
+  //           it is asked again on another thread, before and after another read. What that finds
+  //           is heard by the callback, where it might have been an error of the start.
+  using Review =
+      std::function<std::optional<Result<void>>(std::span<const Path> paths, bool may_wait)>;
+
   // What may be under way at once.
   static constexpr std::size_t kMaxCalls = 4096;
   static constexpr std::size_t kMaxSecrets = 65'536;
@@ -100,27 +109,34 @@ class AsyncReads {
   }
 
   // read_many is SecretReader::read_many without waiting. done hears what that returns.
+  // review  none: everything may be handed out.
   // Errors  of the start alone, and done is not called then: sealed.  unavailable: too much is under
   //         way already.
-  Result<void> read_many(std::vector<Path> paths, Callback done) {
+  Result<void> read_many(std::vector<Path> paths, Callback done, Review review = nullptr) {
     if (!guard_.same_process())
       return Error{Code::sealed,
                    "this handle belongs to the parent process; open the store again in this one"};
-    auto call = std::make_shared<Call>(std::move(paths), std::move(done));
+    auto call = std::make_shared<Call>(std::move(paths), std::move(done), std::move(review));
+    auto may = judge(*call, !detail::on_storage_thread);
+    if (may && !*may) return std::move(*may);
     auto lookup = reader_.locate(call->paths);
     if (!lookup) return std::move(lookup).error();
     call->lookup = std::move(lookup).value();
     if (auto room = admit(*call); !room) return room;
-    return start(call);
+    if (may) return start(call);
+    call->lookup = {};
+    detail::deliver([this, call] { read_again(call); });
+    return {};
   }
 
  private:
   struct Call {
-    Call(std::vector<Path> wanted, Callback callback)
-        : paths(std::move(wanted)), done(std::move(callback)) {}
+    Call(std::vector<Path> wanted, Callback callback, Review judge)
+        : paths(std::move(wanted)), done(std::move(callback)), review(std::move(judge)) {}
 
     const std::vector<Path> paths;
     Callback done;
+    Review review;
     SecretReader::Lookup lookup;
     Result<Stamp> stamp{Stamp{0}};
     const std::thread::id starter = std::this_thread::get_id();
@@ -184,7 +200,9 @@ class AsyncReads {
 
   void complete(const CallPtr& call) {
     auto secrets = outcome(*call);
-    if (secrets) return answer(*call, std::move(*secrets));
+    auto reviewed = secrets ? judge(*call, !detail::on_storage_thread) : std::nullopt;
+    if (reviewed && !*reviewed) return answer(*call, std::move(*reviewed).error());
+    if (reviewed) return answer(*call, std::move(*secrets));
     call->lookup = {};  // locked memory, which is scarce
     read_again(call);
   }
@@ -202,6 +220,16 @@ class AsyncReads {
     }
   }
 
+  // judge gives nothing when this thread would have to wait for it.
+  static std::optional<Result<void>> judge(const Call& call, bool may_wait) {
+    if (!call.review) return Result<void>();
+    try {
+      return call.review(call.paths, may_wait);
+    } catch (const std::bad_alloc&) {
+      return Result<void>(no_memory());
+    }
+  }
+
   // answer may be the last that happens here: the destructor waits for it, and for nothing more.
   void answer(Call& call, Result<Secrets> secrets) {
     leave(call);
@@ -211,6 +239,7 @@ class AsyncReads {
     } catch (...) {  // theirs
     }
     done = nullptr;  // what it holds on to goes before the store may
+    call.review = nullptr;
     finished();
   }
 
@@ -279,12 +308,18 @@ class AsyncReads {
       state_->slow.pop_front();
       const bool closing = state_->closing;
       lock.unlock();
-      detail::deliver([&] { answer(*call, closing ? was_closed() : reread(call->paths)); });
+      detail::deliver([&] { answer(*call, closing ? was_closed() : reread(*call)); });
       lock.lock();
     }
   }
 
-  Result<Secrets> reread(std::span<const Path> paths) {
+  Result<Secrets> reread(const Call& call) {
+    if (auto may = judge(call, true); may && !*may) return std::move(*may).error();
+    auto secrets = read_plainly(call.paths);
+    if (auto may = judge(call, true); may && !*may) return std::move(*may).error();
+    return secrets;
+  }
+  Result<Secrets> read_plainly(std::span<const Path> paths) {
     try {
       return reader_.read_many(paths);
     } catch (const std::bad_alloc&) {

@@ -28,11 +28,13 @@
 #include "strongroom/async_reads.hpp"
 #include "strongroom/backend.hpp"
 #include "strongroom/envelope.hpp"
+#include "strongroom/function_ref.hpp"
 #include "strongroom/key_keeper.hpp"
 #include "strongroom/keyring.hpp"
 #include "strongroom/names.hpp"
 #include "strongroom/names_reader.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/policy_records.hpp"
 #include "strongroom/reencrypt.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_reader.hpp"
@@ -52,6 +54,10 @@ struct Condition {
   // at is compare-and-set: the secret must be there in exactly this revision.
   static Condition at(Revision revision) { return {Kind::revision, revision}; }
 };
+
+// Permit tells whether a write may happen, and under which fence (KeyKeeper::mark) that was decided:
+// it happens under this one or not at all. kAny: under any. It is asked again when the fence moved.
+using Permit = FunctionRef<Result<Version>()>;
 
 class Barrier {
  public:
@@ -103,22 +109,25 @@ class Barrier {
     return reader_.read_many(paths, options);
   }
   // read_many_async does not wait: see AsyncReads.
-  Result<void> read_many_async(std::vector<Path> paths, AsyncReads::Callback done) {
-    return async_.read_many(std::move(paths), std::move(done));
+  Result<void> read_many_async(std::vector<Path> paths, AsyncReads::Callback done,
+                               AsyncReads::Review review = nullptr) {
+    return async_.read_many(std::move(paths), std::move(done), std::move(review));
   }
 
   // write stores a value, in one commit with its directory entries, and gives its revision.
   //
   // value   0..max_secret_len bytes; borrowed.  content: text must be UTF-8.
+  // permit  none: the caller may.
   // Errors  invalid, too_large: before anything is written.  already_exists, not_found, conflict:
   // the
   //         condition did not hold.  corrupt: what is stored there now does not open; it stays.
-  Result<Revision> write(const Path& path, Content content, SecretView value, Condition condition) {
+  Result<Revision> write(const Path& path, Content content, SecretView value, Condition condition,
+                         const Permit* permit = nullptr) {
     if (content == Content::text && !well_formed_utf8(value.reveal_text())) {
       return Error{Code::invalid,
                    "text for '" + path.text() + "' was not UTF-8; store it as binary"};
     }
-    return replace(path, [&](const Keys& keys, const Current& current) -> Result<Next> {
+    return replace(path, permit, [&](const Keys& keys, const Current& current) -> Result<Next> {
       if (value.size() > keys.records.header.max_secret_len) return over_limit(path, keys, value);
       if (auto held = check(path, current, condition); !held) return std::move(held).error();
       const std::uint64_t now = now_ms();
@@ -129,8 +138,9 @@ class Barrier {
 
   // erase leaves a tombstone with the next revision, so that the path goes on counting.
   // Errors  not_found.  conflict: the secret is not in the revision that the condition names.
-  Result<Revision> erase(const Path& path, Condition condition = Condition::update()) {
-    return replace(path, [&](const Keys&, const Current& current) -> Result<Next> {
+  Result<Revision> erase(const Path& path, Condition condition = Condition::update(),
+                         const Permit* permit = nullptr) {
+    return replace(path, permit, [&](const Keys&, const Current& current) -> Result<Next> {
       if (!current.alive) return not_found(path);
       if (auto held = check(path, current, condition); !held) return std::move(held).error();
       return Next{RecordKind::tombstone, {Content::binary, current.created_ms, now_ms()}, {}};
@@ -138,12 +148,16 @@ class Barrier {
   }
 
   // list, list_page: see NamesReader.
-  Result<std::vector<Entry>> list(const Path& folder, bool recursive) {
-    return names_.list(folder, recursive);
+  Result<std::vector<Entry>> list(const Path& folder, bool recursive,
+                                  const NamesFilter* filter = nullptr) {
+    return names_.list(folder, recursive, filter);
   }
   Result<ListPage> list_page(const Path& folder, ByteView after, std::size_t limit) {
     return names_.list_page(folder, after, limit);
   }
+
+  // policies are the stored ones: see PolicyRecords.
+  PolicyRecords& policies() noexcept { return policies_; }
 
   // watch takes stock of what lies below a prefix, to tell later what changed: see TreeWatch. It
   // must not outlive the barrier.
@@ -213,20 +227,24 @@ class Barrier {
   // replace reads what is stored, lets decide say what comes next, and commits that, again and
   // again while others are faster. decide(const Keys&, const Current&) -> Result<Next>.
   template <typename Decide>
-  Result<Revision> replace(const Path& path, Decide decide) {
+  Result<Revision> replace(const Path& path, const Permit* permit, Decide decide) {
     if (path.is_root()) return Error{Code::invalid, "the root of the tree is no name of a secret"};
     const auto begin = std::chrono::steady_clock::now();
     do {
-      auto done = replace_once(path, decide);
+      auto permitted = permit == nullptr ? Result<Version>(kAny) : (*permit)();
+      if (!permitted) return std::move(permitted).error();
+      auto done = replace_once(path, permitted.value(), decide);
       if (!done) return SecretReader::naming(path, std::move(done).error());
       if (done->has_value()) return **done;
     } while (std::chrono::steady_clock::now() - begin < timeout_);
     return Error{Code::conflict, "'" + path.text() + "' kept being changed by others"};
   }
 
-  // replace_once gives the new revision, or nothing when somebody else was faster.
+  // replace_once gives the new revision, or nothing when somebody else was faster, or the fence is not
+  // the one that was permitted.
   template <typename Decide>
-  Result<std::optional<Revision>> replace_once(const Path& path, Decide& decide) {
+  Result<std::optional<Revision>> replace_once(const Path& path, Version permitted,
+                                               Decide& decide) {
     Location location;
     std::uint64_t generation = 0;
     Entries entries;
@@ -250,12 +268,15 @@ class Barrier {
     Version fence = kAbsent;
     bool was_alive = false;
     bool is_alive = false;
+    bool other_fence = false;
     auto revision = keeper_.with_keys([&](const Keys& keys) -> Result<Revision> {
+      fence = keys.records.fence_version;
+      other_fence = permitted != kAny && permitted != fence;
+      if (other_fence) return Revision{0};
       auto current = current_of(keys, location, fetched);
       if (!current) return std::move(current).error();
       auto next = decide(keys, current.value());
       if (!next) return std::move(next).error();
-      fence = keys.records.fence_version;
       was_alive = current->alive;
       is_alive = next->kind == RecordKind::secret;
       envelope.resize(kEnvelopeOverhead + next->value.size());
@@ -269,6 +290,7 @@ class Barrier {
       if (again) return std::optional<Revision>();
       return std::move(revision).error();
     }
+    if (other_fence) return std::optional<Revision>();
 
     std::vector<Change> batch = {{Change::Kind::check, kFenceKey, {}, fence},
                                  {Change::Kind::put, key, envelope, expected}};
@@ -384,6 +406,7 @@ class Barrier {
   KeyKeeper keeper_;
   SecretReader reader_{*backend_, keeper_, timeout_};
   NamesReader names_{*backend_, keeper_, timeout_};
+  PolicyRecords policies_{*backend_, keeper_, timeout_};
   AsyncReads async_{*backend_, reader_, timeout_};  // last: it waits for the calls in flight
 };
 

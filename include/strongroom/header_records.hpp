@@ -122,17 +122,20 @@ inline Result<void> commit_header(Backend& backend, std::span<const Change> batc
 // a header that was opened: one that merely looks whole must not take the place of its copy.
 //
 // fence   checked; or put again, where every writer shall look at the header before its next write.
+// beside  what is changed with it.
 // Errors  conflict: somebody else changed the header or the fence first.  too_large.
 inline Result<void> replace_header_records(Backend& backend, const HeaderRecords& records,
-                                           std::span<const std::uint8_t> fence, Timeout timeout) {
+                                           std::span<const std::uint8_t> fence, Timeout timeout,
+                                           std::span<const Change> beside = {}) {
   auto record = records.header.encode();
   if (!record) return std::move(record).error();
   const Change::Kind at_fence = fence.empty() ? Change::Kind::check : Change::Kind::put;
-  const std::array<Change, 3> batch = {
+  std::vector<Change> batch = {
       Change{Change::Kind::put, kHeaderKey, record.value(), records.header_version},
       Change{Change::Kind::put, kHeaderCopyKey, record.value(), records.copy_version},
       Change{at_fence, kFenceKey, fence, records.fence_version},
   };
+  batch.insert(batch.end(), beside.begin(), beside.end());
   return detail::commit_header(backend, batch, timeout);
 }
 

@@ -27,6 +27,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/credential.hpp"
 #include "strongroom/fork_guard.hpp"
+#include "strongroom/function_ref.hpp"
 #include "strongroom/gate.hpp"
 #include "strongroom/header.hpp"
 #include "strongroom/header_records.hpp"
@@ -266,6 +267,30 @@ class KeyKeeper {
     return apply(change);
   }
 
+  // PolicySealer gives what is to be put beside the header at a change of the stored policies, sealed
+  // under the keys of the moment. What the changes point to stays until the change is over.
+  using PolicySealer = FunctionRef<Result<std::vector<Change>>(const Keys&)>;
+
+  // change_policies raises the keyring's policy revision, puts the fence again, so that every writer
+  // looks at the header before its next write, and what the sealer gives: in one commit.
+  //
+  // revision, mark  what the change was made for.
+  // Errors          conflict: they are others by now, or somebody else was faster.
+  Result<void> change_policies(std::uint64_t revision, Version mark, PolicySealer seal) {
+    if (!guard_.same_process()) return forked();
+    const std::lock_guard admin(admin_);
+    if (auto current = adopt(); !current) return current;
+    const bool meant =
+        keys_->keyring.policy_revision() == revision && keys_->records.fence_version == mark;
+    if (!meant) return conflict();
+    auto beside = seal(*keys_);
+    if (!beside) return std::move(beside).error();
+    KeyChange change;
+    change.policy_revision = revision + 1;
+    change.beside = beside.value();
+    return change_keys(change);
+  }
+
   // repair writes the header record anew where a copy or a slot is damaged: a damaged copy from the
   // other one, a damaged wrapped root key from the keyring.
   // Returns  whether there was anything to do.
@@ -358,6 +383,11 @@ class KeyKeeper {
     return f(*keys_);
   }
 
+  // mark is the version of the fence that this handle knows: it moves whenever the stored policies
+  // change, and every write is held against it. kNoMark while there are no keys. Never waits.
+  static constexpr Version kNoMark = kAny;
+  Version mark() const noexcept { return mark_.load(std::memory_order_acquire); }
+
   // is_current tells whether follow would have nothing to do, and never waits.
   bool is_current(Stamp stamp) const noexcept {
     return stamp == seen_.load(std::memory_order_acquire);
@@ -417,7 +447,9 @@ class KeyKeeper {
     bool new_root = false;
     bool repair = false;
     TermId first_term = 0;
-    const Digest* table = nullptr;  // the slots must still be these
+    const Digest* table = nullptr;      // the slots must still be these
+    std::uint64_t policy_revision = 0;  // 0: the policies stay
+    std::span<const Change> beside{};
   };
 
   // Seen is the newest header that this handle ever opened; it outlives a seal.
@@ -625,7 +657,7 @@ class KeyKeeper {
       if (each.slot.id < keys_->keyring.next_slot()) return conflict();
     }
     auto keyring = detail::edit_keyring(keys_->keyring, change.add, known_slots(change.remove),
-                                        change.new_term, change.first_term);
+                                        change.new_term, change.first_term, change.policy_revision);
     if (!keyring) return std::move(keyring).error();
     auto root = keys_->root;
     if (change.new_root) {
@@ -669,9 +701,11 @@ class KeyKeeper {
     }
     next_root_ = std::move(root);
     // After a removal nobody shall seal under a data key that its holder knows: all writers look.
+    // After a change of the policies nobody shall write who was allowed to by those before.
     const auto fence = fence_record(first_term);
-    auto stored = replace_header_records(
-        backend_, records, change.new_root ? ByteView(fence) : ByteView(), options_.timeout);
+    const bool all_look = change.new_root || change.policy_revision != 0;
+    auto stored = replace_header_records(backend_, records, all_look ? ByteView(fence) : ByteView(),
+                                         options_.timeout, change.beside);
     if (!stored && stored.error().code != Code::indeterminate) {
       next_root_.reset();
       for (const NewSlot& each : change.add) let_go(each.slot.id);
@@ -791,6 +825,7 @@ class KeyKeeper {
     {
       const Gate::Exclusive alone(gate_);
       keys_.swap(keys);
+      mark_.store(keys_->records.fence_version, std::memory_order_release);
     }
     if (keys == nullptr) since_ms_ = now_ms();
     reason_ = SealReason::none;
@@ -808,6 +843,7 @@ class KeyKeeper {
     std::unique_ptr<const Keys> old;
     const Gate::Exclusive alone(gate_);
     old.swap(keys_);
+    mark_.store(kNoMark, std::memory_order_release);
     seen_.store(kNeverSeen, std::memory_order_release);
   }
 
@@ -833,6 +869,7 @@ class KeyKeeper {
   const KeeperOptions options_;
   const Gate gate_;                      // keys_: readers shared, exchange exclusive
   std::unique_ptr<const Keys> keys_;     // written under admin_ and gate_
+  std::atomic<Version> mark_{kNoMark};   // the fence_version of keys_; likewise
   std::atomic<Stamp> seen_{kNeverSeen};  // at this stamp the header was the one in keys_
 
   std::mutex admin_;  // one change of the header at a time in this handle; all below

@@ -52,8 +52,9 @@ struct KeyringSlot {
 struct KeyringEdit {
   std::span<const KeyringSlot> add;
   std::span<const SlotId> remove;
-  bool new_term = false;  // one more random data key, which becomes the active one
-  TermId first_term = 0;  // terms before this one are dropped; 0: none
+  bool new_term = false;              // one more random data key, which becomes the active one
+  TermId first_term = 0;              // terms before this one are dropped; 0: none
+  std::uint64_t policy_revision = 0;  // 0: as it was
 };
 
 class Keyring {
@@ -113,6 +114,9 @@ class Keyring {
     std::memcpy(bytes.data(), plain_.reveal().data(), kFixedLen);
     put_be(bytes.subspan<2, 2>(), shape.num_slots);
     put_be(bytes.subspan<4, 4>(), shape.num_terms);
+    if (edit.policy_revision != 0) {
+      put_be(bytes.subspan(kPolicyRevisionAt).first<8>(), edit.policy_revision);
+    }
     if (auto done = edit_slots(edit, shape, bytes); !done) return std::move(done).error();
     std::memcpy(bytes.data() + shape.term(0), plain_.reveal().data() + shape_.term(num_dropped),
                 num_terms * kTermLen);
@@ -145,6 +149,12 @@ class Keyring {
   }
   std::span<const std::uint8_t> slots_digest() const noexcept {
     return plain_.reveal().subspan(16, 32);
+  }
+
+  // policy_revision counts the changes of the stored policies; 0: there never were any. It is what
+  // their index must say of itself.
+  std::uint64_t policy_revision() const noexcept {
+    return get_be(plain_.reveal().subspan(kPolicyRevisionAt).first<8>());
   }
 
   // intact is false in a forked child, where every key reads as zeros.
@@ -196,6 +206,7 @@ class Keyring {
   static constexpr std::size_t kLocationAt = 48;
   static constexpr std::size_t kNameAt = 80;
   static constexpr std::size_t kNextSlotAt = 176;
+  static constexpr std::size_t kPolicyRevisionAt = 180;
 
   struct Shape {
     std::size_t num_slots = 0;

@@ -17,6 +17,7 @@
 #include "strongroom/function_ref.hpp"
 #include "strongroom/names.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/policy_records.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/slots.hpp"
 
@@ -44,6 +45,7 @@ class Migration {
     info.store = pending_.store;
     if (auto begun = restore_.begin(info, {}); !begun) return std::move(begun).error();
     auto done = copy_folder(keyring.value(), "", progress);
+    if (done) done = copy_policies(header.value(), keyring.value());
     if (done) done = activate();
     if (!done && done.error().code != Code::indeterminate) restore_.give_up();
     if (!done) return std::move(done).error();
@@ -92,11 +94,46 @@ class Migration {
     return {};
   }
 
+  // copy_policies copies the stored policies, of one moment, and has the header say which they are.
+  Result<void> copy_policies(Header& header, const Keyring& keyring) {
+    record_ = pending_.record;
+    auto read = from_.policies().read();
+    if (!read) return std::move(read).error();
+    const PolicyIndex& index = read->index;
+    if (index.revision == 0) return {};
+    for (std::size_t i = 0; i < index.entries.size(); ++i) {
+      const PolicyEntry& entry = index.entries[i];
+      if (auto put = put_policy(keyring, entry, read->texts[i]); !put) return put;
+    }
+    std::vector<std::uint8_t> envelope;
+    auto sealed = seal_policy_index(keyring, pending_.store, index, now_ms(), envelope);
+    if (!sealed) return sealed;
+    auto put = restore_.put(record_key(policy_location(keyring, "")), envelope);
+    if (!put) return put;
+    KeyringEdit edit;
+    edit.policy_revision = index.revision;
+    auto edited = keyring.edited(edit);
+    if (!edited) return std::move(edited).error();
+    if (auto done = header.seal_keyring(edited.value(), pending_.root.view()); !done) return done;
+    auto record = header.encode();
+    if (!record) return std::move(record).error();
+    record_ = std::move(record).value();
+    return {};
+  }
+
+  Result<void> put_policy(const Keyring& keyring, const PolicyEntry& entry,
+                          const std::string& text) {
+    std::vector<std::uint8_t> envelope;
+    auto sealed = seal_policy(keyring, pending_.store, entry, text, envelope);
+    if (!sealed) return sealed;
+    return restore_.put(record_key(policy_location(keyring, entry.name)), envelope);
+  }
+
   Result<void> activate() {
     backup::HeaderCopies copies;
     const auto fence = fence_record(1);
     const std::pair<ByteView, ByteView> records[] = {
-        {kHeaderKey, pending_.record}, {kHeaderCopyKey, pending_.record}, {kFenceKey, fence}};
+        {kHeaderKey, record_}, {kHeaderCopyKey, record_}, {kFenceKey, fence}};
     for (const auto& [key, value] : records) {
       if (auto taken = copies.take(key, value); !taken) return std::move(taken).error();
     }
@@ -109,6 +146,7 @@ class Migration {
   Barrier& from_;
   const PendingInit& pending_;
   backup::Restore restore_;
+  std::vector<std::uint8_t> record_;  // the header's
   std::uint64_t num_secrets_ = 0;
 };
 

@@ -5,6 +5,7 @@
 // directory, padded to 16 bytes, so that a list needs no record of its own.
 //
 //   "r" location(secret)                  the sealed secret, or the tombstone of a deleted one
+//   "r" location(policy)                  a stored policy, or the index of them: policy_records.hpp
 //   "s" location(directory) sealed name   here is a secret of that name
 //   "g" location(directory) sealed name   here is a folder of that name
 #pragma once
@@ -44,12 +45,16 @@ inline Location location(const Keyring& keyring, std::uint8_t domain,
 
 }  // namespace detail
 
-// secret_location and directory_location never meet: their PRF inputs begin with 1 and 2.
+// Locations of secrets, directories and policies never meet: their PRF inputs begin with 1, 2 and 3.
 inline Location secret_location(const Keyring& keyring, std::string_view path) noexcept {
   return detail::location(keyring, 1, path);
 }
 inline Location directory_location(const Keyring& keyring, std::string_view path) noexcept {
   return detail::location(keyring, 2, path);
+}
+// policy_location is that of a stored policy; without a name, of their index.
+inline Location policy_location(const Keyring& keyring, std::string_view name) noexcept {
+  return detail::location(keyring, 3, name);
 }
 
 inline RecordKey record_key(const Location& location) noexcept {

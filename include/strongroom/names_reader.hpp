@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
+#include "strongroom/function_ref.hpp"
 #include "strongroom/key_keeper.hpp"
 #include "strongroom/names.hpp"
 #include "strongroom/path.hpp"
@@ -34,6 +35,12 @@ struct ListPage {
   std::vector<std::uint8_t> next;  // hand it in for the next page; empty: this was the last
 };
 
+// NamesFilter is what of a tree may be seen; it gets paths from the root.
+struct NamesFilter {
+  FunctionRef<bool(const std::string& folder)> enters;
+  FunctionRef<bool(const std::string& secret)> shows;
+};
+
 class NamesReader {
  public:
   NamesReader(Backend& backend, KeyKeeper& keeper, Timeout timeout)
@@ -41,12 +48,14 @@ class NamesReader {
 
   // list gives the names below a folder, relative to it and sorted: its secrets and those folders
   // that hold any, or with recursive every secret below it. A folder that is not there has none.
+  // filter  none: all of it. Else what it neither enters nor shows might as well not be there.
   // Errors  corrupt: an entry that this store did not make.
-  Result<std::vector<Entry>> list(const Path& folder, bool recursive) {
+  Result<std::vector<Entry>> list(const Path& folder, bool recursive,
+                                  const NamesFilter* filter = nullptr) {
     if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
     std::vector<Entry> entries;
-    auto done =
-        recursive ? collect_below(folder.text(), "", entries) : collect(folder.text(), entries);
+    auto done = recursive ? collect_below(folder.text(), "", filter, entries)
+                          : collect(folder.text(), filter, entries);
     if (!done) return std::move(done).error();
     std::sort(entries.begin(), entries.end());
     return entries;
@@ -135,14 +144,20 @@ class NamesReader {
     });
   }
 
-  Result<void> collect(const std::string& folder, std::vector<Entry>& entries) {
+  static bool shows(const NamesFilter* filter, const std::string& folder, const std::string& name) {
+    return filter == nullptr || filter->shows(join(folder, name));
+  }
+
+  Result<void> collect(const std::string& folder, const NamesFilter* filter,
+                       std::vector<Entry>& entries) {
     auto secrets = each_name(folder, EntryKind::secret, [&](std::string name) -> Result<bool> {
-      entries.push_back({std::move(name), false});
+      if (shows(filter, folder, name)) entries.push_back({std::move(name), false});
       return true;
     });
     if (!secrets) return secrets;
     return each_name(folder, EntryKind::folder, [&](std::string name) -> Result<bool> {
-      auto any = holds_any(join(folder, name));
+      const std::string below = join(folder, name);
+      auto any = filter == nullptr ? holds_any(below) : shows_any(below, *filter);
       if (!any) return any;
       if (any.value()) entries.push_back({std::move(name), true});
       return true;
@@ -150,15 +165,17 @@ class NamesReader {
   }
 
   Result<void> collect_below(const std::string& folder, const std::string& shown,
-                             std::vector<Entry>& entries) {
+                             const NamesFilter* filter, std::vector<Entry>& entries) {
     auto secrets =
         each_name(folder, EntryKind::secret, [&](const std::string& name) -> Result<bool> {
-          entries.push_back({join(shown, name), false});
+          if (shows(filter, folder, name)) entries.push_back({join(shown, name), false});
           return true;
         });
     if (!secrets) return secrets;
     return each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
-      auto below = collect_below(join(folder, name), join(shown, name), entries);
+      const std::string path = join(folder, name);
+      if (filter != nullptr && !filter->enters(path)) return true;
+      auto below = collect_below(path, join(shown, name), filter, entries);
       if (!below) return std::move(below).error();
       return true;
     });
@@ -173,6 +190,27 @@ class NamesReader {
     bool any = false;
     auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
       auto inside = holds_any(join(folder, name));
+      if (!inside) return inside;
+      any = inside.value();
+      return !any;
+    });
+    if (!below) return std::move(below).error();
+    return any;
+  }
+
+  // shows_any is holds_any of what a filter shows.
+  Result<bool> shows_any(const std::string& folder, const NamesFilter& filter) {
+    if (!filter.enters(folder)) return false;
+    bool any = false;
+    const auto shown = [&](const std::string& name) -> Result<bool> {
+      any = filter.shows(join(folder, name));
+      return !any;
+    };
+    if (auto done = each_name(folder, EntryKind::secret, shown); !done)
+      return std::move(done).error();
+    if (any) return true;
+    auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
+      auto inside = shows_any(join(folder, name), filter);
       if (!inside) return inside;
       any = inside.value();
       return !any;

@@ -240,9 +240,10 @@ Result<std::vector<NewSlot>> make_slots(const StoreId& store, SlotId next, const
 }
 
 // edit_keyring is the keyring with new slots in it, and without some.
+// policy_revision  0: as it was.
 inline Result<Keyring> edit_keyring(const Keyring& keyring, std::span<const NewSlot> add,
                                     std::span<const SlotId> remove, bool new_term,
-                                    TermId first_term) {
+                                    TermId first_term, std::uint64_t policy_revision = 0) {
   std::vector<KeyringSlot> added;
   for (const NewSlot& each : add) {
     added.push_back({each.slot.id, each.wrap_key.view(), each.fixed});
@@ -252,6 +253,7 @@ inline Result<Keyring> edit_keyring(const Keyring& keyring, std::span<const NewS
   edit.remove = remove;
   edit.new_term = new_term;
   edit.first_term = first_term;
+  edit.policy_revision = policy_revision;
   return keyring.edited(edit);
 }
 

@@ -57,8 +57,10 @@ const std::map<Room, std::set<std::string>> kStems = {
     {Room::barrier, {"barrier"}},
     {Room::backend, {"backend", "open_backend"}},
     // What the barrier is made of.
-    {Room::inside, words("anchor async_reads credential envelope header key_keeper keyring names "
-                         "names_reader sealed_blob secret_reader seen_revisions slots tree_watch")},
+    {Room::inside,
+     words(
+         "anchor async_reads credential envelope header key_keeper keyring names "
+         "names_reader policy_records sealed_blob secret_reader seen_revisions slots tree_watch")},
     // Words about names and plaintext.
     {Room::clear, words("identity path secret secret_json secret_wire")},
     // Words that anybody may use.

@@ -53,7 +53,7 @@ std::set<std::string> words(const char* text) {
 
 const std::map<Room, std::set<std::string>> kStems = {
     {Room::store, {"store"}},
-    {Room::policy, {"policy"}},
+    {Room::policy, {"policy", "compiled_policy"}},
     {Room::barrier, {"barrier"}},
     {Room::backend, {"backend", "open_backend"}},
     // What the barrier is made of.

@@ -12,8 +12,9 @@
 
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/text.hpp"
+#include "support/policy_maker.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::test {
 
 // rules_of reads one document, "web", in any of the forms.
 inline PolicyRules rules_of(std::string text) {
@@ -104,92 +105,11 @@ inline std::string printed(const PolicyRules& rules) {
   return text + "\n";
 }
 
-// RandomPolicies makes small policies whose rules hit one another.
-class RandomPolicies {
- public:
-  explicit RandomPolicies(unsigned seed) : random_(seed) {}
+// made_by makes policies of a seed, whose rules hit one another.
+inline auto made_by(unsigned seed) {
+  return test::PolicyMaker([random = std::mt19937(seed)](std::size_t n) mutable {
+    return static_cast<std::size_t>(random() % n);
+  });
+}
 
-  unsigned below(std::size_t n) { return static_cast<unsigned>(random_() % n); }
-  bool one_in(std::size_t n) { return below(n) == 0; }
-
-  template <typename Of>
-  const auto& any(const Of& of) {
-    return of[below(std::size(of))];
-  }
-
-  PolicyRules rules(PolicyMode mode, std::size_t max_rules) {
-    PolicyRules rules;
-    rules.mode = mode;
-    rules.documents = {"web"};
-    rules.services_need_grants = one_in(3);
-    const std::size_t num = below(max_rules + 1);
-    for (std::size_t i = 0; i < num; ++i) rules.rules.push_back(rule(mode, i));
-    return rules;
-  }
-
-  PolicyRule rule(PolicyMode mode, std::size_t number) {
-    PolicyRule rule;
-    rule.place = {0, static_cast<std::uint32_t>(number + 1), 1};
-    for (unsigned i = 0; i <= below(2); ++i) rule.subjects.push_back(subject());
-    if (mode == PolicyMode::deny_overrides && one_in(8)) {
-      (one_in(4) ? rule.deny : rule.allow) = some(ActionSet::administration());
-      return rule;
-    }
-    const bool denies = one_in(3);
-    if (mode == PolicyMode::vault_compat && denies) {
-      rule.deny = ActionSet::on_paths();
-    } else {
-      (denies ? rule.deny : rule.allow) = some(ActionSet::on_paths());
-    }
-    for (unsigned i = 0; i <= below(2); ++i) {
-      const auto column = static_cast<std::uint32_t>(i + 2);
-      rule.paths.push_back({pattern(mode), {0, rule.place.line, column}});
-    }
-    return rule;
-  }
-
-  Subject subject() {
-    static const char* const kSubjects[] = {"user:u",          "user:v",      "service:s",
-                                            "administrator:m", "group:g",     "group:h",
-                                            "any-user",        "any-service", "anyone"};
-    return parse_subject(any(kSubjects)).value();
-  }
-
-  std::string pattern(PolicyMode mode) {
-    static const char* const kOwn[] = {"a", "b", "c", "*", "a", "b"};
-    static const char* const kVault[] = {"a", "b", "ab", "+", "a", "+b"};
-    const bool own = mode == PolicyMode::deny_overrides;
-    std::string text;
-    const unsigned depth = below(3);
-    for (unsigned i = 0; i < depth; ++i) text += std::string(own ? any(kOwn) : any(kVault)) + "/";
-    if (own) return text + (one_in(3) ? "**" : any(kOwn));
-    static const char* const kVaultEnds[] = {"*", "a", "a*", "b", "+", "", "ab*", "+b*", "ab"};
-    text += any(kVaultEnds);
-    return text;
-  }
-
-  std::string path() {
-    static const char* const kSegments[] = {"a", "b", "ab", "abc", "x", "c"};
-    std::string text;
-    for (unsigned i = 0; i <= below(3); ++i) {
-      text += (i == 0 ? "" : "/") + std::string(any(kSegments));
-    }
-    return text;
-  }
-
- private:
-  ActionSet some(ActionSet of) {
-    for (;;) {
-      ActionSet set;
-      for (std::size_t i = 0; i < kNumActions; ++i) {
-        const auto action = static_cast<Action>(i);
-        if (of.has(action) && one_in(4)) set = set | action;
-      }
-      if (!set.empty()) return set;
-    }
-  }
-
-  std::mt19937 random_;
-};
-
-}  // namespace strongroom::testing
+}  // namespace strongroom::test

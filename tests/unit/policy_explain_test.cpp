@@ -9,9 +9,9 @@
 namespace strongroom {
 namespace {
 
-using testing::own;
-using testing::rules_of;
-using testing::vault;
+using test::own;
+using test::rules_of;
+using test::vault;
 
 Path path(std::string_view text) {
   return Path::parse(text).value();
@@ -179,7 +179,7 @@ TEST(ExplainVault, NamesThePatternThatDecidedAndThoseItOutranked) {
 // The rows of the contract's table whose requests are canonical paths.
 struct Row {
   int number;
-  std::initializer_list<testing::Rule> rules;
+  std::initializer_list<test::Rule> rules;
   Action action;
   const char* path;
   Decision decision;
@@ -216,7 +216,7 @@ TEST(ExplainVault, RowsOfTheContract) {
        kAllowed},
   };
   for (const Row& row : rows) {
-    const PolicyRules rules = testing::vault(row.rules);
+    const PolicyRules rules = test::vault(row.rules);
     EXPECT_EQ(decision(rules, "user:u", row.action, row.path), row.decision)
         << "row " << row.number << " " << row.path << "\n"
         << ask(rules, "user:u", row.action, row.path).because;

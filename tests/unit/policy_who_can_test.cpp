@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -9,8 +10,8 @@
 namespace strongroom {
 namespace {
 
-using testing::own;
-using testing::vault;
+using test::own;
+using test::vault;
 
 // holders writes who_can's answer as "group:g -group:h user:u".
 std::string holders(const PolicyRules& rules, Action action, std::string_view path) {
@@ -103,10 +104,9 @@ TEST(WhoCan, TooManyExceptionsAreAnError) {
 // Whoever is in the list may do it, who is of an exception may not, and nobody else is allowed alone.
 TEST(WhoCan, AgreesWithExplain) {
   for (unsigned seed = 1; seed <= 400; ++seed) {
-    testing::RandomPolicies random(seed);
-    const auto mode = random.one_in(2) ? PolicyMode::deny_overrides : PolicyMode::vault_compat;
-    const PolicyRules rules = random.rules(mode, 8);
-    const Path path = Path::parse(random.path()).value();
+    auto maker = test::made_by(seed);
+    const PolicyRules rules = maker.rules();
+    const Path path = maker.path();
     for (const Action action : {Action::read, Action::list, Action::update}) {
       const auto holders = who_can(rules, action, path);
       ASSERT_TRUE(holders);
@@ -126,7 +126,7 @@ TEST(WhoCan, AgreesWithExplain) {
         EXPECT_EQ(listed, why.decision == Decision::allowed)
             << "seed " << seed << " " << to_string(subject) << " " << to_string(action) << " "
             << path.text() << ": " << why.because << "\n"
-            << testing::printed(rules);
+            << test::printed(rules);
       }
     }
   }

@@ -37,7 +37,7 @@ strongroom_status strongroom_list_read(strongroom_session* session, const char* 
     if (!path) return std::move(path).error();
     if ((flags & ~STRONGROOM_LIST_RECURSIVE) != 0)
       return Error{Code::invalid, "an unknown flag was set"};
-    auto entries = session->store->list(session->who, path.value(), flags != 0);
+    auto entries = session->store->list(session->who, path.value(), ListOptions{flags != 0});
     if (!entries) return std::move(entries).error();
     return std::make_unique<strongroom_list>(ListPage{std::move(entries).value(), {}});
   });

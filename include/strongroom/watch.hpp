@@ -16,6 +16,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
+#include "strongroom/policy_in_force.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/tree_watch.hpp"
 
@@ -23,7 +24,7 @@ namespace strongroom {
 
 class Watch {
  public:
-  Watch(std::unique_ptr<TreeWatch> tree, std::shared_ptr<const Policy> policy, Identity who,
+  Watch(std::unique_ptr<TreeWatch> tree, std::shared_ptr<PolicyInForce> policy, Identity who,
         Path prefix)
       : tree_(std::move(tree)),
         policy_(std::move(policy)),
@@ -34,28 +35,46 @@ class Watch {
   Result<std::vector<WatchEvent>> next(Timeout timeout) {
     const auto begin = std::chrono::steady_clock::now();
     for (;;) {
-      if (auto allowed = policy_->check(who_, Action::list, prefix_); !allowed)
-        return std::move(allowed).error();
+      if (auto allowed = may_list(); !allowed) return std::move(allowed).error();
       const auto spent =
           std::chrono::duration_cast<Timeout>(std::chrono::steady_clock::now() - begin);
-      auto events = tree_->next(std::max(timeout - spent, Timeout::zero()));
-      if (!events) return events;
-      const bool over = events->empty();
-      std::erase_if(events.value(), [&](const WatchEvent& event) { return !may_read(event); });
-      if (over || !events->empty()) return events;
+      if (taken_.empty()) {
+        auto events = tree_->next(std::max(timeout - spent, Timeout::zero()));
+        if (!events) return events;
+        taken_ = std::move(events).value();
+      }
+      const bool over = taken_.empty();
+      if (auto filtered = keep_readable(taken_); !filtered) return std::move(filtered).error();
+      if (over || !taken_.empty()) return std::exchange(taken_, {});
     }
   }
 
  private:
-  bool may_read(const WatchEvent& event) const {
-    const auto path = Path::parse_secret(event.path);
-    return path && policy_->check(who_, Action::read, path.value());
+  Result<void> may_list() const {
+    auto mark = policy_->check(who_, Action::list, prefix_);
+    if (!mark) return std::move(mark).error();
+    return {};
+  }
+
+  // keep_readable goes by one policy, which is in force when the events are handed out.
+  Result<void> keep_readable(std::vector<WatchEvent>& events) const {
+    for (;;) {
+      if (auto allowed = may_list(); !allowed) return allowed;
+      auto held = policy_->hold(who_);
+      if (!held) return std::move(held).error();
+      std::erase_if(events, [&](const WatchEvent& event) {
+        const auto path = Path::parse_secret(event.path);
+        return !path || held->policy->decide(who_, Action::read, path.value()) != Decision::allowed;
+      });
+      if (policy_->stands(held->mark)) return {};
+    }
   }
 
   std::unique_ptr<TreeWatch> tree_;
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<PolicyInForce> policy_;
   Identity who_;
   Path prefix_;
+  std::vector<WatchEvent> taken_;  // not handed out yet
 };
 
 }  // namespace strongroom

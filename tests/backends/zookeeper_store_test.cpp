@@ -200,7 +200,7 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
         known[event.path] = event.revision;
     }
   std::map<std::string, Revision> there;
-  const auto listed = far_->list(kTrusted, path("t"), true);
+  const auto listed = far_->list(kTrusted, path("t"), {true});
   ASSERT_TRUE(listed);
   for (const Entry& entry : listed.value())
     there["t/" + entry.name] = far_->get(kTrusted, path("t/" + entry.name), {true})->revision;

@@ -311,7 +311,7 @@ TEST(Kill, NoAcknowledgedWriteIsLostAndTheStoreOpens) {
     auto unsealed = keys.unseal(store);
     ASSERT_TRUE(unsealed) << unsealed.error().message;
     ledger.settle(store);
-    ASSERT_TRUE(store.list(kTrusted, path("kill"), false));
+    ASSERT_TRUE(store.list(kTrusted, path("kill")));
     if (HasFailure()) return;
   }
   RecordProperty("rounds", num_rounds());

@@ -220,7 +220,7 @@ class TornFile : public ::testing::Test {
         EXPECT_EQ(plain(read->value), "old");
       }
     }
-    EXPECT_TRUE(store->list(kTrusted, path(""), true));
+    EXPECT_TRUE(store->list(kTrusted, path(""), {true}));
     EXPECT_TRUE(store->put(kTrusted, path("later"), Content::text, secret("1").view()));
     auto read = store->get(kTrusted, path("a/b"));
     if (read) return plain(read->value);

@@ -205,7 +205,7 @@ void use_everything(const std::string& url, const Credential& key) {
       EXPECT_EQ(plain(got->value), std::string("value of ") + where);
     }
   }
-  fits(store->list(kTrusted, Path(), true));
+  fits(store->list(kTrusted, Path(), {true}));
   fits(put(*store, "a/b/other", "x"));
   fits(put(*store, "top", "y"));
   fits(store->erase(kTrusted, path("top")));

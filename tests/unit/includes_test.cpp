@@ -52,7 +52,7 @@ std::set<std::string> words(const char* text) {
 }
 
 const std::map<Room, std::set<std::string>> kStems = {
-    {Room::store, {"store"}},
+    {Room::store, {"store", "policy_in_force"}},
     {Room::policy, {"policy", "compiled_policy"}},
     {Room::barrier, {"barrier"}},
     {Room::backend, {"backend", "open_backend"}},

@@ -91,7 +91,7 @@ TEST(Store, AUserMayDoNothingYetAndLearnsNothing) {
   EXPECT_EQ(absent.error().code, Code::denied);
   EXPECT_EQ(open.store.put(user, path("x"), Content::text, {}).error().code, Code::denied);
   EXPECT_EQ(open.store.erase(user, path("there")).error().code, Code::denied);
-  EXPECT_EQ(open.store.list(user, path(""), true).error().code, Code::denied);
+  EXPECT_EQ(open.store.list(user, path(""), {true}).error().code, Code::denied);
   EXPECT_EQ(open.store.list_page(user, path(""), {}, 10).error().code, Code::denied);
   EXPECT_EQ(open.store.seal(user).error().code, Code::denied);
   EXPECT_EQ(open.store.rotate(user).error().code, Code::denied);

@@ -1,0 +1,316 @@
+// policy_in_force.hpp: the policy that decides now: the host's own, or what is stored, compiled.
+//
+// What is stored is followed by one number, KeyKeeper::mark: as long as it stands, a decision is the
+// compiled policy's alone; when it moved, the policies are read and compiled before anything else is
+// decided. Policies that can not be believed, or not understood, allow nothing: then trusted callers
+// are left, and administrators to mend it. It must never answer by a policy that it knows to be
+// replaced, and never keep one of a store that was sealed.
+//
+// Threads  any number at once. Who decides waits for nobody, but for whoever loads what changed.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strongroom/barrier.hpp"
+#include "strongroom/fork_guard.hpp"
+#include "strongroom/gate.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/policy/text.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom {
+
+static_assert(detail::kMaxPolicyEntries == kMaxPolicyDocuments &&
+              detail::kMaxPolicyEntryName == kMaxPolicyNameLen &&
+              detail::kMaxPolicySize == kMaxPolicyDocumentLen);
+
+// compile_policy makes of stored texts what decides. Errors  those of parse_policy and compile.
+inline Result<std::shared_ptr<const Policy>> compile_policy(
+    std::span<const PolicyDocument> documents) {
+  auto rules = parse_policy(documents);
+  if (!rules) return std::move(rules).error();
+  auto compiled = CompiledPolicy::compile(rules.value());
+  if (!compiled) return std::move(compiled).error();
+  return std::shared_ptr<const Policy>(std::move(compiled).value());
+}
+
+class PolicyInForce {
+ public:
+  // kAlways is the mark of what no policy decides: it never moves.
+  static constexpr Version kAlways = kAny;
+
+  // Held is a policy and the mark that it is in force at.
+  struct Held {
+    Version mark = kAlways;
+    std::shared_ptr<const Policy> policy;
+  };
+
+  // host  decides instead of what is stored, which is never looked at then. None: what is stored.
+  PolicyInForce(Barrier& barrier, std::shared_ptr<const Policy> host)
+      : barrier_(barrier), host_(std::move(host)) {}
+  PolicyInForce(const PolicyInForce&) = delete;
+  PolicyInForce& operator=(const PolicyInForce&) = delete;
+
+  // check decides, and gives the mark at which that holds: a write goes to the barrier with it, and
+  // what was read is handed out if it still stands, or is checked again.
+  //
+  // Whoever is refused is so by the policies as they are stored now: this looks.
+  // Errors  denied.  sealed: as for any secret; administration is denied then, to whom rules would
+  //         have to allow it.  unavailable, timeout: what is stored could not be read now.
+  //         corrupt, rollback, unsupported: what is stored allows nothing.
+  Result<Version> check(const Identity& who, Action action, const Path& path) {
+    if (auto decided = without_rules(who, action, path)) return std::move(*decided);
+    // Sealing by who could seal a moment ago must not depend on the storage.
+    bool fresh = is_administration(action) && action != Action::seal;
+    if (fresh) look();
+    for (;;) {
+      const Version mark = keys().mark();
+      if (mark == KeyKeeper::kNoMark) return sealed(who, action, path);
+      auto decided = by_loaded(mark, who, action, path);
+      if (decided && *decided) return mark;
+      if (decided && fresh) return std::move(*decided).error();
+      if (!decided) {
+        if (auto loaded = load(); !loaded) return std::move(loaded).error();
+        continue;
+      }
+      fresh = true;
+      look();
+    }
+  }
+
+  // check_at_once is check for a thread that must not wait for the storage.
+  // Returns  nothing where it would have to.
+  std::optional<Result<Version>> check_at_once(const Identity& who, Action action,
+                                               const Path& path) {
+    if (auto decided = without_rules(who, action, path)) return decided;
+    const Version mark = keys().mark();
+    if (mark == KeyKeeper::kNoMark) return sealed(who, action, path);
+    auto decided = by_loaded(mark, who, action, path);
+    if (decided && *decided) return Result<Version>(mark);
+    return std::nullopt;
+  }
+
+  // stands tells whether what was decided at a mark would be decided so now, as far as this handle
+  // knows.
+  bool stands(Version mark) const noexcept { return mark == kAlways || mark == keys().mark(); }
+
+  // hold gives the policy itself, for many decisions on behalf of one.
+  // Errors  as of check, but for denied.
+  Result<Held> hold(const Identity& who) {
+    static const auto nothing = std::make_shared<const SpacePolicy>();
+    if (who.kind() == Identity::Kind::trusted) return Held{kAlways, nothing};
+    if (host_ != nullptr) return Held{kAlways, host_};
+    if (!guard_.same_process()) return no_keys();
+    for (;;) {
+      const Version mark = keys().mark();
+      if (mark == KeyKeeper::kNoMark) {
+        drop();
+        return no_keys();
+      }
+      std::shared_ptr<const Loaded> loaded;
+      {
+        const Gate::Shared held(gate_);
+        loaded = loaded_;
+      }
+      if (loaded != nullptr && loaded->mark == mark) {
+        if (loaded->error) return *loaded->error;
+        return Held{mark, loaded->policy};
+      }
+      if (auto done = load(); !done) return std::move(done).error();
+    }
+  }
+
+  // look follows what other processes changed. What keeps it from that is told by what comes next.
+  void look() { static_cast<void>(keys().refresh()); }
+
+  // is_lasting tells what is wrong with the stored policies from trouble in reading them.
+  static bool is_lasting(Code code) noexcept {
+    return code == Code::corrupt || code == Code::rollback || code == Code::unsupported;
+  }
+
+  // drop_if_sealed lets go of the compiled policy of a sealed store: names of secrets are in it.
+  void drop_if_sealed() {
+    if (guard_.same_process() && keys().mark() == KeyKeeper::kNoMark) drop();
+  }
+
+ private:
+  // Loaded is what a look at the stored policies gave: a policy, or why there is none.
+  struct Loaded {
+    Version mark;
+    Revision revision;
+    std::shared_ptr<const Policy> policy;
+    std::optional<Error> error{};
+  };
+
+  KeyKeeper& keys() const noexcept { return barrier_.keys(); }
+
+  // ---- deciding ----
+
+  // without_rules decides what no rule decides, or the host's policy.
+  std::optional<Result<Version>> without_rules(const Identity& who, Action action,
+                                               const Path& path) const {
+    const bool always = who.kind() == Identity::Kind::trusted ||
+                        (who.kind() == Identity::Kind::administrator && is_administration(action));
+    if (always) return Result<Version>(kAlways);
+    if (host_ != nullptr) {
+      if (auto allowed = host_->check(who, action, path); !allowed)
+        return Result<Version>(std::move(allowed).error());
+      return Result<Version>(kAlways);
+    }
+    if (!guard_.same_process()) return Result<Version>(no_keys());
+    return std::nullopt;
+  }
+
+  // by_loaded decides by what is loaded at this mark. Returns  nothing when that is not.
+  std::optional<Result<void>> by_loaded(Version mark, const Identity& who, Action action,
+                                        const Path& path) const {
+    const Gate::Shared held(gate_);
+    if (loaded_ == nullptr || loaded_->mark != mark) return std::nullopt;
+    if (loaded_->error) return Result<void>(*loaded_->error);
+    return loaded_->policy->check(who, action, path);
+  }
+
+  Error sealed(const Identity& who, Action action, const Path& path) {
+    drop();
+    if (is_administration(action)) return SpacePolicy().check(who, action, path).error();
+    return no_keys();
+  }
+
+  // no_keys is why there are none, in the keeper's words.
+  Error no_keys() const {
+    auto none = keys().with_keys([](const Keys&) -> Result<void> { return {}; });
+    if (!none) return std::move(none).error();
+    return {Code::unavailable, "the store was unsealed just now; try again"};
+  }
+
+  // ---- loading ----
+
+  // load has what is stored now loaded, by this thread or by one that is at it already.
+  // Errors  sealed, and the storage's trouble. That nothing is allowed is no error of load.
+  Result<void> load() {
+    std::unique_lock lock(mutex_);
+    if (loading_) {
+      const std::uint64_t turn = turn_;
+      ended_.wait(lock, [&] { return turn_ != turn; });
+      return outcome_;
+    }
+    loading_ = true;
+    lock.unlock();
+    Result<void> outcome = Error{Code::unavailable, "memory ran out while policies were loaded"};
+    const auto end = [&] {
+      lock.lock();
+      loading_ = false;
+      turn_ += 1;
+      outcome_ = outcome;
+      ended_.notify_all();
+    };
+    try {
+      outcome = load_alone();
+    } catch (...) {
+      end();
+      throw;
+    }
+    end();
+    return outcome;
+  }
+
+  Result<void> load_alone() {
+    const Version mark = keys().mark();
+    if (mark == KeyKeeper::kNoMark || is_loaded(mark)) return {};
+    if (remark()) return {};
+    auto stored = barrier_.policies().read();
+    if (!stored && !is_lasting(stored.error().code)) return std::move(stored).error();
+    if (!stored) {
+      install({mark, 0, nullptr, useless(std::move(stored).error())});
+      return {};
+    }
+    std::vector<PolicyDocument> documents;
+    for (std::size_t i = 0; i < stored->texts.size(); ++i)
+      documents.push_back({stored->index.entries[i].name, std::move(stored->texts[i])});
+    Loaded fresh{stored->index.mark, stored->index.revision, nullptr, {}};
+    auto compiled = compile_policy(documents);
+    if (compiled) {
+      fresh.policy = std::move(compiled).value();
+    } else {
+      // They were compiled before they were stored, by whoever stored them.
+      compiled.error().code = Code::unsupported;
+      fresh.error = useless(std::move(compiled).error());
+    }
+    install(std::move(fresh));
+    return {};
+  }
+
+  bool is_loaded(Version mark) const {
+    const Gate::Shared held(gate_);
+    return loaded_ != nullptr && loaded_->mark == mark;
+  }
+
+  // remark keeps the compiled policy where the fence moved for another reason.
+  bool remark() {
+    struct Now {
+      Version mark;
+      Revision revision;
+    };
+    auto now = keys().with_keys([](const Keys& held) -> Result<Now> {
+      return Now{held.records.fence_version, held.keyring.policy_revision()};
+    });
+    if (!now) return false;
+    std::shared_ptr<const Policy> policy;
+    {
+      const Gate::Shared held(gate_);
+      const bool same = loaded_ != nullptr && !loaded_->error && loaded_->revision == now->revision;
+      if (same) policy = loaded_->policy;
+    }
+    if (policy == nullptr) return false;
+    install({now->mark, now->revision, std::move(policy), {}});
+    return true;
+  }
+
+  static Error useless(Error why) {
+    why.message = "the stored policies allow nothing until they are mended: " + why.message;
+    return why;
+  }
+
+  void install(Loaded loaded) {
+    replace(std::make_shared<const Loaded>(std::move(loaded)));
+    drop_if_sealed();  // meanwhile
+  }
+  void drop() {
+    {
+      const Gate::Shared held(gate_);
+      if (loaded_ == nullptr) return;
+    }
+    replace(nullptr);
+  }
+  void replace(std::shared_ptr<const Loaded> loaded) {
+    const Gate::Exclusive alone(gate_);
+    loaded_.swap(loaded);
+  }
+
+  const ForkGuard guard_;
+  Barrier& barrier_;
+  const std::shared_ptr<const Policy> host_;
+  const Gate gate_;                       // loaded_
+  std::shared_ptr<const Loaded> loaded_;  // none: nothing was read yet, or the store is sealed
+
+  std::mutex mutex_;  // who loads; all below
+  std::condition_variable ended_;
+  bool loading_ = false;
+  std::uint64_t turn_ = 0;  // loads that ended
+  Result<void> outcome_;    // of the last one
+};
+
+}  // namespace strongroom

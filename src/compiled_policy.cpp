@@ -1,8 +1,13 @@
-// compiled_policy.cpp: the automaton frozen into tables, and the decision; see
+// compiled_policy.cpp: the trie of the patterns frozen into tables, and the walk that decides; see
 // policy/compiled_policy.hpp.
 //
-// A step is one probe of one table by (state, segment): two slots to a cache line, the segment's
-// bytes in the slot. A state is one line, a pattern with a single grant one line more.
+// Where patterns have wildcards, a walk stands at several nodes at once: at one at most for each
+// placement of wildcards, of which there are 64 at most (TrieBuilder). Making one state of such nodes
+// would save little and multiply: "team/*" of each team with "*/key" of each key.
+//
+// A step is one probe of one table by (node, segment), and one line of memory, which has the segment's
+// bytes and all about the node below. A node tells beforehand for most segments that no child is there, and for most askers
+// that nothing below is theirs.
 #include "strongroom/policy/compiled_policy.hpp"
 
 #include <algorithm>
@@ -10,41 +15,46 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <utility>
 #include <vector>
 
-#include "policy_parts.hpp"
 #include "policy_segment.hpp"
+#include "policy_trie.hpp"
 
 namespace strongroom {
 namespace {
 
 using policy_hash::Seed;
-using policy_parts::kNone;
 using policy_segment::Segment;
 using policy_segment::SegmentReader;
+using policy_trie::kNone;
+using policy_trie::Trie;
 
 // ---- tables ----
 
-struct alignas(32) EdgeSlot {
-  std::uint64_t words[3] = {0, 0, 0};  // of a long segment: hash, where its bytes are kept, length
-  std::uint32_t state = kNone;         // or none: an empty slot
-  std::uint32_t target = 0;
+struct NodeSlot {
+  std::uint64_t labels = 0;    // a bit for each child, by its segment
+  std::uint64_t subjects = 0;  // a bit for each that patterns here and below are for
+  std::uint32_t number = 0;
+  std::uint32_t any = 0;      // index into wildcard_nodes; 0: none
+  std::uint32_t end = kNone;  // patterns
+  std::uint32_t tail = kNone;
+  std::uint32_t prefixes = kNone;
+  std::uint32_t parent = kNone;  // kNone in an empty slot
 };
 
-struct StateSlot {
-  std::uint32_t edges_of = 0;
-  std::uint32_t miss = 0;
-  std::uint32_t ends = 0;  // the pattern if there is one, else where they are listed
-  std::uint32_t tails = 0;
-  std::uint32_t prefixes = 0;
-  std::uint8_t num_ends = 0;
-  std::uint8_t num_tails = 0;
-  std::uint8_t num_prefixes = 0;
-  std::uint8_t flags = 0;
+// EdgeSlot has the node in it that it leads to, so that a step waits for one line of memory.
+struct alignas(64) EdgeSlot {
+  std::uint64_t words[3] = {0, 0, 0};  // of a long segment: hash, where its bytes are kept, length
+  NodeSlot node;
 };
-constexpr std::uint8_t kHasEdges = 1;
-constexpr std::uint8_t kMissSteps = 2;
+static_assert(sizeof(EdgeSlot) == 64);
+
+std::uint64_t label_bit(const Segment& segment) noexcept {
+  return std::uint64_t{1} << (segment.hash & 63U);  // the table is indexed by the high bits
+}
 
 // PatternSlot has its one grant in it, or says where the table of them is.
 struct PatternSlot {
@@ -62,18 +72,7 @@ struct GrantSlot {
   std::uint16_t deny = 0;
 };
 
-// PrefixSlot is a node's prefixes: which lengths there are, the longest first, and the name under
-// which the edge table has them.
-struct PrefixSlot {
-  std::uint32_t name = 0;
-  std::uint32_t lengths = 0;
-  std::uint32_t num_lengths = 0;
-};
-
-struct Slice {
-  std::uint32_t first = 0;
-  std::uint32_t size = 0;
-};
+using policy_trie::Slice;
 
 template <typename T>
 std::size_t bytes_of(const std::vector<T>& all) noexcept {
@@ -85,6 +84,8 @@ std::size_t bytes_of(const std::vector<T>& all) noexcept {
 struct Asked {
   std::uint32_t subject = 0;
   std::uint32_t hash = 0;
+
+  std::uint64_t bit() const noexcept { return std::uint64_t{1} << (hash >> 26U); }
 };
 
 // As many subjects are weighed in one walk; who has more in a policy is weighed in several.
@@ -93,6 +94,33 @@ constexpr std::size_t kMaxAsked = 32;
 struct AskedList {
   std::array<Asked, kMaxAsked> list;
   std::size_t size = 0;
+  std::uint64_t bits = 0;
+
+  void add(Asked one) noexcept {
+    if (one.subject == 0) return;
+    list[size++] = one;
+    bits |= one.bit();
+  }
+  void clear() noexcept { size = bits = 0; }
+};
+
+// Places are the nodes where a walk stands.
+struct Places {
+  std::array<const NodeSlot*, kMaxPlacesOfWalk> nodes;
+  std::size_t size = 0;
+};
+
+// Walk is where it stands, and room for where it goes.
+struct Walk {
+  Places places[2];
+  unsigned turn = 0;
+
+  const Places& here() const noexcept { return places[turn]; }
+  Places& there() noexcept { return places[1 - turn]; }
+  void go() noexcept {
+    places[turn].size = 0;
+    turn = 1 - turn;
+  }
 };
 
 // A word of Identity::Known: 40 bits for the policy, 24 for the subject, 0 for none of its subjects.
@@ -138,7 +166,7 @@ enum Level : std::uint64_t { as_p = 1, as_asked = 2, exact_as_p = 3, exact_as_as
 }  // namespace
 
 struct CompiledPolicy::Tables {
-  explicit Tables(policy_parts::Subjects all_subjects) : subjects(std::move(all_subjects)) {}
+  explicit Tables(policy_trie::Subjects all_subjects) : subjects(std::move(all_subjects)) {}
 
   PolicyMode mode = PolicyMode::deny_overrides;
   bool services_need_grants = false;
@@ -146,21 +174,23 @@ struct CompiledPolicy::Tables {
   Seed seed = Seed::random();
   unsigned edge_shift = 0;
   std::uint32_t edge_mask = 0;
-  std::uint32_t start = 0;
   std::size_t longest_probe = 0;
 
   std::vector<EdgeSlot> edges;
-  std::vector<StateSlot> states;
-  std::vector<std::uint32_t> matches;
+  std::vector<NodeSlot> wildcard_nodes;  // the root, then those by a wildcard
+  std::uint32_t num_nodes = 0;
   std::vector<PatternSlot> patterns;
   std::vector<GrantSlot> grants;
   PatternSlot administration;
-  std::vector<PrefixSlot> prefixes;
-  std::vector<std::uint8_t> prefix_lengths;
-  std::vector<Slice> prefix_matches;
   std::vector<char> long_labels;
 
-  policy_parts::Subjects subjects;
+  // A node's prefixes are in the table of edges, under a name that no node has: num_nodes and more.
+  std::vector<Slice> prefix_lengths_of;  // by number
+  std::vector<std::uint8_t> prefix_lengths;
+  std::vector<Slice> prefix_patterns_of;  // by target
+  std::vector<std::uint32_t> prefix_patterns;
+
+  policy_trie::Subjects subjects;
   Asked any_user, any_service, anyone;
 
   // ---- decision ----
@@ -196,20 +226,16 @@ struct CompiledPolicy::Tables {
   template <typename Weigh>
   void for_subjects(const Identity& who, const Weigh& weigh) const noexcept {
     AskedList some;
-    const auto add = [&](Asked one) {
-      if (one.subject == 0) return;
+    some.add(anyone);
+    if (who.kind() == Identity::Kind::user) some.add(any_user);
+    if (who.kind() == Identity::Kind::service) some.add(any_service);
+    some.add(asked_of(kind_of(who), who.id(), who.known()[0]));
+    for (std::size_t i = 0; i < who.groups().size(); ++i) {
       if (some.size == kMaxAsked) {
         weigh(some);
-        some.size = 0;
+        some.clear();
       }
-      some.list[some.size++] = one;
-    };
-    add(anyone);
-    if (who.kind() == Identity::Kind::user) add(any_user);
-    if (who.kind() == Identity::Kind::service) add(any_service);
-    add(asked_of(kind_of(who), who.id(), who.known()[0]));
-    for (std::size_t i = 0; i < who.groups().size(); ++i) {
-      add(asked_of(Subject::Kind::group, who.groups()[i], who.known()[i + 1]));
+      some.add(asked_of(Subject::Kind::group, who.groups()[i], who.known()[i + 1]));
     }
     if (some.size != 0) weigh(some);
   }
@@ -220,15 +246,16 @@ struct CompiledPolicy::Tables {
     return subject == 0 ? Asked{} : asked(subject);
   }
 
-  const EdgeSlot* find(std::uint32_t state, const Segment& segment) const noexcept {
-    const std::uint64_t hash = segment.hash + state * policy_hash::kOdd;
+  // find is the node below a node by a segment, or null.
+  const NodeSlot* find(std::uint32_t parent, const Segment& segment) const noexcept {
+    const std::uint64_t hash = segment.hash + parent * policy_hash::kOdd;
     for (std::size_t i = hash >> edge_shift;; i = (i + 1) & edge_mask) {
       const EdgeSlot& slot = edges[i];
-      if (slot.state == state && slot.words[0] == segment.words[0] &&
+      if (slot.node.parent == parent && slot.words[0] == segment.words[0] &&
           slot.words[2] == segment.words[2] && same_rest(slot, segment)) {
-        return &slot;
+        return &slot.node;
       }
-      if (slot.state == kNone) return nullptr;
+      if (slot.node.parent == kNone) return nullptr;
     }
   }
 
@@ -236,18 +263,6 @@ struct CompiledPolicy::Tables {
     if (!segment.is_long()) return slot.words[1] == segment.words[1];
     return std::memcmp(long_labels.data() + slot.words[1], segment.text.data(),
                        segment.text.size()) == 0;
-  }
-
-  std::uint32_t step(std::uint32_t state, const Segment& segment) const noexcept {
-    for (;;) {
-      const StateSlot& at = states[state];
-      if ((at.flags & kHasEdges) != 0) {
-        const EdgeSlot* const edge = find(at.edges_of, segment);
-        if (edge != nullptr) return edge->target;
-      }
-      state = at.miss;
-      if ((at.flags & kMissSteps) != 0) return state;
-    }
   }
 
   void weigh_grants(const PatternSlot& pattern, std::uint64_t standing, const AskedList& who,
@@ -271,85 +286,96 @@ struct CompiledPolicy::Tables {
     }
   }
 
-  void weigh(std::uint32_t first, std::size_t size, Level level, Level exact_level,
-             const AskedList& who, Verdict& verdict) const noexcept {
-    for (std::size_t i = 0; i < size; ++i) {
-      const PatternSlot& pattern = patterns[size == 1 ? first : matches[first + i]];
-      const bool exact = (pattern.rank & kExact) != 0;
-      const std::uint64_t standing =
-          std::uint64_t{exact ? exact_level : level} << 32U | (pattern.rank & ~kExact);
-      weigh_grants(pattern, standing, who, verdict);
-    }
+  void weigh(std::uint32_t number, Level level, Level exact_level, const AskedList& who,
+             Verdict& verdict) const noexcept {
+    if (number == kNone) return;
+    const PatternSlot& pattern = patterns[number];
+    const bool exact = (pattern.rank & kExact) != 0;
+    const std::uint64_t standing =
+        std::uint64_t{exact ? exact_level : level} << 32U | (pattern.rank & ~kExact);
+    weigh_grants(pattern, standing, who, verdict);
   }
 
-  void weigh_ends(std::uint32_t state, Level level, Level exact_level, const AskedList& who,
-                  Verdict& verdict) const noexcept {
-    const StateSlot& at = states[state];
-    weigh(at.ends, at.num_ends, level, exact_level, who, verdict);
-  }
-
-  void weigh_tails(std::uint32_t state, const AskedList& who, Verdict& verdict) const noexcept {
-    const StateSlot& at = states[state];
-    weigh(at.tails, at.num_tails, as_asked, as_asked, who, verdict);
-  }
-
-  void weigh_prefixes(std::uint32_t state, std::string_view text, const AskedList& who,
+  void weigh_prefixes(std::uint32_t number, std::string_view text, const AskedList& who,
                       Verdict& verdict) const noexcept {
-    const StateSlot& at = states[state];
-    for (std::uint32_t i = at.prefixes; i < at.prefixes + at.num_prefixes; ++i) {
-      const PrefixSlot& node = prefixes[i];
-      for (std::uint32_t j = node.lengths; j < node.lengths + node.num_lengths; ++j) {
-        const std::size_t len = prefix_lengths[j];
-        if (len > text.size()) continue;
-        const EdgeSlot* const found =
-            find(node.name, SegmentReader(seed, text.substr(0, len)).next());
-        if (found == nullptr) continue;
-        // With the longest come all shorter ones that it has.
-        const Slice all = prefix_matches[found->target];
-        for (std::uint32_t k = all.first; k < all.first + all.size; ++k) {
-          weigh(matches[k], 1, as_asked, as_asked, who, verdict);
-        }
-        break;
+    const std::uint32_t name = num_nodes + number;
+    for (const std::uint8_t len : policy_trie::part(prefix_lengths, prefix_lengths_of[number])) {
+      if (len > text.size()) continue;
+      const NodeSlot* const found = find(name, SegmentReader(seed, text.substr(0, len)).next());
+      if (found == nullptr) continue;
+      // The longest comes first, and with it all shorter ones that it has.
+      for (const std::uint32_t pattern :
+           policy_trie::part(prefix_patterns, prefix_patterns_of[found->number])) {
+        weigh(pattern, as_asked, as_asked, who, verdict);
       }
+      return;
     }
   }
 
-  // walk goes from the start by all segments of text, weighing what it passes, to where they lead.
-  std::uint32_t walk(std::string_view text, const AskedList& who, Verdict& verdict) const noexcept {
-    std::uint32_t state = start;
+  void weigh_ends(const Places& here, Level level, Level exact_level, const AskedList& who,
+                  Verdict& verdict) const noexcept {
+    for (std::size_t i = 0; i < here.size; ++i) {
+      weigh(here.nodes[i]->end, level, exact_level, who, verdict);
+    }
+  }
+
+  void weigh_tails(const Places& here, const AskedList& who, Verdict& verdict) const noexcept {
+    for (std::size_t i = 0; i < here.size; ++i) {
+      weigh(here.nodes[i]->tail, as_asked, as_asked, who, verdict);
+    }
+  }
+
+  // stand adds a node to places, unless nothing there and below is for whoever asks.
+  static void stand(const NodeSlot& node, const AskedList& who, Places& places) noexcept {
+    if ((node.subjects & who.bits) != 0) places.nodes[places.size++] = &node;
+  }
+
+  // pass goes on by one segment, weighing what matches whatever follows.
+  void pass(Walk& walk, const Segment& segment, const AskedList& who,
+            Verdict& verdict) const noexcept {
+    const Places& here = walk.here();
+    Places& there = walk.there();
+    for (std::size_t i = 0; i < here.size; ++i) {
+      const NodeSlot& node = *here.nodes[i];
+      weigh(node.tail, as_asked, as_asked, who, verdict);
+      if (node.prefixes != kNone) weigh_prefixes(node.prefixes, segment.text, who, verdict);
+      if (node.any != 0) stand(wildcard_nodes[node.any], who, there);
+      if ((node.labels & label_bit(segment)) == 0) continue;
+      const NodeSlot* const below = find(node.number, segment);
+      if (below != nullptr) stand(*below, who, there);
+    }
+    walk.go();
+  }
+
+  // pass_all goes on by all segments of text.
+  void pass_all(Walk& walk, std::string_view text, const AskedList& who,
+                Verdict& verdict) const noexcept {
     SegmentReader reader(seed, text);
-    while (!reader.at_end() && state != 0) {
-      const Segment segment = reader.next();
-      state = pass(state, segment, who, verdict);
-    }
-    return state;
-  }
-
-  std::uint32_t pass(std::uint32_t state, const Segment& segment, const AskedList& who,
-                     Verdict& verdict) const noexcept {
-    weigh_tails(state, who, verdict);
-    if (states[state].num_prefixes != 0) weigh_prefixes(state, segment.text, who, verdict);
-    return step(state, segment);
+    while (!reader.at_end() && walk.here().size != 0) pass(walk, reader.next(), who, verdict);
   }
 
   // ask weighs what the rules say to a path; for a list, below is set.
   void ask(std::string_view path, bool below, const AskedList& who,
            Verdict& verdict) const noexcept {
     if (mode == PolicyMode::vault_compat) return ask_vault(path, below, who, verdict);
-    const std::uint32_t state = path.empty() ? start : walk(path, who, verdict);
-    weigh_ends(state, as_asked, as_asked, who, verdict);
-    if (below) weigh_tails(state, who, verdict);
+    Walk walk;
+    stand(wildcard_nodes[0], who, walk.places[0]);
+    if (!path.empty()) pass_all(walk, path, who, verdict);
+    weigh_ends(walk.here(), as_asked, as_asked, who, verdict);
+    if (below) weigh_tails(walk.here(), who, verdict);
   }
 
   // ask_vault asks for "path/" where below is set, and else for the path.
   void ask_vault(std::string_view path, bool below, const AskedList& who,
                  Verdict& verdict) const noexcept {
-    std::uint32_t state = walk(path, who, verdict);
+    Walk walk;
+    stand(wildcard_nodes[0], who, walk.places[0]);
+    pass_all(walk, path, who, verdict);
     if (below) {
-      weigh_ends(state, as_p, exact_as_p, who, verdict);
-      state = pass(state, SegmentReader(seed, {}).next(), who, verdict);
+      weigh_ends(walk.here(), as_p, exact_as_p, who, verdict);
+      pass(walk, SegmentReader(seed, {}).next(), who, verdict);
     }
-    weigh_ends(state, as_asked, exact_as_asked, who, verdict);
+    weigh_ends(walk.here(), as_asked, exact_as_asked, who, verdict);
   }
 };
 
@@ -360,33 +386,23 @@ namespace {
 constexpr std::size_t kLongestProbe = 256;
 constexpr int kMaxSeeds = 16;
 
-// merged adds up the grants of each subject, which come by subject.
-std::vector<GrantSlot> merged(std::span<const PolicyAutomaton::Grant> grants) {
-  std::vector<GrantSlot> slots;
-  for (const PolicyAutomaton::Grant& grant : grants) {
-    const std::uint32_t subject = grant.subject + 1;
-    if (slots.empty() || slots.back().subject != subject) slots.push_back({subject, 0, 0});
-    slots.back().allow = static_cast<std::uint16_t>(slots.back().allow | grant.allow.bits());
-    slots.back().deny = static_cast<std::uint16_t>(slots.back().deny | grant.deny.bits());
-  }
-  return slots;
-}
-
 }  // namespace
 
-// Freezer is a friend by being a member.
 class CompiledPolicy::Freezer {
  public:
-  Freezer(const PolicyAutomaton::Parts& parts, Tables& tables) : parts_(parts), tables_(tables) {}
+  Freezer(const Trie& trie, Tables& tables) : trie_(trie), tables_(tables) {}
 
   Result<void> freeze() {
-    tables_.mode = parts_.mode;
-    tables_.start = parts_.start;
-    freeze_subjects();
-    freeze_grants();
-    freeze_states();
-    freeze_prefixes();
-    return freeze_edges();
+    tables_.mode = trie_.mode;
+    for (int i = 0; i < kMaxSeeds; ++i) {
+      freeze_subjects();
+      freeze_grants();
+      freeze_nodes();
+      freeze_edges();
+      if (tables_.longest_probe <= kLongestProbe) return {};
+      reseed();
+    }
+    return Error{Code::internal, "no seed spread the edges of a policy"};
   }
 
  private:
@@ -402,30 +418,46 @@ class CompiledPolicy::Freezer {
   }
 
   void freeze_grants() {
-    tables_.patterns.reserve(parts_.patterns.size());
-    for (const PolicyAutomaton::Pattern& pattern : parts_.patterns) {
+    tables_.patterns.reserve(trie_.patterns.size());
+    subjects_of_.reserve(trie_.patterns.size());
+    for (const PolicyAutomaton::Pattern& pattern : trie_.patterns) {
       PatternSlot slot = granted(pattern.grants);
       slot.rank = pattern.rank | (pattern.exact ? kExact : 0);
       tables_.patterns.push_back(slot);
     }
-    tables_.administration = granted(parts_.administration);
+    tables_.administration = granted(trie_.administration);
   }
 
   PatternSlot granted(std::span<const PolicyAutomaton::Grant> grants) {
+    merge(grants);
     PatternSlot slot;
-    const std::vector<GrantSlot> each = merged(grants);
-    if (each.size() == 1) {
-      slot.subject = each.front().subject;
-      slot.allow = each.front().allow;
-      slot.deny = each.front().deny;
-    } else if (each.size() > 1) {
-      const std::size_t size = std::bit_ceil(2 * each.size());
+    std::uint64_t subjects = 0;
+    for (const GrantSlot& grant : merged_) subjects |= tables_.asked(grant.subject).bit();
+    subjects_of_.push_back(subjects);
+    if (merged_.size() == 1) {
+      slot.subject = merged_.front().subject;
+      slot.allow = merged_.front().allow;
+      slot.deny = merged_.front().deny;
+    } else if (merged_.size() > 1) {
+      const std::size_t size = std::bit_ceil(2 * merged_.size());
       slot.mask = static_cast<std::uint32_t>(size - 1);
       slot.subject = static_cast<std::uint32_t>(tables_.grants.size());
       tables_.grants.resize(tables_.grants.size() + size);
-      for (const GrantSlot& grant : each) put_grant(slot, grant);
+      for (const GrantSlot& grant : merged_) put_grant(slot, grant);
     }
     return slot;
+  }
+
+  // merge adds up the grants of each subject, which come by subject.
+  void merge(std::span<const PolicyAutomaton::Grant> grants) {
+    merged_.clear();
+    for (const PolicyAutomaton::Grant& grant : grants) {
+      const std::uint32_t subject = grant.subject + 1;
+      if (merged_.empty() || merged_.back().subject != subject) merged_.push_back({subject, 0, 0});
+      GrantSlot& slot = merged_.back();
+      slot.allow = static_cast<std::uint16_t>(slot.allow | grant.allow.bits());
+      slot.deny = static_cast<std::uint16_t>(slot.deny | grant.deny.bits());
+    }
   }
 
   void put_grant(const PatternSlot& table, const GrantSlot& grant) {
@@ -434,138 +466,132 @@ class CompiledPolicy::Freezer {
     tables_.grants[table.subject + (at & table.mask)] = grant;
   }
 
-  void freeze_states() {
-    tables_.matches = parts_.matches;
-    tables_.states.reserve(parts_.states.size());
-    for (const policy_parts::StateRow& row : parts_.states) {
-      StateSlot slot;
-      slot.edges_of = row.edges_of;
-      slot.miss = row.miss;
-      slot.num_ends = static_cast<std::uint8_t>(row.ends.size);
-      slot.num_tails = static_cast<std::uint8_t>(row.tails.size);
-      slot.ends = inlined(row.ends);
-      slot.tails = inlined(row.tails);
-      slot.flags = row.miss_steps ? kMissSteps : 0;
-      if (parts_.states[row.edges_of].edges.size != 0) slot.flags |= kHasEdges;
-      slot.prefixes = static_cast<std::uint32_t>(tables_.prefixes.size());
-      slot.num_prefixes = static_cast<std::uint8_t>(row.prefixes.size);
-      for (const std::uint32_t node : policy_parts::part(parts_.state_prefixes, row.prefixes)) {
-        tables_.prefixes.push_back({prefix_name(node), 0, 0});
-      }
-      tables_.states.push_back(slot);
+  void freeze_nodes() {
+    tables_.num_nodes = static_cast<std::uint32_t>(trie_.nodes.size());
+    segments_.clear();
+    for (std::uint32_t label = 0; label < trie_.labels.size(); ++label) {
+      segments_.push_back(SegmentReader(tables_.seed, trie_.labels[label]).next());
+    }
+    nodes_.assign(trie_.nodes.size(), {});
+    for (const policy_trie::Child& child : trie_.children) {
+      nodes_[child.parent].labels |= label_bit(segments_[child.label]);
+    }
+    for (std::uint32_t i = tables_.num_nodes; i-- > 0;) {  // those below come later
+      freeze_node(i);
+      if (i != 0) nodes_[trie_.nodes[i].parent].subjects |= nodes_[i].subjects;
+    }
+    freeze_wildcards();
+  }
+
+  void freeze_node(std::uint32_t number) {
+    const policy_trie::Node& node = trie_.nodes[number];
+    NodeSlot& slot = nodes_[number];
+    slot.number = number;
+    slot.end = node.end;
+    slot.tail = node.tail;
+    slot.prefixes = node.prefixes;
+    slot.parent = node.parent;
+    slot.subjects |= subjects_of(node.end) | subjects_of(node.tail);
+    if (node.prefixes == kNone) return;
+    for (const policy_trie::Prefix& prefix : trie_.prefixes[node.prefixes]) {
+      slot.subjects |= subjects_of(prefix.pattern);
     }
   }
 
-  std::uint32_t inlined(policy_parts::Slice slice) const {
-    return slice.size == 1 ? parts_.matches[slice.first] : slice.first;
+  std::uint64_t subjects_of(std::uint32_t pattern) const {
+    return pattern == kNone ? 0 : subjects_of_[pattern];
   }
 
-  // The edge table has a node's prefixes under a name that no state has.
-  std::uint32_t prefix_name(std::uint32_t node) const {
-    return static_cast<std::uint32_t>(parts_.states.size()) + node;
-  }
-
-  void freeze_prefixes() {
-    std::vector<Slice> lengths_of;
-    for (const auto& list : parts_.prefixes) lengths_of.push_back(lengths(list));
-    for (PrefixSlot& slot : tables_.prefixes) {
-      const Slice slice = lengths_of[slot.name - parts_.states.size()];
-      slot.lengths = slice.first;
-      slot.num_lengths = slice.size;
+  // Nodes know where theirs by a wildcard is before any node is copied to where it stays.
+  void freeze_wildcards() {
+    std::uint32_t next = 1;
+    for (std::uint32_t i = 0; i < tables_.num_nodes; ++i) {
+      if (trie_.nodes[i].any != kNone) nodes_[i].any = next++;
+    }
+    tables_.wildcard_nodes.reserve(next);
+    tables_.wildcard_nodes.push_back(nodes_[0]);
+    for (const policy_trie::Node& node : trie_.nodes) {
+      if (node.any != kNone) tables_.wildcard_nodes.push_back(nodes_[node.any]);
     }
   }
 
-  Slice lengths(const std::vector<policy_parts::Prefix>& list) {
-    Slice slice{static_cast<std::uint32_t>(tables_.prefix_lengths.size()), 0};
-    for (auto prefix = list.rbegin(); prefix != list.rend(); ++prefix) {  // the longest first
-      const auto len = static_cast<std::uint8_t>(parts_.labels[prefix->label].size());
-      if (slice.size != 0 && tables_.prefix_lengths.back() == len) continue;
-      tables_.prefix_lengths.push_back(len);
-      ++slice.size;
-    }
-    return slice;
-  }
-
-  Result<void> freeze_edges() {
-    std::size_t num_edges = parts_.edges.size();
-    for (const auto& list : parts_.prefixes) num_edges += list.size();
+  void freeze_edges() {
+    std::size_t num_edges = trie_.children.size();
+    for (const auto& list : trie_.prefixes) num_edges += list.size();
     const std::size_t size = std::max<std::size_t>(16, std::bit_ceil(2 * num_edges));
-    for (int i = 0; i < kMaxSeeds; ++i) {
-      tables_.edges.assign(size, {});
-      tables_.edge_mask = static_cast<std::uint32_t>(size - 1);
-      tables_.edge_shift = 64U - static_cast<unsigned>(std::countr_zero(size));
-      put_edges();
-      put_prefixes();
-      if (tables_.longest_probe <= kLongestProbe) return {};
-      reseed();
-    }
-    return Error{Code::internal, "no seed spread the edges of a policy"};
+    tables_.edges.resize(size);
+    tables_.edge_mask = static_cast<std::uint32_t>(size - 1);
+    tables_.edge_shift = 64U - static_cast<unsigned>(std::countr_zero(size));
+    for (const policy_trie::Child& child : trie_.children) put(child.label, nodes_[child.node]);
+    for (std::uint32_t number = 0; number < trie_.prefixes.size(); ++number) put_prefixes(number);
   }
 
-  // Another seed moves the grants of patterns as well: all of it anew.
-  void reseed() {
-    tables_.seed = Seed::random();
-    tables_.longest_probe = 0;
-    tables_.patterns.clear();
-    tables_.grants.clear();
-    tables_.long_labels.clear();
-    tables_.prefix_matches.clear();
-    tables_.matches = parts_.matches;
-    freeze_subjects();
-    freeze_grants();
-  }
-
-  void put_edges() {
-    for (std::uint32_t state = 0; state < parts_.states.size(); ++state) {
-      for (const policy_parts::Edge& edge :
-           policy_parts::part(parts_.edges, parts_.states[state].edges)) {
-        put(state, parts_.labels[edge.label], edge.target);
-      }
-    }
-  }
-
-  void put(std::uint32_t state, std::string_view label, std::uint32_t target) {
-    const Segment segment = SegmentReader(tables_.seed, label).next();
-    EdgeSlot slot{{segment.words[0], segment.words[1], segment.words[2]}, state, target};
+  void put(std::uint32_t label, const NodeSlot& node) {
+    const Segment& segment = segments_[label];
+    EdgeSlot slot{{segment.words[0], segment.words[1], segment.words[2]}, node};
     if (segment.is_long()) {
       slot.words[1] = tables_.long_labels.size();
-      tables_.long_labels.insert(tables_.long_labels.end(), label.begin(), label.end());
+      tables_.long_labels.insert(tables_.long_labels.end(), segment.text.begin(),
+                                 segment.text.end());
     }
-    std::size_t at = (segment.hash + state * policy_hash::kOdd) >> tables_.edge_shift;
+    std::size_t at = (segment.hash + node.parent * policy_hash::kOdd) >> tables_.edge_shift;
     std::size_t probe = 1;
-    for (; tables_.edges[at].state != kNone; ++probe) at = (at + 1) & tables_.edge_mask;
+    for (; tables_.edges[at].node.parent != kNone; ++probe) at = (at + 1) & tables_.edge_mask;
     tables_.edges[at] = slot;
     tables_.longest_probe = std::max(tables_.longest_probe, probe);
   }
 
-  // A prefix's matches are its own pattern and those of the node's prefixes that it begins with.
-  void put_prefixes() {
-    for (std::uint32_t node = 0; node < parts_.prefixes.size(); ++node) {
-      std::vector<policy_parts::Prefix> by_text = parts_.prefixes[node];
-      std::sort(by_text.begin(), by_text.end(), [&](const auto& a, const auto& b) {
-        return parts_.labels[a.label] < parts_.labels[b.label];
-      });
-      std::vector<policy_parts::Prefix> chain;
-      for (const policy_parts::Prefix& prefix : by_text) {
-        const std::string_view text = parts_.labels[prefix.label];
-        while (!chain.empty() && !text.starts_with(parts_.labels[chain.back().label])) {
-          chain.pop_back();
-        }
-        chain.push_back(prefix);
-        put(prefix_name(node), text, listed(chain));
+  // A prefix's patterns are its own and those of the node's prefixes that it begins with.
+  void put_prefixes(std::uint32_t number) {
+    std::vector<policy_trie::Prefix> chain;
+    std::vector<std::uint8_t> lengths;
+    for (const policy_trie::Prefix& prefix : trie_.prefixes[number]) {
+      const std::string_view text = trie_.labels[prefix.label];
+      while (!chain.empty() && !text.starts_with(trie_.labels[chain.back().label])) {
+        chain.pop_back();
       }
+      chain.push_back(prefix);
+      lengths.push_back(static_cast<std::uint8_t>(text.size()));
+      NodeSlot slot;
+      slot.number = listed(chain);
+      slot.parent = tables_.num_nodes + number;
+      put(prefix.label, slot);
     }
+    std::sort(lengths.begin(), lengths.end(), std::greater<>());
+    lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
+    tables_.prefix_lengths_of.push_back(append(tables_.prefix_lengths, lengths));
   }
 
-  std::uint32_t listed(const std::vector<policy_parts::Prefix>& chain) {
-    tables_.prefix_matches.push_back({static_cast<std::uint32_t>(tables_.matches.size()),
-                                      static_cast<std::uint32_t>(chain.size())});
-    for (const policy_parts::Prefix& prefix : chain) tables_.matches.push_back(prefix.pattern);
-    return static_cast<std::uint32_t>(tables_.prefix_matches.size() - 1);
+  std::uint32_t listed(const std::vector<policy_trie::Prefix>& chain) {
+    std::vector<std::uint32_t> patterns;
+    for (const policy_trie::Prefix& prefix : chain) patterns.push_back(prefix.pattern);
+    tables_.prefix_patterns_of.push_back(append(tables_.prefix_patterns, patterns));
+    return static_cast<std::uint32_t>(tables_.prefix_patterns_of.size() - 1);
   }
 
-  const PolicyAutomaton::Parts& parts_;
+  template <typename T>
+  static Slice append(std::vector<T>& all, const std::vector<T>& some) {
+    const Slice slice{static_cast<std::uint32_t>(all.size()),
+                      static_cast<std::uint32_t>(some.size())};
+    all.insert(all.end(), some.begin(), some.end());
+    return slice;
+  }
+
+  // reseed begins anew with another seed.
+  void reseed() {
+    Tables fresh(std::move(tables_.subjects));
+    fresh.mode = tables_.mode;
+    fresh.services_need_grants = tables_.services_need_grants;
+    tables_ = std::move(fresh);
+    subjects_of_.clear();
+  }
+
+  const Trie& trie_;
   Tables& tables_;
+  std::vector<GrantSlot> merged_;
+  std::vector<std::uint64_t> subjects_of_;  // by pattern
+  std::vector<Segment> segments_;           // by label
+  std::vector<NodeSlot> nodes_;
 };
 
 CompiledPolicy::CompiledPolicy(std::unique_ptr<const Tables> tables) noexcept
@@ -573,16 +599,11 @@ CompiledPolicy::CompiledPolicy(std::unique_ptr<const Tables> tables) noexcept
 CompiledPolicy::~CompiledPolicy() = default;
 
 Result<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(const PolicyRules& rules) {
-  const auto automaton = PolicyAutomaton::build(rules);
-  if (!automaton) return automaton.error();
-  return compile(*automaton, rules.services_need_grants);
-}
-
-Result<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(
-    const PolicyAutomaton& automaton, bool services_need_grants) {
-  auto tables = std::make_unique<Tables>(automaton.parts().subjects);
-  tables->services_need_grants = services_need_grants;
-  if (auto frozen = Freezer(automaton.parts(), *tables).freeze(); !frozen) return frozen.error();
+  auto trie = policy_trie::build(rules);
+  if (!trie) return std::move(trie).error();
+  auto tables = std::make_unique<Tables>(std::move(trie->subjects));
+  tables->services_need_grants = rules.services_need_grants;
+  if (auto frozen = Freezer(*trie, *tables).freeze(); !frozen) return std::move(frozen).error();
   return std::shared_ptr<const CompiledPolicy>(new CompiledPolicy(std::move(tables)));
 }
 
@@ -629,8 +650,8 @@ Decision CompiledPolicy::decide_raw(const Identity& who, Action action,
   return verdict.on(action);
 }
 
-std::size_t CompiledPolicy::num_states() const noexcept {
-  return tables_->states.size();
+std::size_t CompiledPolicy::num_nodes() const noexcept {
+  return tables_->num_nodes;
 }
 
 std::size_t CompiledPolicy::longest_probe() const noexcept {
@@ -639,10 +660,11 @@ std::size_t CompiledPolicy::longest_probe() const noexcept {
 
 std::size_t CompiledPolicy::memory_bytes() const noexcept {
   const Tables& of = *tables_;
-  std::size_t bytes = sizeof of + bytes_of(of.edges) + bytes_of(of.states) + bytes_of(of.matches) +
-                      bytes_of(of.patterns) + bytes_of(of.grants) + bytes_of(of.prefixes) +
-                      bytes_of(of.prefix_lengths) + bytes_of(of.prefix_matches) +
-                      bytes_of(of.long_labels) + bytes_of(of.subjects.all());
+  std::size_t bytes = sizeof of + bytes_of(of.edges) + bytes_of(of.wildcard_nodes) +
+                      bytes_of(of.patterns) + bytes_of(of.grants) + bytes_of(of.long_labels) +
+                      bytes_of(of.prefix_lengths_of) + bytes_of(of.prefix_lengths) +
+                      bytes_of(of.prefix_patterns_of) + bytes_of(of.prefix_patterns) +
+                      bytes_of(of.subjects.all());
   for (const Subject& subject : of.subjects.all()) bytes += subject.name.capacity();
   return bytes;
 }

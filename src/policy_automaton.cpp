@@ -6,324 +6,56 @@
 //    would multiply. It lists those of its most specific node without a wildcard below, and for all
 //    other labels defers to the state without that node, which many states share.
 #include <algorithm>
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 
-#include "policy_parts.hpp"
+#include "policy_trie.hpp"
 #include "strongroom/policy/automaton.hpp"
 
 namespace strongroom {
+namespace policy_trie {
+
+struct Edge {
+  std::uint32_t label = 0;
+  std::uint32_t target = 0;
+};
+
+// StateRow is a state. Its edges are those of the state `edges_of`, often itself; for a label that has
+// none there, `miss` is the state to look in next, or where the segment leads to (miss_steps).
+struct StateRow {
+  Slice nodes;
+  Slice edges;  // by label
+  Slice ends;
+  Slice tails;
+  Slice prefixes;  // of Parts::state_prefixes
+  std::uint32_t edges_of = 0;
+  std::uint32_t miss = 0;
+  bool miss_steps = true;
+};
+
+}  // namespace policy_trie
+
+struct PolicyAutomaton::Parts : policy_trie::Trie {
+  explicit Parts(Trie trie) : Trie(std::move(trie)) {}
+
+  std::vector<policy_trie::StateRow> states;  // 0 is the dead one
+  std::vector<std::uint32_t> set_nodes;
+  std::vector<policy_trie::Edge> edges;
+  std::vector<std::uint32_t> matches;         // ends and tails
+  std::vector<std::uint32_t> state_prefixes;  // numbers into prefixes
+  State start = 0;
+};
+
 namespace {
 
-using namespace policy_parts;
+using namespace policy_trie;
 using State = PolicyAutomaton::State;
 using Parts = PolicyAutomaton::Parts;
-using Grant = PolicyAutomaton::Grant;
 
-constexpr std::size_t kMaxNodes = kMaxPolicyEdges;
 // What sets of nodes may hold, and cost, together.
 constexpr std::size_t kMaxSetNodes = std::size_t{1} << 23;
 constexpr std::size_t kMaxWork = std::size_t{1} << 26;
-
-std::string shown(std::string_view text) {
-  constexpr std::size_t kLongest = 100;
-  if (text.size() <= kLongest) return "'" + std::string(text) + "'";
-  return "'" + std::string(text.substr(0, kLongest)) + "...'";
-}
-
-// ---- rules -> trie ----
-
-// GrantOf is a grant with the pattern that it is on.
-struct GrantOf {
-  std::uint32_t pattern = 0;
-  Grant grant;
-};
-
-class TrieBuilder {
- public:
-  TrieBuilder(const PolicyRules& rules, Parts& parts) : rules_(rules), parts_(parts) {
-    parts_.nodes.emplace_back();
-  }
-
-  Result<void> build() {
-    if (auto counted = count(); !counted) return counted;
-    for (std::uint32_t i = 0; i < rules_.rules.size(); ++i) {
-      if (auto added = add_rule(i); !added) return added;
-    }
-    settle_grants();
-    settle_administration();
-    settle_prefixes();
-    if (parts_.mode == PolicyMode::vault_compat) rank_patterns();
-    return {};
-  }
-
- private:
-  Error at(const TextPlace& place, Code code, const std::string& what) const {
-    if (place.document >= rules_.documents.size()) return {code, what};
-    return {code, "policy '" + rules_.documents[place.document] + "', line " +
-                      std::to_string(place.line) + ", column " + std::to_string(place.column) +
-                      ": " + what};
-  }
-
-  Result<void> count() const {
-    std::size_t num_rules = 0;
-    std::size_t num_grants = 0;
-    for (const PolicyRule& rule : rules_.rules) {
-      const std::size_t num_paths = std::max<std::size_t>(rule.paths.size(), 1);
-      num_rules += num_paths;
-      if (num_rules > kMaxPolicyRules) {
-        return at(rule.place, Code::too_large, "a policy had more than 200000 rules");
-      }
-      if (rule.subjects.size() > kMaxPolicyGrants ||
-          (num_grants += num_paths * rule.subjects.size()) > kMaxPolicyGrants) {
-        return at(rule.place, Code::too_large, "a policy had more than 1000000 grants");
-      }
-    }
-    return {};
-  }
-
-  Result<void> add_rule(std::uint32_t number) {
-    const PolicyRule& rule = rules_.rules[number];
-    const ActionSet actions = rule.allow | rule.deny;
-    const ActionSet misplaced =
-        actions & (rule.paths.empty() ? ActionSet::on_paths() : ActionSet::administration());
-    if (!misplaced.empty()) {
-      return at(rule.place, Code::invalid,
-                rule.paths.empty() ? "a rule had actions on paths and no path"
-                                   : "a rule had actions on the whole store, and paths");
-    }
-    subjects_of_rule_.clear();
-    for (const Subject& subject : rule.subjects) {
-      if (subject.name.size() > kMaxSubjectLen) {
-        return at(rule.place, Code::too_large, "a subject was longer than 4096 bytes");
-      }
-      subjects_of_rule_.push_back(parts_.subjects.number(subject));
-    }
-    if (rule.paths.empty()) give_administration(number);
-    for (std::uint32_t path = 0; path < rule.paths.size(); ++path) {
-      if (auto added = add_path(number, path); !added) return added;
-    }
-    return {};
-  }
-
-  void give_administration(std::uint32_t number) {
-    const PolicyRule& rule = rules_.rules[number];
-    for (const std::uint32_t subject : subjects_of_rule_) {
-      parts_.administration.push_back({subject, number, 0, rule.allow, rule.deny});
-    }
-  }
-
-  Result<void> add_path(std::uint32_t number, std::uint32_t path) {
-    const PolicyRule& rule = rules_.rules[number];
-    const PathPattern& written = rule.paths[path];
-    if (auto checked = check_pattern(parts_.mode, written.text); !checked) {
-      return at(written.place, checked.error().code,
-                checked.error().message + ", " + shown(written.text));
-    }
-    const std::uint32_t pattern = parts_.mode == PolicyMode::deny_overrides
-                                      ? own_pattern(written.text)
-                                      : vault_pattern(written.text);
-    if (parts_.nodes.size() > kMaxNodes) {
-      return at(written.place, Code::too_large,
-                "a policy's patterns had too many segments at " + shown(written.text));
-    }
-    const ActionSet allow = effective(parts_.mode, rule.allow);
-    const ActionSet deny = effective(parts_.mode, rule.deny);
-    for (const std::uint32_t subject : subjects_of_rule_) {
-      grants_.push_back({pattern, {subject, number, path, allow, deny}});
-    }
-    return {};
-  }
-
-  std::uint32_t own_pattern(std::string_view text) {
-    std::string_view rest = text;
-    std::uint32_t node = 0;
-    for (;;) {
-      const std::size_t slash = rest.find('/');
-      const std::string_view segment = rest.substr(0, slash);
-      if (segment == "**") return known_or_fresh(&Node::tail, node, text);
-      node = segment == "*" ? below_any(node) : below(node, segment);
-      if (slash == std::string_view::npos) return known_or_fresh(&Node::end, node, text);
-      rest.remove_prefix(slash + 1);
-    }
-  }
-
-  // A '+' is a wildcard wherever it is a whole segment, and nowhere else; a '*' at the end alone.
-  std::uint32_t vault_pattern(std::string_view text) {
-    std::string_view rest = text;
-    std::uint32_t node = 0;
-    for (;;) {
-      const std::size_t slash = rest.find('/');
-      const std::string_view segment = rest.substr(0, slash);
-      if (slash == std::string_view::npos && segment.ends_with('*')) {
-        return prefix_pattern(node, segment.substr(0, segment.size() - 1), text);
-      }
-      node = segment == "+" ? below_any(node) : below(node, segment);
-      if (slash == std::string_view::npos) return known_or_fresh(&Node::end, node, text);
-      rest.remove_prefix(slash + 1);
-    }
-  }
-
-  std::uint32_t prefix_pattern(std::uint32_t node, std::string_view bytes, std::string_view text) {
-    if (bytes.empty()) return known_or_fresh(&Node::tail, node, text);
-    const std::uint32_t label = parts_.labels.number(bytes, parts_.texts);
-    const std::uint64_t hash = policy_hash::hash_pair(parts_.seed, node, label);
-    const std::uint32_t known = prefix_index_.find(
-        hash, [&](std::uint32_t i) { return prefix_keys_[i] == std::pair(node, label); });
-    if (known != kNone) return prefix_patterns_[known];
-    const std::uint32_t pattern = fresh_pattern(text);
-    prefix_index_.add(hash, static_cast<std::uint32_t>(prefix_keys_.size()));
-    prefix_keys_.emplace_back(node, label);
-    prefix_patterns_.push_back(pattern);
-    std::uint32_t& list = parts_.nodes[node].prefixes;
-    if (list == kNone) {
-      list = static_cast<std::uint32_t>(parts_.prefixes.size());
-      parts_.prefixes.emplace_back();
-    }
-    parts_.prefixes[list].push_back({label, pattern});
-    return pattern;
-  }
-
-  std::uint32_t known_or_fresh(std::uint32_t Node::*which, std::uint32_t node,
-                               std::string_view text) {
-    if (parts_.nodes[node].*which == kNone) parts_.nodes[node].*which = fresh_pattern(text);
-    return parts_.nodes[node].*which;
-  }
-
-  std::uint32_t fresh_pattern(std::string_view text) {
-    PolicyAutomaton::Pattern pattern;
-    pattern.text = parts_.texts.keep(text);
-    pattern.exact = !has_wildcard(text);
-    parts_.patterns.push_back(pattern);
-    return static_cast<std::uint32_t>(parts_.patterns.size() - 1);
-  }
-
-  // has_segment_wildcards is Vault's notion: "a/+b" has one, though that '+' is text.
-  static bool has_segment_wildcards(std::string_view text) noexcept {
-    return text == "+" || text.starts_with("+/") || text.find("/+") != std::string_view::npos;
-  }
-  bool has_wildcard(std::string_view text) const noexcept {
-    if (parts_.mode == PolicyMode::vault_compat) {
-      return text.ends_with('*') || has_segment_wildcards(text);
-    }
-    return text.find('*') != std::string_view::npos;  // it is a segment, or half of one
-  }
-
-  std::uint32_t below_any(std::uint32_t node) {
-    if (parts_.nodes[node].any == kNone) {
-      const std::uint32_t fresh = fresh_node(parts_.nodes[node].num_wildcards + 1);
-      parts_.nodes[node].any = fresh;
-    }
-    return parts_.nodes[node].any;
-  }
-
-  std::uint32_t below(std::uint32_t node, std::string_view segment) {
-    const std::uint32_t label = parts_.labels.number(segment, parts_.texts);
-    if (const std::uint32_t known = parts_.child(node, label); known != kNone) return known;
-    const std::uint32_t fresh = fresh_node(parts_.nodes[node].num_wildcards);
-    Node& parent = parts_.nodes[node];
-    const auto child = static_cast<std::uint32_t>(parts_.children.size());
-    parts_.children.push_back({node, label, fresh, parent.child});
-    parts_.child_index.add(policy_hash::hash_pair(parts_.seed, node, label), child);
-    parent.child = child;
-    ++parent.num_children;
-    return fresh;
-  }
-
-  std::uint32_t fresh_node(std::uint32_t num_wildcards) {
-    parts_.nodes.emplace_back();
-    parts_.nodes.back().num_wildcards = num_wildcards;
-    return static_cast<std::uint32_t>(parts_.nodes.size() - 1);
-  }
-
-  // settle_grants sorts grants by pattern, counting, and each pattern's by subject.
-  void settle_grants() {
-    std::vector<std::uint32_t> first(parts_.patterns.size() + 1);
-    for (const GrantOf& of : grants_) ++first[of.pattern + 1];
-    for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
-    std::vector<std::uint32_t> next(first.begin(), first.end() - 1);
-    parts_.grants.resize(grants_.size());
-    for (const GrantOf& of : grants_) parts_.grants[next[of.pattern]++] = of.grant;
-    for (std::size_t i = 0; i < parts_.patterns.size(); ++i) {
-      const auto of = std::span(parts_.grants).subspan(first[i], first[i + 1] - first[i]);
-      if (of.size() > 1) sort_by_subject(of);
-      parts_.patterns[i].grants = of;
-    }
-    grants_ = {};
-  }
-
-  void settle_administration() { sort_by_subject(parts_.administration); }
-
-  static void sort_by_subject(std::span<Grant> grants) {
-    std::stable_sort(grants.begin(), grants.end(),
-                     [](const Grant& a, const Grant& b) { return a.subject < b.subject; });
-  }
-
-  void settle_prefixes() {
-    for (auto& list : parts_.prefixes) {
-      std::sort(list.begin(), list.end(), [&](const Prefix& a, const Prefix& b) {
-        const std::string_view left = parts_.labels[a.label];
-        const std::string_view right = parts_.labels[b.label];
-        return left.size() != right.size() ? left.size() < right.size() : left < right;
-      });
-    }
-  }
-
-  // Standing is what Vault weighs of a pattern that is not exact; the greater one decides.
-  struct Standing {
-    std::size_t first_wildcard = 0;
-    bool whole = false;  // does not end in '*'
-    std::size_t num_labels_negated = 0;
-    std::string_view text;  // without the '*'
-    std::uint32_t pattern = 0;
-
-    bool operator<(const Standing& other) const noexcept {
-      if (first_wildcard != other.first_wildcard) return first_wildcard < other.first_wildcard;
-      if (whole != other.whole) return other.whole;
-      if (num_labels_negated != other.num_labels_negated) {
-        return num_labels_negated < other.num_labels_negated;
-      }
-      if (text.size() != other.text.size()) return text.size() < other.text.size();
-      return text < other.text;
-    }
-  };
-
-  // The first '+' counts even where it is text, as in "a+b/+": Vault looks for the byte.
-  static Standing standing(std::string_view text) noexcept {
-    Standing of;
-    const bool segment_wildcards = has_segment_wildcards(text);
-    of.first_wildcard = segment_wildcards ? text.find('+') : text.size() - 1;
-    of.whole = !text.ends_with('*');
-    of.text = of.whole ? text : text.substr(0, text.size() - 1);
-    of.num_labels_negated = SIZE_MAX;
-    for (std::size_t begin = 0; segment_wildcards && begin != std::string_view::npos;) {
-      const std::size_t slash = of.text.find('/', begin);
-      if (of.text.substr(begin, slash - begin) == "+") --of.num_labels_negated;
-      begin = slash == std::string_view::npos ? slash : slash + 1;
-    }
-    return of;
-  }
-
-  void rank_patterns() {
-    std::vector<Standing> order;
-    for (std::uint32_t i = 0; i < parts_.patterns.size(); ++i) {
-      if (parts_.patterns[i].exact) continue;
-      order.push_back(standing(parts_.patterns[i].text));
-      order.back().pattern = i;
-    }
-    std::sort(order.begin(), order.end());
-    for (std::uint32_t i = 0; i < order.size(); ++i) parts_.patterns[order[i].pattern].rank = i;
-  }
-
-  const PolicyRules& rules_;
-  Parts& parts_;
-  std::vector<std::uint32_t> subjects_of_rule_;
-  std::vector<GrantOf> grants_;
-  policy_hash::Index prefix_index_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> prefix_keys_;  // node, label
-  std::vector<std::uint32_t> prefix_patterns_;
-};
 
 // ---- trie -> states ----
 
@@ -333,9 +65,7 @@ class StateBuilder {
 
   Result<void> build() {
     of_node_.assign(parts_.nodes.size(), kNone);
-    for (const auto& list : parts_.prefixes) longest_chains_.push_back(longest_chain(list));
     parts_.states.emplace_back();  // the dead one: no nodes, and where it misses is itself
-    met_.emplace_back();
     set_ = {0};
     parts_.start = intern(set_);
     level_ = {parts_.start};
@@ -345,7 +75,7 @@ class StateBuilder {
         expand(level_[i]);
         if (over()) return too_large(level_[i]);
       }
-      if (auto few = weigh_level(); !few) return few;
+      for (const State state : level_) settle(state);
       level_.swap(below_);
     }
     return {};
@@ -419,7 +149,6 @@ class StateBuilder {
     }
     parts_.states.push_back(row);
     below_.push_back(fresh);
-    met_.push_back(0);
     return fresh;
   }
 
@@ -532,39 +261,6 @@ class StateBuilder {
     return intern(set_);
   }
 
-  // weigh_level tells how many patterns a path through the level's states may have met, at most.
-  Result<void> weigh_level() {
-    for (const State state : level_) settle(state);
-    passed_.resize(parts_.states.size());
-    for (const State state : level_) passed_[state] = 0;
-    for (const State state : level_) {
-      const std::size_t passed = met_[state] + most_passed(state);
-      const std::size_t most = passed + parts_.states[state].ends.size;
-      if (most > kMaxPatternsOfPath) {
-        return Error{Code::too_large,
-                     "more than 64 patterns of a policy matched one path, at " + example(state)};
-      }
-      for (State at = parts_.states[state].edges_of;;) {
-        passed_[at] = std::max(passed_[at], static_cast<std::uint32_t>(passed));
-        if (parts_.states[at].miss_steps) break;
-        at = parts_.states[at].miss;
-      }
-    }
-    for (const State state : level_) {
-      if (parts_.states[state].edges_of != state) continue;
-      for (const Edge& edge : part(parts_.edges, parts_.states[state].edges)) {
-        met_[edge.target] = std::max(met_[edge.target], passed_[state]);
-      }
-    }
-    for (const State state : level_) {
-      const StateRow& row = parts_.states[state];
-      if (row.edges_of == state && row.miss_steps) {
-        met_[row.miss] = std::max(met_[row.miss], passed_[state]);
-      }
-    }
-    return {};
-  }
-
   // settle tells a state that has another's edges where that one misses.
   void settle(State state) {
     StateRow& row = parts_.states[state];
@@ -573,49 +269,23 @@ class StateBuilder {
     row.miss_steps = other.miss_steps;
   }
 
-  std::size_t most_passed(State state) const {
-    const StateRow& row = parts_.states[state];
-    std::size_t most = row.tails.size;
-    for (const std::uint32_t list : part(parts_.state_prefixes, row.prefixes)) {
-      most += longest_chains_[list];
-    }
-    return most;
-  }
-
-  // longest_chain is how many prefixes of a node one segment may have.
-  std::uint32_t longest_chain(const std::vector<Prefix>& prefixes) const {
-    std::vector<std::string_view> texts;
-    for (const Prefix& prefix : prefixes) texts.push_back(parts_.labels[prefix.label]);
-    std::sort(texts.begin(), texts.end());
-    std::vector<std::string_view> chain;
-    std::size_t longest = 0;
-    for (const std::string_view text : texts) {
-      while (!chain.empty() && !text.starts_with(chain.back())) chain.pop_back();
-      chain.push_back(text);
-      longest = std::max(longest, chain.size());
-    }
-    return static_cast<std::uint32_t>(longest);
-  }
-
   Parts& parts_;
   std::vector<State> of_node_;
   policy_hash::Index sets_;
   std::vector<State> level_;
   std::vector<State> below_;
-  std::vector<std::uint32_t> met_;     // by state: patterns passed on the way to it, at most
-  std::vector<std::uint32_t> passed_;  // by state: and when leaving by its edges
   std::vector<std::uint32_t> set_;
   std::vector<std::uint32_t> inner_;
   std::vector<std::uint32_t> labels_;
-  std::vector<std::uint32_t> longest_chains_;
   std::size_t work_ = 0;
 };
 
 }  // namespace
 
 Result<PolicyAutomaton> PolicyAutomaton::build(const PolicyRules& rules) {
-  auto parts = std::make_unique<Parts>(rules.mode);
-  if (auto built = TrieBuilder(rules, *parts).build(); !built) return std::move(built).error();
+  auto trie = policy_trie::build(rules);
+  if (!trie) return std::move(trie).error();
+  auto parts = std::make_unique<Parts>(std::move(trie).value());
   if (auto built = StateBuilder(*parts).build(); !built) return std::move(built).error();
   return PolicyAutomaton(std::move(parts));
 }

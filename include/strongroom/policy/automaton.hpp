@@ -8,7 +8,8 @@
 //                    follows: "a/**" leaving the state of "a", Vault's "a/b*" by "bc".
 //
 // Keeping what is passed out of the states is what keeps them few: "a/**" adds no state to any other
-// pattern's. It is a table for tools; CompiledPolicy freezes it into the form that decides.
+// pattern's. This one is for tools, which ask about all paths at once; CompiledPolicy decides about one
+// path, by the patterns themselves, and is never larger than they are.
 //
 //   auto s = automaton.start();
 //   for (segment of path) automaton.collect(s, segment, matched), s = automaton.step(s, segment);
@@ -32,12 +33,12 @@
 
 namespace strongroom {
 
-// What an automaton may cost, whatever the rules: so many states and edges, some 400 MB while it is
-// built and 150 MB in force. '*' in unlike places of many rules multiplies states.
+// What an automaton may cost, whatever the rules. '*' in unlike places of many rules multiplies
+// states.
 inline constexpr std::size_t kMaxPolicyStates = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxPolicyEdges = std::size_t{1} << 21;
-// As many patterns may match one path, so that the time of a decision is bounded.
-inline constexpr std::size_t kMaxPatternsOfPath = 64;
+// In so many unlike ways the wildcards of patterns may be placed among their first n segments.
+inline constexpr std::size_t kMaxPlacesOfWalk = 64;
 
 class PolicyAutomaton {
  public:
@@ -107,9 +108,7 @@ class PolicyAutomaton {
   // administration is what rules give to whom on the whole store, by subject.
   std::span<const Grant> administration() const noexcept;
 
-  // Parts are for what is compiled with this (src/policy_parts.hpp).
   struct Parts;
-  const Parts& parts() const noexcept { return *parts_; }
 
  private:
   explicit PolicyAutomaton(std::unique_ptr<Parts> parts) noexcept;

@@ -1,7 +1,8 @@
 // compiled_policy.hpp: rules, compiled once into an automaton that decides.
 //
 // Immutable once made, and shared by any number of threads without a lock. A decision walks the path
-// once, segment by segment, allocates nothing, and costs the same however many rules there are.
+// once, segment by segment, and allocates nothing. Its cost depends on the path's length and on the
+// unlike ways in which patterns place their wildcards (64 at most), not on how many rules there are.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,6 @@
 #include <string_view>
 
 #include "strongroom/policy.hpp"
-#include "strongroom/policy/automaton.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
 
@@ -18,11 +18,10 @@ namespace strongroom {
 class CompiledPolicy final : public Policy {
  public:
   // compile makes a policy of rules, which are not kept.
-  // Errors  invalid: a pattern that means nothing in its mode.  too_large: over a limit of rules.hpp,
-  //         or the automaton over its bound (automaton.hpp), which many '*' in unlike places may do.
+  // Errors  invalid: a pattern that means nothing in its mode, or actions that belong elsewhere.
+  //         too_large: over a limit of rules.hpp, a million segments of all patterns together, or
+  //         wildcards in more than 64 unlike placements.
   static Result<std::shared_ptr<const CompiledPolicy>> compile(const PolicyRules& rules);
-  static Result<std::shared_ptr<const CompiledPolicy>> compile(const PolicyAutomaton& automaton,
-                                                               bool services_need_grants);
   ~CompiledPolicy() override;
 
   PolicyMode mode() const noexcept;
@@ -32,7 +31,7 @@ class CompiledPolicy final : public Policy {
   // refused. For tests of the matcher: nothing in the store asks it.
   Decision decide_raw(const Identity& who, Action action, std::string_view request) const noexcept;
 
-  std::size_t num_states() const noexcept;
+  std::size_t num_nodes() const noexcept;
   std::size_t memory_bytes() const noexcept;
   // longest_probe is how many slots a search for an edge looks at, at most.
   std::size_t longest_probe() const noexcept;

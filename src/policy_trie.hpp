@@ -1,10 +1,12 @@
-// policy_parts.hpp: what PolicyAutomaton is made of, for those who build, walk and freeze it.
+// policy_trie.hpp: the patterns of a policy, segment by segment, and who is granted what on them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,9 +15,11 @@
 #include "strongroom/policy/automaton.hpp"
 
 namespace strongroom {
-namespace policy_parts {
+namespace policy_trie {
 
 inline constexpr std::uint32_t kNone = policy_hash::Index::kNone;
+inline constexpr std::size_t kMaxPlacements = kMaxPlacesOfWalk;
+inline constexpr std::size_t kMaxPrefixes = 64;  // of one node, that one segment may have
 
 // Texts keeps texts at places that never move.
 class Texts {
@@ -122,13 +126,14 @@ struct Prefix {
 };
 
 struct Node {
-  std::uint32_t any = kNone;    // the node below by a wildcard
-  std::uint32_t child = kNone;  // the first of those by a label
-  std::uint32_t num_children = 0;
+  std::uint32_t parent = 0;         // of a lower number
+  std::uint32_t any = kNone;        // the node below by a wildcard
+  std::uint32_t child = kNone;      // the first of those by a label
   std::uint32_t num_wildcards = 0;  // above
+  std::uint32_t placement = 0;      // which segments above are wildcards; see TrieBuilder
   std::uint32_t end = kNone;        // the pattern that ends here
   std::uint32_t tail = kNone;       // the pattern that takes everything below
-  std::uint32_t prefixes = kNone;   // number into Parts::prefixes
+  std::uint32_t prefixes = kNone;   // number into Trie::prefixes
 };
 
 struct Child {
@@ -138,49 +143,22 @@ struct Child {
   std::uint32_t next = kNone;  // its sibling
 };
 
-struct Edge {
-  std::uint32_t label = 0;
-  std::uint32_t target = 0;
-};
-
-// StateRow is a state. Its edges are those of the state `edges_of`, often itself; for a label that has
-// none there, `miss` is the state to look in next, or where the segment leads to (miss_steps).
-struct StateRow {
-  Slice nodes;
-  Slice edges;  // by label
-  Slice ends;
-  Slice tails;
-  Slice prefixes;  // of Parts::state_prefixes
-  std::uint32_t edges_of = 0;
-  std::uint32_t miss = 0;
-  bool miss_steps = true;
-};
-
-}  // namespace policy_parts
-
-struct PolicyAutomaton::Parts {
-  explicit Parts(PolicyMode mode_of_rules) : mode(mode_of_rules) {}
+struct Trie {
+  explicit Trie(PolicyMode mode_of_rules) : mode(mode_of_rules) {}
 
   PolicyMode mode;
   policy_hash::Seed seed = policy_hash::Seed::random();
-  policy_parts::Texts texts;
-  policy_parts::Labels labels{seed};
-  policy_parts::Subjects subjects{seed};
-  std::vector<Pattern> patterns;
-  std::vector<Grant> grants;  // by pattern, then by subject
-  std::vector<Grant> administration;
+  Texts texts;
+  Labels labels{seed};
+  Subjects subjects{seed};
+  std::vector<PolicyAutomaton::Pattern> patterns;
+  std::vector<PolicyAutomaton::Grant> grants;  // by pattern, then by subject
+  std::vector<PolicyAutomaton::Grant> administration;
 
-  std::vector<policy_parts::Node> nodes;
-  std::vector<policy_parts::Child> children;
+  std::vector<Node> nodes;  // 0 is the root
+  std::vector<Child> children;
   policy_hash::Index child_index;
-  std::vector<std::vector<policy_parts::Prefix>> prefixes;  // of a node, by length
-
-  std::vector<policy_parts::StateRow> states;  // 0 is the dead one
-  std::vector<std::uint32_t> set_nodes;
-  std::vector<policy_parts::Edge> edges;
-  std::vector<std::uint32_t> matches;         // ends and tails
-  std::vector<std::uint32_t> state_prefixes;  // numbers into prefixes
-  State start = 0;
+  std::vector<std::vector<Prefix>> prefixes;  // of a node, by text
 
   // child is the node below by a label, or kNone.
   std::uint32_t child(std::uint32_t node, std::uint32_t label) const noexcept {
@@ -188,8 +166,15 @@ struct PolicyAutomaton::Parts {
     const std::uint32_t found = child_index.find(hash, [&](std::uint32_t number) {
       return children[number].parent == node && children[number].label == label;
     });
-    return found == policy_parts::kNone ? found : children[found].node;
+    return found == kNone ? found : children[found].node;
   }
 };
 
+// build makes the trie of rules. Errors  as PolicyAutomaton::build.
+Result<Trie> build(const PolicyRules& rules);
+
+// shown is a text for a message, cut where it is long.
+std::string shown(std::string_view text);
+
+}  // namespace policy_trie
 }  // namespace strongroom

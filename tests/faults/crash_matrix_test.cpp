@@ -1,12 +1,13 @@
 // The crash matrix: every operation of the store, at every call of the backend and every hand-out of
 // credentials in it, stopped before and after that step took effect, torn at each 512 bytes, or let
 // down in any way that a storage has. Afterwards a credential that somebody holds at that instant
-// opens the store, and every secret reads.
+// opens the store, every secret reads, and the policies are those of before or after.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -163,12 +164,31 @@ bool put(World& world, Barrier& barrier, const std::string& name) {
   return done.ok();
 }
 
+// change_policies puts a text, or erases the policy.
+std::function<bool(World&, Barrier&)> change_policies(const std::string& name,
+                                                      std::optional<std::string> text) {
+  return [name, text](World& world, Barrier& barrier) {
+    World::Policies next = *world.policies.begin();
+    next.erase(name);
+    if (text) next[name] = *text;
+    world.policies.insert(next);
+    auto index = barrier.policies().index();
+    if (!index) return false;
+    auto done = text ? barrier.policies().put(index.value(), name, *text)
+                     : barrier.policies().erase(index.value(), name);
+    if (!done || !done->has_value()) return false;
+    world.policies = {next};
+    return true;
+  };
+}
+
 // restore puts a store back into an empty storage.
 bool restore(World& world, Barrier& barrier) {
   World old;
   old.establish();
   world.held = std::move(old.held);
   world.secrets = old.secrets;
+  world.policies = old.policies;
   std::vector<std::uint8_t> stream;
   const auto quiet = [](std::uint64_t, std::uint64_t) {};
   const auto sink = [&](ByteView part) -> Result<void> {
@@ -248,6 +268,9 @@ std::vector<Operation> operations() {
       {"PutOfANewPath", established, [](World& w, Barrier& b) { return put(w, b, "x/y/z"); }, true,
        false, true},
       {"Erase", established, erase, true, false, true},
+      {"PutPolicy", established, change_policies("p", std::string(3000, 'n')), true, false, true},
+      {"PutOfANewPolicy", established, change_policies("q", "new"), true, false, true},
+      {"ErasePolicy", established, change_policies("p", {}), true, false, true},
       {"Restore", nothing, restore, false, false, true, true},
   };
 }

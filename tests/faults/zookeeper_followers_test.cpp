@@ -56,9 +56,10 @@ int run_stamps(const std::string& url, const std::string& notes) {
   return 0;
 }
 
-// run_store is another: it asks a store for a secret, and notes the term that it writes under, or that it
-// was sealed.
-int run_store(const std::string& url, const std::string& key, const std::string& notes) {
+// run_store is another: it asks a store for a secret on behalf of somebody, and notes the term that it
+// writes under, or that it was sealed, or denied.
+int run_store(const std::string& url, const std::string& key, const Identity& who,
+              const std::string& notes) {
   auto store = open_unsealed(url, KeyOfStore::load(key));
   if (!store) {
     std::fprintf(stderr, "%s\n", store.error().message.c_str());
@@ -72,7 +73,7 @@ int run_store(const std::string& url, const std::string& key, const std::string&
   while (!over) {
     Note note;
     note.invoked = now_ns();
-    const auto got = store->get(kTrusted, path("a/secret"));
+    const auto got = store->get(who, path("a/secret"));
     const auto status = store->status();
     note.returned = now_ns();
     note.code = got ? 0 : static_cast<std::int32_t>(got.error().code);
@@ -151,6 +152,7 @@ class Followers : public ::testing::Test {
   std::optional<ZooKeeperServers> servers_;
   std::vector<std::unique_ptr<TcpProxy>> proxies_;
   std::vector<ChildProcess> followers_;
+  milliseconds longest_{0};
 };
 
 // A header: a record of shard 0. The stamp of every handle moves, whatever that handle reads.
@@ -248,6 +250,46 @@ TEST_F(Followers, RotationAndLockReachEveryStore) {
   end_all();
 }
 
+// A grant, and its revocation, within the bound of a header: whatever a follower asks after that is
+// answered by the new policy.
+TEST_F(Followers, AChangeOfThePoliciesReachesEveryStore) {
+  const KeyOfStore key(direct_url());
+  Store store = key.open(direct_url());
+  ASSERT_TRUE(put(store, "a/secret", "of alice"));
+  const std::string key_file = scratch_.path() / "key";
+  key.save(key_file);
+  for (int i = 0; i < 2; ++i) start("user", {key_file});
+  constexpr const char* kGrant = R"({"version": 1, "rules": [
+      {"to": ["user:alice"], "allow": ["read"], "paths": ["a/*"]}]})";
+  constexpr const char* kNothing = R"({"version": 1, "rules": []})";
+
+  const auto change_and_await = [&](bool grant, milliseconds limit) {
+    const auto done = store.put_policy(kTrusted, "p", grant ? kGrant : kNothing);
+    ASSERT_TRUE(done) << done.error().message;
+    const std::int64_t since = now_ns();
+    const std::int32_t code = grant ? 0 : static_cast<std::int32_t>(Code::denied);
+    const auto took =
+        reached_all(since, limit, [&](const Note& note) { return note.code == code; });
+    ASSERT_TRUE(took.has_value()) << (grant ? "a grant" : "a revocation");
+    longest_ = std::max(longest_, *took);
+    // And it stays so: nobody falls back to what was before.
+    for (int i = 0; i < 2; ++i) {
+      for (const Note& note : NoteFile::load(notes_file(i))) {
+        if (note.invoked > since + *took / std::chrono::nanoseconds(1)) {
+          EXPECT_EQ(note.code, code);
+        }
+      }
+    }
+  };
+  for (int i = 0; i < 10; ++i) change_and_await(i % 2 == 0, kBound);
+  ASSERT_FALSE(HasFailure());
+  RecordProperty("longest_ms", static_cast<int>(longest_.count()));
+  servers_->kill(servers_->await_leader());
+  change_and_await(true, kBound + seconds(5));
+  change_and_await(false, kBound + seconds(5));
+  end_all();
+}
+
 }  // namespace
 }  // namespace strongroom::testing
 
@@ -255,7 +297,9 @@ int main(int argc, char** argv) {
   using namespace strongroom::testing;
   const std::string_view role = argc > 1 ? argv[1] : "";
   if (role == "stamps" && argc == 4) return run_stamps(argv[2], argv[3]);
-  if (role == "store" && argc == 5) return run_store(argv[2], argv[3], argv[4]);
+  if (role == "store" && argc == 5) return run_store(argv[2], argv[3], kTrusted, argv[4]);
+  if (role == "user" && argc == 5)
+    return run_store(argv[2], argv[3], strongroom::Identity::user("alice"), argv[4]);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

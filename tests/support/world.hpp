@@ -57,8 +57,11 @@ class World {
   bool must_exist = false;      // the store was acknowledged
   // What each secret may be; "" is for one that is not there.
   std::map<std::string, std::set<std::string>> secrets;
+  // What the stored policies may be, all together; none of these: it is not looked at.
+  using Policies = std::map<std::string, std::string>;
+  std::set<Policies> policies;
 
-  // establish makes the store: "old key", "old shares" (2 of 3), and two secrets.
+  // establish makes the store: "old key", "old shares" (2 of 3), two secrets, and a policy.
   void establish() {
     const PendingInit pending = prepare_init({3, 2, true}).value();
     take(pending, "old");
@@ -70,6 +73,10 @@ class World {
       ASSERT_TRUE(handle.barrier->write(path(name), Content::text, secret("old").view(), {}));
       secrets[name] = {"old"};
     }
+    const auto index = handle.barrier->policies().index();
+    ASSERT_TRUE(index);
+    ASSERT_TRUE(handle.barrier->policies().put(index.value(), "p", "old").value());
+    policies = {{{"p", "old"}}};
   }
 
   // faulty gives a barrier whose every call the plan steers.
@@ -163,6 +170,23 @@ class World {
       const std::string now = read ? plain(read->value) : "";
       EXPECT_TRUE(allowed.count(now) != 0) << name << " is '" << now << "'";
     }
+    expect_policies(barrier, num_torn > 0);
+  }
+
+  // expect_policies: they are what they were before a change or after it, never some of each.
+  void expect_policies(Barrier& barrier, bool may_be_torn) const {
+    if (policies.empty()) return;
+    auto stored = barrier.policies().read();
+    if (!stored && may_be_torn) {
+      const Code code = stored.error().code;
+      EXPECT_TRUE(code == Code::corrupt || code == Code::rollback) << stored.error().message;
+      return;
+    }
+    ASSERT_TRUE(stored) << stored.error().message;
+    Policies now;
+    for (std::size_t i = 0; i < stored->texts.size(); ++i)
+      now[stored->index.entries[i].name] = stored->texts[i];
+    EXPECT_TRUE(policies.count(now) != 0) << now.size() << " policies";
   }
 
  private:

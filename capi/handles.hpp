@@ -20,6 +20,8 @@
 #include "strongroom/doctor.hpp"
 #include "strongroom/environment.hpp"
 #include "strongroom/fork_guard.hpp"
+#include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::capi {
@@ -38,6 +40,9 @@ enum class Tag : std::uint64_t {
   findings,
   watch,
   events,
+  policy,
+  documents,
+  account,
 };
 
 template <Tag kTag>
@@ -198,4 +203,45 @@ struct strongroom_events : strongroom::capi::Tagged<strongroom::capi::Tag::event
   explicit strongroom_events(std::vector<strongroom::WatchEvent> told) : events(std::move(told)) {}
 
   std::vector<strongroom::WatchEvent> events;
+};
+
+struct strongroom_policy : strongroom::capi::Tagged<strongroom::capi::Tag::policy> {
+  strongroom_policy(strongroom::PolicyRules read,
+                    std::shared_ptr<const strongroom::CompiledPolicy> made)
+      : rules(std::move(read)), compiled(std::move(made)) {}
+
+  strongroom::PolicyRules rules;
+  std::shared_ptr<const strongroom::CompiledPolicy> compiled;
+};
+
+struct strongroom_documents : strongroom::capi::Tagged<strongroom::capi::Tag::documents> {
+  struct Item {
+    std::string name;
+    std::uint64_t revision = 0;
+    std::uint64_t changed_ms = 0;
+    std::size_t text_len = 0;
+    std::string text;
+    bool has_text = false;
+  };
+
+  std::vector<Item> items;
+};
+
+struct strongroom_account : strongroom::capi::Tagged<strongroom::capi::Tag::account> {
+  // Line's empty texts are NULL for C.
+  struct Line {
+    const char* kind = "";  // static
+    std::string document;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+    std::string subject;
+    const char* action = nullptr;  // static
+    std::string path;
+    bool has_path = false;
+    const char* before = nullptr;  // static
+    const char* after = nullptr;
+    std::string text;
+  };
+
+  std::vector<Line> lines;
 };

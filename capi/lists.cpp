@@ -35,9 +35,11 @@ strongroom_status strongroom_list_read(strongroom_session* session, const char* 
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_list>> {
     auto path = folder_of(session, folder);
     if (!path) return std::move(path).error();
-    if ((flags & ~STRONGROOM_LIST_RECURSIVE) != 0)
+    if ((flags & ~(STRONGROOM_LIST_RECURSIVE | STRONGROOM_LIST_VISIBLE)) != 0)
       return Error{Code::invalid, "an unknown flag was set"};
-    auto entries = session->store->list(session->who, path.value(), ListOptions{flags != 0});
+    const ListOptions options{(flags & STRONGROOM_LIST_RECURSIVE) != 0,
+                              (flags & STRONGROOM_LIST_VISIBLE) != 0};
+    auto entries = session->store->list(session->who, path.value(), options);
     if (!entries) return std::move(entries).error();
     return std::make_unique<strongroom_list>(ListPage{std::move(entries).value(), {}});
   });

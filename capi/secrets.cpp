@@ -5,6 +5,7 @@
 
 #include "batch.hpp"
 #include "callbacks.hpp"
+#include "conditions.hpp"
 #include "guard.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/secret.hpp"
@@ -66,16 +67,6 @@ Result<std::vector<Path>> paths_of(const char* const* paths, std::size_t num) {
     parsed.push_back(std::move(path).value());
   }
   return parsed;
-}
-
-Result<Condition> condition_of(const strongroom_put_options* given) {
-  auto read = read_struct(given, STRONGROOM_PUT_OPTIONS_INIT);
-  if (!read) return std::move(read).error();
-  if (read->reserved != 0 || read->condition > STRONGROOM_CONDITION_REVISION)
-    return Error{Code::invalid, "an unknown condition was given"};
-  if ((read->condition == STRONGROOM_CONDITION_REVISION) != (read->revision != 0))
-    return Error{Code::invalid, "a revision, from 1, belongs to the condition of a revision alone"};
-  return Condition{static_cast<Condition::Kind>(read->condition), read->revision};
 }
 
 // Write is what a put was asked for.

@@ -1,4 +1,4 @@
-// store.cpp: memory, stores and sessions.
+// store.cpp: memory and stores.
 #include "strongroom/store.hpp"
 
 #include <array>
@@ -15,44 +15,6 @@
 
 using namespace strongroom;
 using namespace strongroom::capi;
-
-namespace {
-
-constexpr std::size_t kMaxIdentityLen = 4096;
-
-// identity_text takes what may stand in a message and be compared.
-Result<std::string> identity_text(const char* text, const char* name) {
-  if (text == nullptr) return was_null(name);
-  const std::size_t len = ::strnlen(text, kMaxIdentityLen + 1);
-  const std::string_view view(text, len);
-  const bool control =
-      std::any_of(view.begin(), view.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-  if (len > kMaxIdentityLen || control || !well_formed_utf8(view)) {
-    return Error{
-        Code::invalid,
-        std::string(name) + " must be UTF-8 of up to 4,096 bytes without control characters"};
-  }
-  return std::string(view);
-}
-
-Result<std::string> identity_id(const char* id) {
-  auto text = identity_text(id, "id");
-  if (text && text->empty()) return Error{Code::invalid, "id was empty"};
-  return text;
-}
-
-template <typename F>
-strongroom_status open_session(strongroom_store* store, strongroom_session** out,
-                               strongroom_error** out_error, F identity) noexcept {
-  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_session>> {
-    if (auto good = check_handle(store, "store"); !good) return std::move(good).error();
-    Result<Identity> who = identity();
-    if (!who) return std::move(who).error();
-    return std::make_unique<strongroom_session>(*store, std::move(who).value());
-  });
-}
-
-}  // namespace
 
 namespace strongroom::capi {
 
@@ -76,6 +38,10 @@ Result<StoreOptions> store_options(const strongroom_store_options* given) {
     auto anchor = Anchor::parse(read->anchor);
     if (!anchor) return std::move(anchor).error();
     options.anchor = anchor.value();
+  }
+  if (read->policy != nullptr) {
+    if (auto good = check_handle(read->policy, "policy"); !good) return std::move(good).error();
+    options.policy = read->policy->compiled;
   }
   auto auth = zk_auth_of(read->zk_auth, read->zk_auth_len, read->zk_auth_file);
   if (!auth) return std::move(auth).error();
@@ -149,38 +115,4 @@ strongroom_status strongroom_close(strongroom_store* store, strongroom_error** o
     store->store->close();
     return {};
   });
-}
-
-// ---- sessions ----
-
-strongroom_status strongroom_session_trusted(strongroom_store* store, strongroom_session** out,
-                                             strongroom_error** out_error) noexcept {
-  return open_session(store, out, out_error,
-                      []() -> Result<Identity> { return Identity::trusted(); });
-}
-
-strongroom_status strongroom_session_user(strongroom_store* store, const char* id,
-                                          strongroom_session** out,
-                                          strongroom_error** out_error) noexcept {
-  return open_session(store, out, out_error, [&]() -> Result<Identity> {
-    auto name = identity_id(id);
-    if (!name) return std::move(name).error();
-    return Identity::user(std::move(name).value());
-  });
-}
-
-strongroom_status strongroom_session_service(strongroom_store* store, const char* id,
-                                             const char* space, strongroom_session** out,
-                                             strongroom_error** out_error) noexcept {
-  return open_session(store, out, out_error, [&]() -> Result<Identity> {
-    auto name = identity_id(id);
-    if (!name) return std::move(name).error();
-    auto own_path = identity_text(space, "space");
-    if (!own_path) return std::move(own_path).error();
-    return Identity::service(std::move(name).value(), std::move(own_path).value());
-  });
-}
-
-void strongroom_session_free(strongroom_session* session) noexcept {
-  release(session);
 }

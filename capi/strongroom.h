@@ -155,6 +155,9 @@ typedef struct strongroom_watch strongroom_watch;
 /* strongroom_events is what one look told. Since: 0.1 */
 typedef struct strongroom_events strongroom_events;
 
+/* strongroom_policy is rules that say who may do what, as they were read from texts. Since: 0.1 */
+typedef struct strongroom_policy strongroom_policy;
+
 /* strongroom_bytes is a borrowed run of bytes; data may be NULL where len is 0. Since: 0.1 */
 typedef struct strongroom_bytes {
   const void* data;
@@ -223,11 +226,14 @@ typedef struct strongroom_store_options {
   /* Instead of it, a file of that one line; NULL for none. It must be the caller's or root's own,
    * and closed to others (mode 0600), or is STRONGROOM_DENIED. Borrowed. */
   const char* zk_auth_file;
+  /* The host's own policy, in the place of what is stored, which is never looked at then; NULL for
+   * the stored one. Borrowed for the call. */
+  const strongroom_policy* policy;
 } strongroom_store_options;
 
 /* Since: 0.1 */
 #define STRONGROOM_STORE_OPTIONS_INIT \
-  { sizeof(strongroom_store_options), 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL }
+  { sizeof(strongroom_store_options), 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, NULL }
 
 /* strongroom_store_open opens the storage that url names, making it where there is none, and leaves
  * the store sealed. There need not be a store in it yet: see strongroom_init_prepare.
@@ -267,24 +273,49 @@ STRONGROOM_API strongroom_status
 strongroom_session_trusted(strongroom_store* store, strongroom_session** out,
                            strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_session_user makes a session for a user, who may do what the policy grants: nothing,
- * as long as there is none. The host has authenticated the user.
+/* The kinds of identities. Since: 0.1 */
+enum {
+  STRONGROOM_IDENTITY_TRUSTED = 0,       /* everything; it has no id */
+  STRONGROOM_IDENTITY_ADMINISTRATOR = 1, /* all administration, and no secret unless granted */
+  STRONGROOM_IDENTITY_USER = 2,          /* what the policy grants */
+  STRONGROOM_IDENTITY_SERVICE = 3        /* resolves in its space; else what the policy grants */
+};
+
+/* strongroom_identity is who asks. The host has authenticated whoever it names. Since: 0.1 */
+typedef struct strongroom_identity {
+  size_t struct_size;
+  uint32_t kind;     /* STRONGROOM_IDENTITY_... */
+  uint32_t reserved; /* 0 */
+  const char* id;    /* UTF-8 of 1..4,096 bytes without control characters; NULL when trusted */
+  const char* space; /* a service's own path, "/group/app", up to 4,096 bytes; NULL for none */
+  const char* const* groups; /* names, as id; up to 1,000 */
+  size_t num_groups;
+} strongroom_identity;
+
+/* Since: 0.1 */
+#define STRONGROOM_IDENTITY_INIT \
+  { sizeof(strongroom_identity), 0, 0, NULL, NULL, NULL, 0 }
+
+/* strongroom_session_open makes a session for an identity. A decision takes a little longer with each
+ * group.
  *
- * id   UTF-8 of 1..4,096 bytes without control characters.
- * out  own.
- * Errors  STRONGROOM_INVALID: the id. Since: 0.1 */
+ * identity  needed; borrowed for the call.
+ * out       own.
+ * Errors    STRONGROOM_INVALID: the identity. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_session_open(strongroom_store* store, const strongroom_identity* identity,
+                        strongroom_session** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_session_user is strongroom_session_open for a user without groups. Since: 0.1 */
 STRONGROOM_API strongroom_status
 strongroom_session_user(strongroom_store* store, const char* id, strongroom_session** out,
                         strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_session_service makes a session for a service, which may resolve the secrets in its
- * space: the secret's folder is a leading part of the service's own path, or all of it, and what
- * has no folder is everybody's (the rule of DC/OS). It may do nothing else.
+/* strongroom_session_service is strongroom_session_open for a service without groups, which may
+ * resolve the secrets in its space: the secret's folder is a leading part of the service's own
+ * path, or all of it, and what has no folder is everybody's (the rule of DC/OS).
  *
- * id     as for strongroom_session_user.
- * space  the service's own path, "/group/app"; "" for none; up to 4,096 bytes.
- * out    own.
- * Errors  STRONGROOM_INVALID: id or space. Since: 0.1 */
+ * space  "" for none. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_session_service(
     strongroom_store* store, const char* id, const char* space, strongroom_session** out,
     strongroom_error** out_error) STRONGROOM_NOEXCEPT;
@@ -1088,15 +1119,21 @@ STRONGROOM_API void strongroom_batch_free(strongroom_batch* batch) STRONGROOM_NO
 
 /* ---- lists ---- */
 
-/* STRONGROOM_LIST_RECURSIVE lists every secret below the folder, and no folders. Since: 0.1 */
+/* STRONGROOM_LIST_RECURSIVE lists every secret below the folder, and no folders. What lies in a
+ * folder that a rule forbids to list is left out. Since: 0.1 */
 #define STRONGROOM_LIST_RECURSIVE ((uint32_t)1)
+
+/* STRONGROOM_LIST_VISIBLE lists the secrets that the caller may read, update or delete, and those
+ * folders that hold any such, and needs no right to list. A folder that is not there, and one where
+ * nothing is the caller's, look alike. Since: 0.1 */
+#define STRONGROOM_LIST_VISIBLE ((uint32_t)2)
 
 /* strongroom_list_read gives the names below a folder, relative to it and sorted bytewise: its
  * secrets, and those folders that hold any. A folder that is not there has none. What is written
  * meanwhile may or may not be seen.
  *
  * folder  "" or "/" is the root.
- * flags   0 or STRONGROOM_LIST_RECURSIVE.
+ * flags   0, or STRONGROOM_LIST_RECURSIVE and STRONGROOM_LIST_VISIBLE, or-ed.
  * out     own.
  * Errors  STRONGROOM_CORRUPT: an entry that this store did not make. Since: 0.1 */
 STRONGROOM_API strongroom_status
@@ -1134,6 +1171,253 @@ STRONGROOM_API const uint8_t* strongroom_list_next(const strongroom_list* list,
 
 /* strongroom_list_free lets go of a list; NULL is fine. Since: 0.1 */
 STRONGROOM_API void strongroom_list_free(strongroom_list* list) STRONGROOM_NOEXCEPT;
+
+/* ---- policies: who may do what ----
+ *
+ * A policy is one or more documents: our own JSON, Vault's JSON form, or DC/OS permissions; the
+ * README has the forms. Stored in the store they are sealed as secrets are, and in force for every
+ * process that has it open, at its next call (zk: as soon as a change of keys is); or a host brings
+ * its own, in strongroom_store_options. Without either, a service may resolve in its space, an
+ * administrator run the store, and a trusted caller do everything. */
+
+/* The actions. Since: 0.1 */
+enum {
+  STRONGROOM_ACTION_CREATE = 0,
+  STRONGROOM_ACTION_READ = 1,
+  STRONGROOM_ACTION_UPDATE = 2,
+  STRONGROOM_ACTION_DELETE = 3,
+  STRONGROOM_ACTION_LIST = 4,
+  STRONGROOM_ACTION_SCAN = 5,    /* a list of everything below a folder */
+  STRONGROOM_ACTION_RESOLVE = 6, /* reading a reference on behalf of a service */
+  STRONGROOM_ACTION_SEAL = 7,    /* from here on: of the whole store, path "" */
+  STRONGROOM_ACTION_UNSEAL = 8,
+  STRONGROOM_ACTION_INIT = 9,
+  STRONGROOM_ACTION_REKEY = 10,
+  STRONGROOM_ACTION_ROTATE = 11,
+  STRONGROOM_ACTION_POLICY = 12,
+  STRONGROOM_ACTION_AUDIT = 13,
+  STRONGROOM_ACTION_BACKUP = 14
+};
+
+/* strongroom_check tells whether the session may do something: STRONGROOM_OK, or STRONGROOM_DENIED.
+ * It looks at no secret, and the answer does not depend on whether there is one.
+ *
+ * path  a secret's; a folder's with STRONGROOM_ACTION_LIST and _SCAN; "" for the root, and for what
+ *       concerns the whole store.
+ * Errors  STRONGROOM_INVALID: action or path.  STRONGROOM_SEALED: the stored policy can not be read.
+ *         Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_check(strongroom_session* session, uint32_t action,
+                                                  const char* path,
+                                                  strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_text is one document: its name, and its UTF-8 text. Since: 0.1 */
+typedef struct strongroom_policy_text {
+  const char* name;
+  const void* text;
+  size_t text_len;
+} strongroom_policy_text;
+
+/* strongroom_policy_parse reads documents into one policy and compiles it.
+ *
+ * texts  borrowed for the call; none at all is a policy without rules.
+ * out    own.
+ * Errors STRONGROOM_INVALID: what and where, "policy 'web', line 3, column 14: ...".
+ *        STRONGROOM_TOO_LARGE: over a limit, which the message names. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_policy_parse(const strongroom_policy_text* texts, size_t num_texts,
+                        strongroom_policy** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_stored reads the documents that are stored into one policy, for the tools below.
+ * It needs the right to policy, and is the trusted caller's and administrators' anyway. out is own.
+ * Errors  those of strongroom_policy_parse: of what a newer program stored. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_policy_stored(strongroom_session* session, strongroom_policy** out,
+                         strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* The ways in which rules that match the same request are weighed. Since: 0.1 */
+enum {
+  STRONGROOM_POLICY_DENY_OVERRIDES = 0, /* one must allow, none may deny */
+  STRONGROOM_POLICY_VAULT_COMPAT = 1    /* Vault's: the most specific pattern alone counts */
+};
+
+/* strongroom_policy_info tells about a policy. Since: 0.1 */
+typedef struct strongroom_policy_info {
+  size_t struct_size;
+  uint32_t mode;                 /* STRONGROOM_POLICY_... */
+  uint32_t services_need_grants; /* 1: being in its space does not suffice for a service */
+  size_t num_documents;
+  size_t num_rules;    /* a rule with several paths counts once for each */
+  size_t num_states;   /* of the automaton that decides */
+  size_t memory_bytes; /* that it takes */
+} strongroom_policy_info;
+
+/* Since: 0.1 */
+#define STRONGROOM_POLICY_INFO_INIT \
+  { sizeof(strongroom_policy_info), 0, 0, 0, 0, 0, 0 }
+
+/* strongroom_policy_describe fills out_info, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: policy or struct_size. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_policy_describe(
+    const strongroom_policy* policy, strongroom_policy_info* out_info) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_decide is strongroom_check by a policy at hand, for hosts that use no store.
+ *
+ * identity  needed.
+ * Errors    STRONGROOM_DENIED.  STRONGROOM_INVALID. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_policy_decide(
+    const strongroom_policy* policy, const strongroom_identity* identity, uint32_t action,
+    const char* path, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_free lets go of a policy; NULL is fine. A store that it was given to keeps what
+ * it needs. Since: 0.1 */
+STRONGROOM_API void strongroom_policy_free(strongroom_policy* policy) STRONGROOM_NOEXCEPT;
+
+/* ---- stored policies ----
+ *
+ * Each function needs the right to policy. */
+
+/* strongroom_documents is documents that are stored. Since: 0.1 */
+typedef struct strongroom_documents strongroom_documents;
+
+/* strongroom_document is one of them; texts are borrowed of strongroom_documents. Since: 0.1 */
+typedef struct strongroom_document {
+  size_t struct_size;
+  const char* name;
+  uint64_t revision;   /* from 1 */
+  uint64_t changed_ms; /* since 1970 */
+  size_t text_len;
+  const char* text; /* NULL in a list; otherwise text_len bytes, and a NUL after them */
+} strongroom_document;
+
+/* Since: 0.1 */
+#define STRONGROOM_DOCUMENT_INIT \
+  { sizeof(strongroom_document), NULL, 0, 0, 0, NULL }
+
+/* strongroom_documents_list lists the documents that are stored, by name, without their texts. out
+ * is own. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_documents_list(strongroom_session* session, strongroom_documents** out,
+                          strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_documents_get reads one document: number 0 of out, which is own.
+ * Errors  STRONGROOM_NOT_FOUND. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_documents_get(strongroom_session* session, const char* name, strongroom_documents** out,
+                         strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_documents_put stores a document. All that is stored is read and compiled together with
+ * it first: what fails changes nothing, and the policy in force stays. Afterwards it is in force; no
+ * write that the policy before allowed, and this one does not, is acknowledged any more.
+ *
+ * name          1..128 of A-Z a-z 0-9 . _ -, not beginning with '.' or '-'.
+ * text          up to 1,048,576 bytes; borrowed.
+ * options       as for strongroom_put; NULL for no condition.
+ * out_revision  may be NULL.
+ * Errors        STRONGROOM_INVALID: what and where.  STRONGROOM_TOO_LARGE.  Those of the condition.
+ *               Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_documents_put(strongroom_session* session, const char* name, const void* text,
+                         size_t text_len, const strongroom_put_options* options,
+                         uint64_t* out_revision, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_documents_delete takes a document away.
+ *
+ * revision  the one that must be there, or 0 for any.
+ * Errors    STRONGROOM_NOT_FOUND.  STRONGROOM_CONFLICT: another revision.  STRONGROOM_INVALID: another
+ *           document needs it. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_documents_delete(strongroom_session* session, const char* name, uint64_t revision,
+                            strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_documents_size gives the number of documents. Since: 0.1 */
+STRONGROOM_API size_t strongroom_documents_size(const strongroom_documents* documents)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_documents_at fills out_document, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_documents_at(const strongroom_documents* documents, size_t index,
+                        strongroom_document* out_document) STRONGROOM_NOEXCEPT;
+
+/* strongroom_documents_free lets go of documents; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_documents_free(strongroom_documents* documents) STRONGROOM_NOEXCEPT;
+
+/* ---- understanding a policy ----
+ *
+ * who is a text here: "user:ID", "service:ID", "administrator:ID", then "+group:NAME" for each group
+ * and "@SPACE" for a service's space (its id, when left out), or "trusted". It is for tools: an id
+ * that holds a '+' or '@' of its own can not be written so. */
+
+/* strongroom_account is what a policy was asked, in lines. Since: 0.1 */
+typedef struct strongroom_account strongroom_account;
+
+/* strongroom_account_line is one of them; what does not apply is NULL or 0, and texts are borrowed of
+ * the account. Since: 0.1 */
+typedef struct strongroom_account_line {
+  size_t struct_size;
+  const char* kind;     /* a word that does not change; each function has its own */
+  const char* document; /* where it stands */
+  uint32_t line;
+  uint32_t column;
+  const char* subject;
+  const char* action;
+  const char* path;
+  const char* before; /* "allowed", "refused" (nothing allows it) or "denied" (a rule forbids it) */
+  const char* after;
+  const char* text; /* one sentence */
+} strongroom_account_line;
+
+/* Since: 0.1 */
+#define STRONGROOM_ACCOUNT_LINE_INIT \
+  { sizeof(strongroom_account_line), NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+
+/* strongroom_policy_explain tells a decision and which rules spoke to it: a first line of kind
+ * "decision" (after has it), then "decided" and "matched" ones. out is own.
+ * Errors  STRONGROOM_INVALID: who, action or path. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_policy_explain(
+    const strongroom_policy* policy, const char* who, uint32_t action, const char* path,
+    strongroom_account** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_who_can lists the subjects that a rule allows it: lines of kind "may", and
+ * "unless" for each group to which it is denied. What a policy gives to all without a rule is not
+ * among them. out is own. Errors  STRONGROOM_INVALID: action or path. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_policy_who_can(
+    const strongroom_policy* policy, uint32_t action, const char* path, strongroom_account** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_diff lists what changes from one policy to another: lines of kind "change", with
+ * a path for which it is so. None: they decide alike. out is own.
+ * Errors  STRONGROOM_TOO_LARGE: more than 10,000 changes, or policies too large together. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_policy_diff(const strongroom_policy* before, const strongroom_policy* after,
+                       strongroom_account** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_lint lists what is odd: lines of kind "redundant", "overridden", "needless",
+ * "unmatched", "suspicious" and "no-effect". out is own. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_policy_lint(const strongroom_policy* policy, strongroom_account** out,
+                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_policy_test tries expectations, a line each: "allow WHO ACTION [PATH]" or "deny WHO
+ * ACTION [PATH]", where '#' begins a comment. Lines of kind "passed" and "failed" come out, with the
+ * line of the expectation, what was expected in before and what was found in after. out is own.
+ * Errors  STRONGROOM_INVALID: with line and column.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_policy_test(
+    const strongroom_policy* policy, const void* expectations, size_t expectations_len,
+    strongroom_account** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_account_size gives the number of lines. Since: 0.1 */
+STRONGROOM_API size_t strongroom_account_size(const strongroom_account* account)
+    STRONGROOM_NOEXCEPT;
+
+/* strongroom_account_at fills out_line, whose struct_size the caller has set.
+ * Errors  STRONGROOM_INVALID: struct_size.  STRONGROOM_NOT_FOUND: no such index. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_account_at(const strongroom_account* account, size_t index,
+                      strongroom_account_line* out_line) STRONGROOM_NOEXCEPT;
+
+/* strongroom_account_free lets go of an account; NULL is fine. Since: 0.1 */
+STRONGROOM_API void strongroom_account_free(strongroom_account* account) STRONGROOM_NOEXCEPT;
 
 /* ---- watching ----
  *

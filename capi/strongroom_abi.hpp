@@ -54,6 +54,11 @@ class Call {
   void check(strongroom_status status) {
     if (status != STRONGROOM_OK) throw Error(status, std::exchange(error_, nullptr));
   }
+  // forget lets go of an error that is an answer. Returns  false.
+  bool forget() noexcept {
+    strongroom_error_free(std::exchange(error_, nullptr));
+    return false;
+  }
 
  private:
   strongroom_error* error_ = nullptr;
@@ -473,6 +478,102 @@ class Findings {
   detail::Handle<strongroom_findings, &strongroom_findings_free> handle_;
 };
 
+// Documents is policies that are stored.
+class Documents {
+ public:
+  explicit Documents(strongroom_documents* owned) noexcept : handle_(owned) {}
+
+  std::size_t size() const noexcept { return strongroom_documents_size(handle_.get()); }
+  strongroom_document at(std::size_t i) const {
+    strongroom_document document = STRONGROOM_DOCUMENT_INIT;
+    detail::Call().check(strongroom_documents_at(handle_.get(), i, &document));
+    return document;
+  }
+
+ private:
+  detail::Handle<strongroom_documents, &strongroom_documents_free> handle_;
+};
+
+// Account is what a policy was asked, in lines.
+class Account {
+ public:
+  explicit Account(strongroom_account* owned) noexcept : handle_(owned) {}
+
+  std::size_t size() const noexcept { return strongroom_account_size(handle_.get()); }
+  strongroom_account_line at(std::size_t i) const {
+    strongroom_account_line line = STRONGROOM_ACCOUNT_LINE_INIT;
+    detail::Call().check(strongroom_account_at(handle_.get(), i, &line));
+    return line;
+  }
+
+ private:
+  detail::Handle<strongroom_account, &strongroom_account_free> handle_;
+};
+
+// Policy is rules that say who may do what.
+class Policy {
+ public:
+  // Document is one text, borrowed.
+  struct Document {
+    std::string name;
+    std::string_view text;
+  };
+
+  explicit Policy(strongroom_policy* owned) noexcept : handle_(owned) {}
+
+  explicit Policy(const std::vector<Document>& documents) {
+    std::vector<strongroom_policy_text> texts;
+    texts.reserve(documents.size());
+    for (const Document& each : documents)
+      texts.push_back({detail::text(each.name), each.text.data(), each.text.size()});
+    detail::Call call;
+    strongroom_policy* made = nullptr;
+    call.check(strongroom_policy_parse(texts.data(), texts.size(), &made, call));
+    handle_.reset(made);
+  }
+
+  strongroom_policy_info describe() const {
+    strongroom_policy_info info = STRONGROOM_POLICY_INFO_INIT;
+    detail::Call().check(strongroom_policy_describe(raw(), &info));
+    return info;
+  }
+  // decide tells whether it is allowed.
+  bool decide(const strongroom_identity& identity, std::uint32_t action,
+              const std::string& path) const {
+    detail::Call call;
+    const strongroom_status status =
+        strongroom_policy_decide(raw(), &identity, action, detail::text(path), call);
+    if (status == STRONGROOM_DENIED) return call.forget();
+    call.check(status);
+    return true;
+  }
+
+  Account explain(const std::string& who, std::uint32_t action, const std::string& path) const {
+    return ask(&strongroom_policy_explain, detail::text(who), action, detail::text(path));
+  }
+  Account who_can(std::uint32_t action, const std::string& path) const {
+    return ask(&strongroom_policy_who_can, action, detail::text(path));
+  }
+  Account diff(const Policy& after) const { return ask(&strongroom_policy_diff, after.raw()); }
+  Account lint() const { return ask(&strongroom_policy_lint); }
+  Account test(std::string_view expectations) const {
+    return ask(&strongroom_policy_test, expectations.data(), expectations.size());
+  }
+
+  const strongroom_policy* raw() const noexcept { return handle_.get(); }
+
+ private:
+  template <typename Function, typename... Inputs>
+  Account ask(Function function, Inputs... inputs) const {
+    detail::Call call;
+    strongroom_account* made = nullptr;
+    call.check(function(raw(), inputs..., &made, call));
+    return Account(made);
+  }
+
+  detail::Handle<strongroom_policy, &strongroom_policy_free> handle_;
+};
+
 // Reencrypted is what came of a reencryption.
 struct Reencrypted {
   std::uint64_t rewritten = 0;
@@ -648,6 +749,36 @@ class Session {
                                        after.size(), limit);
   }
 
+  // check tells whether this session may do something.
+  bool check(std::uint32_t action, const std::string& path) {
+    detail::Call call;
+    const strongroom_status status = strongroom_check(raw(), action, detail::text(path), call);
+    if (status == STRONGROOM_DENIED) return call.forget();
+    call.check(status);
+    return true;
+  }
+
+  Documents documents() {
+    return make<Documents, strongroom_documents>(&strongroom_documents_list);
+  }
+  Documents document(const std::string& name) {
+    return make<Documents, strongroom_documents>(&strongroom_documents_get, detail::text(name));
+  }
+  // put_document gives the revision that the document has now.
+  std::uint64_t put_document(const std::string& name, std::string_view text,
+                             const strongroom_put_options* options = nullptr) {
+    detail::Call call;
+    std::uint64_t revision = 0;
+    call.check(strongroom_documents_put(raw(), detail::text(name), text.data(), text.size(),
+                                        options, &revision, call));
+    return revision;
+  }
+  void erase_document(const std::string& name, std::uint64_t revision = 0) {
+    run(&strongroom_documents_delete, detail::text(name), revision);
+  }
+  // stored_policy is all documents, for the tools.
+  Policy stored_policy() { return make<Policy, strongroom_policy>(&strongroom_policy_stored); }
+
   Secret resolve(std::uint32_t format, std::string_view message) {
     return make<Secret, strongroom_secret>(&strongroom_resolve, format, message.data(),
                                            message.size());
@@ -712,6 +843,12 @@ class Store {
     handle_.reset(opened);
   }
 
+  Session session(const strongroom_identity& identity) {
+    detail::Call call;
+    strongroom_session* made = nullptr;
+    call.check(strongroom_session_open(raw(), &identity, &made, call));
+    return Session(made);
+  }
   Session trusted() {
     detail::Call call;
     strongroom_session* made = nullptr;

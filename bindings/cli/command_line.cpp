@@ -15,7 +15,7 @@ namespace strongroom_cli {
 namespace {
 
 Failure usage(std::string why, const CLI::App& command) {
-  const std::string name = command.get_parent() == nullptr ? "" : " " + command.get_name();
+  const std::string name = command.get_parent() == nullptr ? "" : " " + full_name(command);
   return {kExitUsage, std::move(why) + "; see 'strongroom" + name + " --help'"};
 }
 
@@ -47,7 +47,17 @@ void add_environment(Options& options) {
   }
 }
 
+// needs_stored_policy tells whether a tool for policies was not given files.
+bool needs_stored_policy(const Options& options) {
+  const auto stored = [](const std::string& each) { return each == "@"; };
+  if (options.command == Command::policy_diff) return stored(options.from) || stored(options.to);
+  return options.policies.empty() ||
+         std::any_of(options.policies.begin(), options.policies.end(), stored);
+}
+
 bool needs_store(const Options& options) {
+  if (options.command >= Command::policy_check && options.command <= Command::policy_test)
+    return needs_stored_policy(options);
   if (options.command == Command::completion) return false;
   if (options.command == Command::backup_verify) return false;
   return options.command != Command::run || !options.environment_file.empty() ||
@@ -58,7 +68,8 @@ std::ptrdiff_t uses_of_standard_input(const Options& options) {
   const bool put = options.command == Command::create || options.command == Command::update;
   const bool reads_file =
       (put && options.source != Source::value) || options.command == Command::resolve ||
-      options.command == Command::backup_verify || options.command == Command::restore;
+      options.command == Command::backup_verify || options.command == Command::restore ||
+      options.command == Command::policy_put || options.command == Command::policy_test;
   const auto count = [](const std::vector<std::string>& files) {
     return std::count(files.begin(), files.end(), "-");
   };
@@ -66,8 +77,10 @@ std::ptrdiff_t uses_of_standard_input(const Options& options) {
   return count(options.share_files) + count(options.pgp_private_keys) + count(fresh.pgp_key_files) +
          count(fresh.share_backs) + (options.key_file == "-") +
          (options.pgp_passphrase_file == "-") + (options.anchor_file == "-") +
-         (reads_file && options.file == "-") + (options.environment_file == "-") +
-         (options.volumes_file == "-");
+         (reads_file && options.file == "-") + count(options.policies) +
+         (options.command == Command::policy_diff && options.from == "-") +
+         (options.command == Command::policy_diff && options.to == "-") +
+         (options.environment_file == "-") + (options.volumes_file == "-");
 }
 
 // check_counts holds before anything is read or made.

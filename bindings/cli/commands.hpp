@@ -37,6 +37,17 @@ int watch_command(const Options& options);
 int delete_command(const Options& options);
 int resolve_command(const Options& options);
 
+int policy_check_command(const Options& options);
+int policy_explain_command(const Options& options);
+int policy_who_can_command(const Options& options);
+int policy_diff_command(const Options& options);
+int policy_lint_command(const Options& options);
+int policy_test_command(const Options& options);
+int policy_list_command(const Options& options);
+int policy_get_command(const Options& options);
+int policy_put_command(const Options& options);
+int policy_delete_command(const Options& options);
+
 int run_command(const Options& options, const Process& process);
 int completion_command(const Options& options);
 

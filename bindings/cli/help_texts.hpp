@@ -24,7 +24,8 @@ Exit status:
   12  not found                 18  indeterminate      23  timeout
   13  already exists            19  too large          24  unsupported
   14  denied                                           25  internal
-  'doctor' ends with 3 for a warning and 4 for a danger. 'run' ends with its command's own status:
+  'doctor' ends with 3 for a warning and 4 for a danger; 'policy diff', 'lint' and 'test' with 3 when
+  there is something to tell. 'run' ends with its command's own status:
   128 + N after signal N, 126 or 127 when it could not be started.)";
 
 inline constexpr const char* kInitFooter =
@@ -271,6 +272,89 @@ sealed memfds behind symbolic links to /proc/self/fd, and a line on standard err
 Examples:
   strongroom run --env env.json -- ./server
   strongroom run --env env.json --volumes volumes.json -- sh -c 'cat path/to/secret/file')";
+
+inline constexpr const char* kPolicyFooter =
+    R"(A policy is one or more documents: JSON of our own, Vault's JSON form, or DC/OS permissions. Those
+that are stored ('policy put') are in force for every process that has the store open.
+
+  {"rules": [
+    {"to": ["group:dba"],  "allow": ["read", "list"],   "paths": ["db/**"]},
+    {"to": ["anyone"],     "deny":  ["read"],           "paths": ["db/*/root"]},
+    {"to": ["user:alice"], "allow": ["seal", "rotate"]},
+    {"to": ["user:bob"],   "dcos":  ["dcos:secrets:default:/dev/* full"]}]}
+
+'*' is one segment, '**' at the end everything below. A rule that denies beats all that allow.
+Subjects: user:ID, service:ID, administrator:ID, group:NAME, any-user, any-service, anyone.
+Actions: create read update delete list; resolve (a service's reading); and of the whole store seal
+unseal init rekey rotate policy audit backup.
+Whoever runs this command with the store's credentials is trusted, and may do everything.)";
+
+inline constexpr const char* kPolicyCheckFooter =
+    R"(Reads and compiles the documents as one policy; an error is told with its line and column.
+
+Examples:
+  strongroom policy check web.json dba.json
+  strongroom policy check /etc/app/policies
+  strongroom policy check)";
+
+inline constexpr const char* kPolicyExplainFooter =
+    R"(Tells the decision, the rule that made it, and which others match. WHO is user:ID, service:ID or
+administrator:ID, then +group:NAME for each group and @SPACE for the space of a service.
+Exit status: 0 allowed, 14 not.
+
+Examples:
+  strongroom policy explain user:alice+group:dba read db/prod/password --policy dba.json
+  strongroom policy explain service:/web@/web resolve web/key
+  strongroom policy explain user:alice seal)";
+
+inline constexpr const char* kPolicyWhoCanFooter =
+    R"(Lists the subjects to whom rules give it, each with the place of one. What needs no rule is not
+listed: administration by administrators, and what lies in a service's space.
+
+Examples:
+  strongroom policy who-can read db/prod/password
+  strongroom policy who-can policy --policy /etc/app/policies)";
+
+inline constexpr const char* kPolicyDiffFooter =
+    R"(Lists for each subject and action what is decided otherwise, with a path that shows it: '+' is
+allowed now, '-' no more. '@' is what is stored. Nothing is printed when both decide alike.
+Exit status: 0 alike, 3 not.
+
+Examples:
+  strongroom policy diff @ /etc/app/policies
+  strongroom policy diff old.json new.json --json)";
+
+inline constexpr const char* kPolicyLintFooter =
+    R"(Tells which rules are redundant, overridden, needless, never match, or mean something else than they
+seem to. Exit status: 0 nothing, 3 something.
+
+Examples:
+  strongroom policy lint web.json
+  strongroom policy lint)";
+
+inline constexpr const char* kPolicyTestFooter =
+    R"(EXPECTATIONS has a line each, "allow WHO ACTION [PATH]" or "deny WHO ACTION [PATH]"; '#' begins a
+comment. Exit status: 0 all hold, 3 not.
+
+Examples:
+  printf 'allow user:alice+group:dba read db/prod/password\ndeny user:eve list\n' >expected.txt
+  strongroom policy test expected.txt --policy dba.json)";
+
+inline constexpr const char* kPolicyListFooter = R"(Example:
+  strongroom policy list --json)";
+
+inline constexpr const char* kPolicyGetFooter = R"(Example:
+  strongroom policy get dba >dba.json)";
+
+inline constexpr const char* kPolicyPutFooter =
+    R"(All documents are read and compiled together first; what fails changes nothing. Otherwise the document
+is in force at once, for every process.
+
+Examples:
+  strongroom policy diff @ dba.json; strongroom policy put dba dba.json)";
+
+inline constexpr const char* kPolicyDeleteFooter = R"(Example:
+  strongroom policy delete dba)";
 
 inline constexpr const char* kCompletionFooter = R"(Examples:
   source <(strongroom completion bash)

@@ -73,6 +73,26 @@ int dispatch(const Options& options, const Process& process) {
       return resolve_command(options);
     case Command::run:
       return run_command(options, process);
+    case Command::policy_check:
+      return policy_check_command(options);
+    case Command::policy_explain:
+      return policy_explain_command(options);
+    case Command::policy_who_can:
+      return policy_who_can_command(options);
+    case Command::policy_diff:
+      return policy_diff_command(options);
+    case Command::policy_lint:
+      return policy_lint_command(options);
+    case Command::policy_test:
+      return policy_test_command(options);
+    case Command::policy_list:
+      return policy_list_command(options);
+    case Command::policy_get:
+      return policy_get_command(options);
+    case Command::policy_put:
+      return policy_put_command(options);
+    case Command::policy_delete:
+      return policy_delete_command(options);
     case Command::completion:
       return completion_command(options);
   }

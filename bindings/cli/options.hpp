@@ -38,6 +38,16 @@ enum class Command {
   erase,
   resolve,
   run,
+  policy_check,  // from here to policy_test, those that need no store where files are named
+  policy_explain,
+  policy_who_can,
+  policy_diff,
+  policy_lint,
+  policy_test,
+  policy_list,
+  policy_get,
+  policy_put,
+  policy_delete,
   completion,
 };
 
@@ -110,6 +120,11 @@ struct Options {
   bool recursive = false;
   bool fresh_read = false;
   double watch_s = 0;  // 0: for ever
+
+  // policy
+  std::vector<std::string> policies;  // files, directories, or "@" alone
+  std::string who;
+  std::string action;
 
   // run
   std::string environment_file;

@@ -15,7 +15,8 @@ class Help : public CLI::Formatter {
 
   std::string make_usage(const CLI::App* app, std::string name) const override {
     if (app->get_parent() == nullptr) return "Usage: strongroom [OPTIONS] COMMAND\n";
-    std::string usage = "Usage: strongroom " + name + " [OPTIONS]";
+    std::string usage = "Usage: strongroom " + full_name(*app) + " [OPTIONS]";
+    if (app->get_require_subcommand_min() > 0) return usage + " COMMAND\n";
     for (const CLI::Option* option : app->get_options()) {
       if (!option->get_positional()) continue;
       usage += option->get_required() ? " " + option->get_name(true)
@@ -44,6 +45,7 @@ Syntax::Syntax() : app_(kDescription, "strongroom") {
   add_credential_options();
   add_store_commands();
   add_secret_commands();
+  add_policy_commands();
   add_slot_commands();
   add_key_commands();
   add_backup_commands();
@@ -82,9 +84,9 @@ void Syntax::add_credential_options() {
   app_.add_flag("--escrowed", options_.escrowed, "Use the private key that is kept in the store");
 }
 
-CLI::App* Syntax::add(const char* group, const char* name, Command command, const char* description,
-                      const char* footer) {
-  CLI::App* const added = app_.add_subcommand(name, description);
+CLI::App* Syntax::add_to(CLI::App* parent, const char* group, const char* name, Command command,
+                         const char* description, const char* footer) {
+  CLI::App* const added = parent->add_subcommand(name, description);
   added->group(group);
   added->footer(std::string(footer) + "\n\nOptions of all commands: strongroom --help");
   added->final_callback([this, command] { options_.command = command; });

@@ -9,6 +9,13 @@
 
 namespace strongroom_cli {
 
+// full_name gives a command's name with those above it: "policy check".
+inline std::string full_name(const CLI::App& command) {
+  const CLI::App* const parent = command.get_parent();
+  const bool nested = parent != nullptr && parent->get_parent() != nullptr;
+  return (nested ? full_name(*parent) + " " : "") + command.get_name();
+}
+
 // Syntax declares the commands, one function a group of them.
 class Syntax {
  public:
@@ -21,8 +28,9 @@ class Syntax {
 
   // current is the command whose help is meant.
   const CLI::App& current() const {
-    const auto used = app_.get_subcommands();
-    return used.empty() ? app_ : *used.front();
+    const CLI::App* command = &app_;
+    while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+    return *command;
   }
 
   double timeout_s() const { return timeout_s_; }
@@ -31,7 +39,11 @@ class Syntax {
   void add_global_options();
   void add_credential_options();
   CLI::App* add(const char* group, const char* name, Command command, const char* description,
-                const char* footer);
+                const char* footer) {
+    return add_to(&app_, group, name, command, description, footer);
+  }
+  CLI::App* add_to(CLI::App* parent, const char* group, const char* name, Command command,
+                   const char* description, const char* footer);
   void add_json(CLI::App* command) { command->add_flag("--json", options_.json, "Print JSON"); }
 
   // syntax_secrets.cpp
@@ -39,6 +51,12 @@ class Syntax {
   void add_task_commands();
   void add_path(CLI::App* command);
   void add_put(const char* name, Command command, const char* description);
+
+  // syntax_policy.cpp
+  void add_policy_commands();
+  void add_policy_tools(CLI::App* policy);
+  void add_policy_documents(CLI::App* policy);
+  void add_policies(CLI::App* command);
 
   // syntax_keys.cpp
   void add_store_commands();

@@ -9,12 +9,15 @@ _strongroom_names() {
 _strongroom() {
   local commands='init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey
     rotate reencrypt retire backup backup-verify restore migrate zk-reauth
-    create update get list watch delete resolve run completion'
+    create update get list watch delete resolve run policy completion'
   local global='--store --anchor --key-file --share --pgp-private-key --pgp-passphrase-file --escrowed
     --zk-auth-file --timeout --allow-unlocked --help'
   local shares='--shares --threshold --pgp-key --generate-pgp-key --pgp-bits'
   local key='--new-key-file --environment --system-credential'
   local verify='--verify --share-back'
+  local policy='check explain who-can diff lint test list get put delete'
+  local actions='create read update delete list scan resolve seal unseal init rekey rotate policy audit
+    backup'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' options='' i
   COMPREPLY=()
@@ -27,6 +30,10 @@ _strongroom() {
       *) command=${COMP_WORDS[i]} && break ;;
     esac
   done
+  if [ "$command" = policy ] && ((i + 1 < COMP_CWORD)); then
+    command="policy ${COMP_WORDS[++i]}"
+  fi
+  local first=$((i + 1))
   for (( ; i < COMP_CWORD; i++)); do
     if [ "$command" = run ] && [ "${COMP_WORDS[i]}" = -- ]; then
       declare -F _command_offset >/dev/null && _command_offset $((i + 1))
@@ -36,7 +43,7 @@ _strongroom() {
   case $previous in
     --key-file | --share | --pgp-private-key | --pgp-passphrase-file | --anchor | --new-key-file | \
       --share-back | --pgp-key | --generate-pgp-key | --zk-auth-file | --new-zk-auth-file | \
-      --to-zk-auth-file | -t | --text-file | -f | --file | --env | --volumes)
+      --to-zk-auth-file | --policy | -t | --text-file | -f | --file | --env | --volumes)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       compopt -o filenames
       return 0
@@ -72,10 +79,13 @@ _strongroom() {
     watch) options="$global --for --json" ;;
     resolve) options="$global --raw" ;;
     run) options="$global --env --volumes --no-namespace --" ;;
+    policy) options=$policy ;;
+    'policy check' | 'policy diff' | 'policy lint' | 'policy list') options="$global --json" ;;
+    'policy explain' | 'policy who-can' | 'policy test') options="$global --policy --json" ;;
     completion) options='bash zsh fish' ;;
     *) options=$global ;;
   esac
-  if [[ -z $command || $command = completion || $current = -* ]]; then
+  if [[ -z $command || $command = completion || $command = policy || $current = -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     return 0
   fi
@@ -86,7 +96,14 @@ _strongroom() {
         [[ $name != "$current"* ]] || COMPREPLY+=("$(printf %q "$name")")
       done < <(_strongroom_names)
       ;;
-    resolve | backup | backup-verify | restore)
+    'policy explain' | 'policy who-can')
+      local action_at=$first
+      [ "$command" = 'policy who-can' ] || action_at=$((first + 1))
+      [ "$COMP_CWORD" != "$action_at" ] ||
+        mapfile -t COMPREPLY < <(compgen -W "$actions" -- "$current")
+      ;;
+    resolve | backup | backup-verify | restore | 'policy check' | 'policy diff' | 'policy lint' | \
+      'policy test' | 'policy put')
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       compopt -o filenames
       ;;

@@ -50,6 +50,7 @@ complete -c strongroom -n $none -a watch -d 'Print which secrets change'
 complete -c strongroom -n $none -a delete -d 'Delete a secret'
 complete -c strongroom -n $none -a resolve -d 'Print what a Mesos Secret stands for'
 complete -c strongroom -n $none -a run -d 'Run a command that sees secrets'
+complete -c strongroom -n $none -a policy -d 'Say who may do what, and understand it'
 complete -c strongroom -n $none -a completion -d 'Print the completion of a shell'
 
 set -l makes "$any init slot-add slot-replace rekey migrate"
@@ -76,6 +77,21 @@ complete -c strongroom -n "$any watch" -l for -x -d 'End after so many seconds'
 complete -c strongroom -n "$any get" -l fresh -d 'See all that anybody wrote before'
 complete -c strongroom -n "$any migrate" -l rekey -d 'Under fresh keys'
 complete -c strongroom -n "$any backup backup-verify restore" -F
+set -l policies check explain who-can diff lint test list get put delete
+set -l policy "$any policy; and not $any $policies"
+complete -c strongroom -n $policy -a check -d 'Tell whether a policy is sound'
+complete -c strongroom -n $policy -a explain -d 'Tell why something is allowed or not'
+complete -c strongroom -n $policy -a who-can -d 'List everybody who may do something'
+complete -c strongroom -n $policy -a diff -d 'List what changes'
+complete -c strongroom -n $policy -a lint -d 'List what is odd'
+complete -c strongroom -n $policy -a test -d 'See whether it does what it shall'
+complete -c strongroom -n $policy -a list -d 'List the documents that are stored'
+complete -c strongroom -n $policy -a get -d 'Print a document'
+complete -c strongroom -n $policy -a put -d 'Store a document, and put it in force'
+complete -c strongroom -n $policy -a delete -d 'Take a document away'
+complete -c strongroom -n "$any policy; and $any explain who-can test" -l policy -r -F -d 'Not what is stored'
+complete -c strongroom -n "$any policy; and $any check diff lint test put" -F
+complete -c strongroom -n "$any policy; and $any check explain who-can diff lint test list" -l json -d 'Print JSON'
 complete -c strongroom -n "$any init" -l max-secret-size -x -d 'The most bytes of one secret'
 complete -c strongroom -n "$any init status get list watch zk-reauth doctor slots slot-add slot-replace rekey backup backup-verify restore migrate" -l json -d 'Print JSON'
 complete -c strongroom -n "$any create update" -s v -l value -x -d 'The value; others can see it'

@@ -41,6 +41,7 @@ _strongroom() {
     'delete:delete a secret'
     'resolve:print what a Mesos Secret stands for'
     'run:run a command that sees secrets'
+    'policy:say who may do what, and understand it'
     'completion:print the completion of a shell'
   )
   global=(
@@ -134,6 +135,34 @@ _strongroom() {
           _arguments $global '--env=[environment variables, in JSON]:file:_files' \
             '--volumes=[secret files, in JSON]:file:_files' \
             '--no-namespace[use sealed memfds for the files]' '*:: :_normal'
+          ;;
+        policy)
+          local -a actions
+          actions=(create read update delete list scan resolve seal unseal init rekey rotate policy
+            audit backup)
+          case $words[2] in
+            check | lint) _arguments $global '--json[print JSON]' '1:: :' '*:file:_files' ;;
+            explain)
+              _arguments $global '--json[print JSON]' '*--policy=[not what is stored]:file:_files' \
+                '1:: :' '2:who:' "3:action:($actions)" '4:path:'
+              ;;
+            who-can)
+              _arguments $global '--json[print JSON]' '*--policy=[not what is stored]:file:_files' \
+                '1:: :' "2:action:($actions)" '3:path:'
+              ;;
+            diff) _arguments $global '--json[print JSON]' '1:: :' '2:old:_files' '3:new:_files' ;;
+            test)
+              _arguments $global '--json[print JSON]' '*--policy=[not what is stored]:file:_files' \
+                '1:: :' '2:expectations:_files'
+              ;;
+            put) _arguments $global '1:: :' '2:name:' '3:file:_files' ;;
+            list) _arguments $global '--json[print JSON]' ;;
+            get | delete) _arguments $global '1:: :' '2:name:' ;;
+            *)
+              _arguments $global \
+                '1:policy command:(check explain who-can diff lint test list get put delete)'
+              ;;
+          esac
           ;;
         completion) _arguments '1:shell:(bash zsh fish)' ;;
         *) _arguments $global ;;

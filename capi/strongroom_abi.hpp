@@ -521,7 +521,7 @@ class Policy {
 
   explicit Policy(strongroom_policy* owned) noexcept : handle_(owned) {}
 
-  explicit Policy(const std::vector<Document>& documents) {
+  static Policy parse(const std::vector<Document>& documents) {
     std::vector<strongroom_policy_text> texts;
     texts.reserve(documents.size());
     for (const Document& each : documents)
@@ -529,7 +529,7 @@ class Policy {
     detail::Call call;
     strongroom_policy* made = nullptr;
     call.check(strongroom_policy_parse(texts.data(), texts.size(), &made, call));
-    handle_.reset(made);
+    return Policy(made);
   }
 
   strongroom_policy_info describe() const {

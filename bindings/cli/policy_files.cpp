@@ -105,7 +105,7 @@ strongroom_abi::Policy read_policy(const std::vector<std::string>& named, const 
   const std::vector<NamedText> texts = read_documents(named);
   std::vector<strongroom_abi::Policy::Document> documents;
   for (const NamedText& each : texts) documents.push_back({each.name, each.text});
-  return strongroom_abi::Policy(documents);
+  return strongroom_abi::Policy::parse(documents);
 }
 
 }  // namespace strongroom_cli

@@ -77,7 +77,7 @@ TEST(CapiIdentity, GroupsGiveWhatTheyWereGranted) {
 }
 
 TEST(CapiIdentity, AnIdOfAnotherKindIsAnother) {
-  const Policy policy(
+  const Policy policy = Policy::parse(
       {{"p", R"({"rules": [{"to": ["user:x"], "allow": ["read"], "paths": ["a"]}]})"}});
   const auto may = [&](const Who& who) { return policy.decide(who, STRONGROOM_ACTION_READ, "a"); };
   EXPECT_TRUE(may(user("x")));

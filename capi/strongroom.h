@@ -1283,7 +1283,7 @@ typedef struct strongroom_documents strongroom_documents;
 typedef struct strongroom_document {
   size_t struct_size;
   const char* name;
-  uint64_t revision;   /* from 1 */
+  uint64_t revision;   /* counts the changes of all documents, from 1 */
   uint64_t changed_ms; /* since 1970 */
   size_t text_len;
   const char* text; /* NULL in a list; otherwise text_len bytes, and a NUL after them */

@@ -163,7 +163,7 @@ TEST(CapiPolicy, DocumentsAreStoredListedReadAndTakenAway) {
   EXPECT_EQ(fresh.session.documents().size(), 0U);
   EXPECT_EQ(fresh.session.put_document("dba", kDba), 1U);
   EXPECT_EQ(fresh.session.put_document("dba", R"({"rules": []})"), 2U);
-  EXPECT_EQ(fresh.session.put_document("web", R"({"rules": []})"), 1U);
+  EXPECT_EQ(fresh.session.put_document("web", R"({"rules": []})"), 3U);  // of all
   const auto listed = fresh.session.documents();
   ASSERT_EQ(listed.size(), 2U);
   EXPECT_STREQ(listed.at(0).name, "dba");

@@ -251,7 +251,9 @@ strongroom_status strongroom_policy_who_can(const strongroom_policy* policy, uin
                 [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
                   auto request = request_of(action, path);
                   if (!request) return std::move(request).error();
-                  for (const Holder& each : who_can(rules, request->action, request->path))
+                  auto holders = who_can(rules, request->action, request->path);
+                  if (!holders) return std::move(holders).error();
+                  for (const Holder& each : holders.value())
                     add_holder(rules, each, request->action, account.lines);
                   return {};
                 });

@@ -564,6 +564,26 @@ TEST(CompiledPolicy, EveryByteOfASegmentCounts) {
   }
 }
 
+// So many that they meet in the table: every other one is in the policy.
+TEST(CompiledPolicy, SegmentsThatBeginAlikeAreToldApart) {
+  for (const std::size_t num_alike : {1U, 8U, 16U, 17U, 40U}) {
+    std::vector<std::string> patterns;
+    const auto label = [&](int i) {
+      return std::string(num_alike, 'x') + std::to_string(10'000 + i);
+    };
+    for (int i = 0; i < 8000; i += 2) patterns.push_back("a/" + label(i));
+    const auto policy = compiled(own({rule("user:u", Action::read, {}, patterns)}));
+    const Identity who = Identity::user("u");
+    int num_wrong = 0;
+    for (int i = 0; i < 8000; ++i) {
+      const Decision wanted = i % 2 == 0 ? A : R;
+      if (policy->decide(who, Action::read, path("a/" + label(i))) != wanted) ++num_wrong;
+      if (policy->decide(who, Action::read, path("b/" + label(i))) != R) ++num_wrong;
+    }
+    EXPECT_EQ(num_wrong, 0) << num_alike;
+  }
+}
+
 TEST(CompiledPolicy, ThePathMayEndWhereItsMemoryEnds) {
   for (std::size_t len = 1; len < 40; ++len) {  // an address sanitizer watches over both ends
     const std::string text(len, 'p');

@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -607,20 +607,25 @@ class Peak {
   std::size_t before_ = now();
 };
 
+// cpu_seconds is this process' own time, which a busy machine does not stretch.
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
 ::testing::AssertionResult over_limit(std::vector<PolicyDocument> documents,
                                       std::string_view says) {
   const Peak peak;
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = cpu_seconds();
   const auto parsed = parse_policy(documents);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  const double seconds = cpu_seconds() - begin;
   if (parsed) return ::testing::AssertionFailure() << "taken";
   if (parsed.error().code != Code::too_large ||
       parsed.error().message.find(says) == std::string::npos) {
     return ::testing::AssertionFailure() << parsed.error().message;
   }
   // What a sanitizer keeps beside it counts, and an optimised build takes a tenth of that time.
-  if (peak.grown() > (std::size_t{1500} << 20) || seconds.count() > 20) {
-    return ::testing::AssertionFailure() << peak.grown() << " bytes, " << seconds.count() << " s";
+  if (peak.grown() > (std::size_t{1500} << 20) || seconds > 20) {
+    return ::testing::AssertionFailure() << peak.grown() << " bytes, " << seconds << " s";
   }
   return ::testing::AssertionSuccess();
 }
@@ -712,10 +717,9 @@ TEST(PolicyLimits, OneLongLineIsNotReadAgainForEachRule) {
   const std::string rule = R"({"to":["anyone"],"allow":["read"],"paths":["a"]})";
   std::string own = rule;
   for (std::size_t i = 1; i < kMaxPolicyRules; ++i) own.append(",").append(rule);
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = cpu_seconds();
   EXPECT_EQ(rules_of(rules_json(own)).rules.size(), kMaxPolicyRules);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  EXPECT_LT(seconds.count(), 20);
+  EXPECT_LT(cpu_seconds() - begin, 20);
 }
 
 // ---- names and identities ----

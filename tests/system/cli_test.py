@@ -599,6 +599,44 @@ class Secrets(Case):
             self.assertEqual(process.returncode, UNAVAILABLE, args)
 
 
+class Paths(Case):
+    """One spelling, one secret; tests/capi/paths_test.cpp has more of them."""
+
+    REFUSED = [b"//a/b", b"a//b", b"a/b/", b"a/./b", b"a/../a/b", b"..", b"..%2fb", b"a%2Fb",
+               b"a/%2e%2e/b", b"a%5cb", b"a/b%00", b"a/b\n", b"a/b\t", b"a\xc0\xafb",
+               b"a/\xc0\xae\xc0\xae/b", b"a/b\xff", b"a/\xc2\x85b", b"x" * 256, b"a/" * 64 + b"b"]
+    TAKEN = ["a/b", "A/b", "a/b ", " a/b", "a/b.", "a\\b", "a%252fb", "a/%252e%252e/b", "a\uff0fb",
+             "a\u2215b", "a/\u00e9", "a/e\u0301", "\ufeffa/b", "a/b\u200b", "a/b\u00a0", "a/\u202eb",
+             "\u0430/b", "a/*", "**", "a/b*", "{{a}}", "~", "$HOME", "a/..."]
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+
+    def test_what_is_refused_is_refused_by_every_command(self):
+        self.ok("create", "a/b", given=b"kept")
+        for path in self.REFUSED:
+            for command in ("create", "update", "get", "delete", "list", "watch"):
+                self.fails(INVALID, command, path, given=b"x", says="a path ")
+            named = json.loads(environment(V=reference(path.decode("utf-8", "surrogateescape"))))
+            value = json.dumps(named, ensure_ascii=False).encode("utf-8", "surrogateescape")
+            self.fails(INVALID, "run", "--env", self.write("env", value), "--", "true")
+        self.assertEqual(self.ok("get", "a/b"), b"kept")
+        self.assertEqual(self.ok("list", "--recursive"), b"a/b\n")
+
+    def test_what_is_taken_names_its_own_bytes(self):
+        for path in self.TAKEN:
+            self.ok("create", path, given=path.encode())
+        for path in self.TAKEN:
+            self.assertEqual(self.ok("get", "/" + path), path.encode())
+        self.assertEqual(sorted(json.loads(self.ok("list", "--recursive", "--json"))),
+                         sorted(self.TAKEN))
+        for path in self.TAKEN[::2]:
+            self.ok("delete", "/" + path)
+        for path in self.TAKEN[1::2]:
+            self.assertEqual(self.ok("get", path), path.encode())
+
+
 class Hiding(Case):
     """Secrets must not be seen by those who look at the process."""
 

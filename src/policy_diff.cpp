@@ -6,6 +6,7 @@
 // change, one that makes the old answer and one that makes the new one.
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <tuple>
 #include <unordered_set>
@@ -27,7 +28,7 @@ using policy_walk::Stop;
 using policy_walk::Walk;
 using Kind = Subject::Kind;
 
-constexpr std::size_t kMaxWork = std::size_t{1} << 28;
+constexpr std::size_t kMaxWork = std::size_t{1} << 27;
 
 // Holding is what one policy gives to a subject for a request: what its strongest patterns come to.
 struct Holding {
@@ -83,6 +84,7 @@ class Diff {
   void number_subjects();
   void number_contents();
   Number number_of(const Subject& subject) const;
+  std::array<Number, 2> kinds_of(Number number, Action action) const noexcept;
 
   Result<void> visit(const Stop& stop);
   Result<void> compare(const Asked& asked);
@@ -94,8 +96,10 @@ class Diff {
   void hold(std::size_t policy, const PolicyAutomaton::Grant& grant, std::uint64_t strength);
   Result<void> weigh(ActionSet actions, std::size_t stop);
   Result<void> weigh_alone(Number number, Action action, std::size_t stop);
-  Result<void> weigh_pairs(Action action, std::size_t stop);
-  std::vector<Number> unlike(Action action);
+  Result<void> weigh_pairs(const std::vector<Number>& numbers, Action action, std::size_t stop);
+  bool both_speak() const;
+  std::vector<Number> may_differ() const;
+  std::vector<Number> unlike(Action action) const;
 
   Holdings alone(Number number, Action action) const;
   Change change(const Holdings& holdings, Action action) const noexcept;
@@ -111,6 +115,7 @@ class Diff {
   std::array<const PolicyRules*, 2> rules_;
   std::vector<PolicyAutomaton> automata_;
   std::vector<Subject> subjects_;                      // sorted, each once
+  std::array<Number, 3> nameless_{};                   // any-user, any-service, anyone
   std::array<std::vector<Number>, 2> numbers_;         // of an automaton's subjects
   std::array<std::vector<std::uint32_t>, 2> content_;  // of a pattern: alike where grants are
   std::vector<Holdings> held_;                         // by number, at the stop that is looked at
@@ -127,15 +132,6 @@ bool applies(const Subject& subject, Action action) noexcept {
   if (is_administration(action)) return subject.kind != Kind::administrator;
   if (action != Action::resolve) return true;
   return may_serve(subject) && subject.kind != Kind::anyone;
-}
-
-// kinds_of lists what somebody of a subject is beside it.
-std::vector<Subject> kinds_of(const Subject& subject, Action action) {
-  std::vector<Subject> kinds = {{Kind::anyone, {}}};
-  const bool group_of_services = action == Action::resolve && subject.kind == Kind::group;
-  if (subject.kind == Kind::service || group_of_services) kinds.push_back({Kind::any_service, {}});
-  if (subject.kind == Kind::user) kinds.push_back({Kind::any_user, {}});
-  return kinds;
 }
 
 Result<std::vector<PolicyChange>> Diff::run() {
@@ -163,11 +159,21 @@ void Diff::number_subjects() {
   std::sort(subjects_.begin(), subjects_.end());
   subjects_.erase(std::unique(subjects_.begin(), subjects_.end()), subjects_.end());
   held_.resize(subjects_.size());
+  nameless_ = {number_of({Kind::any_user, {}}), number_of({Kind::any_service, {}}),
+               number_of({Kind::anyone, {}})};
   for (std::size_t i = 0; i < 2; ++i) {
     for (const Subject& subject : automata_[i].subjects()) {
       numbers_[i].push_back(number_of(subject));
     }
   }
+}
+
+// kinds_of lists what somebody of a subject is beside it, or the subject itself instead.
+std::array<Number, 2> Diff::kinds_of(Number number, Action action) const noexcept {
+  const auto [any_user, any_service, anyone] = nameless_;
+  const Kind kind = subjects_[number].kind;
+  const bool serves = kind == Kind::service || (kind == Kind::group && action == Action::resolve);
+  return {serves ? any_service : kind == Kind::user ? any_user : number, anyone};
 }
 
 Number Diff::number_of(const Subject& subject) const {
@@ -257,23 +263,55 @@ void Diff::hold(std::size_t policy, const PolicyAutomaton::Grant& grant, std::ui
 
 // weigh compares what everybody may, and forgets what was held.
 Result<void> Diff::weigh(ActionSet actions, std::size_t stop) {
-  for (const Kind kind : {Kind::anyone, Kind::any_service, Kind::any_user}) {
-    const Number number = number_of({kind, {}});
+  for (const Number number : nameless_) {
     if (!held_[number].in[0].any && !held_[number].in[1].any) holders_.push_back(number);
   }
+  const std::vector<Number> touched = may_differ();
+  const bool pairs = by_rank() && actions != ActionSet::administration() && both_speak();
+  const std::vector<Number> all = pairs ? unlike(Action::read) : std::vector<Number>();
+  const std::vector<Number> serving = pairs ? unlike(Action::resolve) : std::vector<Number>();
   for (std::size_t i = 0; i < kNumActions; ++i) {
     const auto action = static_cast<Action>(i);
     if (!actions.has(action)) continue;
-    if (auto ok = spend(holders_.size()); !ok) return ok;
-    for (const Number number : holders_) {
+    if (auto ok = spend(touched.size()); !ok) return ok;
+    for (const Number number : touched) {
       if (auto ok = weigh_alone(number, action, stop); !ok) return ok;
     }
-    if (!by_rank() || is_administration(action)) continue;
-    if (auto ok = weigh_pairs(action, stop); !ok) return ok;
+    const auto& unlike = action == Action::resolve ? serving : all;
+    if (auto ok = weigh_pairs(unlike, action, stop); !ok) return ok;
   }
   for (const Number number : holders_) held_[number] = {};
   holders_.clear();
   return {};
+}
+
+// both_speak: somebody holds something in each policy. Where only one speaks, one subject shows all.
+bool Diff::both_speak() const {
+  const auto any = [this](std::size_t policy) {
+    return std::any_of(holders_.begin(), holders_.end(),
+                       [&](Number number) { return held_[number].in[policy].any; });
+  };
+  return any(0) && any(1);
+}
+
+// may_differ lists holders, without those of whom it is plain that they hold the same in both policies.
+std::vector<Number> Diff::may_differ() const {
+  const auto alike = [this](Number number) {
+    const auto& [before, after] = held_[number].in;
+    return before.any == after.any && before.allow == after.allow && before.deny == after.deny;
+  };
+  const auto settled = [&](Number kind) {
+    const bool held = held_[kind].in[0].any || held_[kind].in[1].any;
+    return !held || (!by_rank() && alike(kind));
+  };
+  if (rules_[0]->services_need_grants != rules_[1]->services_need_grants ||
+      !std::all_of(nameless_.begin(), nameless_.end(), settled)) {
+    return holders_;
+  }
+  std::vector<Number> numbers;
+  std::copy_if(holders_.begin(), holders_.end(), std::back_inserter(numbers),
+               [&](Number number) { return !alike(number); });
+  return numbers;
 }
 
 Result<void> Diff::weigh_alone(Number number, Action action, std::size_t stop) {
@@ -281,15 +319,15 @@ Result<void> Diff::weigh_alone(Number number, Action action, std::size_t stop) {
   if (!applies(subject, action)) return {};
   const Change found = change(alone(number, action), action);
   if (found.first == found.second) return {};
-  for (const Subject& kind : kinds_of(subject, action)) {
-    if (kind == subject || !applies(kind, action)) continue;
-    if (change(alone(number_of(kind), action), action) == found) return {};  // said of all of them
+  for (const Number kind : kinds_of(number, action)) {
+    if (kind == number || !applies(subjects_[kind], action)) continue;
+    if (change(alone(kind, action), action) == found) return {};  // said of all of them
   }
   return note({number, kNobody, action, found.first, found.second}, stop);
 }
 
 // unlike lists holders that can ask for an action, one of each kind and holdings.
-std::vector<Number> Diff::unlike(Action action) {
+std::vector<Number> Diff::unlike(Action action) const {
   using Class = std::pair<Kind, decltype(Holdings().key())>;
   std::map<Class, Number> classes;
   for (const Number number : holders_) {
@@ -297,9 +335,9 @@ std::vector<Number> Diff::unlike(Action action) {
     if (!applies(subject, action)) continue;
     const auto key = alone(number, action).key();
     bool like_its_kind = false;
-    for (const Subject& kind : kinds_of(subject, action)) {
-      if (kind == subject || !applies(kind, action)) continue;
-      like_its_kind = like_its_kind || key == alone(number_of(kind), action).key();
+    for (const Number kind : kinds_of(number, action)) {
+      if (kind == number || !applies(subjects_[kind], action)) continue;
+      like_its_kind = like_its_kind || key == alone(kind, action).key();
     }
     if (!like_its_kind) classes.emplace(Class(subject.kind, key), number);
   }
@@ -308,8 +346,8 @@ std::vector<Number> Diff::unlike(Action action) {
   return numbers;
 }
 
-Result<void> Diff::weigh_pairs(Action action, std::size_t stop) {
-  const std::vector<Number> numbers = unlike(action);
+Result<void> Diff::weigh_pairs(const std::vector<Number>& numbers, Action action,
+                               std::size_t stop) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (auto ok = spend(i + 1); !ok) return ok;
     for (std::size_t j = 0; j < i; ++j) {
@@ -333,8 +371,8 @@ Result<void> Diff::weigh_pairs(Action action, std::size_t stop) {
 // alone is what somebody holds who is one subject, and the kinds that it makes him.
 Holdings Diff::alone(Number number, Action action) const {
   Holdings holdings = held_[number];
-  for (const Subject& kind : kinds_of(subjects_[number], action)) {
-    if (kind != subjects_[number]) holdings.add(held_[number_of(kind)]);
+  for (const Number kind : kinds_of(number, action)) {
+    if (kind != number) holdings.add(held_[kind]);
   }
   return holdings;
 }

@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <set>
 #include <span>
 #include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "policy_match.hpp"
@@ -74,6 +77,7 @@ class Search {
 
  private:
   using Grants = std::span<const Grant>;
+  using Mine = std::vector<const Grant*>;
 
   void number_subjects();
   void number_parts();
@@ -82,12 +86,21 @@ class Search {
   std::vector<Part> narrow_first() const;
 
   std::optional<Surplus> look(const Part& part);
-  std::optional<Surplus> look_own(const Part& part, Grants mine, bool allows);
-  std::optional<Surplus> look_vault(const Part& part, Grants mine, std::uint32_t pattern,
+  std::optional<Surplus> look_own(const Part& part, const Mine& mine, bool allows);
+  std::optional<Surplus> look_vault(const Part& part, const Mine& mine, std::uint32_t pattern,
                                     bool weak);
   bool spare(const Grant& mine, const Situation& at, const Met& here, bool weak);
   bool spare_among_equals(const Grant& mine, const Given& rest, Grants others, ActionSet actions,
                           bool weak);
+  // Share is what a pattern gives to subjects of a kind.
+  struct Share {
+    Kind kind;
+    ActionSet allow;
+    ActionSet deny;
+  };
+  const std::vector<Share>& shares_of(std::uint32_t pattern);
+
+  bool next_is_like(const Grant& mine, std::span<const Met> weaker, ActionSet actions, bool weak);
   bool spare_before_weaker(const Grant& mine, std::span<const Met> weaker, ActionSet actions,
                            bool weak);
 
@@ -119,13 +132,16 @@ class Search {
   std::vector<std::array<std::uint32_t, 2>> kinds_;  // of a subject: what covers it
   std::vector<std::size_t> first_part_;              // of a rule
   std::vector<std::uint32_t> pattern_of_;            // of a part
-  std::vector<bool> gone_;                           // found surplus
+  std::vector<Mine> grants_of_part_;
+  std::vector<bool> gone_;  // found surplus
   Part looked_at_;
   bool all_there_ = false;  // as if nothing were gone
   std::vector<Situation> situations_;
-  std::map<std::u32string, std::size_t> known_;
+  std::unordered_set<std::u32string> known_;
   std::vector<std::vector<std::size_t>> where_;  // situations that a pattern is in
   std::vector<std::array<ActionSet, kNumKinds>> allow_by_kind_;
+  std::unordered_map<std::uint32_t, std::vector<Share>> shares_;  // of what is left
+  std::unordered_map<std::uint32_t, std::vector<Share>> all_shares_;
   std::optional<Part> other_;
   std::size_t work_ = 0;
 };
@@ -144,6 +160,7 @@ Result<Surpluses> Search::run() {
     }
     if (!surplus) continue;
     gone_[first_part_[part.rule] + part.path] = true;
+    shares_.erase(pattern_of_[first_part_[part.rule] + part.path]);
     found.list.push_back(*surplus);
   }
   return found;
@@ -194,11 +211,14 @@ void Search::number_parts() {
     num_parts += std::max<std::size_t>(rule.paths.size(), 1);
   }
   gone_.resize(num_parts);
+  grants_of_part_.resize(num_parts);
   pattern_of_.resize(num_parts, whole_store() + 1);  // of one that is for nobody
   allow_by_kind_.resize(whole_store() + 1);
   for (std::uint32_t pattern = 0; pattern <= whole_store(); ++pattern) {
     for (const Grant& grant : grants_of(pattern)) {
-      pattern_of_[first_part_[grant.rule] + grant.path] = pattern;
+      const std::size_t part = first_part_[grant.rule] + grant.path;
+      pattern_of_[part] = pattern;
+      grants_of_part_[part].push_back(&grant);
       ActionSet& allow =
           allow_by_kind_[pattern]
                         [static_cast<std::size_t>(automaton_.subjects()[grant.subject].kind)];
@@ -222,7 +242,7 @@ Result<void> Search::collect() {
 void Search::remember(const Meeting& met, ActionSet actions) {
   std::u32string key = {static_cast<char32_t>(actions.bits())};
   for (const Met& one : met) key += static_cast<char32_t>(one.pattern);
-  if (!known_.emplace(std::move(key), situations_.size()).second) return;
+  if (!known_.insert(std::move(key)).second) return;
   for (const Met& one : met) where_[one.pattern].push_back(situations_.size());
   situations_.push_back({met, actions});
 }
@@ -233,12 +253,7 @@ std::optional<Surplus> Search::look(const Part& part) {
   if (pattern > whole_store()) return {};
   const PolicyRule& rule = rules_.rules[part.rule];
   if (rule.allow.empty() == rule.deny.empty()) return {};
-  const Grants all = grants_of(pattern);
-  std::vector<Grant> mine;
-  if (!spend(all.size())) return {};
-  for (const Grant& grant : all) {
-    if (Part{grant.rule, grant.path} == part) mine.push_back(grant);
-  }
+  const Mine& mine = grants_of_part_[first_part_[part.rule] + part.path];
   if (rules_.mode == PolicyMode::deny_overrides || pattern == whole_store()) {
     return look_own(part, mine, !rule.allow.empty());
   }
@@ -321,7 +336,7 @@ ActionSet Search::allowed_perhaps(std::uint32_t pattern, std::uint32_t subject) 
   return allow;
 }
 
-std::optional<Surplus> Search::look_own(const Part& part, Grants mine, bool allows) {
+std::optional<Surplus> Search::look_own(const Part& part, const Mine& mine, bool allows) {
   bool any = false;
   bool all_free = true;
   bool all_denied = true;
@@ -329,7 +344,8 @@ std::optional<Surplus> Search::look_own(const Part& part, Grants mine, bool allo
   std::optional<Part> other;
   for (const std::size_t number : where_[pattern_of_[first_part_[part.rule] + part.path]]) {
     const Situation& at = situations_[number];
-    for (const Grant& grant : mine) {
+    for (const Grant* const one : mine) {
+      const Grant& grant = *one;
       ActionSet left = asked(grant, at.actions);
       any = any || !left.empty();
       if (allows) left = left.without(free_of_rules(grant.subject, at.actions));
@@ -382,7 +398,7 @@ bool same(const Outcome& a, const Outcome& b, bool weak) noexcept {
   return a.allowed == b.allowed && (weak || a.denied == b.denied);
 }
 
-std::optional<Surplus> Search::look_vault(const Part& part, Grants mine, std::uint32_t pattern,
+std::optional<Surplus> Search::look_vault(const Part& part, const Mine& mine, std::uint32_t pattern,
                                           bool weak) {
   bool any = false;
   bool outranked = true;
@@ -391,7 +407,8 @@ std::optional<Surplus> Search::look_vault(const Part& part, Grants mine, std::ui
     const Situation& at = situations_[number];
     const auto here = std::find_if(at.met.begin(), at.met.end(),
                                    [&](const Met& met) { return met.pattern == pattern; });
-    for (const Grant& grant : mine) {
+    for (const Grant* const one : mine) {
+      const Grant& grant = *one;
       any = true;
       Given stronger;
       if (!spend(at.met.size())) return {};
@@ -409,23 +426,40 @@ std::optional<Surplus> Search::look_vault(const Part& part, Grants mine, std::ui
   if (!any) return {};
   if (outranked) return Surplus{part, Why::outranked, other_};
   if (weak) return Surplus{part, Why::nothing_there, {}};
-  return Surplus{part, mine.front().deny.empty() ? Why::allowed_anyway : Why::denied_anyway,
+  return Surplus{part, mine.front()->deny.empty() ? Why::allowed_anyway : Why::denied_anyway,
                  other_};
 }
 
 // spare tells whether answers stay the same without a grant, where no stronger pattern is held for
-// certain.
+// certain. What is quickly told comes first.
 bool Search::spare(const Grant& mine, const Situation& at, const Met& here, bool weak) {
   ActionSet actions = at.actions;
   if (!may_serve(automaton_.subjects()[mine.subject])) actions = actions.without(Action::resolve);
   const Grants equals = grants_of(here.pattern);
   const Given rest = covering(equals, mine.subject, actions);
   if (!other_) other_ = rest.first;
-  if (!spare_among_equals(mine, rest, equals, actions, weak)) return false;
-  if (rest.any) return true;  // the pattern is still held
-  const auto after =
-      static_cast<std::size_t>(std::find(at.met.begin(), at.met.end(), here) - at.met.begin() + 1);
-  return spare_before_weaker(mine, std::span(at.met).subspan(after), actions, weak);
+  if (rest.any) return spare_among_equals(mine, rest, equals, actions, weak);
+  // The pattern is gone with the grant, and the next one decides.
+  const auto after = std::find(at.met.begin(), at.met.end(), here) - at.met.begin() + 1;
+  const auto weaker = std::span(at.met).subspan(static_cast<std::size_t>(after));
+  return next_is_like(mine, weaker, actions, weak) &&
+         spare_among_equals(mine, rest, equals, actions, weak) &&
+         spare_before_weaker(mine, weaker, actions, weak);
+}
+
+// next_is_like: who is the subject alone is answered the same by what he holds for certain.
+bool Search::next_is_like(const Grant& mine, std::span<const Met> weaker, ActionSet actions,
+                          bool weak) {
+  const ActionSet free = free_of_rules(mine.subject, actions);
+  const Outcome wanted = outcome(mine.allow, mine.deny, actions, free);
+  if (!spend(weaker.size() + 1)) return false;
+  for (const Met& met : weaker) {
+    const Given next = covering(grants_of(met.pattern), mine.subject, actions);
+    if (!next.any) continue;
+    if (!other_) other_ = next.first;
+    return same(outcome(next.allow, next.deny, actions, free), wanted, weak);
+  }
+  return same(outcome({}, {}, actions, free), wanted, weak);
 }
 
 bool Search::spare_among_equals(const Grant& mine, const Given& rest, Grants others,
@@ -448,28 +482,46 @@ bool Search::spare_among_equals(const Grant& mine, const Given& rest, Grants oth
   return true;
 }
 
-// spare_before_weaker: the pattern is gone with the grant, and the next one decides. Which that is, for
-// who is more than the subject, cannot be known; so all down to the next one for certain must do.
+// spare_before_weaker: which pattern is next for who is more than the subject cannot be known; so all
+// down to the next one for certain must do.
 bool Search::spare_before_weaker(const Grant& mine, std::span<const Met> weaker, ActionSet actions,
                                  bool weak) {
+  const Subject& who = automaton_.subjects()[mine.subject];
   const ActionSet free = free_of_rules(mine.subject, actions);
   const Outcome wanted = outcome(mine.allow, mine.deny, actions, free);
   for (const Met& met : weaker) {
-    const Grants grants = grants_of(met.pattern);
-    const Given next = covering(grants, mine.subject, actions);
-    if (!other_) other_ = next.first;
-    if (next.any && !same(outcome(next.allow, next.deny, actions, free), wanted, weak))
-      return false;
-    if (!spend(grants.size())) return false;
-    for (const Grant& grant : grants) {
-      if (!alive(grant) || !perhaps(grant.subject, mine.subject)) continue;
-      const Given whole = held(grants, grant.subject, actions);
-      const Outcome with = outcome(next.allow | whole.allow, next.deny | whole.deny, actions, free);
+    const Given next = covering(grants_of(met.pattern), mine.subject, actions);
+    for (const Share& share : shares_of(met.pattern)) {
+      if (!spend(1)) return false;
+      const bool apart = share.kind == who.kind && share.kind < Kind::group;
+      if (apart || !may_be_both({share.kind, {}}, {who.kind, {}})) continue;
+      const Outcome with = outcome(next.allow | share.allow, next.deny | share.deny, actions, free);
       if (!same(with, wanted, weak)) return false;
     }
     if (next.any) return true;
   }
-  return same(outcome({}, {}, actions, free), wanted, weak);
+  return true;
+}
+
+// shares_of lists what a pattern comes to for its subjects, each share once. They are few, where the
+// subjects are many.
+const std::vector<Search::Share>& Search::shares_of(std::uint32_t pattern) {
+  auto& known = all_there_ ? all_shares_ : shares_;
+  const auto [found, made] = known.try_emplace(pattern);
+  if (!made) return found->second;
+  const Grants grants = grants_of(pattern);
+  spend(grants.size());
+  std::set<std::tuple<Kind, std::uint16_t, std::uint16_t>> shares;
+  for (std::size_t i = 0; i < grants.size(); ++i) {
+    if (i != 0 && grants[i].subject == grants[i - 1].subject) continue;
+    const Given whole = held(grants, grants[i].subject, kAll);
+    const Kind kind = automaton_.subjects()[grants[i].subject].kind;
+    if (whole.any) shares.emplace(kind, whole.allow.bits(), whole.deny.bits());
+  }
+  for (const auto& [kind, allow, deny] : shares) {
+    found->second.push_back({kind, ActionSet::from_bits(allow), ActionSet::from_bits(deny)});
+  }
+  return found->second;
 }
 
 }  // namespace

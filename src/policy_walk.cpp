@@ -74,7 +74,9 @@ void settle(Meeting& meeting) {
 std::optional<std::string> fresh(std::string_view prefix,
                                  const std::vector<std::string_view>& labels,
                                  const std::vector<std::string_view>& prefixes) {
+  const bool dots = prefix == "." || prefix == "..";
   if (canonical(prefix) && !has(labels, prefix)) return std::string(prefix);
+  if (!prefix.empty() && !dots && !canonical(prefix)) return {};  // nor is what begins with it
   // Each text here is taken already, so there are no more of them than labels; and each point that
   // does not serve is taken by a label or a prefix of its own.
   std::deque<std::string> taken = {std::string(prefix)};
@@ -85,9 +87,9 @@ std::optional<std::string> fresh(std::string_view prefix,
       std::string segment = taken.front() + utf8(point);
       if (segment.size() > kMaxSegmentLen) break;  // as is every one after it
       if (has(prefixes, segment)) continue;
-      const bool dots = segment == "." || segment == "..";
-      if (!dots && !canonical(segment)) continue;
-      if (!dots && !has(labels, segment)) return segment;
+      const bool more_dots = segment == "." || segment == "..";
+      if (!more_dots && !canonical(segment)) continue;
+      if (!more_dots && !has(labels, segment)) return segment;
       taken.push_back(std::move(segment));
     }
   }

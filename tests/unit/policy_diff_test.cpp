@@ -22,7 +22,6 @@ using test::vault;
 using Kind = Subject::Kind;
 
 constexpr Decision kAllowed = Decision::allowed;
-constexpr Decision kRefused = Decision::refused;
 constexpr Decision kDenied = Decision::denied;
 
 std::string_view name_of(Decision decision) {

@@ -1,8 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
@@ -239,6 +244,33 @@ TEST(ExplainVault, OnlyPatternsOfOnesOwnSubjectsCount) {
   const PolicyRules rules = vault({{"group:g", "read", "a/*"}, {"group:h", "update", "a/b"}});
   EXPECT_EQ(decision(rules, "user:u+group:g", Action::read, "a/b"), kAllowed);
   EXPECT_EQ(decision(rules, "user:u+group:g+group:h", Action::read, "a/b"), kRefused);
+}
+
+// Two that share no code: one weighs rules, one walks the automaton that decides in earnest.
+TEST(Explain, AgreesWithTheAutomaton) {
+  const bool thorough = std::getenv("STRONGROOM_LONG_TESTS") != nullptr;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(thorough ? 90 : 4);
+  const std::vector<Identity> identities = test::some_identities();
+  std::size_t num_asked = 0;
+  for (unsigned seed = 1; std::chrono::steady_clock::now() < end && !HasFailure(); ++seed) {
+    auto maker = test::made_by(seed);
+    const PolicyRules rules = maker.rules();
+    const auto policy = CompiledPolicy::compile(rules);
+    ASSERT_TRUE(policy);
+    for (int i = 0; i < 40; ++i, ++num_asked) {
+      const Path of = maker.path();
+      const Action action = maker.action();
+      const Identity& who = identities[num_asked % identities.size()];
+      const Explanation why = explain(rules, who, action, of);
+      const Decision decision = (*policy)->decide(who, action, of);
+      ASSERT_EQ(why.decision, decision)
+          << "seed " << seed << ": " << who.id() << " " << to_string(action) << " '" << of.text()
+          << "': " << why.because << "\n"
+          << test::printed(rules);
+      EXPECT_FALSE(why.because.empty());
+    }
+  }
+  std::printf("%zu requests\n", num_asked);
 }
 
 TEST(Explain, MatchedIsBounded) {

@@ -212,14 +212,14 @@ std::optional<Explanation> without_rules(const Request& request) {
     if (who.kind() != Kind::administrator) return {};
     return Explanation{Decision::allowed, "an administrator may do all administration", {}};
   }
+  if (request.path.is_root() && !policy_match::asks_for_names(request.action)) {
+    return Explanation{
+        Decision::refused, "no secret is at the root; only lists go without a path", {}};
+  }
   if (request.action != Action::resolve) return {};
   if (who.kind() != Kind::service) {
     return Explanation{
         Decision::refused, who_text(request) + " is no service, and only services resolve", {}};
-  }
-  if (request.path.is_root()) {
-    return Explanation{
-        Decision::refused, "only a secret can be resolved, and no path was given", {}};
   }
   if (in_space(request.path, who.space())) return {};
   return Explanation{Decision::refused,

@@ -172,6 +172,7 @@ std::optional<Rank> match(PolicyMode mode, std::string_view pattern, Action acti
 
 void for_each_match(const PolicyRules& rules, Action action, const Path& path,
                     const std::function<void(const Spoken&)>& callback) {
+  if (path.is_root() && !is_administration(action) && !asks_for_names(action)) return;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     const PolicyRule& rule = rules.rules[i];
     if (is_administration(action)) {

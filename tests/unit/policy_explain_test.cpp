@@ -99,6 +99,14 @@ TEST(Explain, WhatNoRuleIsAskedAbout) {
   EXPECT_EQ(user.because, "user:u is no service, and only services resolve");
 }
 
+TEST(Explain, NoSecretIsAtTheRoot) {
+  const PolicyRules rules = vault({{"user:u", "read list", "*"}});
+  EXPECT_EQ(decision(rules, "user:u", Action::read, ""), kRefused);
+  EXPECT_EQ(decision(rules, "user:u", Action::list, ""), kAllowed);
+  EXPECT_EQ(ask(rules, "service:s", Action::resolve, "").because,
+            "no secret is at the root; only lists go without a path");
+}
+
 TEST(Explain, SpacesAreNamed) {
   const PolicyRules none = own({});
   const Explanation out = ask(none, "service:s@/c", Action::resolve, "a/b");

@@ -73,8 +73,8 @@ class PolicyInForce {
   //         corrupt, rollback, unsupported: what is stored allows nothing.
   Result<Version> check(const Identity& who, Action action, const Path& path) {
     if (auto decided = without_rules(who, action, path)) return std::move(*decided);
-    // Sealing by who could seal a moment ago must not depend on the storage.
-    bool fresh = is_administration(action) && action != Action::seal;
+    // Administration is rare, and what it does may never look at the storage by itself.
+    bool fresh = is_administration(action);
     if (fresh) look();
     for (;;) {
       const Version mark = keys().mark();
@@ -126,15 +126,18 @@ class PolicyInForce {
         loaded = loaded_;
       }
       if (loaded != nullptr && loaded->mark == mark) {
-        if (loaded->error) return *loaded->error;
+        if (loaded->error) return told_to(who, *loaded->error);
         return Held{mark, loaded->policy};
       }
       if (auto done = load(); !done) return std::move(done).error();
     }
   }
 
-  // look follows what other processes changed. What keeps it from that is told by what comes next.
-  void look() { static_cast<void>(keys().refresh()); }
+  // look follows what other processes changed. Where the storage keeps it from that, what is known goes
+  // on to decide.
+  void look() {
+    if (host_ == nullptr) static_cast<void>(keys().refresh());
+  }
 
   // is_lasting tells what is wrong with the stored policies from trouble in reading them.
   static bool is_lasting(Code code) noexcept {
@@ -179,7 +182,7 @@ class PolicyInForce {
                                         const Path& path) const {
     const Gate::Shared held(gate_);
     if (loaded_ == nullptr || loaded_->mark != mark) return std::nullopt;
-    if (loaded_->error) return Result<void>(*loaded_->error);
+    if (loaded_->error) return Result<void>(told_to(who, *loaded_->error));
     return loaded_->policy->check(who, action, path);
   }
 
@@ -187,6 +190,14 @@ class PolicyInForce {
     drop();
     if (is_administration(action)) return SpacePolicy().check(who, action, path).error();
     return no_keys();
+  }
+
+  // told_to gives why nothing is allowed. Names of policies, and what is in them, are not for everybody.
+  static Error told_to(const Identity& who, const Error& why) {
+    const std::string allow_nothing = "the stored policies allow nothing until they are mended";
+    if (who.kind() != Identity::Kind::administrator)
+      return {why.code, allow_nothing + "; an administrator is told why"};
+    return {why.code, allow_nothing + ": " + why.message};
   }
 
   // no_keys is why there are none, in the keeper's words.
@@ -205,26 +216,26 @@ class PolicyInForce {
     if (loading_) {
       const std::uint64_t turn = turn_;
       ended_.wait(lock, [&] { return turn_ != turn; });
-      return outcome_;
+      if (!failure_) return {};
+      return Error{*failure_, "the stored policies could not be read"};
     }
     loading_ = true;
     lock.unlock();
-    Result<void> outcome = Error{Code::unavailable, "memory ran out while policies were loaded"};
-    const auto end = [&] {
+    const auto end = [&](std::optional<Code> failure) noexcept {
       lock.lock();
       loading_ = false;
       turn_ += 1;
-      outcome_ = outcome;
+      failure_ = failure;
       ended_.notify_all();
     };
     try {
-      outcome = load_alone();
+      auto loaded = load_alone();
+      end(loaded ? std::nullopt : std::optional(loaded.error().code));
+      return loaded;
     } catch (...) {
-      end();
+      end(Code::unavailable);
       throw;
     }
-    end();
-    return outcome;
   }
 
   Result<void> load_alone() {
@@ -234,7 +245,7 @@ class PolicyInForce {
     auto stored = barrier_.policies().read();
     if (!stored && !is_lasting(stored.error().code)) return std::move(stored).error();
     if (!stored) {
-      install({mark, 0, nullptr, useless(std::move(stored).error())});
+      install({mark, 0, nullptr, std::move(stored).error()});
       return {};
     }
     std::vector<PolicyDocument> documents;
@@ -247,7 +258,7 @@ class PolicyInForce {
     } else {
       // They were compiled before they were stored, by whoever stored them.
       compiled.error().code = Code::unsupported;
-      fresh.error = useless(std::move(compiled).error());
+      fresh.error = std::move(compiled).error();
     }
     install(std::move(fresh));
     return {};
@@ -279,11 +290,6 @@ class PolicyInForce {
     return true;
   }
 
-  static Error useless(Error why) {
-    why.message = "the stored policies allow nothing until they are mended: " + why.message;
-    return why;
-  }
-
   void install(Loaded loaded) {
     replace(std::make_shared<const Loaded>(std::move(loaded)));
     drop_if_sealed();  // meanwhile
@@ -309,8 +315,8 @@ class PolicyInForce {
   std::mutex mutex_;  // who loads; all below
   std::condition_variable ended_;
   bool loading_ = false;
-  std::uint64_t turn_ = 0;  // loads that ended
-  Result<void> outcome_;    // of the last one
+  std::uint64_t turn_ = 0;       // loads that ended
+  std::optional<Code> failure_;  // of the last one
 };
 
 }  // namespace strongroom

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
 namespace {
@@ -133,6 +134,61 @@ TEST(OutOfMemory, SealWipesTheKeysAllTheSame) {
     ASSERT_EQ(found.error().code, Code::sealed);
     ASSERT_EQ(store.barrier().keys().status()->locked, end == End::done);
     if (!more) return;
+  }
+}
+
+TEST(OutOfMemory, APolicyIsThereWhenItWasAcknowledgedAndTheStoreGoesOn) {
+  TestStore store;
+  PolicyRecords& records = store.barrier().policies();
+  std::string last;
+  for (int allocation = 0;; ++allocation) {
+    SCOPED_TRACE("allocation " + std::to_string(allocation));
+    ASSERT_LT(allocation, kMaxAllocations);
+    const PolicyIndex index = records.index().value();
+    const std::string next = std::to_string(allocation + 1);
+    End end = End::failed;
+    const auto put = [&] {
+      auto done = records.put(index, "p", next);
+      return done && done->has_value();
+    };
+    const bool more = failing_at(allocation, put, end);
+    if (end == End::done) last = next;
+    auto found = records.read();
+    ASSERT_TRUE(found) << found.error().message;
+    ASSERT_EQ(found->texts, last.empty() ? std::vector<std::string>() : std::vector{last});
+    if (!more) return;
+  }
+}
+
+// What could not be decided is not allowed, and is decided by the next call.
+TEST(OutOfMemory, NothingIsAllowedWhileAPolicyCanNotBeLoaded) {
+  TestStore near;
+  Store owner(near.records->share());
+  Store store(near.records->share());
+  for (Store* each : {&owner, &store})
+    ASSERT_TRUE(each->unseal(Identity::trusted(), std::span(&near.key, 1)));
+  const Path at = path("a");
+  ASSERT_TRUE(owner.put(Identity::trusted(), at, Content::text, secret("v").view()));
+  const Identity alice = Identity::user("alice");
+  const std::string_view texts[] = {
+      R"({"version": 1, "rules": []})",
+      R"({"version": 1, "rules": [{"to": ["user:alice"], "allow": ["read"], "paths": ["*"]}]})"};
+  bool more = true;
+  for (int allocation = 0; more; ++allocation) {
+    SCOPED_TRACE("allocation " + std::to_string(allocation));
+    ASSERT_LT(allocation, kMaxAllocations);
+    more = false;
+    for (const bool allowed : {true, false}) {
+      ASSERT_TRUE(owner.put_policy(Identity::trusted(), "p", texts[allowed ? 1 : 0]));
+      End end = End::failed;
+      const bool failed = failing_at(
+          allocation, [&] { return store.get(alice, at).ok(); }, end);
+      more = more || failed;
+      if (!allowed) {
+        ASSERT_NE(end, End::done);
+      }
+      ASSERT_EQ(store.get(alice, at).ok(), allowed);
+    }
   }
 }
 

@@ -659,7 +659,8 @@ TEST(StoredPolicies, WhatANewerProgramStoredAllowsNothing) {
   Troubled open;
   auto& records = open.near.barrier().policies();
   ASSERT_TRUE(records.put(records.index().value(), "p", R"({"version": 9})").value());
-  EXPECT_TRUE(refused(open.store.get(kAlice, path("db/a")), Code::unsupported, "'p'"));
+  EXPECT_TRUE(refused(open.store.get(kAdmin, path("db/a")), Code::unsupported, "'p'"));
+  EXPECT_TRUE(refused(open.store.get(kAlice, path("db/a")), Code::unsupported, "is told why"));
   EXPECT_TRUE(fine(open.store.put_policy(kAdmin, "p", kAliceReads)));
   EXPECT_TRUE(fine(open.store.get(kAlice, path("db/a"))));
 }

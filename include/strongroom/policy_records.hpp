@@ -146,12 +146,11 @@ class PolicyRecords {
   //         is not what this store put last, and no policy of it can be believed.
   Result<PolicyIndex> index() {
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-      auto origin = origin_of("");
-      if (!origin) return std::move(origin).error();
-      auto found = fetch(origin.value(), detail::kMaxIndexLen + kMaxBlocksLen);
-      if (!found) return std::move(found).error();
-      if (!found->has_value()) continue;
-      return open_index(origin.value(), **found);
+      std::vector<Found> found(1);
+      found[0].max_len = detail::kMaxIndexLen;
+      auto state = fetch(found);
+      if (!state) return std::move(state).error();
+      if (state->has_value()) return open_index(**state, found[0]);
     }
     return kept_changing();
   }
@@ -160,22 +159,11 @@ class PolicyRecords {
   // Returns  nothing when the policies were changed since the index was read.
   // Errors   as of index, naming the policy.
   Result<std::optional<std::string>> text(const PolicyIndex& index, const PolicyEntry& entry) {
-    const auto named = [&](Error error) {
-      error.message = "policy '" + entry.name + "': " + error.message;
-      return error;
-    };
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-      auto origin = origin_of(entry.name);
-      if (!origin) return std::move(origin).error();
-      if (origin->revision != index.revision) return std::optional<std::string>();
-      auto found = fetch(origin.value(), entry.size + kMaxBlocksLen);
-      if (!found) return std::move(found).error();
-      if (!found->has_value()) continue;
-      auto text = open_text(entry, **found);
-      if (!text) return named(std::move(text).error());
-      return std::optional<std::string>(std::move(text).value());
-    }
-    return kept_changing();
+    std::vector<std::string> texts;
+    auto read = read_texts(index, std::span(&entry, 1), texts);
+    if (!read) return std::move(read).error();
+    if (!read.value()) return std::optional<std::string>();
+    return std::optional<std::string>(std::move(texts[0]));
   }
 
   // read reads all of them, as of one moment.
@@ -184,13 +172,9 @@ class PolicyRecords {
       auto listed = index();
       if (!listed) return std::move(listed).error();
       StoredPolicies all{std::move(listed).value(), {}};
-      for (const PolicyEntry& entry : all.index.entries) {
-        auto found = text(all.index, entry);
-        if (!found) return std::move(found).error();
-        if (!found->has_value()) break;
-        all.texts.push_back(std::move(**found));
-      }
-      if (all.texts.size() == all.index.entries.size()) return all;
+      auto whole = read_all(all);
+      if (!whole) return std::move(whole).error();
+      if (whole.value()) return all;
     }
     return kept_changing();
   }
@@ -224,88 +208,146 @@ class PolicyRecords {
 
   // reset stores an index of nothing, whatever is there. The texts stay, and belong to nothing.
   Result<std::optional<Revision>> reset() {
-    auto origin = origin_of("");
-    if (!origin) return std::move(origin).error();
-    const PolicyIndex nothing{origin->revision, origin->mark, {}};
+    if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+    auto state =
+        keeper_.with_keys([](const Keys& keys) -> Result<State> { return state_of(keys); });
+    if (!state) return std::move(state).error();
+    const PolicyIndex nothing{state->revision, state->mark, {}};
     return commit(nothing, {{}, nothing.revision + 1, now_ms(), 0}, {});
   }
 
  private:
   static constexpr int kMaxAttempts = 16;
   static constexpr std::size_t kMaxBlocksLen = 255 * kMetadataLen;  // of later metadata
+  // What is read at once: locked memory is scarce, round trips take their time.
+  static constexpr std::size_t kMaxGroup = 64;
+  static constexpr std::size_t kMaxGroupLen = std::size_t{1} << 20;
 
-  // Origin is where a record lies, and the keys' state when that was said.
-  struct Origin {
-    Location location{};
+  // State is that of the keys when something was looked for.
+  struct State {
     std::uint64_t generation = 0;
     Version mark = kAbsent;
     Revision revision = 0;  // what the index must be in
   };
 
-  Result<Origin> origin_of(std::string_view name) const {
-    return keeper_.with_keys([&](const Keys& keys) -> Result<Origin> {
-      return Origin{policy_location(keys.keyring, name), keys.records.header.generation,
-                    keys.records.fence_version, keys.keyring.policy_revision()};
-    });
-  }
-
-  // Found is a record that was read: opened, or absent, or why it did not open.
+  // Found is a record that was looked for: opened, or absent, or why it did not open.
   struct Found {
+    std::string_view name{};  // empty: the index
+    std::size_t max_len = 0;
+    Location location{};
+    bool oversized = false;
     bool absent = false;
-    Result<void> done;
-    Opened opened;
+    Fetched fetched{};
+    Result<void> done{};
   };
 
-  // fetch reads a record and opens it.
+  // fetch reads records, by one read of the backend, and opens them.
   // Returns  nothing when the keys or the policies moved meanwhile: look again.
-  Result<std::optional<Found>> fetch(const Origin& origin, std::size_t max_len) {
-    const RecordKey key = record_key(origin.location);
-    const ByteView wanted(key);
-    Fetched fetched;
-    bool oversized = false;
+  Result<std::optional<State>> fetch(std::vector<Found>& found) {
+    std::vector<RecordKey> keys(found.size());
+    auto before = keeper_.with_keys([&](const Keys& held) -> Result<State> {
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        found[i].location = policy_location(held.keyring, found[i].name);
+        keys[i] = record_key(found[i].location);
+      }
+      return state_of(held);
+    });
+    if (!before) return std::move(before).error();
+    const std::vector<ByteView> wanted(keys.begin(), keys.end());
     auto stamp = backend_.read(
-        std::span(&wanted, 1),
-        [&](std::size_t, const Record& record) {
-          oversized = record.value.size() > kEnvelopeOverhead + max_len;
-          if (!oversized) fetched.take(record);
-        },
-        timeout_);
+        wanted, [&](std::size_t i, const Record& record) { take(found[i], record); }, timeout_);
     if (!stamp) return std::move(stamp).error();
-    if (fetched.age_ms > 0)
-      return Error{Code::unavailable, "the storage was out of reach while policies were read"};
     if (auto followed = keeper_.follow(stamp.value()); !followed)
       return std::move(followed).error();
-    if (!fetched.copied) return std::move(fetched.copied).error();
-    return keeper_.with_keys([&](const Keys& keys) -> Result<std::optional<Found>> {
-      const bool moved = keys.records.header.generation != origin.generation ||
-                         keys.records.fence_version != origin.mark;
-      if (moved) return std::optional<Found>();
-      std::optional<Found> found(std::in_place);
-      found->absent = !oversized && fetched.version == kAbsent;
-      if (found->absent) return found;
-      found->done = oversized
-                        ? detail::corrupt("was larger than it can be")
-                        : open_in_place(keys.keyring, {keys.records.header.store, origin.location},
-                                        fetched.opened);
-      found->opened = std::move(fetched.opened);
-      return found;
+    for (Found& each : found) {
+      if (!each.fetched.copied) return std::move(each.fetched.copied).error();
+      if (each.fetched.age_ms > 0)
+        return Error{Code::unavailable, "the storage was out of reach while policies were read"};
+    }
+    return keeper_.with_keys([&](const Keys& held) -> Result<std::optional<State>> {
+      const State now = state_of(held);
+      if (now.generation != before->generation || now.mark != before->mark)
+        return std::optional<State>();
+      for (Found& each : found) open(held, each);
+      return std::optional(now);
     });
   }
 
-  Result<PolicyIndex> open_index(const Origin& origin, Found& found) const {
-    PolicyIndex index{origin.revision, origin.mark, {}};
-    if (found.absent && origin.revision == 0) return index;
+  static State state_of(const Keys& keys) {
+    return {keys.records.header.generation, keys.records.fence_version,
+            keys.keyring.policy_revision()};
+  }
+
+  static void take(Found& found, const Record& record) {
+    found.oversized = record.value.size() > kEnvelopeOverhead + kMaxBlocksLen + found.max_len;
+    if (!found.oversized) found.fetched.take(record);
+  }
+
+  static void open(const Keys& keys, Found& found) {
+    found.absent = !found.oversized && found.fetched.version == kAbsent;
+    if (found.absent) return;
+    const Place place{keys.records.header.store, found.location};
+    found.done = found.oversized ? detail::corrupt("was larger than it can be")
+                                 : open_in_place(keys.keyring, place, found.fetched.opened);
+  }
+
+  // read_all reads the texts of an index. Returns  false: the policies changed since.
+  Result<bool> read_all(StoredPolicies& all) {
+    std::span<const PolicyEntry> left = all.index.entries;
+    while (!left.empty()) {
+      std::size_t num = 1;
+      for (std::size_t len = left[0].size; num < std::min(left.size(), kMaxGroup); ++num) {
+        len += left[num].size;
+        if (len > kMaxGroupLen) break;
+      }
+      auto read = read_texts(all.index, left.first(num), all.texts);
+      if (!read || !read.value()) return read;
+      left = left.subspan(num);
+    }
+    return true;
+  }
+
+  // read_texts appends the texts of some entries. Returns  false: the policies changed since.
+  Result<bool> read_texts(const PolicyIndex& index, std::span<const PolicyEntry> entries,
+                          std::vector<std::string>& texts) {
+    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+      std::vector<Found> found(entries.size());
+      for (std::size_t i = 0; i < entries.size(); ++i) {
+        found[i].name = entries[i].name;
+        found[i].max_len = entries[i].size;
+      }
+      auto state = fetch(found);
+      if (!state) return std::move(state).error();
+      if (!state->has_value()) continue;
+      if ((*state)->revision != index.revision) return false;
+      for (std::size_t i = 0; i < entries.size(); ++i) {
+        auto text = open_text(entries[i], found[i]);
+        if (!text) {
+          text.error().message = "policy '" + entries[i].name + "': " + text.error().message;
+          return std::move(text).error();
+        }
+        texts.push_back(std::move(text).value());
+      }
+      return true;
+    }
+    return kept_changing();
+  }
+
+  static Result<PolicyIndex> open_index(const State& state, Found& found) {
+    PolicyIndex index{state.revision, state.mark, {}};
+    if (found.absent && state.revision == 0) return index;
     if (found.absent) return put_back("the index of the policies was not there");
     if (!found.done) {
       found.done.error().message = "the index of the policies: " + found.done.error().message;
       return std::move(found.done).error();
     }
-    if (found.opened.kind != RecordKind::secret || found.opened.revision != origin.revision) {
+    if (found.fetched.opened.kind != RecordKind::secret ||
+        found.fetched.opened.revision != state.revision) {
       return put_back("the index of the policies was in revision " +
-                      std::to_string(found.opened.revision) + ", not in " +
-                      std::to_string(origin.revision));
+                      std::to_string(found.fetched.opened.revision) + ", not in " +
+                      std::to_string(state.revision));
     }
-    auto entries = detail::decode_entries(found.opened.value.reveal());
+    auto entries = detail::decode_entries(found.fetched.opened.value.reveal());
     if (!entries) return std::move(entries).error();
     index.entries = std::move(entries).value();
     return index;
@@ -314,11 +356,12 @@ class PolicyRecords {
   static Result<std::string> open_text(const PolicyEntry& entry, Found& found) {
     if (found.absent) return put_back("it was not there");
     if (!found.done) return std::move(found.done).error();
-    if (found.opened.kind != RecordKind::secret || found.opened.revision != entry.revision) {
-      return put_back("it was in revision " + std::to_string(found.opened.revision) + ", not in " +
-                      std::to_string(entry.revision));
+    if (found.fetched.opened.kind != RecordKind::secret ||
+        found.fetched.opened.revision != entry.revision) {
+      return put_back("it was in revision " + std::to_string(found.fetched.opened.revision) +
+                      ", not in " + std::to_string(entry.revision));
     }
-    const std::string_view text = found.opened.value.reveal_text();
+    const std::string_view text = found.fetched.opened.value.reveal_text();
     if (text.size() != entry.size) return put_back("it was of another length");
     return std::string(text);
   }

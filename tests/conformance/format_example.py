@@ -109,6 +109,8 @@ DATA_KEY = pattern(0xE0, 32)
 TIME = 1_700_000_000_000
 PATH = b"db/prod"
 VALUE = b"hunter2"
+POLICY_NAME = b"web"
+POLICY = b'{"version": 1, "rules": []}'
 
 
 def location(domain, path):
@@ -121,12 +123,16 @@ def entry(kind, folder, name):
     return kind + directory + AESSIV(NAME_KEY).encrypt(padded, [kind, directory])
 
 
-def envelope():
+def envelope(place, content, value, nonce):
     label = bytes([1, 1, 1, 0]) + struct.pack(">IQ", 1, 1)
-    nonce = pattern(0x01, 24)
-    metadata = bytes([1, 0, 0, 0]) + TIME.to_bytes(6, "big") + TIME.to_bytes(6, "big")
-    associated = label + location(1, PATH) + STORE
-    return label + nonce + xaes_seal(DATA_KEY, nonce, metadata + VALUE, associated)
+    metadata = bytes([content, 0, 0, 0]) + TIME.to_bytes(6, "big") + TIME.to_bytes(6, "big")
+    return label + nonce + xaes_seal(DATA_KEY, nonce, metadata + value, label + place + STORE)
+
+
+def policy_index():
+    listed = bytes([1, 0, 0, 0]) + struct.pack(">I", 1)
+    listed += struct.pack(">QQIB", 1, TIME, len(POLICY), len(POLICY_NAME)) + POLICY_NAME
+    return envelope(location(3, b""), 2, listed, pattern(0xB1, 24))
 
 
 def header():
@@ -163,7 +169,11 @@ def example():
         ("record key", b"r" + location(1, PATH)),
         ("folder entry", entry(b"g", b"", b"db")),
         ("secret entry", entry(b"s", b"db", b"prod")),
-        ("envelope", envelope()),
+        ("envelope", envelope(location(1, PATH), 1, VALUE, pattern(0x01, 24))),
+        ("policy key", b"r" + location(3, POLICY_NAME)),
+        ("policy", envelope(location(3, POLICY_NAME), 1, POLICY, pattern(0x91, 24))),
+        ("policy index key", b"r" + location(3, b"")),
+        ("policy index", policy_index()),
         ("header record", header()),
     ]
 

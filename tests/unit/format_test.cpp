@@ -13,6 +13,7 @@
 #include "strongroom/header.hpp"
 #include "strongroom/keyring.hpp"
 #include "strongroom/names.hpp"
+#include "strongroom/policy_records.hpp"
 #include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
@@ -121,6 +122,27 @@ TEST_F(Format, EnvelopeOpensToTheSecret) {
   EXPECT_EQ(opened->metadata.created_ms, 1'700'000'000'000u);
   EXPECT_EQ(opened->metadata.changed_ms, 1'700'000'000'000u);
   EXPECT_EQ(of("envelope").size(), kEnvelopeOverhead + 7);
+}
+
+TEST_F(Format, PoliciesOpenToTheTextAndItsPlaceInTheIndex) {
+  const Keyring held = keyring();
+  EXPECT_EQ(held.policy_revision(), 0u);
+  const StoreId id = store();
+  const Location location = policy_location(held, "web");
+  const RecordKey key = record_key(location);
+  EXPECT_EQ(Bytes(key.begin(), key.end()), of("policy key"));
+  auto text = open_envelope(held, {id, location}, of("policy"));
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(testing::plain(text->value), R"({"version": 1, "rules": []})");
+  const Location index_location = policy_location(held, "");
+  const RecordKey index_key = record_key(index_location);
+  EXPECT_EQ(Bytes(index_key.begin(), index_key.end()), of("policy index key"));
+  auto index = open_envelope(held, {id, index_location}, of("policy index"));
+  ASSERT_TRUE(index) << index.error().message;
+  EXPECT_EQ(index->revision, 1u);
+  const auto entries = detail::decode_entries(index->value.reveal());
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries.value(), (std::vector<PolicyEntry>{{"web", 1, 1'700'000'000'000, 27}}));
 }
 
 TEST_F(Format, CredentialsReadAndWriteAsTheseDigits) {

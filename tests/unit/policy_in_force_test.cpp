@@ -584,6 +584,25 @@ TEST(StoredPolicies, StorageTroubleIsToldNotRememberedAndAllowsNothing) {
   }
 }
 
+TEST(StoredPolicies, StorageTroubleLosesNoEventOfAWatch) {
+  Troubled open;
+  put_policy(open.owner, "p", kAliceAll);
+  auto watch = open.store.watch(kAlice, path("db"));
+  ASSERT_TRUE(fine(watch));
+  for (int step = 0; step < 20; ++step) {
+    put(open.owner, "db/a");
+    put_policy(open.owner, "p", kAliceAll);  // to be loaded again
+    *open.plan = Plan{step, Fault::refused, false};
+    const auto during = watch->next(kNow);
+    const bool hit = open.plan->hit;
+    *open.plan = Plan{};
+    const auto after = watch->next(kNow);
+    ASSERT_TRUE(fine(after));
+    EXPECT_TRUE(during || hit);
+    EXPECT_EQ((during ? during->size() : 0) + after->size(), 1u) << step;
+  }
+}
+
 TEST(StoredPolicies, WhatIsLostAllowsNothingAndIsNamedUntilItIsMended) {
   Troubled open;
   put_policy(open.owner, "p", kAliceReads);

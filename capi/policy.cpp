@@ -197,7 +197,7 @@ strongroom_status strongroom_policy_describe(const strongroom_policy* policy,
     info.num_documents = policy->rules.documents.size();
     for (const PolicyRule& rule : policy->rules.rules)
       info.num_rules += rule.paths.empty() ? 1 : rule.paths.size();
-    info.num_states = policy->compiled->num_states();
+    info.num_nodes = policy->compiled->num_nodes();
     info.memory_bytes = policy->compiled->memory_bytes();
     return write_struct(out_info, info);
   });

@@ -1247,7 +1247,7 @@ typedef struct strongroom_policy_info {
   uint32_t services_need_grants; /* 1: being in its space does not suffice for a service */
   size_t num_documents;
   size_t num_rules;    /* a rule with several paths counts once for each */
-  size_t num_states;   /* of the automaton that decides */
+  size_t num_nodes;    /* of what it was compiled to */
   size_t memory_bytes; /* that it takes */
 } strongroom_policy_info;
 

@@ -106,14 +106,14 @@ int policy_check_command(const Options& options) {
   if (options.json) {
     print(std::string("{\"mode\":\"") + mode + "\",\"documents\":" +
           std::to_string(info.num_documents) + ",\"rules\":" + std::to_string(info.num_rules) +
-          ",\"states\":" + std::to_string(info.num_states) +
+          ",\"nodes\":" + std::to_string(info.num_nodes) +
           ",\"memory_bytes\":" + std::to_string(info.memory_bytes) + ",\"services_need_grants\":" +
           (info.services_need_grants != 0 ? "true" : "false") + "}\n");
     return kExitOk;
   }
   print("good: " + std::to_string(info.num_rules) + " rules in " +
         std::to_string(info.num_documents) + " documents, " + mode + "; compiled to " +
-        std::to_string(info.num_states) + " states, " + std::to_string(info.memory_bytes) +
+        std::to_string(info.num_nodes) + " nodes, " + std::to_string(info.memory_bytes) +
         " bytes\n");
   return kExitOk;
 }

@@ -298,7 +298,7 @@ TEST(CapiPolicy, ADescriptionCounts) {
   EXPECT_EQ(info.mode, std::uint32_t{STRONGROOM_POLICY_DENY_OVERRIDES});
   EXPECT_EQ(info.num_documents, 2U);
   EXPECT_EQ(info.num_rules, 4U);
-  EXPECT_GT(info.num_states, 1U);
+  EXPECT_GT(info.num_nodes, 1U);
   EXPECT_GT(info.memory_bytes, 0U);
   EXPECT_EQ(info.services_need_grants, 0U);
 }

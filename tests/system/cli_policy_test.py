@@ -32,7 +32,7 @@ class Tools(Case):
 
     def test_check_tells_what_was_read(self):
         self.assertRegex(self.tool("check", self.dba),
-                         r"\Agood: 3 rules in 1 documents?, deny-overrides; compiled to \d+ states")
+                         r"\Agood: 3 rules in 1 documents?, deny-overrides; compiled to \d+ nodes")
         told = json.loads(self.tool("check", self.dba, "--json"))
         self.assertEqual((told["mode"], told["rules"], told["documents"]), ("deny-overrides", 3, 1))
 

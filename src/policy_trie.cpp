@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace strongroom::policy_trie {
@@ -260,8 +261,9 @@ class TrieBuilder {
   void settle_administration() { sort_by_subject(trie_.administration); }
 
   static void sort_by_subject(std::span<Grant> grants) {
-    std::stable_sort(grants.begin(), grants.end(),
-                     [](const Grant& a, const Grant& b) { return a.subject < b.subject; });
+    std::sort(grants.begin(), grants.end(), [](const Grant& a, const Grant& b) {
+      return std::tie(a.subject, a.rule, a.path) < std::tie(b.subject, b.rule, b.path);
+    });
   }
 
   Result<void> settle_prefixes() {

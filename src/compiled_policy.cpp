@@ -204,15 +204,16 @@ struct CompiledPolicy::Tables {
     return subjects.find(kind, name) + 1;  // kNone becomes 0
   }
 
-  std::uint32_t subject_of(Subject::Kind kind, std::string_view name,
-                           std::atomic<std::uint64_t>& known) const noexcept {
-    const std::uint64_t word = known.load(std::memory_order_relaxed);
+  std::uint32_t subject_of(Subject::Kind kind, std::string_view name, const Identity::Known& known,
+                           std::size_t which) const noexcept {
+    if (which >= known.size()) return subject_of(kind, name);  // somebody moved the identity away
+    const std::uint64_t word = known[which].load(std::memory_order_relaxed);
     constexpr std::uint64_t kSubject = (std::uint64_t{1} << kSubjectBits) - 1;
     if (serial != 0 && word >> kSubjectBits == serial) {
       return static_cast<std::uint32_t>(word & kSubject);
     }
     const std::uint32_t subject = subject_of(kind, name);
-    known.store(serial << kSubjectBits | subject, std::memory_order_relaxed);
+    known[which].store(serial << kSubjectBits | subject, std::memory_order_relaxed);
     return subject;
   }
 
@@ -229,20 +230,20 @@ struct CompiledPolicy::Tables {
     some.add(anyone);
     if (who.kind() == Identity::Kind::user) some.add(any_user);
     if (who.kind() == Identity::Kind::service) some.add(any_service);
-    some.add(asked_of(kind_of(who), who.id(), who.known()[0]));
+    some.add(asked_of(kind_of(who), who.id(), who.known(), 0));
     for (std::size_t i = 0; i < who.groups().size(); ++i) {
       if (some.size == kMaxAsked) {
         weigh(some);
         some.clear();
       }
-      some.add(asked_of(Subject::Kind::group, who.groups()[i], who.known()[i + 1]));
+      some.add(asked_of(Subject::Kind::group, who.groups()[i], who.known(), i + 1));
     }
     if (some.size != 0) weigh(some);
   }
 
-  Asked asked_of(Subject::Kind kind, std::string_view name,
-                 std::atomic<std::uint64_t>& known) const noexcept {
-    const std::uint32_t subject = subject_of(kind, name, known);
+  Asked asked_of(Subject::Kind kind, std::string_view name, const Identity::Known& known,
+                 std::size_t which) const noexcept {
+    const std::uint32_t subject = subject_of(kind, name, known, which);
     return subject == 0 ? Asked{} : asked(subject);
   }
 

@@ -122,7 +122,7 @@ class Identity {
   // Known is what a compiled policy found out about an identity's names, kept beside them so that
   // the next decision need not look them up: one word for the id, then one for each group. Each word
   // is whole by itself (it says which policy wrote it), so threads need no lock. A copy of an identity
-  // begins without.
+  // begins without, and what was moved from has none.
   class Known {
    public:
     explicit Known(std::size_t num_words)
@@ -133,8 +133,13 @@ class Identity {
       if (this != &other) *this = Known(other.num_words_);
       return *this;
     }
-    Known(Known&&) = default;
-    Known& operator=(Known&&) = default;
+    Known(Known&& other) noexcept
+        : words_(std::move(other.words_)), num_words_(std::exchange(other.num_words_, 0)) {}
+    Known& operator=(Known&& other) noexcept {
+      words_ = std::move(other.words_);
+      num_words_ = std::exchange(other.num_words_, 0);
+      return *this;
+    }
 
     std::size_t size() const noexcept { return num_words_; }
     std::atomic<std::uint64_t>& operator[](std::size_t i) const noexcept { return words_[i]; }

@@ -826,6 +826,28 @@ TEST(CompiledPolicy, AnIdentityMovesBetweenPolicies) {
   }
 }
 
+TEST(CompiledPolicy, AnIdentityThatWasMovedOrCopiedIsNobodyElse) {
+  const auto policy = compiled(
+      own({rule("user:u", Action::read, {}, {"a"}), rule("group:g", Action::read, {}, {"b"})}));
+  Identity who = Identity::user("u", {"g"});
+  Identity other = Identity::user("v", {"h", "i"});
+  for (const char* where : {"a", "b"}) {
+    EXPECT_EQ(policy->decide(who, Action::read, path(where)), A);
+    EXPECT_EQ(policy->decide(other, Action::read, path(where)), R);
+  }
+  const Identity copy = who;
+  other = std::move(who);
+  who = Identity::user("w");
+  for (const char* where : {"a", "b"}) {
+    EXPECT_EQ(policy->decide(copy, Action::read, path(where)), A);
+    EXPECT_EQ(policy->decide(other, Action::read, path(where)), A);
+    EXPECT_EQ(policy->decide(who, Action::read, path(where)), R);
+  }
+  const Identity last = std::move(other);
+  EXPECT_EQ(policy->decide(other, Action::read, path("a")), R);  // NOLINT: does not crash
+  EXPECT_EQ(policy->decide(last, Action::read, path("a")), A);
+}
+
 TEST(CompiledPolicy, ManyDecideWhileOthersCompile) {
   const Identity who = Identity::user("u", {"g"});
   const Path mine = path("team/a");

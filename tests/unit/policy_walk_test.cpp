@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <optional>
 #include <set>
 #include <string>
@@ -127,26 +125,19 @@ PolicyRules squares(PolicyMode mode, std::size_t depth, const std::string& liter
   return rules;
 }
 
+// The limit of time is that of the program.
 TEST(Walk, RunsAwayWithNobody) {
-  const auto begin = std::chrono::steady_clock::now();
   for (const PolicyMode mode : {PolicyMode::deny_overrides, PolicyMode::vault_compat}) {
-    const PolicyRules some = squares(mode, 9, "a");
-    const PolicyRules others = squares(mode, 9, "b");
+    const PolicyRules some = squares(mode, 8, "a");
     EXPECT_TRUE(lint(some));
-    const auto changes = diff(some, others);
-    EXPECT_TRUE(changes || changes.error().code == Code::too_large);
-    for (const std::size_t depth : {24U, 64U}) {
-      const auto findings = lint(squares(mode, depth, "a"));
-      EXPECT_TRUE(findings || findings.error().code == Code::too_large);
-    }
+    EXPECT_TRUE(diff(some, squares(mode, 8, "b")));
+    const auto findings = lint(squares(mode, 24, "a"));
+    ASSERT_FALSE(findings);
+    EXPECT_EQ(findings.error().code, Code::too_large);
   }
-  const auto spent = std::chrono::steady_clock::now() - begin;
-  EXPECT_LT(spent, std::chrono::seconds(60));
-  std::printf("%.1f s\n", std::chrono::duration<double>(spent).count());
 }
 
 TEST(Walk, ManySubjectsOfOnePatternAreBounded) {
-  const auto begin = std::chrono::steady_clock::now();
   for (const PolicyMode mode : {PolicyMode::deny_overrides, PolicyMode::vault_compat}) {
     const bool ours = mode == PolicyMode::deny_overrides;
     PolicyRules rules;
@@ -166,9 +157,6 @@ TEST(Walk, ManySubjectsOfOnePatternAreBounded) {
     fewer.rules.pop_back();
     EXPECT_TRUE(diff(rules, fewer));
   }
-  const auto spent = std::chrono::steady_clock::now() - begin;
-  EXPECT_LT(spent, std::chrono::seconds(60));
-  std::printf("%.1f s\n", std::chrono::duration<double>(spent).count());
 }
 
 }  // namespace

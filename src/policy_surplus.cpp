@@ -62,6 +62,14 @@ struct Given {
     if (!allows && !(grant.allow & actions).empty()) allows = part;
     if (!denies && !(grant.deny & actions).empty()) denies = part;
   }
+  void join(const Given& more) {
+    any = any || more.any;
+    allow = allow | more.allow;
+    deny = deny | more.deny;
+    if (!first) first = more.first;
+    if (!allows) allows = more.allows;
+    if (!denies) denies = more.denies;
+  }
 };
 
 bool within(ActionSet part, ActionSet whole) noexcept {
@@ -86,7 +94,8 @@ class Search {
   std::vector<Part> narrow_first() const;
 
   std::optional<Surplus> look(const Part& part);
-  std::optional<Surplus> look_own(const Part& part, const Mine& mine, bool allows);
+  std::optional<Surplus> look_at_allow(const Part& part, const Mine& mine);
+  std::optional<Surplus> look_at_deny(const Part& part, const Mine& mine);
   std::optional<Surplus> look_vault(const Part& part, const Mine& mine, std::uint32_t pattern,
                                     bool weak);
   bool spare(const Grant& mine, const Situation& at, const Met& here, bool weak);
@@ -107,6 +116,7 @@ class Search {
   ActionSet asked(const Grant& grant, ActionSet actions) const;
   Given held(Grants grants, std::uint32_t subject, ActionSet actions) const;
   Given covering(Grants grants, std::uint32_t subject, ActionSet actions) const;
+  Given given_by_others(const Situation& at, std::uint32_t subject, ActionSet actions) const;
   ActionSet allowed_perhaps(std::uint32_t pattern, std::uint32_t subject);
   ActionSet free_of_rules(std::uint32_t subject, ActionSet actions) const;
   bool perhaps(std::uint32_t other, std::uint32_t subject) const;
@@ -255,7 +265,7 @@ std::optional<Surplus> Search::look(const Part& part) {
   if (rule.allow.empty() == rule.deny.empty()) return {};
   const Mine& mine = grants_of_part_[first_part_[part.rule] + part.path];
   if (rules_.mode == PolicyMode::deny_overrides || pattern == whole_store()) {
-    return look_own(part, mine, !rule.allow.empty());
+    return rule.deny.empty() ? look_at_allow(part, mine) : look_at_deny(part, mine);
   }
   for (const bool weak : {false, true}) {
     if (weak && rule.deny.empty()) break;
@@ -299,15 +309,7 @@ Given Search::held(Grants grants, std::uint32_t subject, ActionSet actions) cons
 // covering is what a subject, and whoever covers it, is given by other parts.
 Given Search::covering(Grants grants, std::uint32_t subject, ActionSet actions) const {
   Given given = held(grants, subject, actions);
-  for (const std::uint32_t kind : kinds_[subject]) {
-    const Given more = held(grants, kind, actions);
-    given.any = given.any || more.any;
-    given.allow = given.allow | more.allow;
-    given.deny = given.deny | more.deny;
-    if (!given.first) given.first = more.first;
-    if (!given.allows) given.allows = more.allows;
-    if (!given.denies) given.denies = more.denies;
-  }
+  for (const std::uint32_t kind : kinds_[subject]) given.join(held(grants, kind, actions));
   return given;
 }
 
@@ -336,49 +338,56 @@ ActionSet Search::allowed_perhaps(std::uint32_t pattern, std::uint32_t subject) 
   return allow;
 }
 
-std::optional<Surplus> Search::look_own(const Part& part, const Mine& mine, bool allows) {
-  bool any = false;
-  bool all_free = true;
-  bool all_denied = true;
-  bool all_covered = true;  // of a deny: by other ones
-  std::optional<Part> other;
+// given_by_others is what all that is met gives for certain to a subject, of actions.
+Given Search::given_by_others(const Situation& at, std::uint32_t subject, ActionSet actions) const {
+  Given given;
+  for (const Met& met : at.met) given.join(covering(grants_of(met.pattern), subject, actions));
+  return given;
+}
+
+std::optional<Surplus> Search::look_at_allow(const Part& part, const Mine& mine) {
+  std::optional<Surplus> surplus;
   for (const std::size_t number : where_[pattern_of_[first_part_[part.rule] + part.path]]) {
     const Situation& at = situations_[number];
-    for (const Grant* const one : mine) {
-      const Grant& grant = *one;
-      ActionSet left = asked(grant, at.actions);
-      any = any || !left.empty();
-      if (allows) left = left.without(free_of_rules(grant.subject, at.actions));
+    for (const Grant* const grant : mine) {
+      const ActionSet all = asked(*grant, at.actions);
+      if (all.empty()) continue;
+      if (!surplus) surplus = {part, Why::free_anyway, {}};
+      const ActionSet left = all.without(free_of_rules(grant->subject, at.actions));
       if (left.empty()) continue;
-      all_free = false;
-      Given given;
-      ActionSet perhaps;
       if (!spend(at.met.size() * 4)) return {};
-      for (const Met& met : at.met) {
-        const Given more = covering(grants_of(met.pattern), grant.subject, at.actions);
-        given.allow = given.allow | more.allow;
-        given.deny = given.deny | more.deny;
-        if (allows && !other && !(more.allow & left).empty()) other = more.allows;
-        if (!other && !(more.deny & left).empty()) other = more.denies;
-        perhaps = perhaps | allowed_perhaps(met.pattern, grant.subject);
+      const Given given = given_by_others(at, grant->subject, left);
+      if (!within(left, given.allow | given.deny)) return {};
+      if (!within(left, given.deny)) {
+        *surplus = {part, Why::allowed_anyway, given.allows};
+      } else if (surplus->why == Why::free_anyway) {
+        *surplus = {part, Why::all_denied, given.denies};
       }
-      if (allows) {
-        if (!within(left, given.allow | given.deny)) return {};
-        all_denied = all_denied && within(left, given.deny);
-        continue;
-      }
-      left = left.without(given.deny);
-      if (left.empty()) continue;
-      all_covered = false;
-      perhaps = perhaps | free_of_rules(grant.subject, at.actions);
-      if (!(left & perhaps).empty()) return {};
     }
   }
-  if (!any) return {};
-  if (allows && all_free) return Surplus{part, Why::free_anyway, {}};
-  if (allows) return Surplus{part, all_denied ? Why::all_denied : Why::allowed_anyway, other};
-  if (all_covered) return Surplus{part, Why::denied_anyway, other};
-  return Surplus{part, Why::nothing_there, {}};
+  return surplus;
+}
+
+std::optional<Surplus> Search::look_at_deny(const Part& part, const Mine& mine) {
+  std::optional<Surplus> surplus;
+  for (const std::size_t number : where_[pattern_of_[first_part_[part.rule] + part.path]]) {
+    const Situation& at = situations_[number];
+    for (const Grant* const grant : mine) {
+      const ActionSet all = asked(*grant, at.actions);
+      if (all.empty()) continue;
+      if (!spend(at.met.size() * 4)) return {};
+      const Given given = given_by_others(at, grant->subject, all);
+      const ActionSet left = all.without(given.deny);
+      if (!surplus) surplus = {part, Why::denied_anyway, given.denies};
+      if (left.empty()) continue;
+      *surplus = {part, Why::nothing_there, {}};
+      if (!(left & free_of_rules(grant->subject, at.actions)).empty()) return {};
+      for (const Met& met : at.met) {
+        if (!(left & allowed_perhaps(met.pattern, grant->subject)).empty()) return {};
+      }
+    }
+  }
+  return surplus;
 }
 
 // ---- vault-compat ----

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -340,6 +341,38 @@ TEST(Diff, AgreesWithAllDecisionsOfASmallWorld) {
   }
   EXPECT_GT(num_silent, 3);
   std::printf("%d pairs of policies, %d of them alike\n", num_pairs, num_silent);
+}
+
+// In vault-compat a rule may matter only to who is of several groups: each rule is dropped in turn.
+TEST(Diff, SilenceIsTrueOfWhoIsOfSeveralGroups) {
+  const bool thorough = std::getenv("STRONGROOM_LONG_TESTS") != nullptr;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(thorough ? 60 : 4);
+  int num_silent = 0;
+  int num_shown_by_two = 0;
+  for (unsigned seed = 1; std::chrono::steady_clock::now() < end && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Pair pair;
+    pair.before = test::made_by(seed).rules();
+    if (pair.before.mode != PolicyMode::vault_compat) continue;
+    for (std::size_t i = 0; i < pair.before.rules.size(); ++i) {
+      pair.after = pair.before;
+      pair.after.rules.erase(pair.after.rules.begin() + static_cast<std::ptrdiff_t>(i));
+      pair.old_policy = CompiledPolicy::compile(pair.before).value();
+      pair.new_policy = CompiledPolicy::compile(pair.after).value();
+      pair.changes = diff(pair.before, pair.after).value();
+      expect_every_change_shown(pair);
+      const bool by_two =
+          std::any_of(pair.changes.begin(), pair.changes.end(),
+                      [](const PolicyChange& change) { return change.also.has_value(); });
+      if (by_two) ++num_shown_by_two;
+      if (!pair.changes.empty()) continue;
+      ++num_silent;
+      expect_silence_is_true(pair);
+    }
+  }
+  EXPECT_GT(num_silent, 0);
+  EXPECT_GT(num_shown_by_two, 0);
+  std::printf("%d without a change, %d shown by two subjects\n", num_silent, num_shown_by_two);
 }
 
 }  // namespace

@@ -277,7 +277,7 @@ inline constexpr const char* kPolicyFooter =
     R"(A policy is one or more documents: JSON of our own, Vault's JSON form, or DC/OS permissions. Those
 that are stored ('policy put') are in force for every process that has the store open.
 
-  {"rules": [
+  {"version": 1, "rules": [
     {"to": ["group:dba"],  "allow": ["read", "list"],   "paths": ["db/**"]},
     {"to": ["anyone"],     "deny":  ["read"],           "paths": ["db/*/root"]},
     {"to": ["user:alice"], "allow": ["seal", "rotate"]},
@@ -347,8 +347,8 @@ inline constexpr const char* kPolicyGetFooter = R"(Example:
   strongroom policy get dba >dba.json)";
 
 inline constexpr const char* kPolicyPutFooter =
-    R"(All documents are read and compiled together first; what fails changes nothing. Otherwise the document
-is in force at once, for every process.
+    R"(All documents are read and compiled together first; what fails changes nothing. Otherwise the
+document is in force at once, for every process.
 
 Examples:
   strongroom policy diff @ dba.json; strongroom policy put dba dba.json)";

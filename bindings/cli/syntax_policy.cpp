@@ -13,7 +13,7 @@ constexpr const char* kStored = "What is stored";
 void Syntax::add_policies(CLI::App* command) {
   command
       ->add_option("--policy", options_.policies,
-                   "A file, or a directory of them; may be given again ('@': what is stored)")
+                   "A file or directory; may be given again ('@': what is stored)")
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -26,7 +26,7 @@ using testing::HasSubstr;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 
-constexpr std::string_view kDba = R"({"rules": [
+constexpr std::string_view kDba = R"({"version": 1, "rules": [
   {"to": ["group:dba"], "allow": ["read", "list"], "paths": ["db/**"]},
   {"to": ["anyone"], "deny": ["read"], "paths": ["db/*/root"]},
   {"to": ["user:alice"], "allow": ["seal"]}]})";
@@ -78,7 +78,8 @@ TEST(CapiIdentity, GroupsGiveWhatTheyWereGranted) {
 
 TEST(CapiIdentity, AnIdOfAnotherKindIsAnother) {
   const Policy policy = Policy::parse(
-      {{"p", R"({"rules": [{"to": ["user:x"], "allow": ["read"], "paths": ["a"]}]})"}});
+      {{"p",
+        R"({"version": 1, "rules": [{"to": ["user:x"], "allow": ["read"], "paths": ["a"]}]})"}});
   const auto may = [&](const Who& who) { return policy.decide(who, STRONGROOM_ACTION_READ, "a"); };
   EXPECT_TRUE(may(user("x")));
   EXPECT_FALSE(may(user("X")));
@@ -95,7 +96,7 @@ TEST(CapiIdentity, AnAdministratorRunsTheStoreAndReadsNothing) {
   EXPECT_EQ(status_of([&] { admin.get("a"); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { admin.list(""); }), STRONGROOM_DENIED);
   admin.rotate();
-  admin.put_document("p", R"({"rules": []})");
+  admin.put_document("p", R"({"version": 1, "rules": []})");
   admin.seal();
   admin.unseal({fresh.key_file}, STRONGROOM_UNSEAL_LIFT_LOCK);
   EXPECT_EQ(fresh.session.get("a").reveal(), "b");
@@ -162,17 +163,17 @@ TEST(CapiPolicy, DocumentsAreStoredListedReadAndTakenAway) {
   Fresh fresh("lmdb:" + dir.path());
   EXPECT_EQ(fresh.session.documents().size(), 0U);
   EXPECT_EQ(fresh.session.put_document("dba", kDba), 1U);
-  EXPECT_EQ(fresh.session.put_document("dba", R"({"rules": []})"), 2U);
-  EXPECT_EQ(fresh.session.put_document("web", R"({"rules": []})"), 3U);  // of all
+  EXPECT_EQ(fresh.session.put_document("dba", R"({"version": 1, "rules": []})"), 2U);
+  EXPECT_EQ(fresh.session.put_document("web", R"({"version": 1, "rules": []})"), 3U);  // of all
   const auto listed = fresh.session.documents();
   ASSERT_EQ(listed.size(), 2U);
   EXPECT_STREQ(listed.at(0).name, "dba");
   EXPECT_EQ(listed.at(0).revision, 2U);
   EXPECT_GT(listed.at(0).changed_ms, 1'600'000'000'000U);
-  EXPECT_EQ(listed.at(0).text_len, 13U);
+  EXPECT_EQ(listed.at(0).text_len, 27U);
   EXPECT_EQ(listed.at(0).text, nullptr);
   const auto read = fresh.session.document("dba");
-  EXPECT_STREQ(read.at(0).text, R"({"rules": []})");
+  EXPECT_STREQ(read.at(0).text, R"({"version": 1, "rules": []})");
   EXPECT_EQ(status_of([&] { fresh.session.document("nobody"); }), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(status_of([&] { fresh.session.erase_document("dba", 1); }), STRONGROOM_CONFLICT);
   fresh.session.erase_document("dba", 2);
@@ -186,7 +187,8 @@ TEST(CapiPolicy, ConditionsOfADocumentHold) {
   const auto put = [&](std::uint32_t condition, std::uint64_t revision) {
     options.condition = condition;
     options.revision = revision;
-    return status_of([&] { fresh.session.put_document("p", R"({"rules": []})", &options); });
+    return status_of(
+        [&] { fresh.session.put_document("p", R"({"version": 1, "rules": []})", &options); });
   };
   EXPECT_EQ(put(STRONGROOM_CONDITION_UPDATE, 0), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(put(STRONGROOM_CONDITION_CREATE, 0), STRONGROOM_OK);
@@ -200,7 +202,8 @@ TEST(CapiPolicy, ABadDocumentChangesNothing) {
   fresh.session.put("db/x", kText, "1");
   fresh.session.put_document("dba", kDba);
   Expect error;
-  constexpr std::string_view bad = "{\"rules\": [\n  {\"to\": [\"anyone\"], \"alow\": []}]}";
+  constexpr std::string_view bad =
+      "{\"version\": 1, \"rules\": [\n  {\"to\": [\"anyone\"], \"alow\": []}]}";
   EXPECT_TRUE(error.failed(strongroom_documents_put(fresh.session.raw(), "dba", bad.data(),
                                                     bad.size(), nullptr, nullptr, error),
                            STRONGROOM_INVALID));
@@ -215,7 +218,8 @@ TEST(CapiPolicy, ABadDocumentChangesNothing) {
 
 TEST(CapiPolicy, OnlyWhoMayChangePoliciesReadsThem) {
   Fresh fresh("memory:");
-  fresh.session.put_document("p", R"({"rules": [{"to": ["user:alice"], "allow": ["policy"]}]})");
+  fresh.session.put_document(
+      "p", R"({"version": 1, "rules": [{"to": ["user:alice"], "allow": ["policy"]}]})");
   Session alice = fresh.store.session(user("alice"));
   EXPECT_EQ(alice.document("p").size(), 1U);
   EXPECT_EQ(alice.stored_policy().describe().num_rules, 1U);
@@ -251,7 +255,8 @@ TEST(CapiPolicy, AHostsOwnPolicyIsTheOnlyOne) {
   fresh.session.put_document("dba", kDba);
   strongroom_store_options options = STRONGROOM_STORE_OPTIONS_INIT;
   auto brought = std::make_unique<Policy>(Policy::parse(
-      {{"own", R"({"rules": [{"to": ["user:bob"], "allow": ["read"], "paths": ["web/*"]}]})"}}));
+      {{"own",
+        R"({"version": 1, "rules": [{"to": ["user:bob"], "allow": ["read"], "paths": ["web/*"]}]})"}}));
   options.policy = brought->raw();
   Store other(url, &options);
   brought.reset();  // borrowed for the call alone
@@ -304,7 +309,7 @@ TEST(CapiPolicy, ADescriptionCounts) {
 }
 
 TEST(CapiPolicy, ErrorsTellDocumentLineAndColumn) {
-  const strongroom_policy_text text = {"web", "{\n \"mode\": 7}", 12};
+  const strongroom_policy_text text = {"web", "{\"version\": 1,\n \"mode\": 7}", 26};
   strongroom_policy* policy = nullptr;
   Expect error;
   EXPECT_TRUE(error.failed(strongroom_policy_parse(&text, 1, &policy, error), STRONGROOM_INVALID));
@@ -332,7 +337,7 @@ TEST(CapiPolicy, ExplainNamesTheRuleThatDecided) {
 }
 
 TEST(CapiPolicy, WhoCanListsHoldersAndWhoIsLeftOut) {
-  const Policy policy = Policy::parse({{"p", R"({"rules": [
+  const Policy policy = Policy::parse({{"p", R"({"version": 1, "rules": [
     {"to": ["user:alice", "group:dba"], "allow": ["read"], "paths": ["a/*"]},
     {"to": ["group:guests"], "deny": ["read"], "paths": ["a/**"]}]})"}});
   const auto account = policy.who_can(STRONGROOM_ACTION_READ, "a/b");
@@ -346,7 +351,7 @@ TEST(CapiPolicy, WhoCanListsHoldersAndWhoIsLeftOut) {
 
 TEST(CapiPolicy, DiffTellsEachChangeWithAPath) {
   const Policy before = Policy::parse({{"dba", kDba}});
-  const Policy after = Policy::parse({{"dba", R"({"rules": [
+  const Policy after = Policy::parse({{"dba", R"({"version": 1, "rules": [
     {"to": ["group:dba"], "allow": ["read", "list"], "paths": ["db/**"]},
     {"to": ["user:alice"], "allow": ["seal"]}]})"}});
   EXPECT_EQ(before.diff(before).size(), 0U);
@@ -366,7 +371,7 @@ TEST(CapiPolicy, DiffTellsEachChangeWithAPath) {
 }
 
 TEST(CapiPolicy, LintAndTestTellWhere) {
-  const Policy policy = Policy::parse({{"p", R"({"rules": [
+  const Policy policy = Policy::parse({{"p", R"({"version": 1, "rules": [
     {"to": ["group:dba"], "allow": ["read"], "paths": ["db/**"]},
     {"to": ["group:dba"], "allow": ["read"], "paths": ["db/x"]}]})"}});
   const auto odd = policy.lint();

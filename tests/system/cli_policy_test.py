@@ -9,12 +9,12 @@ import cli_test
 from cli_test import Case, DENIED, INVALID, NOT_FOUND, TOO_LARGE, USAGE
 
 FOUND = 3
-DBA = {"rules": [
+DBA = {"version": 1, "rules": [
     {"to": ["group:dba"], "allow": ["read", "list"], "paths": ["db/**"]},
     {"to": ["anyone"], "deny": ["read"], "paths": ["db/*/root"]},
     {"to": ["user:alice"], "allow": ["seal"]}]}
 VAULT = {"path": {"web/*": {"capabilities": ["read"]}}}
-HOLDERS = {"mode": "vault-compat", "grants": [{"to": ["group:web"], "policies": ["web"]}]}
+HOLDERS = {"version": 1, "mode": "vault-compat", "grants": [{"to": ["group:web"], "policies": ["web"]}]}
 DCOS = "[user:bob]\ndcos:secrets:default:/dev/*  read,update\ndcos:secrets:list:default:/ read\n"
 
 
@@ -49,13 +49,13 @@ class Tools(Case):
                   status=DENIED)
 
     def test_mistakes_are_told_by_line_and_column(self):
-        bad = self.write("bad.json", '{"rules": [\n  {"to": ["user:a"], "allow": ["raed"],\n'
+        bad = self.write("bad.json", '{"version": 1, "rules": [\n  {"to": ["user:a"], "allow": ["raed"],\n'
                                      '   "paths": ["a"]}]}')
         said = self.fails_tool(INVALID, "check", bad)
         self.assertIn("'bad', line 2, column", said)
         self.assertIn("read", said)
-        for text, word in (('{"rules": [}', "line 1"), ("{\"ruels\": []}", "rules"),
-                           ('{"rules": [{"to": ["user:a"], "allow": ["read"], "paths": ["a/*b"]}]}',
+        for text, word in (('{"rules": [}', "line 1"), ('{"version": 1, "ruels": []}', "rules"),
+                           ('{"version": 1, "rules": [{"to": ["user:a"], "allow": ["read"], "paths": ["a/*b"]}]}',
                             "column"), ("path \"a\" {}", "JSON"), ("", "policy")):
             self.assertIn(word, self.fails_tool(INVALID, "check", self.write("bad.json", text)))
         self.assertIn("mode", self.fails_tool(INVALID, "check", self.dba,
@@ -73,9 +73,9 @@ class Tools(Case):
         self.fails_tool(TOO_LARGE, "check", self.path("huge.json"))
         rule = '{"to": ["anyone"], "allow": ["read"], "paths": ["a/%d"]}'
         many = self.write("many.json",
-                          '{"rules": [' + ",".join(rule % i for i in range(1_000_000)) + "]}")
-        self.assertIn("200,000", self.fails_tool(TOO_LARGE, "check", many))
-        self.fails_tool(INVALID, "check", self.write("deep.json", '{"rules": ' + "[" * 100_000))
+                          '{"version": 1, "rules": [' + ",".join(rule % i for i in range(1_000_000)) + "]}")
+        self.assertIn("200000", self.fails_tool(TOO_LARGE, "check", many))
+        self.fails_tool(INVALID, "check", self.write("deep.json", '{"version": 1, "rules": ' + "[" * 100_000))
 
     def test_explain_says_why_and_its_status_is_the_answer(self):
         who = "user:bob+group:dba"
@@ -107,7 +107,7 @@ class Tools(Case):
 
     def test_diff_tells_changes_by_a_path(self):
         self.assertEqual(self.tool("diff", self.dba, self.dba), "")
-        fewer = self.write("fewer.json", {"rules": DBA["rules"][:1] + DBA["rules"][2:]})
+        fewer = self.write("fewer.json", {"version": 1, "rules": DBA["rules"][:1] + DBA["rules"][2:]})
         said = self.tool("diff", self.dba, fewer, status=FOUND)
         self.assertRegex(said, r"(?m)^\+ group:dba read 'db/[^/']+/root': denied -> allowed$")
         self.assertRegex(self.tool("diff", fewer, self.dba, status=FOUND), r"(?m)^- group:dba read")
@@ -115,7 +115,7 @@ class Tools(Case):
 
     def test_lint_finds_what_is_odd(self):
         self.assertEqual(self.tool("lint", self.dba), "")
-        odd = self.write("odd.json", {"rules": DBA["rules"][:1] + [
+        odd = self.write("odd.json", {"version": 1, "rules": DBA["rules"][:1] + [
             {"to": ["group:dba"], "allow": ["read"], "paths": ["db/x"]}]})
         self.assertRegex(self.tool("lint", odd, status=FOUND), r"\Aodd:1:\d+: redundant: ")
 
@@ -130,7 +130,7 @@ class Tools(Case):
         self.fails_tool(INVALID, "test", self.write("bad.txt", "allow bob\n"), "--policy", self.dba)
 
     def test_what_a_policy_says_does_not_steer_the_terminal(self):
-        evil = self.write("evil.json", {"rules": [
+        evil = self.write("evil.json", {"version": 1, "rules": [
             {"to": ["user:\u202eevil"], "allow": ["read"], "paths": ["a"]}]})
         done = self.run_it("policy", "check", evil, key=False)
         self.assertNotIn("\x1b", done.out.decode() + done.err)
@@ -199,13 +199,13 @@ class Stored(Case):
         self.ok("policy", "explain", "user:b+group:dba", "read", "db/x")
         self.assertEqual(self.ok("policy", "diff", "@", self.dba), b"")
         self.assertEqual(self.run_it("policy", "diff", "@", self.write("none.json",
-                                     {"rules": []})).returncode, FOUND)
+                                     {"version": 1, "rules": []})).returncode, FOUND)
         self.assertEqual(self.ok("policy", "lint"), b"")
         self.fails(USAGE, "policy", "check", "@", self.dba)
 
     def test_a_bad_document_changes_nothing(self):
         self.ok("policy", "put", "dba", self.dba)
-        self.fails(INVALID, "policy", "put", "dba", self.write("bad.json", '{"rules": 1}'),
+        self.fails(INVALID, "policy", "put", "dba", self.write("bad.json", '{"version": 1, "rules": 1}'),
                    says="line 1")
         self.fails(INVALID, "policy", "put", "web", self.write("web.json", VAULT), says="mode")
         self.fails(INVALID, "policy", "put", "a/b", self.dba)
@@ -213,7 +213,7 @@ class Stored(Case):
         self.assertEqual(self.ok("policy", "get", "dba"), self.read("dba.json"))
 
     def test_no_name_of_a_policy_is_in_the_files(self):
-        self.ok("policy", "put", "canary-name", self.write("c.json", {"rules": [
+        self.ok("policy", "put", "canary-name", self.write("c.json", {"version": 1, "rules": [
             {"to": ["user:canary-user"], "allow": ["read"], "paths": ["canary-path/**"]}]}))
         stored = b"".join(self.read("store", name) for name in os.listdir(self.path("store")))
         self.assertIsNone(re.search(rb"canary", stored))

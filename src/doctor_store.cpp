@@ -135,7 +135,8 @@ Finding check_anchor(bool has_anchor) {
   return {Level::note, "anchor",
           "no anchor was given: an old copy of the whole store would not be noticed by a fresh "
           "process",
-          "export an anchor after each change of keys, keep it elsewhere, and give it: --anchor"};
+          "export an anchor after each change of keys or policies, keep it elsewhere, and give it: "
+          "--anchor"};
 }
 
 Finding check_escrow(const SealStatus& status) {

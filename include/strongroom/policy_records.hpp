@@ -155,15 +155,26 @@ class PolicyRecords {
     return kept_changing();
   }
 
-  // text reads one text of an index.
+  // texts reads those of some entries of an index, in their order; text reads one.
   // Returns  nothing when the policies were changed since the index was read.
   // Errors   as of index, naming the policy.
-  Result<std::optional<std::string>> text(const PolicyIndex& index, const PolicyEntry& entry) {
+  Result<std::optional<std::vector<std::string>>> texts(const PolicyIndex& index,
+                                                        std::span<const PolicyEntry> entries) {
     std::vector<std::string> texts;
-    auto read = read_texts(index, std::span(&entry, 1), texts);
+    while (!entries.empty()) {
+      const std::size_t num = group_of(entries);
+      auto read = read_group(index, entries.first(num), texts);
+      if (!read) return std::move(read).error();
+      if (!read.value()) return std::optional<std::vector<std::string>>();
+      entries = entries.subspan(num);
+    }
+    return std::optional(std::move(texts));
+  }
+  Result<std::optional<std::string>> text(const PolicyIndex& index, const PolicyEntry& entry) {
+    auto read = texts(index, std::span(&entry, 1));
     if (!read) return std::move(read).error();
-    if (!read.value()) return std::optional<std::string>();
-    return std::optional<std::string>(std::move(texts[0]));
+    if (!read->has_value()) return std::optional<std::string>();
+    return std::optional(std::move((**read)[0]));
   }
 
   // read reads all of them, as of one moment.
@@ -171,10 +182,9 @@ class PolicyRecords {
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
       auto listed = index();
       if (!listed) return std::move(listed).error();
-      StoredPolicies all{std::move(listed).value(), {}};
-      auto whole = read_all(all);
-      if (!whole) return std::move(whole).error();
-      if (whole.value()) return all;
+      auto read = texts(listed.value(), listed->entries);
+      if (!read) return std::move(read).error();
+      if (read->has_value()) return StoredPolicies{std::move(listed).value(), std::move(**read)};
     }
     return kept_changing();
   }
@@ -291,24 +301,18 @@ class PolicyRecords {
                                  : open_in_place(keys.keyring, place, found.fetched.opened);
   }
 
-  // read_all reads the texts of an index. Returns  false: the policies changed since.
-  Result<bool> read_all(StoredPolicies& all) {
-    std::span<const PolicyEntry> left = all.index.entries;
-    while (!left.empty()) {
-      std::size_t num = 1;
-      for (std::size_t len = left[0].size; num < std::min(left.size(), kMaxGroup); ++num) {
-        len += left[num].size;
-        if (len > kMaxGroupLen) break;
-      }
-      auto read = read_texts(all.index, left.first(num), all.texts);
-      if (!read || !read.value()) return read;
-      left = left.subspan(num);
+  // group_of is how many of the entries are read at once.
+  static std::size_t group_of(std::span<const PolicyEntry> entries) {
+    std::size_t num = 1;
+    for (std::size_t len = entries[0].size; num < std::min(entries.size(), kMaxGroup); ++num) {
+      len += entries[num].size;
+      if (len > kMaxGroupLen) break;
     }
-    return true;
+    return num;
   }
 
-  // read_texts appends the texts of some entries. Returns  false: the policies changed since.
-  Result<bool> read_texts(const PolicyIndex& index, std::span<const PolicyEntry> entries,
+  // read_group appends the texts of a group. Returns  false: the policies changed since.
+  Result<bool> read_group(const PolicyIndex& index, std::span<const PolicyEntry> entries,
                           std::vector<std::string>& texts) {
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
       std::vector<Found> found(entries.size());

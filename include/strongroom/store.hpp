@@ -117,11 +117,13 @@ class Store {
   Result<void> unseal(const Identity& who, std::span<const Credential> credentials,
                       bool lift_lock = false) {
     if (auto allowed = may(who, Action::unseal); !allowed) return allowed;
+    policy_->drop_if_sealed();  // what another process sealed
     return barrier_->keys().unseal(credentials, lift_lock);
   }
   Result<UnsealProgress> submit(const Identity& who, Credential credential,
                                 bool lift_lock = false) {
     if (auto allowed = may(who, Action::unseal); !allowed) return std::move(allowed).error();
+    policy_->drop_if_sealed();  // what another process sealed
     return barrier_->keys().submit(std::move(credential), lift_lock);
   }
   Result<void> forget_shares(const Identity& who) {
@@ -165,6 +167,7 @@ class Store {
       }
     }
     if (credentials.empty()) return why;
+    policy_->drop_if_sealed();  // what another process sealed
     return barrier_->keys().unseal(credentials, lift_lock);
   }
 
@@ -665,16 +668,16 @@ class Store {
   // Returns  false: the policies changed meanwhile.
   Result<bool> compiles_with(const PolicyIndex& index, std::string_view name,
                              std::optional<std::string_view> text) {
+    std::vector<PolicyEntry> others = index.entries;
+    std::erase_if(others, [&](const PolicyEntry& entry) { return entry.name == name; });
+    auto texts = barrier_->policies().texts(index, others);
+    // What is lost allows nothing, with or without this one: it can be erased one by one.
+    if (!texts && !text && PolicyInForce::is_lasting(texts.error().code)) return true;
+    if (!texts) return std::move(texts).error();
+    if (!texts->has_value()) return false;
     std::vector<PolicyDocument> documents;
-    for (const PolicyEntry& entry : index.entries) {
-      if (entry.name == name) continue;
-      auto other = barrier_->policies().text(index, entry);
-      // What is lost allows nothing, with or without this one: it can be erased one by one.
-      if (!other && !text && PolicyInForce::is_lasting(other.error().code)) return true;
-      if (!other) return std::move(other).error();
-      if (!other->has_value()) return false;
-      documents.push_back({entry.name, std::move(**other)});
-    }
+    for (std::size_t i = 0; i < others.size(); ++i)
+      documents.push_back({others[i].name, std::move((**texts)[i])});
     if (text) documents.push_back({std::string(name), std::string(*text)});
     std::sort(documents.begin(), documents.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -107,5 +107,28 @@ TEST_F(Large, VeryManyInAllAreKeptAndFound) {
   EXPECT_EQ(count_pages(""), 1000u);
 }
 
+// Over a packet's length, and over what is read at once.
+TEST_F(Large, ManyPoliciesAndTheLargestAreStoredAndFollowed) {
+  ASSERT_TRUE(store_->put(kTrusted, path("a/b"), Content::text, {}));
+  const std::size_t count = long_run_ ? 1'000 : 70;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    const std::string text = R"({"version": 1, "rules": [{"to": ["user:)" + name +
+                             R"("], "allow": ["read"], "paths": ["a/*"]}]})";
+    auto done = store_->put_policy(kTrusted, name, text);
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  const std::string rules = R"({"version": 1, "rules": []})";
+  const std::string largest = rules + std::string(kMaxPolicyDocumentLen - rules.size(), ' ');
+  ASSERT_TRUE(store_->put_policy(kTrusted, "largest", largest));
+  Store other = key_->open(tree_url(servers_->connect_string()));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(other.get(Identity::user("p7"), path("a/b")));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  std::printf("%zu policies loaded in %.0f ms\n", count + 1, took.count() * 1000);
+  EXPECT_EQ(other.get(Identity::user("p"), path("a/b")).error().code, Code::denied);
+  EXPECT_EQ(other.policy(kTrusted, "largest")->text, largest);
+}
+
 }  // namespace
 }  // namespace strongroom::testing

@@ -142,12 +142,14 @@ Line change_line(const PolicyChange& change) {
   Line line;
   line.kind = "change";
   line.subject = to_string(change.subject);
+  if (change.also) line.subject += "+" + to_string(*change.also);
   line.action = to_string(change.action).data();
   set_path(line, change.witness);
   line.before = word(change.before);
   line.after = word(change.after);
   line.text = line.subject + " " + std::string(to_string(change.action));
-  if (!is_administration(change.action)) line.text += " '" + change.witness + "'";
+  if (!is_administration(change.action))
+    line.text += " '" + (change.witness.empty() ? "/" : change.witness) + "'";
   line.text += std::string(": ") + line.before + " -> " + line.after;
   return line;
 }

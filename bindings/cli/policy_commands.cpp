@@ -111,10 +111,12 @@ int policy_check_command(const Options& options) {
           (info.services_need_grants != 0 ? "true" : "false") + "}\n");
     return kExitOk;
   }
-  print("good: " + std::to_string(info.num_rules) + " rules in " +
-        std::to_string(info.num_documents) + " documents, " + mode + "; compiled to " +
-        std::to_string(info.num_nodes) + " nodes, " + std::to_string(info.memory_bytes) +
-        " bytes\n");
+  const auto count = [](std::size_t num, const char* what) {
+    return std::to_string(num) + " " + what + (num == 1 ? "" : "s");
+  };
+  print("good: " + count(info.num_rules, "rule") + " in " + count(info.num_documents, "document") +
+        ", " + mode + "; compiled to " + std::to_string(info.num_nodes) + " nodes, " +
+        std::to_string(info.memory_bytes) + " bytes\n");
   return kExitOk;
 }
 
@@ -127,8 +129,9 @@ int policy_explain_command(const Options& options) {
     print(json_of(account));
     return exit;
   }
-  std::string text =
-      quoted(or_empty(account.at(0).after) + ": " + or_empty(account.at(0).text)) + "\n";
+  const std::string decision = or_empty(account.at(0).after);
+  const std::string why = or_empty(account.at(0).text);
+  std::string text = quoted(why.starts_with(decision) ? why : decision + ": " + why) + "\n";
   for (std::size_t i = 1; i < account.size(); ++i) {
     const strongroom_account_line line = account.at(i);
     print_line(text, std::string("  ") + line.kind, place_of(line), or_empty(line.text));

@@ -83,7 +83,7 @@ class Tools(Case):
         self.assertRegex(said, r"\Aallowed: ")
         self.assertRegex(said, r"decided +dba:1:\d+ +group:dba may read 'db/\*\*'")
         said = self.tool("explain", who, "read", "db/a/root", "--policy", self.dba, status=DENIED)
-        self.assertRegex(said, r"\Adenied: ")
+        self.assertRegex(said, r"\Adenied by ")
         self.assertIn("anyone may not read 'db/*/root'", said)
         self.assertIn("matched", said)
         lines = json.loads(self.tool("explain", who, "read", "db/a/root", "--json", "--policy",

@@ -146,6 +146,10 @@ Result<Identity> parse_identity(std::string_view text) {
   }
   std::string space(at == std::string_view::npos ? std::string_view(subject->name)
                                                  : text.substr(at + 1));
+  if (space.find(kPlusGroup) != std::string::npos) {
+    return refused("the space " + quoted(space) +
+                   " had a group in it; write groups before the '@'");
+  }
   if (has_control(space) || !well_formed_utf8(space)) {
     return refused("the space " + quoted(space) + " had a control character, or was not UTF-8");
   }

@@ -773,9 +773,10 @@ TEST(IdentityText, NamesWhoAsks) {
 }
 
 TEST(IdentityText, WhatNamesNobodyIsRefused) {
-  for (const char* text : {"", "alice", "group:ops", "anyone", "trusted+group:ops", "user:",
-                           "user:a+group:", "user:a+group:*", "user:*", "+group:a", "any-user:x",
-                           "service:@/a", "service:a@/b\n", "user:a\n", "Trusted", "root"}) {
+  for (const char* text :
+       {"", "alice", "group:ops", "anyone", "trusted+group:ops",
+        "user:", "user:a+group:", "user:a+group:*", "user:*", "+group:a", "any-user:x",
+        "service:@/a", "service:/a@/a+group:b", "service:a@/b\n", "user:a\n", "Trusted", "root"}) {
     const auto refused = parse_identity(text);
     ASSERT_FALSE(refused) << text;
     EXPECT_EQ(refused.error().code, Code::invalid);

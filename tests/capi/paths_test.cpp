@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace {
 using capi_test::Fresh;
 using capi_test::status_of;
 using capi_test::TempDir;
+using strongroom_abi::Policy;
 using strongroom_abi::Session;
 using testing::ElementsAre;
 using testing::UnorderedElementsAreArray;
@@ -407,6 +409,138 @@ TEST_P(Paths, WhoMayNothingIsToldTheSameOfEverySpelling) {
   }
   for (const std::string& path : refused_spellings()) {
     expect_all(asked_of_secret(user, path), STRONGROOM_INVALID, path);
+  }
+}
+
+// ---- policies ----
+
+constexpr std::uint32_t kOnPaths[] = {
+    STRONGROOM_ACTION_CREATE, STRONGROOM_ACTION_READ, STRONGROOM_ACTION_UPDATE,
+    STRONGROOM_ACTION_DELETE, STRONGROOM_ACTION_LIST, STRONGROOM_ACTION_SCAN,
+};
+
+// all_but is a policy by which anyone may do everything, except on one path.
+std::string all_but(const std::string& path) {
+  const std::string actions = R"(["create","read","update","delete","list"])";
+  return R"({"version":1,"rules":[{"to":["anyone"],"allow":)" + actions +
+         R"(,"paths":["**"]},{"to":["anyone"],"deny":)" + actions + ",\"paths\":[" + in_json(path) +
+         "]}]}";
+}
+
+Policy parsed(const std::string& text) {
+  return Policy::parse({{"p", text}});
+}
+
+strongroom_identity user_named(const char* id) {
+  strongroom_identity identity = STRONGROOM_IDENTITY_INIT;
+  identity.kind = STRONGROOM_IDENTITY_USER;
+  identity.id = id;
+  return identity;
+}
+
+bool is_pattern(const std::string& path) {
+  return path.find('*') != std::string::npos;
+}
+
+TEST(PathsOfPolicies, ADenyIsForItsOwnBytesHoweverTheyAreAskedFor) {
+  const strongroom_identity user = user_named("u");
+  const std::vector<std::string> paths = spellings_of_their_own();
+  for (const std::string& denied : paths) {
+    if (is_pattern(denied)) continue;
+    for (const std::string& written : {denied, "/" + denied}) {
+      const Policy policy = parsed(all_but(written));
+      for (const std::string& path : paths) {
+        const bool may = policy.decide(user, STRONGROOM_ACTION_READ, path);
+        ASSERT_EQ(may, path != denied) << in_json(path) << " by " << in_json(written);
+        ASSERT_EQ(may, policy.decide(user, STRONGROOM_ACTION_READ, "/" + path)) << in_json(path);
+      }
+    }
+  }
+}
+
+TEST(PathsOfPolicies, WhatNamesNoSecretIsRefusedInAPolicyToo) {
+  const Policy policy = parsed(all_but("a/b"));
+  const strongroom_identity user = user_named("u");
+  for (const std::string& path : refused_spellings()) {
+    EXPECT_EQ(status_of([&] { parsed(all_but(path)); }), STRONGROOM_INVALID) << in_json(path);
+    for (const std::uint32_t action : kOnPaths) {
+      EXPECT_EQ(status_of([&] { policy.decide(user, action, path); }), STRONGROOM_INVALID);
+      EXPECT_EQ(status_of([&] { policy.explain("user:u", action, path); }), STRONGROOM_INVALID);
+      EXPECT_EQ(status_of([&] { policy.who_can(action, path); }), STRONGROOM_INVALID);
+    }
+    if (path.find('\t') != std::string::npos) continue;  // which parts a permission's words
+    EXPECT_EQ(status_of([&] { parsed("[user:u]\ndcos:secrets:default:" + path + " full"); }),
+              STRONGROOM_INVALID)
+        << in_json(path);
+  }
+}
+
+TEST_P(Paths, WhatAPolicyDeniesNoEntryGivesByAnySpelling) {
+  Fresh fresh(url());
+  Session user = fresh.store.session(user_named("u"));
+  for (const std::string denied : {"a/b", "a/\xc3\xa9", "a\\b", "a/b ",
+                                   "\xef\xbb\xbf"
+                                   "a/b"}) {
+    fresh.session.put_document("p", all_but(denied));
+    for (const std::string& path : spellings_of_their_own()) {
+      fresh.session.put(path, kText, path);
+      for (const std::string& spelled : {path, "/" + path}) {
+        if (path != denied) {
+          EXPECT_EQ(user.get(spelled).reveal(), path) << in_json(denied);
+          EXPECT_TRUE(user.check(STRONGROOM_ACTION_DELETE, spelled));
+        } else {
+          expect_all(asked_of_secret(user, spelled), STRONGROOM_DENIED, spelled);
+          expect_all(asked_of_folder(user, spelled), STRONGROOM_DENIED, spelled);
+          EXPECT_FALSE(user.check(STRONGROOM_ACTION_DELETE, spelled));
+        }
+      }
+    }
+    for (const std::string& path : refused_spellings()) {
+      expect_all(asked_of_secret(user, path), STRONGROOM_INVALID, path);
+      EXPECT_EQ(status_of([&] { user.check(STRONGROOM_ACTION_READ, path); }), STRONGROOM_INVALID);
+    }
+    EXPECT_EQ(fresh.session.get(denied).reveal(), denied);
+  }
+}
+
+// No two spellings of one secret, in storage and in a policy, whatever they are made of.
+TEST_P(Paths, RandomSpellingsAreRefusedByAllOrTheSameToAll) {
+  const std::vector<std::string> parts = {
+      "a",           "A",         "/",   "//",   ".",        "..",  "%",    "2",
+      "f",           "%2f",       "%2E", "%5c",  "\\",       " ",   "\t",   "00",
+      "\xc3\xa9",    "e\xcc\x81", "b",   "\xc0", "\xc2\x85", "%25", "\xaf", "\xef\xbc\x8f",
+      "\xe2\x80\x8b"};
+  Fresh fresh(url());
+  Session user = fresh.store.session(user_named("u"));
+  fresh.session.put_document("p", all_but("a/b"));
+  const std::uint32_t seed = std::random_device()();
+  std::mt19937 random(seed);
+  std::map<std::string, std::string> kept;
+  for (int round = 0; round < 1'000; ++round) {
+    std::string path;
+    for (auto left = 1 + random() % 5; left > 0; --left) path += parts[random() % parts.size()];
+    const std::string bare = path.substr(path.starts_with('/') ? 1 : 0);
+    const strongroom_status put = status_of([&] { fresh.session.put(path, kText, bare); });
+    const strongroom_status got = status_of([&] { user.get(path); });
+    const strongroom_status checked = status_of([&] { user.check(STRONGROOM_ACTION_READ, path); });
+    const std::string text = all_but(path);
+    ASSERT_TRUE(put == STRONGROOM_OK || put == STRONGROOM_INVALID) << seed;
+    if (put == STRONGROOM_OK) {
+      kept[bare] = bare;
+      ASSERT_EQ(got, bare == "a/b" ? STRONGROOM_DENIED : STRONGROOM_OK) << in_json(path) << seed;
+      ASSERT_EQ(checked, STRONGROOM_OK) << in_json(path) << seed;
+      ASSERT_FALSE(parsed(text).decide(user_named("v"), STRONGROOM_ACTION_READ, bare)) << seed;
+    } else {
+      ASSERT_EQ(got, STRONGROOM_INVALID) << in_json(path) << seed;
+      ASSERT_TRUE(checked == STRONGROOM_INVALID || bare.empty()) << in_json(path) << seed;
+      ASSERT_EQ(status_of([&] { parsed(text); }), STRONGROOM_INVALID) << in_json(path) << seed;
+    }
+  }
+  const std::vector<std::string> names = names_below(fresh.session, "");
+  EXPECT_EQ(names.size(), kept.size()) << seed;
+  for (const std::string& name : names) {
+    EXPECT_TRUE(kept.contains(name)) << in_json(name) << seed;
+    EXPECT_EQ(fresh.session.get(name).reveal(), name) << seed;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "guard.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;
@@ -36,9 +37,12 @@ static_assert(STRONGROOM_ACTION_AUDIT == static_cast<int>(Action::audit));
 static_assert(STRONGROOM_ACTION_BACKUP == static_cast<int>(Action::backup));
 static_assert(STRONGROOM_ACTION_BACKUP + 1 == kNumActions);
 
-Result<std::string> name_of(const char* name, const char* what) {
+// name_of takes a name that a rule can name, so that no rule misses who bears it.
+Result<std::string> name_of(const char* name, const char* what, const char* kind) {
   auto text = identity_text(name, what);
-  if (text && text->empty()) return Error{Code::invalid, std::string(what) + " was empty"};
+  if (!text) return text;
+  auto subject = parse_subject(kind + text.value());
+  if (!subject) return Error{Code::invalid, std::string(what) + ": " + subject.error().message};
   return text;
 }
 
@@ -48,7 +52,7 @@ Result<std::vector<std::string>> groups_of(const strongroom_identity& given) {
     return Error{Code::too_large, "an identity was given more than 1,000 groups"};
   std::vector<std::string> groups;
   for (std::size_t i = 0; i < given.num_groups; ++i) {
-    auto group = name_of(given.groups[i], "a group");
+    auto group = name_of(given.groups[i], "a group", "group:");
     if (!group) return std::move(group).error();
     groups.push_back(std::move(group).value());
   }
@@ -99,7 +103,7 @@ Result<Identity> identity_of(const strongroom_identity* given) {
     return Error{Code::invalid, "an unknown kind of identity was given"};
   if (read->space != nullptr && read->kind != STRONGROOM_IDENTITY_SERVICE)
     return Error{Code::invalid, "a space belongs to a service alone"};
-  auto id = name_of(read->id, "id");
+  auto id = name_of(read->id, "id", "user:");
   if (!id) return std::move(id).error();
   auto groups = groups_of(read.value());
   if (!groups) return std::move(groups).error();

@@ -286,7 +286,9 @@ typedef struct strongroom_identity {
   size_t struct_size;
   uint32_t kind;     /* STRONGROOM_IDENTITY_... */
   uint32_t reserved; /* 0 */
-  const char* id;    /* UTF-8 of 1..4,096 bytes without control characters; NULL when trusted */
+  /* UTF-8 of 1..4,096 bytes without control characters or '*', and no blank at an end, so that rules
+   * can name it; NULL when trusted */
+  const char* id;
   const char* space; /* a service's own path, "/group/app", up to 4,096 bytes; NULL for none */
   const char* const* groups; /* names, as id; up to 1,000 */
   size_t num_groups;
@@ -1346,7 +1348,7 @@ STRONGROOM_API void strongroom_documents_free(strongroom_documents* documents) S
  *
  * who is a text here: "user:ID", "service:ID", "administrator:ID", then "+group:NAME" for each group
  * and "@SPACE" for a service's space (its id, when left out), or "trusted". It is for tools: an id
- * that holds a '+' or '@' of its own can not be written so. */
+ * that holds "+group:", or a service's with an '@' and no space after it, can not be written so. */
 
 /* strongroom_account is what a policy was asked, in lines. Since: 0.1 */
 typedef struct strongroom_account strongroom_account;

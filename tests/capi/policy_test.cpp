@@ -117,6 +117,10 @@ TEST(CapiIdentity, WhatIsNoIdentityIsRefused) {
   EXPECT_EQ(refused(user(nullptr)), STRONGROOM_INVALID);
   EXPECT_EQ(refused(user("a\nb")), STRONGROOM_INVALID);
   EXPECT_EQ(refused(user("\xff")), STRONGROOM_INVALID);
+  for (const char* unnamed : {"*", "a*", " a", "a ", "a\xc2\x85"}) {  // what no rule could name
+    EXPECT_EQ(refused(user(unnamed)), STRONGROOM_INVALID) << unnamed;
+    EXPECT_EQ(refused(user("a", {unnamed})), STRONGROOM_INVALID) << unnamed;
+  }
   EXPECT_EQ(refused(user(long_id.c_str())), STRONGROOM_INVALID);
   EXPECT_EQ(refused(user("a", {""})), STRONGROOM_INVALID);
   EXPECT_EQ(refused(user("a", {nullptr})), STRONGROOM_INVALID);

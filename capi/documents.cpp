@@ -84,6 +84,15 @@ strongroom_status strongroom_documents_delete(strongroom_session* session, const
   });
 }
 
+strongroom_status strongroom_documents_reset(strongroom_session* session,
+                                             strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    auto reset = store.reset_policies(who);
+    if (!reset) return std::move(reset).error();
+    return {};
+  });
+}
+
 size_t strongroom_documents_size(const strongroom_documents* documents) noexcept {
   return peek(documents, size_t{0},
               [](const strongroom_documents& each) { return each.items.size(); });

@@ -1331,6 +1331,11 @@ STRONGROOM_API strongroom_status
 strongroom_documents_delete(strongroom_session* session, const char* name, uint64_t revision,
                             strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* strongroom_documents_reset begins anew, without any document: the way out where the list of them is
+ * lost or can not be believed (STRONGROOM_CORRUPT, STRONGROOM_ROLLBACK). Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_documents_reset(
+    strongroom_session* session, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* strongroom_documents_size gives the number of documents. Since: 0.1 */
 STRONGROOM_API size_t strongroom_documents_size(const strongroom_documents* documents)
     STRONGROOM_NOEXCEPT;

@@ -776,6 +776,7 @@ class Session {
   void erase_document(const std::string& name, std::uint64_t revision = 0) {
     run(&strongroom_documents_delete, detail::text(name), revision);
   }
+  void reset_documents() { run(&strongroom_documents_reset); }
   // stored_policy is all documents, for the tools.
   Policy stored_policy() { return make<Policy, strongroom_policy>(&strongroom_policy_stored); }
 

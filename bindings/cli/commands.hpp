@@ -47,6 +47,7 @@ int policy_list_command(const Options& options);
 int policy_get_command(const Options& options);
 int policy_put_command(const Options& options);
 int policy_delete_command(const Options& options);
+int policy_reset_command(const Options& options);
 
 int run_command(const Options& options, const Process& process);
 int completion_command(const Options& options);

@@ -356,6 +356,13 @@ Examples:
 inline constexpr const char* kPolicyDeleteFooter = R"(Example:
   strongroom policy delete dba)";
 
+inline constexpr const char* kPolicyResetFooter =
+    R"(Begins anew without any document. It is the way out where the list of them is lost or was put back,
+which allows nothing to anybody until it is mended.
+
+Example:
+  strongroom policy reset && strongroom policy put dba dba.json)";
+
 inline constexpr const char* kCompletionFooter = R"(Examples:
   source <(strongroom completion bash)
   strongroom completion zsh >"${fpath[1]}/_strongroom"

@@ -93,6 +93,8 @@ int dispatch(const Options& options, const Process& process) {
       return policy_put_command(options);
     case Command::policy_delete:
       return policy_delete_command(options);
+    case Command::policy_reset:
+      return policy_reset_command(options);
     case Command::completion:
       return completion_command(options);
   }

@@ -48,6 +48,7 @@ enum class Command {
   policy_get,
   policy_put,
   policy_delete,
+  policy_reset,
   completion,
 };
 

@@ -259,4 +259,9 @@ int policy_delete_command(const Options& options) {
   return kExitOk;
 }
 
+int policy_reset_command(const Options& options) {
+  open_unsealed(options).session.reset_documents();
+  return kExitOk;
+}
+
 }  // namespace strongroom_cli

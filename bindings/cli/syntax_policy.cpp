@@ -72,6 +72,8 @@ void Syntax::add_policy_documents(CLI::App* policy) {
       ->required();
   add_name(add_to(policy, kStored, "delete", Command::policy_delete, "Take a document away",
                   kPolicyDeleteFooter));
+  add_to(policy, kStored, "reset", Command::policy_reset,
+         "Take all away, also where they can not be read", kPolicyResetFooter);
 }
 
 void Syntax::add_policy_commands() {

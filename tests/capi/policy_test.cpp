@@ -185,6 +185,18 @@ TEST(CapiPolicy, DocumentsAreStoredListedReadAndTakenAway) {
   EXPECT_EQ(status_of([&] { fresh.session.erase_document("dba"); }), STRONGROOM_NOT_FOUND);
 }
 
+TEST(CapiPolicy, AResetLeavesNoDocumentAndNoRight) {
+  Fresh fresh("memory:");
+  fresh.session.put("db/x", kText, "1");
+  fresh.session.put_document("dba", kDba);
+  Session bob = fresh.store.session(user("bob", {"dba"}));
+  EXPECT_EQ(bob.get("db/x").reveal(), "1");
+  EXPECT_EQ(status_of([&] { bob.reset_documents(); }), STRONGROOM_DENIED);
+  fresh.session.reset_documents();
+  EXPECT_EQ(fresh.session.documents().size(), 0U);
+  EXPECT_EQ(status_of([&] { bob.get("db/x"); }), STRONGROOM_DENIED);
+}
+
 TEST(CapiPolicy, ConditionsOfADocumentHold) {
   Fresh fresh("memory:");
   strongroom_put_options options = STRONGROOM_PUT_OPTIONS_INIT;

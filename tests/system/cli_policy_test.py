@@ -144,7 +144,7 @@ class Tools(Case):
 
     def test_help_has_examples(self):
         text = self.tool("--help")
-        for name in "check explain who-can diff lint test list get put delete".split():
+        for name in "check explain who-can diff lint test list get put delete reset".split():
             self.assertIn(name, text)
             told = self.tool(name, "--help")
             self.assertIn("Example", told)
@@ -193,6 +193,12 @@ class Stored(Case):
         self.ok("policy", "delete", "dev")
         self.fails(NOT_FOUND, "policy", "get", "dev")
         self.fails(NOT_FOUND, "policy", "delete", "dev")
+
+    def test_a_reset_takes_all_away(self):
+        self.ok("policy", "put", "dba", self.dba)
+        self.ok("policy", "reset")
+        self.assertEqual(self.ok("policy", "list"), b"")
+        self.assertIn(b"0 rules in 0 documents", self.ok("policy", "check"))
 
     def test_tools_look_at_what_is_stored(self):
         self.ok("policy", "put", "dba", self.dba)

@@ -40,6 +40,66 @@ TEST(Barrier, ReadsWhatWasWritten) {
   EXPECT_NEAR(static_cast<double>(read->created_ms), static_cast<double>(now_ms()), 60'000.0);
 }
 
+TEST(Barrier, EachSpellingIsRefusedOrHasARecordOfItsOwn) {
+  TestStore store;
+  const auto num_records = [&] {
+    std::size_t num = 0;
+    const std::uint8_t prefix = 'r';
+    EXPECT_TRUE(store.records->scan(
+        std::span(&prefix, 1), {}, 1000, [&](const Record&) { num += 1; }, kDefaultTimeout));
+    return num;
+  };
+  // Spellings that another reader might take for one: case, width, composition, blanks, escapes.
+  const std::vector<std::string_view> spellings = {"a/b",
+                                                   "A/b",
+                                                   "a/B",
+                                                   "a//b",
+                                                   "a/b/",
+                                                   "a/./b",
+                                                   "a/../b",
+                                                   "./a/b",
+                                                   "a\\b",
+                                                   "a%2fb",
+                                                   "a%2Fb",
+                                                   "a/%2e%2e/b",
+                                                   "a%252fb",
+                                                   "a/b ",
+                                                   " a/b",
+                                                   "a /b",
+                                                   "a\t/b",
+                                                   "a/b\n",
+                                                   "a/\xc3\xa9",
+                                                   "a/e\xcc\x81",
+                                                   "a/\xc0\xaf",
+                                                   "a\xef\xbc\x8f"
+                                                   "b",
+                                                   "a/b\xe2\x80\x8b",
+                                                   "\xef\xbb\xbf"
+                                                   "a/b",
+                                                   "a/b%00",
+                                                   "a/b.",
+                                                   "a/b..",
+                                                   "a/...",
+                                                   "ab"};
+  std::size_t num_accepted = 0;
+  for (const std::string_view text : spellings) {
+    auto parsed = Path::parse_secret(text);
+    if (!parsed) continue;
+    num_accepted += 1;
+    EXPECT_EQ(parsed->text(), text);
+    ASSERT_TRUE(put(store.barrier(), text, text));
+    EXPECT_EQ(num_records(), num_accepted) << text;
+    ASSERT_TRUE(put(store.barrier(), "/" + std::string(text), text));  // the one other spelling
+    EXPECT_EQ(num_records(), num_accepted) << text;
+  }
+  EXPECT_GT(num_accepted, 10u);
+  for (const std::string_view text : spellings) {
+    auto parsed = Path::parse_secret(text);
+    if (!parsed) continue;
+    EXPECT_EQ(plain(store.barrier().read(*parsed)->value), text);
+  }
+}
+
 TEST(Barrier, KeepsEmptyAndBinaryValuesExactly) {
   TestStore store;
   std::vector<std::uint8_t> every(256);

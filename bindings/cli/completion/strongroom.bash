@@ -15,7 +15,7 @@ _strongroom() {
   local shares='--shares --threshold --pgp-key --generate-pgp-key --pgp-bits'
   local key='--new-key-file --environment --system-credential'
   local verify='--verify --share-back'
-  local policy='check explain who-can diff lint test list get put delete'
+  local policy='check explain who-can diff lint test list get put delete reset'
   local actions='create read update delete list scan resolve seal unseal init rekey rotate policy audit
     backup'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}

@@ -77,7 +77,7 @@ complete -c strongroom -n "$any watch" -l for -x -d 'End after so many seconds'
 complete -c strongroom -n "$any get" -l fresh -d 'See all that anybody wrote before'
 complete -c strongroom -n "$any migrate" -l rekey -d 'Under fresh keys'
 complete -c strongroom -n "$any backup backup-verify restore" -F
-set -l policies check explain who-can diff lint test list get put delete
+set -l policies check explain who-can diff lint test list get put delete reset
 set -l policy "$any policy; and not $any $policies"
 complete -c strongroom -n $policy -a check -d 'Tell whether a policy is sound'
 complete -c strongroom -n $policy -a explain -d 'Tell why something is allowed or not'
@@ -89,6 +89,7 @@ complete -c strongroom -n $policy -a list -d 'List the documents that are stored
 complete -c strongroom -n $policy -a get -d 'Print a document'
 complete -c strongroom -n $policy -a put -d 'Store a document, and put it in force'
 complete -c strongroom -n $policy -a delete -d 'Take a document away'
+complete -c strongroom -n $policy -a reset -d 'Take all documents away'
 complete -c strongroom -n "$any policy; and $any explain who-can test" -l policy -r -F -d 'Not what is stored'
 complete -c strongroom -n "$any policy; and $any check diff lint test put" -F
 complete -c strongroom -n "$any policy; and $any check explain who-can diff lint test list" -l json -d 'Print JSON'

@@ -160,7 +160,7 @@ _strongroom() {
             get | delete) _arguments $global '1:: :' '2:name:' ;;
             *)
               _arguments $global \
-                '1:policy command:(check explain who-can diff lint test list get put delete)'
+                '1:policy command:(check explain who-can diff lint test list get put delete reset)'
               ;;
           esac
           ;;

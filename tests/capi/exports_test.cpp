@@ -37,7 +37,7 @@ EXPECT_AT(strongroom_memory_info, reserved_bytes, 16);
 EXPECT_AT(strongroom_memory_info, unlocked_allowed, 24);
 EXPECT_AT(strongroom_memory_info, reserved, 28);
 
-static_assert(sizeof(strongroom_store_options) == 64);
+static_assert(sizeof(strongroom_store_options) == 72);
 EXPECT_AT(strongroom_store_options, struct_size, 0);
 EXPECT_AT(strongroom_store_options, timeout_ms, 8);
 EXPECT_AT(strongroom_store_options, must_exist, 12);
@@ -48,6 +48,51 @@ EXPECT_AT(strongroom_store_options, reserved, 36);
 EXPECT_AT(strongroom_store_options, zk_auth, 40);
 EXPECT_AT(strongroom_store_options, zk_auth_len, 48);
 EXPECT_AT(strongroom_store_options, zk_auth_file, 56);
+EXPECT_AT(strongroom_store_options, policy, 64);
+
+static_assert(sizeof(strongroom_identity) == 48);
+EXPECT_AT(strongroom_identity, struct_size, 0);
+EXPECT_AT(strongroom_identity, kind, 8);
+EXPECT_AT(strongroom_identity, reserved, 12);
+EXPECT_AT(strongroom_identity, id, 16);
+EXPECT_AT(strongroom_identity, space, 24);
+EXPECT_AT(strongroom_identity, groups, 32);
+EXPECT_AT(strongroom_identity, num_groups, 40);
+
+static_assert(sizeof(strongroom_policy_text) == 24);
+EXPECT_AT(strongroom_policy_text, name, 0);
+EXPECT_AT(strongroom_policy_text, text, 8);
+EXPECT_AT(strongroom_policy_text, text_len, 16);
+
+static_assert(sizeof(strongroom_policy_info) == 48);
+EXPECT_AT(strongroom_policy_info, struct_size, 0);
+EXPECT_AT(strongroom_policy_info, mode, 8);
+EXPECT_AT(strongroom_policy_info, services_need_grants, 12);
+EXPECT_AT(strongroom_policy_info, num_documents, 16);
+EXPECT_AT(strongroom_policy_info, num_rules, 24);
+EXPECT_AT(strongroom_policy_info, num_nodes, 32);
+EXPECT_AT(strongroom_policy_info, memory_bytes, 40);
+
+static_assert(sizeof(strongroom_document) == 48);
+EXPECT_AT(strongroom_document, struct_size, 0);
+EXPECT_AT(strongroom_document, name, 8);
+EXPECT_AT(strongroom_document, revision, 16);
+EXPECT_AT(strongroom_document, changed_ms, 24);
+EXPECT_AT(strongroom_document, text_len, 32);
+EXPECT_AT(strongroom_document, text, 40);
+
+static_assert(sizeof(strongroom_account_line) == 80);
+EXPECT_AT(strongroom_account_line, struct_size, 0);
+EXPECT_AT(strongroom_account_line, kind, 8);
+EXPECT_AT(strongroom_account_line, document, 16);
+EXPECT_AT(strongroom_account_line, line, 24);
+EXPECT_AT(strongroom_account_line, column, 28);
+EXPECT_AT(strongroom_account_line, subject, 32);
+EXPECT_AT(strongroom_account_line, action, 40);
+EXPECT_AT(strongroom_account_line, path, 48);
+EXPECT_AT(strongroom_account_line, before, 56);
+EXPECT_AT(strongroom_account_line, after, 64);
+EXPECT_AT(strongroom_account_line, text, 72);
 
 static_assert(sizeof(strongroom_init_options) == 64);
 EXPECT_AT(strongroom_init_options, struct_size, 0);

@@ -51,6 +51,10 @@ Result<void> check_name(std::string_view subject, std::string_view name) {
   if (name.front() == ' ' || name.back() == ' ') {
     return refused("the subject " + quoted(subject) + " had a blank at an end of its name");
   }
+  if (name.find("+group:") != std::string_view::npos) {
+    return refused("the subject " + quoted(subject) +
+                   " had '+group:' in its name, which stands between a name and a group");
+  }
   if (name.find('*') == std::string_view::npos) return {};
   return refused("the subject " + quoted(subject) +
                  " had a '*', which stands for nothing there; write 'any-user', 'any-service' or "

@@ -287,7 +287,11 @@ that are stored ('policy put') are in force for every process that has the store
 Subjects: user:ID, service:ID, administrator:ID, group:NAME, any-user, any-service, anyone.
 Actions: create read update delete list; resolve (a service's reading); and of the whole store seal
 unseal init rekey rotate policy audit backup.
-Whoever runs this command with the store's credentials is trusted, and may do everything.)";
+Whoever runs this command with the store's credentials is trusted, and may do everything.
+
+Examples:
+  strongroom policy lint dba.json && strongroom policy put dba dba.json
+  strongroom policy explain user:alice+group:dba read db/prod/password)";
 
 inline constexpr const char* kPolicyCheckFooter =
     R"(Reads and compiles the documents as one policy; an error is told with its line and column.

@@ -227,6 +227,8 @@ class AsyncReads {
       return call.review(call.paths, may_wait);
     } catch (const std::bad_alloc&) {
       return Result<void>(no_memory());
+    } catch (...) {  // of the host's policy
+      return Result<void>(Error{Code::internal, "deciding failed"});
     }
   }
 

@@ -83,12 +83,12 @@ class Barrier {
   // the fence is raised first, so that nobody seals under an old one meanwhile, not even a process
   // that slept since before the rotation.
   // Errors  invalid: there are secrets under old data keys; re-encrypt first. Or: no old data key.
-  Result<void> retire(ReencryptObserver observer) {
+  Result<void> retire(ReencryptObserver observer, Version permitted = kAny) {
     if (auto ready = keeper_.refresh(); !ready) return ready;
     auto active = keeper_.with_keys(
         [](const Keys& keys) -> Result<TermId> { return keys.keyring.active_term(); });
     if (!active) return std::move(active).error();
-    if (auto raised = keeper_.raise_fence(active.value()); !raised) return raised;
+    if (auto raised = keeper_.raise_fence(active.value(), permitted); !raised) return raised;
     auto needed = count_older(active.value(), observer);
     if (!needed) return std::move(needed).error();
     if (needed.value() > 0) {

@@ -179,19 +179,22 @@ class KeyKeeper {
 
   // rotate adds a data key, under which everything is sealed from now on; what is stored stays
   // readable under the old one. Errors  too_large: too many terms.
-  Result<void> rotate() {
+  //
+  // permitted, here and below, is the mark at which the caller was allowed to: another one by now is
+  // conflict, and nothing was changed. kAny: whatever it is.
+  Result<void> rotate(Version permitted = kAny) {
     KeyChange change;
     change.new_term = true;
-    return apply(change);
+    return apply(change, permitted);
   }
 
   // rotate_root makes a new root key and data key, and wraps the root key for every slot: no
   // credential changes. Processes that were unsealed by a slot that is still there follow.
-  Result<void> rotate_root() {
+  Result<void> rotate_root(Version permitted = kAny) {
     KeyChange change;
     change.new_term = true;
     change.new_root = true;
-    return apply(change);
+    return apply(change, permitted);
   }
 
   // prepare_slots makes the credentials of a change of the slots, and writes nothing anywhere.
@@ -223,7 +226,7 @@ class KeyKeeper {
   // activate makes the prepared slots take effect. Hand the new credentials out first.
   // Errors  invalid: the new credentials were not given back yet.  conflict: the slots were changed
   //         by somebody else since; prepare again.
-  Result<void> activate(const PendingSlots& pending) {
+  Result<void> activate(const PendingSlots& pending, Version permitted = kAny) {
     if (!pending.ready()) {
       return Error{Code::invalid,
                    "the new shares or keys must be given back before they take effect; the old "
@@ -234,15 +237,15 @@ class KeyKeeper {
     change.remove = pending.remove;
     change.new_root = change.new_term = pending.new_keys;
     change.table = &pending.table;
-    return apply(change);
+    return apply(change, permitted);
   }
 
   // raise_fence makes every writer look at the header again before its next write: after it, nothing
   // is sealed in a term older than the active one. What must come before retiring terms.
-  Result<void> raise_fence(TermId first_live) {
+  Result<void> raise_fence(TermId first_live, Version permitted = kAny) {
     if (!guard_.same_process()) return forked();
     const std::lock_guard admin(admin_);
-    if (auto current = adopt(); !current) return current;
+    if (auto current = adopt_at(permitted); !current) return current;
     if (first_live <= keys_->keyring.first_term() || first_live > keys_->keyring.active_term()) {
       return Error{Code::invalid,
                    "there are no terms to retire before term " + std::to_string(first_live)};
@@ -295,10 +298,10 @@ class KeyKeeper {
   // other one, a damaged wrapped root key from the keyring.
   // Returns  whether there was anything to do.
   // Errors   corrupt: a slot is damaged beyond that, and is named; replace or remove it.
-  Result<bool> repair() {
+  Result<bool> repair(Version permitted = kAny) {
     if (!guard_.same_process()) return forked();
     const std::lock_guard admin(admin_);
-    if (auto current = adopt(); !current) return std::move(current).error();
+    if (auto current = adopt_at(permitted); !current) return std::move(current).error();
     const HeaderRecords& records = keys_->records;
     if (!records.differ && !records.header.damaged) return false;
     KeyChange change;
@@ -634,11 +637,19 @@ class KeyKeeper {
     });
   }
 
-  Result<void> apply(const KeyChange& change) {
+  Result<void> apply(const KeyChange& change, Version permitted = kAny) {
     if (!guard_.same_process()) return forked();
     const std::lock_guard admin(admin_);
-    if (auto current = adopt(); !current) return current;
+    if (auto current = adopt_at(permitted); !current) return current;
     return change_keys(change);
+  }
+
+  // adopt_at is adopt for a change that was allowed at a mark. What moves it afterwards moves the
+  // header too, and so fails the change. Needs admin_.
+  Result<void> adopt_at(Version permitted) {
+    if (auto current = adopt(); !current) return current;
+    if (permitted != kAny && permitted != keys_->records.fence_version) return conflict();
+    return {};
   }
 
   // change_keys needs admin_, and keys as of now.

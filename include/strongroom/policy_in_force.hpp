@@ -9,6 +9,7 @@
 // Threads  any number at once. Who decides waits for nobody, but for whoever loads what changed.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -75,7 +76,13 @@ class PolicyInForce {
     if (auto decided = without_rules(who, action, path)) return std::move(*decided);
     // Administration is rare, and what it does may never look at the storage by itself.
     bool fresh = is_administration(action);
-    if (fresh) look();
+    if (fresh) {
+      // What changes keys or policies shall not be decided by policies that may be gone. Sealing is
+      // for emergencies, and shall not depend on the storage.
+      auto looked = look();
+      const bool needed = action != Action::seal && keys().mark() != KeyKeeper::kNoMark;
+      if (!looked && needed) return std::move(looked).error();
+    }
     for (;;) {
       const Version mark = keys().mark();
       if (mark == KeyKeeper::kNoMark) return sealed(who, action, path);
@@ -87,7 +94,7 @@ class PolicyInForce {
         continue;
       }
       fresh = true;
-      look();
+      if (!look() && keys().mark() == mark) return std::move(*decided).error();
     }
   }
 
@@ -125,7 +132,7 @@ class PolicyInForce {
         const Gate::Shared held(gate_);
         loaded = loaded_;
       }
-      if (loaded != nullptr && loaded->mark == mark) {
+      if (loaded != nullptr && loaded->holds_at(mark)) {
         if (loaded->error) return told_to(who, *loaded->error);
         return Held{mark, loaded->policy};
       }
@@ -133,10 +140,10 @@ class PolicyInForce {
     }
   }
 
-  // look follows what other processes changed. Where the storage keeps it from that, what is known goes
-  // on to decide.
-  void look() {
-    if (host_ == nullptr) static_cast<void>(keys().refresh());
+  // look follows what other processes changed. Errors  sealed, and the storage's trouble.
+  Result<void> look() {
+    if (host_ != nullptr) return {};
+    return keys().refresh();
   }
 
   // is_lasting tells what is wrong with the stored policies from trouble in reading them.
@@ -153,9 +160,16 @@ class PolicyInForce {
   // Loaded is what a look at the stored policies gave: a policy, or why there is none.
   struct Loaded {
     Version mark;
-    Revision revision;
     std::shared_ptr<const Policy> policy;
     std::optional<Error> error{};
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+
+    // holds_at tells whether it is what to decide by. A damage may be mended without a new mark, so what
+    // is wrong is looked at again before long.
+    bool holds_at(Version wanted) const {
+      if (mark != wanted) return false;
+      return !error || std::chrono::steady_clock::now() - since < std::chrono::seconds(1);
+    }
   };
 
   KeyKeeper& keys() const noexcept { return barrier_.keys(); }
@@ -181,7 +195,7 @@ class PolicyInForce {
   std::optional<Result<void>> by_loaded(Version mark, const Identity& who, Action action,
                                         const Path& path) const {
     const Gate::Shared held(gate_);
-    if (loaded_ == nullptr || loaded_->mark != mark) return std::nullopt;
+    if (loaded_ == nullptr || !loaded_->holds_at(mark)) return std::nullopt;
     if (loaded_->error) return Result<void>(told_to(who, *loaded_->error));
     return loaded_->policy->check(who, action, path);
   }
@@ -241,17 +255,16 @@ class PolicyInForce {
   Result<void> load_alone() {
     const Version mark = keys().mark();
     if (mark == KeyKeeper::kNoMark || is_loaded(mark)) return {};
-    if (remark()) return {};
     auto stored = barrier_.policies().read();
     if (!stored && !is_lasting(stored.error().code)) return std::move(stored).error();
     if (!stored) {
-      install({mark, 0, nullptr, std::move(stored).error()});
+      install({mark, nullptr, std::move(stored).error()});
       return {};
     }
     std::vector<PolicyDocument> documents;
     for (std::size_t i = 0; i < stored->texts.size(); ++i)
       documents.push_back({stored->index.entries[i].name, std::move(stored->texts[i])});
-    Loaded fresh{stored->index.mark, stored->index.revision, nullptr, {}};
+    Loaded fresh{stored->index.mark, nullptr, {}};
     auto compiled = compile_policy(documents);
     if (compiled) {
       fresh.policy = std::move(compiled).value();
@@ -266,28 +279,7 @@ class PolicyInForce {
 
   bool is_loaded(Version mark) const {
     const Gate::Shared held(gate_);
-    return loaded_ != nullptr && loaded_->mark == mark;
-  }
-
-  // remark keeps the compiled policy where the fence moved for another reason.
-  bool remark() {
-    struct Now {
-      Version mark;
-      Revision revision;
-    };
-    auto now = keys().with_keys([](const Keys& held) -> Result<Now> {
-      return Now{held.records.fence_version, held.keyring.policy_revision()};
-    });
-    if (!now) return false;
-    std::shared_ptr<const Policy> policy;
-    {
-      const Gate::Shared held(gate_);
-      const bool same = loaded_ != nullptr && !loaded_->error && loaded_->revision == now->revision;
-      if (same) policy = loaded_->policy;
-    }
-    if (policy == nullptr) return false;
-    install({now->mark, now->revision, std::move(policy), {}});
-    return true;
+    return loaded_ != nullptr && loaded_->holds_at(mark);
   }
 
   void install(Loaded loaded) {

@@ -217,11 +217,14 @@ class PolicyRecords {
   }
 
   // reset stores an index of nothing, whatever is there. The texts stay, and belong to nothing.
-  Result<std::optional<Revision>> reset() {
+  //
+  // permitted  the mark at which the caller was allowed to; another one by now: nothing was done.
+  Result<std::optional<Revision>> reset(Version permitted = kAny) {
     if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
     auto state =
         keeper_.with_keys([](const Keys& keys) -> Result<State> { return state_of(keys); });
     if (!state) return std::move(state).error();
+    if (permitted != kAny && permitted != state->mark) return std::optional<Revision>();
     const PolicyIndex nothing{state->revision, state->mark, {}};
     return commit(nothing, {{}, nothing.revision + 1, now_ms(), 0}, {});
   }

@@ -174,20 +174,20 @@ class Store {
   // ---- changes of the keys: see KeyKeeper, and reencrypt.hpp ----
 
   Result<void> rotate(const Identity& who) {
-    if (auto allowed = may(who, Action::rotate); !allowed) return allowed;
-    return barrier_->keys().rotate();
+    return administer(who, Action::rotate,
+                      [&](Version mark) { return barrier_->keys().rotate(mark); });
   }
   Result<void> rotate_root(const Identity& who) {
-    if (auto allowed = may(who, Action::rekey); !allowed) return allowed;
-    return barrier_->keys().rotate_root();
+    return administer(who, Action::rekey,
+                      [&](Version mark) { return barrier_->keys().rotate_root(mark); });
   }
   Result<PendingSlots> prepare_slots(const Identity& who, const SlotChange& change) {
     if (auto allowed = may(who, Action::rekey); !allowed) return std::move(allowed).error();
     return barrier_->keys().prepare_slots(change, pgp_.get());
   }
   Result<void> activate(const Identity& who, const PendingSlots& pending) {
-    if (auto allowed = may(who, Action::rekey); !allowed) return allowed;
-    return barrier_->keys().activate(pending);
+    return administer(who, Action::rekey,
+                      [&](Version mark) { return barrier_->keys().activate(pending, mark); });
   }
   Result<ReencryptProgress> reencrypt(const Identity& who, const ReencryptOptions& options,
                                       ReencryptObserver observer) {
@@ -195,12 +195,12 @@ class Store {
     return barrier_->reencrypt(options, observer);
   }
   Result<void> retire(const Identity& who, ReencryptObserver observer) {
-    if (auto allowed = may(who, Action::rotate); !allowed) return allowed;
-    return barrier_->retire(observer);
+    return administer(who, Action::rotate,
+                      [&](Version mark) { return barrier_->retire(observer, mark); });
   }
   Result<bool> repair(const Identity& who) {
-    if (auto allowed = may(who, Action::rekey); !allowed) return std::move(allowed).error();
-    return barrier_->keys().repair();
+    return administer(who, Action::rekey,
+                      [&](Version mark) { return barrier_->keys().repair(mark); });
   }
 
   // ---- backups: see backup.hpp. They need no keys ----
@@ -259,7 +259,9 @@ class Store {
   // does on its own. Errors  denied; sealed and the others of PolicyInForce::check.
   Result<void> check(const Identity& who, Action action, const Path& path) const {
     const bool looks = who.kind() != Identity::Kind::trusted && !is_administration(action);
-    if (looks) policy_->look();
+    if (looks) {
+      if (auto looked = policy_->look(); !looked) return looked;
+    }
     auto mark = policy_->check(who, action, path);
     if (!mark) return std::move(mark).error();
     return {};
@@ -267,16 +269,16 @@ class Store {
 
   // policies lists the documents, by name.
   Result<std::vector<PolicyInfo>> policies(const Identity& who) const {
-    if (auto allowed = may(who, Action::policy); !allowed) return std::move(allowed).error();
-    auto index = barrier_->policies().index();
-    if (!index) return std::move(index).error();
-    return std::move(index->entries);
+    return looked_at(who, [&]() -> Result<std::vector<PolicyInfo>> {
+      auto index = barrier_->policies().index();
+      if (!index) return std::move(index).error();
+      return std::move(index->entries);
+    });
   }
 
   // policy gives one document. Errors  not_found.
   Result<StoredPolicy> policy(const Identity& who, std::string_view name) const {
-    if (auto allowed = may(who, Action::policy); !allowed) return std::move(allowed).error();
-    return until_quiet<StoredPolicy>([&]() -> Result<std::optional<StoredPolicy>> {
+    const auto read = [&]() -> Result<std::optional<StoredPolicy>> {
       auto index = barrier_->policies().index();
       if (!index) return std::move(index).error();
       const PolicyEntry* entry = index->find(name);
@@ -285,13 +287,13 @@ class Store {
       if (!text) return std::move(text).error();
       if (!text->has_value()) return std::optional<StoredPolicy>();
       return std::optional(StoredPolicy{std::move(**text), entry->revision, entry->changed_ms});
-    });
+    };
+    return looked_at(who, [&] { return until_quiet<StoredPolicy>(read); });
   }
 
   // policy_rules gives the rules of all documents, for tools. Errors  those of parse_policy.
   Result<PolicyRules> policy_rules(const Identity& who) const {
-    if (auto allowed = may(who, Action::policy); !allowed) return std::move(allowed).error();
-    auto stored = barrier_->policies().read();
+    auto stored = looked_at(who, [&] { return barrier_->policies().read(); });
     if (!stored) return std::move(stored).error();
     std::vector<PolicyDocument> documents;
     for (std::size_t i = 0; i < stored->texts.size(); ++i)
@@ -329,8 +331,9 @@ class Store {
   // lost. Until then nothing is allowed by it, and afterwards what SpacePolicy allows.
   Result<Revision> reset_policies(const Identity& who) {
     return until_quiet<Revision>([&]() -> Result<std::optional<Revision>> {
-      if (auto allowed = may(who, Action::policy); !allowed) return std::move(allowed).error();
-      return barrier_->policies().reset();
+      auto mark = policy_->check(who, Action::policy, Path());
+      if (!mark) return std::move(mark).error();
+      return barrier_->policies().reset(mark.value());
     });
   }
 
@@ -433,6 +436,7 @@ class Store {
       auto held = policy_->hold(who);
       if (!held) return std::move(held).error();
       auto entries = list_by(*held->policy, who, folder, options);
+      if (!entries) entries = told_to(who, std::move(entries).error());
       if (!policy_->stands(held->mark)) return std::optional<std::vector<Entry>>();
       if (!entries) return std::move(entries).error();
       return std::optional(std::move(entries).value());
@@ -478,6 +482,38 @@ class Store {
     auto mark = policy_->check(who, action, Path());
     if (!mark) return std::move(mark).error();
     return {};
+  }
+
+  // told_to keeps the names of folders, which a damage may lie in, from those who may not know them.
+  static Error told_to(const Identity& who, Error error) {
+    if (who.kind() == Identity::Kind::trusted || error.code != Code::corrupt) return error;
+    return {Code::corrupt, "a name below the folder did not open; a trusted caller is told where"};
+  }
+
+  // administer runs f(mark) -> Result, which changes the store if that is the mark, as somebody who may;
+  // again where the policies changed between the decision and the change.
+  template <typename F>
+  auto administer(const Identity& who, Action action, F f) const -> decltype(f(Version{})) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (;;) {
+      auto mark = policy_->check(who, action, Path());
+      if (!mark) return std::move(mark).error();
+      auto done = f(mark.value());
+      const bool lost = !done && done.error().code == Code::conflict;
+      if (!lost || mark.value() == PolicyInForce::kAlways) return done;
+      static_cast<void>(policy_->look());  // what others were faster with may be the policies
+      const bool late = std::chrono::steady_clock::now() - begin > timeout_;
+      if (policy_->stands(mark.value()) || late) return done;
+    }
+  }
+
+  // looked_at runs f() -> Result, a look at the stored policies, for who may still do so afterwards.
+  template <typename F>
+  auto looked_at(const Identity& who, F f) const -> decltype(f()) {
+    auto mark = policy_->check(who, Action::policy, Path());
+    if (!mark) return std::move(mark).error();
+    const Path store;
+    return confirmed(who, Action::policy, std::span(&store, 1), mark.value(), f);
   }
 
   // may_move tells whether one may take all of this store and make another of it.

@@ -282,7 +282,7 @@ TEST_F(Misuse, UnknownFlagsAndConstantsAreRefused) {
   EXPECT_EQ(strongroom_unseal(session_, &key, 1, 2, nullptr), STRONGROOM_INVALID);
   EXPECT_EQ(strongroom_unseal(session_, &key, 1, 0x80000001u, nullptr), STRONGROOM_INVALID);
   EXPECT_TRUE(refused<strongroom_list>(
-      [&](auto out, auto error) { return strongroom_list_read(session_, "", 2, out, error); }));
+      [&](auto out, auto error) { return strongroom_list_read(session_, "", 4, out, error); }));
   for (const std::uint32_t content : {0u, 3u, 257u, UINT32_MAX})
     EXPECT_EQ(strongroom_put(session_, "a", content, "b", 1, nullptr, nullptr, nullptr),
               STRONGROOM_INVALID);

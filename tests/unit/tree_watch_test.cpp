@@ -376,12 +376,17 @@ TEST(TreeWatch, LooksAtMovedShardsAlone) {
   for (int i = 0; i < 3000; ++i) world.put("s" + std::to_string(i));
   for (int i = 0; i < 20; ++i) world.put("f" + std::to_string(i) + "/s");
   auto watch = world.watch("");
-  world.put("s77");
-  marks->num_keys_read = 0;
-  marks->num_scans = 0;
-  EXPECT_EQ(told(*watch, kSoon), (Lines{"+s77 2"}));
-  EXPECT_LT(marks->num_keys_read, 100u);  // about 12 of its shard, and the header
-  EXPECT_EQ(marks->num_scans, 0);
+  bool alone = false;
+  for (int i = 0; i < 10 && !alone; ++i) {  // by chance, a folder lies in the same shard
+    const std::string name = "s" + std::to_string(i);
+    world.put(name);
+    marks->num_keys_read = 0;
+    marks->num_scans = 0;
+    EXPECT_EQ(told(*watch, kSoon), (Lines{"+" + name + " 2"}));
+    EXPECT_LT(marks->num_keys_read, 100u);  // about 12 of its shard, and the header
+    alone = marks->num_scans == 0;
+  }
+  EXPECT_TRUE(alone);
 }
 
 TEST(TreeWatch, ManyEventsComeInPortions) {

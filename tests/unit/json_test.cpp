@@ -342,7 +342,7 @@ TEST(PublicJson, IsReadByTheSameRules) {
     EXPECT_TRUE(JsonText::parse_public(bytes(good), 100)) << good;
   }
   for (const std::string& bad : {""s, "{"s, "[1,]"s, "{\"a\":1,\"a\":2}"s, "\"\\uDC00\""s, "[]\0"s,
-                                "[] x"s, "\"\xff\""s, std::string(65, '[')}) {
+                                 "[] x"s, "\"\xff\""s, std::string(65, '[')}) {
     JsonFault fault;
     const auto refused = JsonText::parse_public(bytes(bad), 100, &fault);
     ASSERT_FALSE(refused) << bad;

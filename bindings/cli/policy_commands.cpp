@@ -244,7 +244,8 @@ int policy_list_command(const Options& options) {
 int policy_get_command(const Options& options) {
   const auto documents = open_unsealed(options).session.document(options.path);
   const strongroom_document document = documents.at(0);
-  print({document.text, document.text_len});
+  show_secret({document.text, document.text_len},
+              false);  // no secret, but what a terminal may be shown
   return kExitOk;
 }
 

@@ -10,7 +10,6 @@
 //
 //   --secrets=<n>   size (1000)            --dir=<d>     where the store lies; kept for the next run
 #include <fcntl.h>
-#include <sodium.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,9 +22,10 @@
 
 #include "bench_main.hpp"
 #include "big_store.hpp"
+#include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::backup_bench {
 namespace {
 
 // File is a descriptor; what does not work ends the program.
@@ -124,12 +124,7 @@ void add(const std::string& name, Subject& subject, void (Subject::*run)()) {
       ->UseRealTime();
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_backup(int argc, char** argv) {
   const std::size_t size = std::stoul(option(argc, argv, "secrets").value_or("1000"));
   const Scratch scratch(option(argc, argv, "dir"));
   const Scratch made(std::nullopt, scratch.path());
@@ -140,3 +135,8 @@ int main(int argc, char** argv) {
   add("write/" + count + "/plain", subject, &Subject::write_plain);
   return run(argc, argv);
 }
+
+const Main kMain("backup", run_backup);
+
+}  // namespace
+}  // namespace strongroom::bench::backup_bench

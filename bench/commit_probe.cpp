@@ -3,7 +3,6 @@
 //   commit_probe strongroom|raw_lmdb|rotate <count> [<directory>]
 //
 // bench/report runs it with two counts: the difference is what the writes themselves cost.
-#include <sodium.h>
 
 #include <filesystem>
 #include <optional>
@@ -11,10 +10,11 @@
 #include <string_view>
 
 #include "bench_main.hpp"
+#include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 #include "small_store.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::commit_probe {
 namespace {
 
 template <typename Target>
@@ -34,13 +34,9 @@ int rotate(const std::filesystem::path& directory, std::size_t count) {
   return 0;
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
+int run_commit_probe(int argc, char** argv) {
   const std::string_view who = argc > 2 ? argv[1] : "";
-  if (sodium_init() < 0 || (who != "strongroom" && who != "raw_lmdb" && who != "rotate")) {
+  if (who != "strongroom" && who != "raw_lmdb" && who != "rotate") {
     give_up("commit_probe strongroom|raw_lmdb|rotate <count> [<directory>]");
   }
   const std::size_t count = std::stoul(argv[2]);
@@ -50,3 +46,8 @@ int main(int argc, char** argv) {
   if (who == "rotate") return rotate(scratch.path() / "store", count);
   return put<SmallStore>(scratch.path() / "store", count);
 }
+
+const Main kMain("commit_probe", run_commit_probe);
+
+}  // namespace
+}  // namespace strongroom::bench::commit_probe

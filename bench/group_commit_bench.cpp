@@ -9,16 +9,16 @@
 // each barrier takes 4 ms more, as with a disk that honestly flushes.
 //
 //   --dir=<d>  where the stores lie; a fresh directory is made in it
-#include <sodium.h>
 
 #include <memory>
 #include <string>
 
 #include "bench_main.hpp"
+#include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 #include "small_store.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::group_commit_bench {
 namespace {
 
 template <typename Target>
@@ -30,12 +30,7 @@ void put(benchmark::State& state, Target* target) {
   state.SetItemsProcessed(state.iterations());
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_group_commit(int argc, char** argv) {
   const Scratch scratch(std::nullopt, option(argc, argv, "dir"));
   SmallStore store(scratch.path() / "store");
   SmallRaw raw(scratch.path() / "raw");
@@ -46,3 +41,8 @@ int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("put/raw_lmdb", put<SmallRaw>, &raw)->UseRealTime();
   return run(argc, argv);
 }
+
+const Main kMain("group_commit", run_group_commit);
+
+}  // namespace
+}  // namespace strongroom::bench::group_commit_bench

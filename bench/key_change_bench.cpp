@@ -10,7 +10,6 @@
 // store was made with: the header is put back, and a fresh handle unsealed, while the clock stands.
 //
 //   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores lie; kept for the next run
-#include <sodium.h>
 
 #include <array>
 #include <atomic>
@@ -23,10 +22,11 @@
 
 #include "bench_main.hpp"
 #include "big_store.hpp"
+#include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 #include "strongroom/header_records.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::key_change_bench {
 namespace {
 
 // Counting is a backend that counts the commits that it passes on.
@@ -148,18 +148,12 @@ void add(std::size_t num_secrets, const Subject* subject) {
   const std::array<std::pair<const char*, Run>, 3> changes = {
       {{"rotate", rotate}, {"rotate_root", rotate_root}, {"slots", change_slots}}};
   for (const auto& [what, run] : changes) {
-    benchmark::RegisterBenchmark((name + what).c_str(), bench::change, subject, run)
-        ->UseManualTime();
+    benchmark::RegisterBenchmark((name + what).c_str(), change, subject, run)->UseManualTime();
   }
   benchmark::RegisterBenchmark((name + "plain").c_str(), plain, subject)->UseManualTime();
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_key_change(int argc, char** argv) {
   const auto sizes = sizes_of(option(argc, argv, "secrets").value_or("1000"));
   const Scratch scratch(option(argc, argv, "dir"));
   std::vector<std::unique_ptr<Subject>> subjects;
@@ -169,3 +163,8 @@ int main(int argc, char** argv) {
   }
   return run(argc, argv);
 }
+
+const Main kMain("key_change", run_key_change);
+
+}  // namespace
+}  // namespace strongroom::bench::key_change_bench

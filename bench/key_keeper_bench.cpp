@@ -7,7 +7,6 @@
 // the large one. The time is that of the clock on the wall, since files are opened and mapped.
 //
 //   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores lie; kept for the next run
-#include <sodium.h>
 
 #include <chrono>
 #include <span>
@@ -16,9 +15,10 @@
 
 #include "bench_main.hpp"
 #include "big_store.hpp"
+#include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::key_keeper_bench {
 namespace {
 
 void unseal(benchmark::State& state, const BigStore* big) {
@@ -42,12 +42,7 @@ void add(const BigStore& big) {
   benchmark::RegisterBenchmark(name.c_str(), unseal, &big)->UseManualTime();
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_key_keeper(int argc, char** argv) {
   const auto sizes = sizes_of(option(argc, argv, "secrets").value_or("1000"));
   const Scratch scratch(option(argc, argv, "dir"));
   std::vector<BigStore> stores;
@@ -57,3 +52,8 @@ int main(int argc, char** argv) {
   for (const BigStore& big : stores) add(big);
   return run(argc, argv);
 }
+
+const Main kMain("key_keeper", run_key_keeper);
+
+}  // namespace
+}  // namespace strongroom::bench::key_keeper_bench

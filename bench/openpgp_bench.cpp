@@ -11,7 +11,6 @@
 //   --helper=<path>       the helper to start (where it was installed)
 #include <rnp/rnp.h>
 #include <rnp/rnp_err.h>
-#include <sodium.h>
 
 #include <array>
 #include <chrono>
@@ -23,11 +22,12 @@
 #include <vector>
 
 #include "bench_main.hpp"
+#include "lifecycle_bench.hpp"
 #include "strongroom/backends/memory.hpp"
 #include "strongroom/openpgp.hpp"
 #include "strongroom/store.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::openpgp_bench {
 namespace {
 
 constexpr std::size_t kShareLen = 92;
@@ -178,14 +178,9 @@ void add(const Pair& pair, OpenPgp& openpgp) {
   }
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_openpgp(int argc, char** argv) {
   const std::string helper = option(argc, argv, "helper").value_or("");
-  const auto openpgp = strongroom::openpgp_helper(helper);
+  const auto openpgp = openpgp_helper(helper);
   const std::vector<Pair> pairs = {
       make_pair("rsa4096", R"("type":"RSA","length":4096)", R"("type":"RSA","length":4096)"),
       make_pair("curve25519", R"("type":"EDDSA")", R"("type":"ECDH","curve":"Curve25519")"),
@@ -201,3 +196,8 @@ int main(int argc, char** argv) {
   }
   return run(argc, argv);
 }
+
+const Main kMain("openpgp", run_openpgp);
+
+}  // namespace
+}  // namespace strongroom::bench::openpgp_bench

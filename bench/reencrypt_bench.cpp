@@ -19,7 +19,6 @@
 //   --secrets=<n>   size (1000)            --rounds=<n>  of each number of threads (10)
 //   --seconds=<s>   of half a round (0.5)  --dir=<d>     where the store lies; kept for the next run
 //   --duty=<n>      percent (the default of ReencryptOptions)
-#include <sodium.h>
 #include <time.h>
 
 #include <atomic>
@@ -34,9 +33,10 @@
 
 #include "bench_main.hpp"
 #include "big_store.hpp"
+#include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::reencrypt_bench {
 namespace {
 
 using std::chrono::steady_clock;
@@ -243,16 +243,11 @@ BigStore copy_of(const BigStore& big, const std::filesystem::path& directory) {
   return copy;
 }
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_reencrypt(int argc, char** argv) {
   const std::size_t size = std::stoul(option(argc, argv, "secrets").value_or("1000"));
   const int rounds = std::stoi(option(argc, argv, "rounds").value_or("10"));
   const Seconds half(std::stod(option(argc, argv, "seconds").value_or("0.5")));
-  strongroom::ReencryptOptions options;
+  ReencryptOptions options;
   if (const auto duty = option(argc, argv, "duty")) {
     options.duty_percent = static_cast<unsigned>(std::stoul(*duty));
   }
@@ -270,3 +265,8 @@ int main(int argc, char** argv) {
       ->UseRealTime();
   return run(argc, argv);
 }
+
+const Main kMain("reencrypt", run_reencrypt);
+
+}  // namespace
+}  // namespace strongroom::bench::reencrypt_bench

@@ -7,7 +7,6 @@
 //
 //   cached  cpu_ns=…   one get that finds its envelope in the cache, in CPU time of the thread
 //   memory  cpu_ns=…   the same of a store in memory:
-#include <sodium.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +21,7 @@
 #include "strongroom/store.hpp"
 #include "zookeeper_cases.hpp"
 
-namespace strongroom::bench {
+namespace strongroom::bench::zookeeper_bench {
 namespace {
 
 double thread_cpu_ns() {
@@ -128,13 +127,13 @@ class Subject {
   Opened memory_;
 };
 
-}  // namespace
-}  // namespace strongroom::bench
-
-int main(int argc, char** argv) {
-  using namespace strongroom::bench;
-  if (sodium_init() < 0) give_up("libsodium did not start");
+int run_zookeeper(int argc, char** argv) {
   if (argc != 2) give_up("usage: zookeeper_bench HOST:PORT,HOST:PORT…");
   Subject subject(argv[1]);
   return answer_lines([&](const ZooCase& asked) { return subject.answer(asked); });
 }
+
+const Main kMain("zookeeper", run_zookeeper);
+
+}  // namespace
+}  // namespace strongroom::bench::zookeeper_bench

@@ -215,8 +215,8 @@ typedef struct strongroom_store_options {
   /* What strongroom_anchor gave, or NULL: a store that is older, or another one, does not unseal
    * (STRONGROOM_ROLLBACK). Borrowed for the call. */
   const char* anchor;
-  /* The program that speaks OpenPGP, or NULL: what STRONGROOM_OPENPGP_HELPER names, or the
-   * installed one. Borrowed for the call. */
+  /* The program that speaks OpenPGP, or NULL: what STRONGROOM_OPENPGP_HELPER names, or the one that
+   * was installed with this library. Borrowed for the call. */
   const char* openpgp_helper;
   uint32_t share_expiry_ms; /* of shares that come one by one; 0: 900,000 */
   uint32_t reserved;        /* 0 */

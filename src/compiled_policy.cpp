@@ -24,7 +24,7 @@
 #include "policy_trie.hpp"
 
 namespace strongroom {
-namespace {
+namespace policy_tables {
 
 using policy_hash::Seed;
 using policy_segment::Segment;
@@ -52,7 +52,7 @@ struct alignas(64) EdgeSlot {
 };
 static_assert(sizeof(EdgeSlot) == 64);
 
-std::uint64_t label_bit(const Segment& segment) noexcept {
+inline std::uint64_t label_bit(const Segment& segment) noexcept {
   return std::uint64_t{1} << (segment.hash & 63U);  // the table is indexed by the high bits
 }
 
@@ -110,8 +110,8 @@ struct Places {
   std::size_t size = 0;
 };
 
-// Walk is where it stands, and room for where it goes.
-struct Walk {
+// Position is where it stands, and room for where it goes.
+struct Position {
   Places places[2];
   unsigned turn = 0;
 
@@ -128,7 +128,7 @@ struct Walk {
 constexpr unsigned kSubjectBits = 24;
 constexpr std::uint64_t kMaxSerial = (std::uint64_t{1} << 40U) - 1;
 
-std::uint64_t next_serial() noexcept {
+inline std::uint64_t next_serial() noexcept {
   static std::atomic<std::uint64_t> last{0};
   std::uint64_t serial = last.load(std::memory_order_relaxed);
   do {
@@ -161,9 +161,11 @@ struct Verdict {
 
 // Levels of Vault's search, of which the first hit counts: a list of p is asked as "p/", and then as
 // "p". In deny_overrides there is one.
-enum Level : std::uint64_t { as_p = 1, as_asked = 2, exact_as_p = 3, exact_as_asked = 4 };
+enum SearchLevel : std::uint64_t { as_p = 1, as_asked = 2, exact_as_p = 3, exact_as_asked = 4 };
 
-}  // namespace
+}  // namespace policy_tables
+
+using namespace policy_tables;
 
 struct CompiledPolicy::Tables {
   explicit Tables(policy_trie::Subjects all_subjects) : subjects(std::move(all_subjects)) {}
@@ -287,7 +289,7 @@ struct CompiledPolicy::Tables {
     }
   }
 
-  void weigh(std::uint32_t number, Level level, Level exact_level, const AskedList& who,
+  void weigh(std::uint32_t number, SearchLevel level, SearchLevel exact_level, const AskedList& who,
              Verdict& verdict) const noexcept {
     if (number == kNone) return;
     const PatternSlot& pattern = patterns[number];
@@ -313,8 +315,8 @@ struct CompiledPolicy::Tables {
     }
   }
 
-  void weigh_ends(const Places& here, Level level, Level exact_level, const AskedList& who,
-                  Verdict& verdict) const noexcept {
+  void weigh_ends(const Places& here, SearchLevel level, SearchLevel exact_level,
+                  const AskedList& who, Verdict& verdict) const noexcept {
     for (std::size_t i = 0; i < here.size; ++i) {
       weigh(here.nodes[i]->end, level, exact_level, who, verdict);
     }
@@ -332,7 +334,7 @@ struct CompiledPolicy::Tables {
   }
 
   // pass goes on by one segment, weighing what matches whatever follows.
-  void pass(Walk& walk, const Segment& segment, const AskedList& who,
+  void pass(Position& walk, const Segment& segment, const AskedList& who,
             Verdict& verdict) const noexcept {
     const Places& here = walk.here();
     Places& there = walk.there();
@@ -349,7 +351,7 @@ struct CompiledPolicy::Tables {
   }
 
   // pass_all goes on by all segments of text.
-  void pass_all(Walk& walk, std::string_view text, const AskedList& who,
+  void pass_all(Position& walk, std::string_view text, const AskedList& who,
                 Verdict& verdict) const noexcept {
     SegmentReader reader(seed, text);
     while (!reader.at_end() && walk.here().size != 0) pass(walk, reader.next(), who, verdict);
@@ -359,7 +361,7 @@ struct CompiledPolicy::Tables {
   void ask(std::string_view path, bool below, const AskedList& who,
            Verdict& verdict) const noexcept {
     if (mode == PolicyMode::vault_compat) return ask_vault(path, below, who, verdict);
-    Walk walk;
+    Position walk;
     stand(wildcard_nodes[0], who, walk.places[0]);
     if (!path.empty()) pass_all(walk, path, who, verdict);
     weigh_ends(walk.here(), as_asked, as_asked, who, verdict);
@@ -369,7 +371,7 @@ struct CompiledPolicy::Tables {
   // ask_vault asks for "path/" where below is set, and else for the path.
   void ask_vault(std::string_view path, bool below, const AskedList& who,
                  Verdict& verdict) const noexcept {
-    Walk walk;
+    Position walk;
     stand(wildcard_nodes[0], who, walk.places[0]);
     pass_all(walk, path, who, verdict);
     if (below) {

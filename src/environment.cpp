@@ -13,7 +13,7 @@ namespace {
 
 using message_json::Missing;
 
-Variable::Type type_named(std::string_view name) noexcept {
+Variable::Type variable_type_named(std::string_view name) noexcept {
   if (name == "UNKNOWN") return Variable::Type::unknown;
   if (name == "SECRET") return Variable::Type::secret;
   return Variable::Type::value;
@@ -35,7 +35,7 @@ Result<Variable> read_variable(JsonValue object, const std::string& prefix, Miss
   }
   const auto type = message_json::name_field(object, "type");
   if (!type) return type.error();
-  if (*type) variable.type = type_named(**type);
+  if (*type) variable.type = variable_type_named(**type);
 
   auto value = message_json::text_field(object, "value");
   if (!value) return std::move(value).error();

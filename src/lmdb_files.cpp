@@ -49,7 +49,7 @@ constexpr std::size_t kPageHeaderLen = 16;
 constexpr std::size_t kPageFlagsAt = 10;
 constexpr std::uint16_t kMetaPage = 0x08;
 constexpr std::uint32_t kMagic = 0xBEEFC0DE;
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kMetaFormat = 1;
 constexpr std::uint64_t kNoRoot = UINT64_MAX;
 constexpr std::uint64_t kNumMetas = 2;
 constexpr std::uint16_t kMaxDepth = 32;
@@ -86,10 +86,10 @@ Result<Meta> read_meta(const Directory& directory, int fd, std::size_t at) {
   if ((flags & kMetaPage) == 0 || meta.magic != kMagic) {
     return corrupt(directory, "did not begin as an LMDB file does");
   }
-  if (meta.format != kFormat) {
+  if (meta.format != kMetaFormat) {
     return Error{Code::unsupported, directory.path_of(kDataFile) + " had LMDB format " +
                                         std::to_string(meta.format) + ", this program knows " +
-                                        std::to_string(kFormat)};
+                                        std::to_string(kMetaFormat)};
   }
   return meta;
 }

@@ -1,7 +1,5 @@
 // openpgp_client.cpp: OpenPGP by way of the helper program; see openpgp.hpp. No OpenPGP library
 // here.
-#include <stdlib.h>
-
 #include <array>
 #include <string>
 #include <utility>
@@ -188,10 +186,7 @@ class HelperOpenPgp final : public OpenPgp {
 }  // namespace
 
 std::shared_ptr<OpenPgp> openpgp_helper(std::string program, Timeout timeout) {
-  if (program.empty()) {
-    const char* named = ::secure_getenv("STRONGROOM_OPENPGP_HELPER");
-    program = named != nullptr && *named != '\0' ? named : STRONGROOM_OPENPGP_HELPER_PATH;
-  }
+  if (program.empty()) program = find_helper();
   return std::make_shared<HelperOpenPgp>(std::move(program), timeout);
 }
 

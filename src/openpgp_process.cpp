@@ -1,9 +1,12 @@
 // openpgp_process.cpp: starting, killing and reaping the OpenPGP helper; see openpgp_process.hpp.
 #include "openpgp_process.hpp"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,6 +15,8 @@
 
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <string_view>
 #include <system_error>
 
 namespace strongroom::openpgp {
@@ -47,6 +52,32 @@ Result<void> check_program(const std::string& program) {
     return Error{Code::unsupported, "the OpenPGP helper '" + program +
                                         "' could be written by others and was not started; let "
                                         "root own it and take the right away (chmod go-w)"};
+  }
+  return {};
+}
+
+// own_file returns the absolute path of the file that holds this code, a library or a program; empty
+// when it cannot be told. What the loader knows by a relative path may lie elsewhere by now, so then
+// it is the program's.
+std::string own_file() {
+  Dl_info info{};
+  const void* const here = reinterpret_cast<const void*>(&check_program);
+  const bool known = ::dladdr(here, &info) != 0 && info.dli_fname != nullptr;
+  const char* const name = known && *info.dli_fname == '/' ? info.dli_fname : "/proc/self/exe";
+  const std::unique_ptr<char, decltype(&::free)> whole(::realpath(name, nullptr), &::free);
+  return whole != nullptr ? std::string(whole.get()) : std::string();
+}
+
+// helper_beside returns the helper of the tree that a file is installed in, as PREFIX/bin/x,
+// PREFIX/lib/x or PREFIX/lib/ARCHITECTURE/x; empty when there is none.
+std::string helper_beside(std::string_view file) {
+  std::size_t slash = file.rfind('/');
+  for (int steps = 0; steps < 2 && slash != std::string_view::npos && slash > 0; ++steps) {
+    slash = file.rfind('/', slash - 1);
+    if (slash == std::string_view::npos) break;
+    std::string helper(file.substr(0, slash));
+    helper += "/libexec/strongroom/strongroom-openpgp";
+    if (::access(helper.c_str(), X_OK) == 0) return helper;
   }
   return {};
 }
@@ -106,6 +137,14 @@ class SpawnPlan {
 };
 
 }  // namespace
+
+std::string find_helper() {
+  const char* const named = ::secure_getenv("STRONGROOM_OPENPGP_HELPER");
+  if (named != nullptr && *named != '\0') return named;
+  // A set-user-id program takes no part in guessing.
+  std::string beside = ::getauxval(AT_SECURE) == 0 ? helper_beside(own_file()) : std::string();
+  return beside.empty() ? STRONGROOM_OPENPGP_HELPER_PATH : beside;
+}
 
 Result<HelperProcess> HelperProcess::start(const std::string& program) {
   if (auto sound = check_program(program); !sound) return std::move(sound).error();

@@ -11,6 +11,9 @@
 
 namespace strongroom::openpgp {
 
+// find_helper returns the path of the helper that this library is to use; see openpgp_helper.
+std::string find_helper();
+
 // HelperProcess is a child with nothing of ours but one socket; it is dead and reaped when this is
 // gone.
 class HelperProcess {

@@ -55,7 +55,7 @@ using Parts = PolicyAutomaton::Parts;
 
 // What sets of nodes may hold, and cost, together.
 constexpr std::size_t kMaxSetNodes = std::size_t{1} << 23;
-constexpr std::size_t kMaxWork = std::size_t{1} << 26;
+constexpr std::size_t kMaxAutomatonWork = std::size_t{1} << 26;
 
 // ---- trie -> states ----
 
@@ -84,7 +84,7 @@ class StateBuilder {
  private:
   bool over() const noexcept {
     return parts_.states.size() > kMaxPolicyStates || parts_.edges.size() > kMaxPolicyEdges ||
-           parts_.set_nodes.size() > kMaxSetNodes || work_ > kMaxWork;
+           parts_.set_nodes.size() > kMaxSetNodes || work_ > kMaxAutomatonWork;
   }
 
   Error too_large(State state) const {

@@ -28,7 +28,7 @@ using policy_walk::Stop;
 using policy_walk::Walk;
 using Kind = Subject::Kind;
 
-constexpr std::size_t kMaxWork = std::size_t{1} << 27;
+constexpr std::size_t kMaxDiffWork = std::size_t{1} << 27;
 
 // Holding is what one policy gives to a subject for a request: what its strongest patterns come to.
 struct Holding {
@@ -60,7 +60,7 @@ struct Holdings {
 };
 
 using Number = std::uint32_t;  // of a subject, in both policies
-using Change = std::pair<Decision, Decision>;
+using Turn = std::pair<Decision, Decision>;
 
 // kNobody stands for no second subject.
 constexpr Number kNobody = static_cast<Number>(-1);
@@ -102,7 +102,7 @@ class Diff {
   std::vector<Number> unlike(Action action) const;
 
   Holdings alone(Number number, Action action) const;
-  Change change(const Holdings& holdings, Action action) const noexcept;
+  Turn change(const Holdings& holdings, Action action) const noexcept;
   Result<void> note(const Key& key, std::size_t stop);
   Result<void> spend(std::size_t work);
   std::vector<PolicyChange> changes() const;
@@ -317,7 +317,7 @@ std::vector<Number> Diff::may_differ() const {
 Result<void> Diff::weigh_alone(Number number, Action action, std::size_t stop) {
   const Subject& subject = subjects_[number];
   if (!applies(subject, action)) return {};
-  const Change found = change(alone(number, action), action);
+  const Turn found = change(alone(number, action), action);
   if (found.first == found.second) return {};
   for (const Number kind : kinds_of(number, action)) {
     if (kind == number || !applies(subjects_[kind], action)) continue;
@@ -358,7 +358,7 @@ Result<void> Diff::weigh_pairs(const std::vector<Number>& numbers, Action action
       const Holdings second = alone(numbers[j], action);
       Holdings both = first;
       both.add(second);
-      const Change found = change(both, action);
+      const Turn found = change(both, action);
       if (found.first == found.second) continue;
       if (found == change(first, action) || found == change(second, action)) continue;
       const Key key(numbers[i], numbers[j], action, found.first, found.second);
@@ -377,7 +377,7 @@ Holdings Diff::alone(Number number, Action action) const {
   return holdings;
 }
 
-Change Diff::change(const Holdings& holdings, Action action) const noexcept {
+Turn Diff::change(const Holdings& holdings, Action action) const noexcept {
   std::array<Decision, 2> decisions{};
   for (std::size_t i = 0; i < 2; ++i) {
     const Holding& holding = holdings.in[i];
@@ -403,7 +403,7 @@ Result<void> Diff::note(const Key& key, std::size_t stop) {
 
 Result<void> Diff::spend(std::size_t work) {
   work_ += work;
-  if (work_ <= kMaxWork) return {};
+  if (work_ <= kMaxDiffWork) return {};
   return Error{Code::too_large, "the policies gave too many subjects too much to compare it all"};
 }
 

@@ -9,9 +9,9 @@
 namespace strongroom {
 namespace {
 
-using policy_text::quoted;
+using policy_text::in_quotes;
 
-constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kBlanksBetween = " \t";
 
 // Line takes words off one line, and knows where it is.
 class Line {
@@ -23,7 +23,7 @@ class Line {
 
   std::string_view word() {
     word_at_ = at_;
-    const std::size_t end = std::min(text_.find_first_of(kBlanks, at_), text_.size());
+    const std::size_t end = std::min(text_.find_first_of(kBlanksBetween, at_), text_.size());
     return take(end);
   }
 
@@ -46,7 +46,7 @@ class Line {
     skip();
     return taken;
   }
-  void skip() { at_ = std::min(text_.find_first_not_of(kBlanks, at_), text_.size()); }
+  void skip() { at_ = std::min(text_.find_first_not_of(kBlanksBetween, at_), text_.size()); }
 
   std::string_view text_;
   std::uint32_t number_;
@@ -58,13 +58,13 @@ class Line {
 std::string_view without_comment(std::string_view line) noexcept {
   if (line.ends_with('\r')) line.remove_suffix(1);
   for (std::size_t i = 0; i < line.size(); ++i) {
-    const bool begins = i == 0 || kBlanks.find(line[i - 1]) != std::string_view::npos;
+    const bool begins = i == 0 || kBlanksBetween.find(line[i - 1]) != std::string_view::npos;
     if (line[i] == '#' && begins) {
       line = line.substr(0, i);
       break;
     }
   }
-  const std::size_t last = line.find_last_not_of(kBlanks);
+  const std::size_t last = line.find_last_not_of(kBlanksBetween);
   return last == std::string_view::npos ? std::string_view() : line.substr(0, last + 1);
 }
 
@@ -78,7 +78,8 @@ std::optional<Action> action_of(std::string_view name) noexcept {
 Error no_action(const Line& line, std::string_view name) {
   std::vector<std::string_view> known;
   for (std::size_t i = 0; i < kNumActions; ++i) known.push_back(to_string(static_cast<Action>(i)));
-  return line.error("there was no action " + quoted(name) + policy_text::did_you_mean(name, known) +
+  return line.error("there was no action " + in_quotes(name) +
+                    policy_text::did_you_mean(name, known) +
                     " (known: " + policy_text::listed(known) + ")");
 }
 
@@ -90,7 +91,7 @@ Result<void> check_path(const Line& line, const Expectation& expectation) {
     return line.error("'" + action + "' is for the whole store, and takes no path");
   }
   auto path = Path::parse(expectation.path);
-  if (!path) return line.error(quoted(expectation.path) + ": " + path.error().message);
+  if (!path) return line.error(in_quotes(expectation.path) + ": " + path.error().message);
   if (!path->is_root() || policy_match::asks_for_names(expectation.action)) return {};
   return line.error("'" + action + "' needs a path; only list and scan go without");
 }
@@ -100,7 +101,7 @@ Result<Expectation> parse_expectation(Line& line) {
   expectation.line = line.number();
   const std::string_view verb = line.word();
   if (verb != "allow" && verb != "deny") {
-    return line.error(quoted(verb) + " is neither 'allow' nor 'deny'");
+    return line.error(in_quotes(verb) + " is neither 'allow' nor 'deny'");
   }
   expectation.allow = verb == "allow";
   expectation.who = line.word();

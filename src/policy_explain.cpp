@@ -12,7 +12,7 @@ namespace {
 using policy_match::shown;
 using policy_match::Spoken;
 using policy_match::Weight;
-using policy_text::quoted;
+using policy_text::in_quotes;
 
 constexpr std::size_t kMaxNamed = 3;  // patterns in one sentence
 
@@ -168,7 +168,7 @@ std::string nearest(const Request& request) {
     }
   }
   if (best == nullptr) return "";
-  return "; the nearest is " + to_string(request.rules, best->place) + " " + quoted(best->text);
+  return "; the nearest is " + to_string(request.rules, best->place) + " " + in_quotes(best->text);
 }
 
 std::string why_refused(const Request& request, const Hearing& hearing) {
@@ -176,7 +176,7 @@ std::string why_refused(const Request& request, const Hearing& hearing) {
   const std::string none = "no rule gives " + who_text(request) + " '" + action + "'";
   if (hearing.voices.empty()) {
     if (is_administration(request.action)) return none;
-    return none + " on " + quoted(request.path.text()) + nearest(request);
+    return none + " on " + in_quotes(request.path.text()) + nearest(request);
   }
   const Voice& first = hearing.voices.front();
   const std::string name = shown(request.rules, first.spoken);
@@ -185,7 +185,7 @@ std::string why_refused(const Request& request, const Hearing& hearing) {
            action + "'" + outranked(request, hearing);
   }
   const ActionSet allow = request.rules.rules[first.spoken.rule].allow;
-  return none + (is_administration(request.action) ? "" : " on " + quoted(request.path.text())) +
+  return none + (is_administration(request.action) ? "" : " on " + in_quotes(request.path.text())) +
          "; " + name + " gives " + list_of(allow);
 }
 
@@ -203,13 +203,13 @@ std::string why(const Request& request, const Hearing& hearing) {
 
 // without_rules explains what no rule is asked about.
 std::optional<Explanation> without_rules(const Request& request) {
-  using Kind = Identity::Kind;
+  using AskerKind = Identity::Kind;
   const Identity& who = request.who;
-  if (who.kind() == Kind::trusted) {
+  if (who.kind() == AskerKind::trusted) {
     return Explanation{Decision::allowed, "a trusted caller may do everything", {}};
   }
   if (is_administration(request.action)) {
-    if (who.kind() != Kind::administrator) return {};
+    if (who.kind() != AskerKind::administrator) return {};
     return Explanation{Decision::allowed, "an administrator may do all administration", {}};
   }
   if (request.path.is_root() && !policy_match::asks_for_names(request.action)) {
@@ -217,14 +217,15 @@ std::optional<Explanation> without_rules(const Request& request) {
         Decision::refused, "no secret is at the root; only lists go without a path", {}};
   }
   if (request.action != Action::resolve) return {};
-  if (who.kind() != Kind::service) {
+  if (who.kind() != AskerKind::service) {
     return Explanation{
         Decision::refused, who_text(request) + " is no service, and only services resolve", {}};
   }
   if (in_space(request.path, who.space())) return {};
-  return Explanation{Decision::refused,
-                     quoted(request.path.text()) + " is not in the space " + quoted(who.space()),
-                     {}};
+  return Explanation{
+      Decision::refused,
+      in_quotes(request.path.text()) + " is not in the space " + in_quotes(who.space()),
+      {}};
 }
 
 std::vector<Matched> matched(const Hearing& hearing) {
@@ -246,7 +247,7 @@ Explanation explain(const PolicyRules& rules, const Identity& who, Action action
   const Hearing hearing = hear(request);
   Explanation explanation{hearing.decision, why(request, hearing), matched(hearing)};
   if (action != Action::resolve || hearing.decision != Decision::refused) return explanation;
-  const std::string in = quoted(path.text()) + " is in the space " + quoted(who.space());
+  const std::string in = in_quotes(path.text()) + " is in the space " + in_quotes(who.space());
   if (rules.services_need_grants) {
     explanation.because = in + ", but services need a grant here: " + explanation.because;
   } else {

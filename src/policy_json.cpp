@@ -46,7 +46,7 @@ Result<void> Json::expect(JsonValue value, JsonKind kind, std::string_view what)
 Result<void> Json::only_members(JsonValue object, std::span<const std::string_view> known) const {
   return each_member(object, [&](JsonValue name, JsonValue) -> Result<void> {
     if (std::find(known.begin(), known.end(), plain(name)) != known.end()) return {};
-    return error(name, "the member " + quoted(plain(name)) + " was unknown" +
+    return error(name, "the member " + in_quotes(plain(name)) + " was unknown" +
                            did_you_mean(plain(name), known) + " (known: " + listed(known) + ")");
   });
 }

@@ -17,8 +17,8 @@ namespace {
 using policy_surplus::Part;
 using policy_surplus::Surplus;
 using policy_surplus::Why;
-using policy_text::quoted;
-using Kind = PolicyFinding::Kind;
+using policy_text::in_quotes;
+using FindingKind = PolicyFinding::Kind;
 
 constexpr std::size_t kMaxPolicyFindings = 10'000;
 
@@ -40,7 +40,7 @@ class Lint {
   void look_at_twins(const PathPattern& pattern);
 
   void note(const Surplus& surplus);
-  void note(Kind kind, const TextPlace& place, std::string text);
+  void note(FindingKind kind, const TextPlace& place, std::string text);
   TextPlace place_of(const Part& part) const;
   std::string named(const std::optional<Part>& part) const;
 
@@ -62,11 +62,11 @@ Result<std::vector<PolicyFinding>> Lint::run() {
                    [](const auto& a, const auto& b) { return before(a.place, b.place); });
   if (findings_.size() > kMaxPolicyFindings) {
     findings_.resize(kMaxPolicyFindings);
-    findings_.push_back({Kind::suspicious, findings_.back().place,
+    findings_.push_back({FindingKind::suspicious, findings_.back().place,
                          "there is more than is listed here; mend this, and look again"});
   }
   if (surpluses->gave_up) {
-    findings_.push_back({Kind::suspicious,
+    findings_.push_back({FindingKind::suspicious,
                          {},
                          "the policy is too large to find all that is redundant, overridden or "
                          "needless; there may be more"});
@@ -74,7 +74,7 @@ Result<std::vector<PolicyFinding>> Lint::run() {
   return std::move(findings_);
 }
 
-void Lint::note(Kind kind, const TextPlace& place, std::string text) {
+void Lint::note(FindingKind kind, const TextPlace& place, std::string text) {
   // What is found more often than can be listed is dropped before it costs memory.
   if (findings_.size() > 2 * kMaxPolicyFindings) return;
   findings_.push_back({kind, place, std::move(text)});
@@ -94,31 +94,31 @@ void Lint::note(const Surplus& surplus) {
   const PolicyRule& rule = rules_.rules[surplus.part.rule];
   const TextPlace place = place_of(surplus.part);
   const std::string what =
-      rule.paths.empty() ? "this rule" : quoted(rule.paths[surplus.part.path].text);
+      rule.paths.empty() ? "this rule" : in_quotes(rule.paths[surplus.part.path].text);
   switch (surplus.why) {
     case Why::allowed_anyway:
-      return note(Kind::redundant, place,
+      return note(FindingKind::redundant, place,
                   what + " allows nothing that is not allowed without it, as by " +
                       named(surplus.other) + "; remove it");
     case Why::free_anyway:
-      return note(Kind::redundant, place,
+      return note(FindingKind::redundant, place,
                   what +
                       " allows what a service may without a rule, to resolve what lies in its "
                       "space; remove it");
     case Why::denied_anyway:
-      return note(Kind::redundant, place,
+      return note(FindingKind::redundant, place,
                   what + " denies nothing that is not denied without it, as by " +
                       named(surplus.other) + "; remove it");
     case Why::all_denied:
-      return note(Kind::overridden, place,
+      return note(FindingKind::overridden, place,
                   "all that " + what + " allows is denied, as by " + named(surplus.other) +
                       "; remove the one or the other");
     case Why::outranked:
-      return note(Kind::overridden, place,
+      return note(FindingKind::overridden, place,
                   what + " never decides: wherever it matches, a more specific pattern does, as " +
                       named(surplus.other) + "; remove it");
     case Why::nothing_there:
-      return note(Kind::needless, place,
+      return note(FindingKind::needless, place,
                   what +
                       " denies what nobody is allowed; remove it, unless it is a guard against "
                       "rules to come");
@@ -129,7 +129,8 @@ void Lint::note(const Surplus& surplus) {
 
 void Lint::look_at(const PolicyRule& rule) {
   if (rule.subjects.empty()) {
-    note(Kind::unmatched, rule.place, "nobody holds this rule; grant it to somebody, or remove it");
+    note(FindingKind::unmatched, rule.place,
+         "nobody holds this rule; grant it to somebody, or remove it");
   }
   look_at_actions(rule);
   look_at_subjects(rule);
@@ -138,13 +139,13 @@ void Lint::look_at(const PolicyRule& rule) {
 
 void Lint::look_at_actions(const PolicyRule& rule) {
   if (rule.allow.empty() && rule.deny.empty()) {
-    note(Kind::no_effect, rule.place,
+    note(FindingKind::no_effect, rule.place,
          "this rule gives and takes no action that there is; what it says has no meaning here");
   }
   for (const Action action : {Action::unseal, Action::init}) {
     if (!rule.allow.has(action) && !rule.deny.has(action)) continue;
-    note(Kind::no_effect, rule.place,
-         quoted(to_string(action)) +
+    note(FindingKind::no_effect, rule.place,
+         in_quotes(to_string(action)) +
              " is asked of a sealed store, which cannot read a policy stored in it; only a policy "
              "that the host brings can give or take it");
   }
@@ -156,17 +157,17 @@ void Lint::look_at_subjects(const PolicyRule& rule) {
   for (const Subject& subject : rule.subjects) {
     serves = serves || policy_match::may_serve(subject);
     if (administration && subject.kind == Subject::Kind::administrator) {
-      note(Kind::no_effect, rule.place,
+      note(FindingKind::no_effect, rule.place,
            "an administrator may do all administration whatever rules say, and so may " +
                policy_match::shown(subject));
     }
     if (subject.kind == Subject::Kind::any_service && rule.allow.has(Action::read)) {
-      note(Kind::suspicious, rule.place,
+      note(FindingKind::suspicious, rule.place,
            "any service may read this, in its space or not; what services need is 'resolve'");
     }
   }
   if (!rule.subjects.empty() && !serves && rule.allow == ActionSet(Action::resolve)) {
-    note(Kind::no_effect, rule.place, "only services resolve, and none of these is one");
+    note(FindingKind::no_effect, rule.place, "only services resolve, and none of these is one");
   }
 }
 
@@ -174,8 +175,8 @@ void Lint::look_at_pattern(const PolicyRule& rule, const PathPattern& pattern) {
   const std::string_view text = pattern.text;
   if (text.starts_with(' ') || text.ends_with(' ') || text.find(" /") != text.npos ||
       text.find("/ ") != text.npos) {
-    note(Kind::suspicious, pattern.place,
-         quoted(text) + " has a blank at an end of a segment, which counts");
+    note(FindingKind::suspicious, pattern.place,
+         in_quotes(text) + " has a blank at an end of a segment, which counts");
   }
   look_at_twins(pattern);
   if (rules_.mode == PolicyMode::deny_overrides) {
@@ -192,8 +193,8 @@ void Lint::look_at_twins(const PathPattern& pattern) {
   }
   const PathPattern* const twin = lower_case_.emplace(std::move(lower), &pattern).first->second;
   if (twin->text == pattern.text) return;
-  note(Kind::suspicious, pattern.place,
-       quoted(pattern.text) + " is " + quoted(twin->text) + " at " +
+  note(FindingKind::suspicious, pattern.place,
+       in_quotes(pattern.text) + " is " + in_quotes(twin->text) + " at " +
            to_string(rules_, twin->place) + " in another case, and so another path");
 }
 
@@ -204,10 +205,11 @@ bool for_anyone(const PolicyRule& rule) {
 
 void Lint::look_at_own(const PolicyRule& rule, const PathPattern& pattern) {
   if (pattern.text.starts_with('/')) {
-    note(Kind::suspicious, pattern.place, quoted(pattern.text) + " begins with a '/'");
+    note(FindingKind::suspicious, pattern.place, in_quotes(pattern.text) + " begins with a '/'");
   }
   if (pattern.text == "**" && !rule.allow.empty() && for_anyone(rule)) {
-    note(Kind::suspicious, pattern.place, "everybody is allowed this on every path there is");
+    note(FindingKind::suspicious, pattern.place,
+         "everybody is allowed this on every path there is");
   }
 }
 
@@ -227,13 +229,13 @@ bool reachable(std::string_view pattern) {
 
 void Lint::look_at_vault(const PolicyRule& rule, const PathPattern& pattern) {
   if (!reachable(pattern.text)) {
-    note(Kind::unmatched, pattern.place, "no path is ever like " + quoted(pattern.text));
+    note(FindingKind::unmatched, pattern.place, "no path is ever like " + in_quotes(pattern.text));
     return;
   }
   look_at_stars(pattern);
   look_at_end(rule, pattern);
   if (pattern.text == "*" && !rule.allow.empty() && for_anyone(rule)) {
-    note(Kind::suspicious, pattern.place,
+    note(FindingKind::suspicious, pattern.place,
          "everybody is allowed this on every path that no other pattern is for");
   }
 }
@@ -243,23 +245,23 @@ void Lint::look_at_stars(const PathPattern& pattern) {
   const bool open = text.ends_with('*');
   if (open) text.remove_suffix(1);
   if (text.find('*') != text.npos) {
-    note(Kind::suspicious, pattern.place,
-         "a '*' before the end of " + quoted(pattern.text) + " is text; '+' is one segment");
+    note(FindingKind::suspicious, pattern.place,
+         "a '*' before the end of " + in_quotes(pattern.text) + " is text; '+' is one segment");
   }
   for (std::size_t at = text.find('+'); at != text.npos; at = text.find('+', at + 1)) {
     const bool begins = at == 0 || text[at - 1] == '/';
     const bool ends = at + 1 == text.size() || text[at + 1] == '/';
     if (begins && ends) continue;
-    note(Kind::suspicious, pattern.place,
-         "a '+' in " + quoted(pattern.text) + " is text, since it is no whole segment");
+    note(FindingKind::suspicious, pattern.place,
+         "a '+' in " + in_quotes(pattern.text) + " is text, since it is no whole segment");
     break;
   }
   if (open && !text.empty() && text.back() != '/') {
     const std::string begin(text);
-    note(Kind::suspicious, pattern.place,
-         quoted(pattern.text) + " is for all that begins so, " + quoted(begin + "x") + " and " +
-             quoted(begin + "/x") + " alike; for what is below alone, write " +
-             quoted(begin + "/*"));
+    note(FindingKind::suspicious, pattern.place,
+         in_quotes(pattern.text) + " is for all that begins so, " + in_quotes(begin + "x") +
+             " and " + in_quotes(begin + "/x") + " alike; for what is below alone, write " +
+             in_quotes(begin + "/*"));
   }
 }
 
@@ -268,8 +270,8 @@ void Lint::look_at_end(const PolicyRule& rule, const PathPattern& pattern) {
   if (!folder) return;
   const ActionSet names = ActionSet(Action::list) | Action::scan;
   if (rule.allow.without(names).empty()) return;
-  note(Kind::suspicious, pattern.place,
-       "no secret's path ends in '/', so " + quoted(pattern.text) +
+  note(FindingKind::suspicious, pattern.place,
+       "no secret's path ends in '/', so " + in_quotes(pattern.text) +
            " is for lists alone: it decides them, and allows nothing else");
 }
 

@@ -202,7 +202,7 @@ Weight weight(const PolicyRules& rules, const Spoken& spoken, Action action) noe
 }
 
 std::string shown(const Subject& subject) {
-  const std::string whole = policy_text::quoted(to_string(subject));
+  const std::string whole = policy_text::in_quotes(to_string(subject));
   return whole.substr(1, whole.size() - 2);
 }
 
@@ -210,7 +210,7 @@ std::string shown(const PolicyRules& rules, const Spoken& spoken) {
   const PolicyRule& rule = rules.rules[spoken.rule];
   if (rule.paths.empty()) return to_string(rules, rule.place);
   const PathPattern& pattern = rule.paths[spoken.path];
-  return to_string(rules, pattern.place) + " " + policy_text::quoted(pattern.text);
+  return to_string(rules, pattern.place) + " " + policy_text::in_quotes(pattern.text);
 }
 
 }  // namespace policy_match

@@ -13,8 +13,8 @@ namespace strongroom {
 namespace {
 
 using policy_text::did_you_mean;
+using policy_text::in_quotes;
 using policy_text::listed;
-using policy_text::quoted;
 
 // In the order of Subject::Kind. Those from any_user on have no name.
 constexpr std::string_view kKinds[] = {"user",     "service",     "administrator", "group",
@@ -41,22 +41,23 @@ bool has_control(std::string_view text) noexcept {
 
 // check_name refuses what would be a name that nobody has, and so a rule that silently is for nobody.
 Result<void> check_name(std::string_view subject, std::string_view name) {
-  if (name.empty()) return refused("the subject " + quoted(subject) + " had no name");
+  if (name.empty()) return refused("the subject " + in_quotes(subject) + " had no name");
   if (name.size() > kMaxSubjectLen) {
     return refused("a subject's name was longer than " + std::to_string(kMaxSubjectLen) + " bytes");
   }
   if (has_control(name) || !well_formed_utf8(name)) {
-    return refused("the subject " + quoted(subject) + " had a control character, or was not UTF-8");
+    return refused("the subject " + in_quotes(subject) +
+                   " had a control character, or was not UTF-8");
   }
   if (name.front() == ' ' || name.back() == ' ') {
-    return refused("the subject " + quoted(subject) + " had a blank at an end of its name");
+    return refused("the subject " + in_quotes(subject) + " had a blank at an end of its name");
   }
   if (name.find("+group:") != std::string_view::npos) {
-    return refused("the subject " + quoted(subject) +
+    return refused("the subject " + in_quotes(subject) +
                    " had '+group:' in its name, which stands between a name and a group");
   }
   if (name.find('*') == std::string_view::npos) return {};
-  return refused("the subject " + quoted(subject) +
+  return refused("the subject " + in_quotes(subject) +
                  " had a '*', which stands for nothing there; write 'any-user', 'any-service' or "
                  "'anyone', or a group");
 }
@@ -65,9 +66,9 @@ Error unknown_subject(std::string_view text, std::string_view kind) {
   const std::string rest = std::string(text.substr(kind.size()));
   std::string hint = did_you_mean(kind, kKinds);
   if (hint.empty() && rest.empty() && !text.empty()) {
-    hint = "; did you mean " + quoted("user:" + std::string(text)) + "?";
+    hint = "; did you mean " + in_quotes("user:" + std::string(text)) + "?";
   }
-  return refused("the subject " + quoted(text) + " was unknown" + hint +
+  return refused("the subject " + in_quotes(text) + " was unknown" + hint +
                  " (known: " + listed(kKinds) + ", the first four with ':' and a name)");
 }
 
@@ -86,7 +87,8 @@ Result<Subject> parse_subject(std::string_view text) {
   const auto known = static_cast<Subject::Kind>(found - std::begin(kKinds));
   if (!has_name(known)) {
     if (colon == std::string_view::npos) return Subject{known, {}};
-    return refused("the subject " + quoted(text) + " had a name; " + quoted(kind) + " has none");
+    return refused("the subject " + in_quotes(text) + " had a name; " + in_quotes(kind) +
+                   " has none");
   }
   const std::string_view name =
       colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
@@ -143,7 +145,7 @@ Result<Identity> parse_identity(std::string_view text) {
   auto subject = parse_subject(rest);
   if (!subject) return subject.error();
   if (subject->kind == Subject::Kind::group || subject->kind == Subject::Kind::anyone) {
-    return refused(quoted(rest) +
+    return refused(in_quotes(rest) +
                    " is nobody who asks; write user:ID, service:ID, "
                    "administrator:ID, any-user, any-service or trusted, and "
                    "+group:NAME after it");
@@ -151,11 +153,11 @@ Result<Identity> parse_identity(std::string_view text) {
   std::string space(at == std::string_view::npos ? std::string_view(subject->name)
                                                  : text.substr(at + 1));
   if (space.find(kPlusGroup) != std::string::npos) {
-    return refused("the space " + quoted(space) +
+    return refused("the space " + in_quotes(space) +
                    " had a group in it; write groups before the '@'");
   }
   if (has_control(space) || !well_formed_utf8(space)) {
-    return refused("the space " + quoted(space) + " had a control character, or was not UTF-8");
+    return refused("the space " + in_quotes(space) + " had a control character, or was not UTF-8");
   }
   return made(std::move(subject).value(), std::move(space), std::move(groups).value());
 }

@@ -33,7 +33,7 @@ using policy_walk::Walk;
 using Grant = PolicyAutomaton::Grant;
 using Kind = Subject::Kind;
 
-constexpr std::size_t kMaxWork = std::size_t{1} << 27;
+constexpr std::size_t kMaxSurplusWork = std::size_t{1} << 27;
 constexpr std::size_t kNumKinds = 7;
 constexpr ActionSet kAll = ActionSet::on_paths() | ActionSet::administration();
 constexpr std::uint32_t kNoSubject = static_cast<std::uint32_t>(-1);
@@ -134,7 +134,7 @@ class Search {
   }
   bool spend(std::size_t work) {
     work_ += work;
-    return work_ <= kMaxWork;
+    return work_ <= kMaxSurplusWork;
   }
 
   const PolicyRules& rules_;
@@ -164,7 +164,7 @@ Result<Surpluses> Search::run() {
   for (const Part& part : narrow_first()) {
     looked_at_ = part;
     const auto surplus = look(part);
-    if (work_ > kMaxWork) {
+    if (work_ > kMaxSurplusWork) {
       found.gave_up = true;
       return found;
     }

@@ -79,7 +79,7 @@ std::pair<std::size_t, std::size_t> escape_len(std::string_view text) noexcept {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   std::size_t used = 0;
   while (!text.empty()) {
@@ -120,7 +120,7 @@ std::string listed(std::span<const std::string_view> words) {
 
 Error error_at(std::string_view document, const TextPlace& place, std::string_view what,
                Code code) {
-  return {code, "policy " + quoted(document) + ", line " + std::to_string(place.line) +
+  return {code, "policy " + in_quotes(document) + ", line " + std::to_string(place.line) +
                     ", column " + std::to_string(place.column) + ": " + std::string(what)};
 }
 
@@ -178,7 +178,7 @@ Result<void> PolicyParts::enter_mode(Text& text, std::size_t offset, PolicyMode 
   }
   if (rules_.mode == mode) return {};
   return text.error(offset, "it was of mode " + std::string(to_string(mode)) + ", and policy " +
-                                quoted(mode_from_) + " of mode " +
+                                in_quotes(mode_from_) + " of mode " +
                                 std::string(to_string(rules_.mode)) +
                                 "; all documents of a policy must be of one mode");
 }
@@ -220,13 +220,13 @@ Result<void> PolicyParts::begin_vault_policy(Text& text, std::size_t offset,
                            return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
                          });
   if (!printable) {
-    return text.error(offset, "the name " + quoted(name) + " of a Vault policy was not 1.." +
+    return text.error(offset, "the name " + in_quotes(name) + " of a Vault policy was not 1.." +
                                   std::to_string(kMaxPolicyNameLen) +
                                   " bytes without control characters");
   }
   const auto [found, fresh] = vault_policies_.try_emplace(std::string(name));
   if (!fresh) {
-    return text.error(offset, "a Vault policy " + quoted(name) +
+    return text.error(offset, "a Vault policy " + in_quotes(name) +
                                   " was there already; each name may be used once");
   }
   vault_policy_ = &found->second;
@@ -259,7 +259,7 @@ Result<void> PolicyParts::wire(std::span<const PolicyDocument> documents, const 
       for (const auto& [name, policy] : vault_policies_) known.push_back(name);
       return error_at(
           documents[named.place.document].name, named.place,
-          "there was no Vault policy " + quoted(named.name) + did_you_mean(named.name, known));
+          "there was no Vault policy " + in_quotes(named.name) + did_you_mean(named.name, known));
     }
     auto& to = found->second.to;
     to.insert(to.end(), grant.to.begin(), grant.to.end());
@@ -336,7 +336,7 @@ Result<void> check_sizes(std::span<const PolicyDocument> documents) {
   for (const PolicyDocument& document : documents) {
     len += document.text.size();
     if (len <= kMaxPolicyTextLen) continue;
-    return Error{Code::too_large, "policy " + quoted(document.name) +
+    return Error{Code::too_large, "policy " + in_quotes(document.name) +
                                       ": the documents of a policy had more than " +
                                       std::to_string(kMaxPolicyTextLen) + " bytes"};
   }
@@ -364,8 +364,8 @@ Result<void> check_policy_name(std::string_view name) {
   const bool good = !name.empty() && name.size() <= kMaxPolicyNameLen && name.front() != '.' &&
                     name.front() != '-' && std::all_of(name.begin(), name.end(), letter);
   if (good) return {};
-  return Error{Code::invalid, "the name " + policy_text::quoted(name) + " of a policy was not 1.." +
-                                  std::to_string(kMaxPolicyNameLen) +
+  return Error{Code::invalid, "the name " + policy_text::in_quotes(name) +
+                                  " of a policy was not 1.." + std::to_string(kMaxPolicyNameLen) +
                                   " of [A-Za-z0-9._-], beginning with neither '.' nor '-'"};
 }
 

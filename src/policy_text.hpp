@@ -19,9 +19,9 @@
 
 namespace strongroom::policy_text {
 
-// quoted puts untrusted text between quotation marks: at most 60 bytes of it, control characters and
+// in_quotes puts untrusted text between quotation marks: at most 60 bytes of it, control characters and
 // what is not UTF-8 escaped.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // did_you_mean is "; did you mean 'read'?" where one of the known words is close, else "".
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known);

@@ -22,22 +22,22 @@ constexpr std::string_view kSuperuser = "dcos:superuser";
 constexpr std::string_view kAdminRouter = "dcos:adminrouter:secrets";
 constexpr std::string_view kKnown[] = {kSecrets, kLists, kSuperuser, kAdminRouter};
 
-constexpr std::string_view kBlanks = " \t\r";
+constexpr std::string_view kBlanksInLine = " \t\r";
 
 constexpr ActionSet kFull =
     ActionSet(Action::create) | Action::read | Action::update | Action::erase;
 
 std::string_view trimmed(std::string_view text) noexcept {
-  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
+  const std::size_t begin = std::min(text.find_first_not_of(kBlanksInLine), text.size());
   text.remove_prefix(begin);
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+  return text.substr(0, text.find_last_not_of(kBlanksInLine) + 1);
 }
 
 // take_word takes what stands before the next blank, and the blanks after it.
 std::string_view take_word(std::string_view& text) noexcept {
-  const std::string_view word = text.substr(0, text.find_first_of(kBlanks));
+  const std::string_view word = text.substr(0, text.find_first_of(kBlanksInLine));
   text.remove_prefix(word.size());
-  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanksInLine), text.size()));
   return word;
 }
 
@@ -45,20 +45,20 @@ struct Word {
   std::string_view name;
   ActionSet actions;
 };
-constexpr Word kWords[] = {
+constexpr Word kDcosWords[] = {
     {"create", Action::create}, {"read", Action::read}, {"update", Action::update},
     {"delete", Action::erase},  {"full", kFull},
 };
 
 Result<ActionSet> read_word(const Spelled& permission, std::string_view word) {
-  const auto* const found = std::find_if(std::begin(kWords), std::end(kWords),
+  const auto* const found = std::find_if(std::begin(kDcosWords), std::end(kDcosWords),
                                          [&](const Word& each) { return each.name == word; });
-  if (found != std::end(kWords)) return found->actions;
+  if (found != std::end(kDcosWords)) return found->actions;
   std::vector<std::string_view> known;
-  for (const Word& each : kWords) known.push_back(each.name);
+  for (const Word& each : kDcosWords) known.push_back(each.name);
   const std::string why =
       word.empty() ? "an action was missing"
-                   : "the action " + quoted(word) + " was unknown" + did_you_mean(word, known);
+                   : "the action " + in_quotes(word) + " was unknown" + did_you_mean(word, known);
   return permission.error(word, why + " (known: " + listed(known) + ")");
 }
 
@@ -145,12 +145,12 @@ class Permission {
 
 Error unknown_resource(const Spelled& permission, std::string_view resource) {
   if (resource.starts_with("dcos:secrets:")) {
-    return permission.error(resource, "the resource " + quoted(resource) +
+    return permission.error(resource, "the resource " + in_quotes(resource) +
                                           " was unknown; there is the store 'default' alone "
                                           "(known: " +
                                           listed(kKnown) + ")");
   }
-  return permission.error(resource, "the resource " + quoted(resource) + " was unknown" +
+  return permission.error(resource, "the resource " + in_quotes(resource) + " was unknown" +
                                         did_you_mean(resource, kKnown) +
                                         " (known: " + listed(kKnown) + ")");
 }

@@ -41,8 +41,8 @@ std::string meant_action(std::string_view word) {
 Result<Action> read_action(const Spelled& spelled) {
   const auto* const found = std::find(kActionNames.begin(), kActionNames.end(), spelled.value());
   if (found != kActionNames.end()) return static_cast<Action>(found - kActionNames.begin());
-  return spelled.error(spelled.value(), "the action " + quoted(spelled.value()) + " was unknown" +
-                                            meant_action(spelled.value()) +
+  return spelled.error(spelled.value(), "the action " + in_quotes(spelled.value()) +
+                                            " was unknown" + meant_action(spelled.value()) +
                                             " (known: " + listed(kActionNames) + ")");
 }
 
@@ -61,7 +61,7 @@ Result<ActionSet> read_actions(const Json& json, JsonValue array, std::string_vi
 // first_of names an action of a set that is not empty.
 std::string first_of(ActionSet actions) {
   for (std::size_t i = 0; i < kNumActions; ++i) {
-    if (actions.has(static_cast<Action>(i))) return quoted(kActionNames[i]);
+    if (actions.has(static_cast<Action>(i))) return in_quotes(kActionNames[i]);
   }
   return "";
 }
@@ -215,7 +215,7 @@ Result<void> check_version(const Json& json) {
   const JsonValue version = *json.root().member("version");
   if (version.is(JsonKind::number) && plain(version) == "1") return {};
   const bool written = version.is(JsonKind::number) || version.is(JsonKind::string);
-  return json.error(version, "the version " + (written ? quoted(plain(version)) + " " : "") +
+  return json.error(version, "the version " + (written ? in_quotes(plain(version)) + " " : "") +
                                  "was unknown; this program knows the number 1");
 }
 
@@ -230,7 +230,7 @@ Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
     if (!right) return right.error();
     const auto* const known = std::find(std::begin(kModes), std::end(kModes), plain(*member));
     if (known == std::end(kModes)) {
-      return json.error(*member, "the mode " + quoted(plain(*member)) + " was unknown" +
+      return json.error(*member, "the mode " + in_quotes(plain(*member)) + " was unknown" +
                                      did_you_mean(plain(*member), kModes) +
                                      " (known: " + listed(kModes) + ")");
     }
@@ -239,7 +239,7 @@ Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
   for (const char* name : {"policies", "grants"}) {
     const auto vaults = root.member(name);
     if (!vaults || mode == PolicyMode::vault_compat) continue;
-    return json.error(*vaults, quoted(name) + " belong to \"mode\": \"vault-compat\"; say so");
+    return json.error(*vaults, in_quotes(name) + " belong to \"mode\": \"vault-compat\"; say so");
   }
   auto entered = parts.enter_mode(json.text(), Json::offset(member ? *member : root), mode);
   if (!entered) return entered.error();

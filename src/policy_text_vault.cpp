@@ -47,7 +47,7 @@ Error unknown_capability(const Spelled& word) {
   for (const Capability& each : kCapabilities) known.push_back(each.name);
   const std::string why = word.value() == "root"
                               ? "'root' is no capability of a path"
-                              : "the capability " + quoted(word.value()) + " was unknown" +
+                              : "the capability " + in_quotes(word.value()) + " was unknown" +
                                     did_you_mean(word.value(), known);
   return word.error(word.value(), why + " (known: " + listed(known) + ")");
 }
@@ -87,7 +87,7 @@ Result<void> check_member(const Json& json, JsonValue name, JsonValue value) {
   const std::string_view word = plain(name);
   if (one_of(kMembers, word)) return {};
   if (one_of(kNarrowing, word)) {
-    return json.error(name, quoted(word) +
+    return json.error(name, in_quotes(word) +
                                 " narrows requests in Vault, which is not supported "
                                 "here; ignoring it would allow more than Vault does");
   }
@@ -96,7 +96,7 @@ Result<void> check_member(const Json& json, JsonValue name, JsonValue value) {
     return json.error(name, "'policy' is the form of old Vault; write \"capabilities\": " +
                                 capabilities_of_old(old));
   }
-  return json.error(name, "the member " + quoted(word) + " was unknown" +
+  return json.error(name, "the member " + in_quotes(word) + " was unknown" +
                               did_you_mean(word, kMembers) + " (known: 'capabilities')");
 }
 

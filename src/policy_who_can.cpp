@@ -14,22 +14,22 @@ using policy_match::Spoken;
 using policy_match::Weight;
 using Kind = Subject::Kind;
 
-// Holding is what rules give to one subject by its own name.
-struct Holding {
+// OwnWeight is what rules give to one subject by its own name.
+struct OwnWeight {
   Weight weight;
   std::size_t rule = 0;  // the first, of those that count, that allows it
 };
-using Holdings = std::map<Subject, Holding>;
+using OwnWeights = std::map<Subject, OwnWeight>;
 
-void add(Holding& holding, const Weight& weight, std::size_t rule) {
+void add(OwnWeight& holding, const Weight& weight, std::size_t rule) {
   const bool first = !holding.weight.any;
   const int by = first ? 1 : policy_match::compare(weight.rank, holding.weight.rank);
   if (weight.allows && (by > 0 || (by == 0 && !holding.weight.allows))) holding.rule = rule;
   holding.weight.add(weight);
 }
 
-Holdings holdings_of(const PolicyRules& rules, Action action, const Path& path) {
-  Holdings holdings;
+OwnWeights holdings_of(const PolicyRules& rules, Action action, const Path& path) {
+  OwnWeights holdings;
   policy_match::for_each_match(rules, action, path, [&](const Spoken& spoken) {
     const Weight weight = policy_match::weight(rules, spoken, action);
     for (const Subject& subject : rules.rules[spoken.rule].subjects) {
@@ -40,7 +40,7 @@ Holdings holdings_of(const PolicyRules& rules, Action action, const Path& path) 
 }
 
 // alone weighs what somebody may who is that subject, and what it makes him.
-Weight alone(const Holdings& holdings, const Subject& subject) {
+Weight alone(const OwnWeights& holdings, const Subject& subject) {
   Weight weight;
   for (const Subject& wide : {subject, Subject{Kind::any_user, {}}, Subject{Kind::any_service, {}},
                               Subject{Kind::anyone, {}}}) {
@@ -55,7 +55,7 @@ Weight alone(const Holdings& holdings, const Subject& subject) {
 // Spoilers are the subjects that may take away what another gives, sorted by their kind.
 class Spoilers {
  public:
-  explicit Spoilers(const Holdings& holdings) {
+  explicit Spoilers(const OwnWeights& holdings) {
     for (const auto& [subject, holding] : holdings) {
       const Weight& weight = holding.weight;
       if (weight.decision() != Decision::allowed) spoilers_.push_back({&subject, &weight});
@@ -88,7 +88,7 @@ class Spoilers {
 
 Result<std::vector<Holder>> who_can(const PolicyRules& rules, Action action, const Path& path) {
   std::vector<Holder> holders;
-  const Holdings holdings = holdings_of(rules, action, path);
+  const OwnWeights holdings = holdings_of(rules, action, path);
   Spoilers spoilers(holdings);
   for (const auto& [subject, holding] : holdings) {
     if (action == Action::resolve && !policy_match::may_serve(subject)) continue;

@@ -14,7 +14,7 @@ namespace {
 
 using message_json::Missing;
 
-Secret::Type type_named(std::string_view name) noexcept {
+Secret::Type secret_type_named(std::string_view name) noexcept {
   if (name == "REFERENCE") return Secret::Type::reference;
   if (name == "VALUE") return Secret::Type::value;
   return Secret::Type::unknown;
@@ -66,7 +66,7 @@ void put_string(ByteSink& sink, std::string_view text) noexcept {
   sink.put('"');
 }
 
-void put_secret(ByteSink& sink, const Secret& secret) noexcept {
+void put_json(ByteSink& sink, const Secret& secret) noexcept {
   std::string_view separator = "{";
   const auto member = [&](std::string_view name) {
     sink.put(std::exchange(separator, ","));
@@ -112,7 +112,7 @@ Result<Secret> message_json::read_secret(JsonValue object, const std::string& pr
   }
   const auto type = name_field(object, "type");
   if (!type) return type.error();
-  if (*type) secret.type = type_named(**type);
+  if (*type) secret.type = secret_type_named(**type);
   const auto value = message_field(object, "value");
   if (!value) return value.error();
   if (*value) {
@@ -142,7 +142,7 @@ Result<SecretBytes> secret_to_json(const Secret& secret) {
                       (!secret.reference->key || well_formed_utf8(*secret.reference->key));
     if (!good) return Error{Code::invalid, "the name or key of a reference was not UTF-8"};
   }
-  return ByteSink::make([&](ByteSink& sink) { put_secret(sink, secret); });
+  return ByteSink::make([&](ByteSink& sink) { put_json(sink, secret); });
 }
 
 Result<SecretBytes> select_key(SecretBytes secret, const std::string& key,

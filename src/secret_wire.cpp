@@ -31,10 +31,10 @@ constexpr std::uint32_t tag_of(std::uint32_t field, Wire wire) noexcept {
 // protobuf's CodedInputStream::GetDefaultRecursionLimit; messages and groups count alike.
 constexpr std::size_t kMaxNesting = 100;
 
-// Reader walks over one message. After the first fault every call fails.
-class Reader {
+// WireReader walks over one message. After the first fault every call fails.
+class WireReader {
  public:
-  Reader(SecretView bytes, std::size_t nesting_left) noexcept
+  WireReader(SecretView bytes, std::size_t nesting_left) noexcept
       : rest_(bytes.reveal()), nesting_left_(nesting_left) {}
 
   bool done() const noexcept { return rest_.empty(); }
@@ -128,14 +128,14 @@ Error malformed() {
   return {Code::invalid, "a Secret message was cut short or malformed"};
 }
 
-bool read_text(Reader& reader, std::optional<std::string>& out) {
+bool read_text(WireReader& reader, std::optional<std::string>& out) {
   SecretView bytes;
   if (!reader.bytes(bytes)) return false;
   out.emplace(bytes.reveal_text());
   return true;
 }
 
-bool read_reference(Reader reader, Partial& secret) {
+bool read_reference(WireReader reader, Partial& secret) {
   secret.has_reference = true;
   while (!reader.done()) {
     std::uint32_t tag = 0;
@@ -149,7 +149,7 @@ bool read_reference(Reader reader, Partial& secret) {
 }
 
 // The last data counts: it is only remembered here, and copied once at the end.
-bool read_value(Reader reader, Partial& secret, std::optional<SecretView>& data) {
+bool read_value(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
   secret.has_value = true;
   while (!reader.done()) {
     std::uint32_t tag = 0;
@@ -166,7 +166,7 @@ bool read_value(Reader reader, Partial& secret, std::optional<SecretView>& data)
 }
 
 // An unknown type leaves the one before it: to protobuf it is an unknown field.
-bool read_type(Reader& reader, Partial& secret) noexcept {
+bool read_type(WireReader& reader, Partial& secret) noexcept {
   std::uint64_t number = 0;
   if (!reader.varint(number)) return false;
   const auto type = static_cast<std::uint32_t>(number);  // an enum is an int32 on the wire
@@ -174,7 +174,7 @@ bool read_type(Reader& reader, Partial& secret) noexcept {
   return true;
 }
 
-bool read_secret(Reader reader, Partial& secret, std::optional<SecretView>& data) {
+bool read_secret(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
   while (!reader.done()) {
     std::uint32_t tag = 0;
     if (!reader.tag(tag)) return false;
@@ -184,10 +184,10 @@ bool read_secret(Reader reader, Partial& secret, std::optional<SecretView>& data
       good = read_type(reader, secret);
     } else if (tag == tag_of(2, kBytes)) {
       good = reader.bytes(message) &&
-             read_reference(Reader(message, reader.nesting_left() - 1), secret);
+             read_reference(WireReader(message, reader.nesting_left() - 1), secret);
     } else if (tag == tag_of(3, kBytes)) {
       good = reader.bytes(message) &&
-             read_value(Reader(message, reader.nesting_left() - 1), secret, data);
+             read_value(WireReader(message, reader.nesting_left() - 1), secret, data);
     } else {
       good = reader.skip(tag);
     }
@@ -232,7 +232,7 @@ void put_message(ByteSink& sink, std::uint32_t field, Write write) noexcept {
   write(sink);
 }
 
-void put_secret(ByteSink& sink, const Secret& secret) noexcept {
+void put_wire(ByteSink& sink, const Secret& secret) noexcept {
   if (secret.type != Secret::Type::unknown) {
     put_varint(sink, tag_of(1, kVarint));
     put_varint(sink, static_cast<std::uint8_t>(secret.type));
@@ -283,7 +283,7 @@ Result<Secret> decode_secret(SecretView wire) {
   }
   Partial partial;
   std::optional<SecretView> data;
-  if (!read_secret(Reader(wire, kMaxNesting), partial, data)) return malformed();
+  if (!read_secret(WireReader(wire, kMaxNesting), partial, data)) return malformed();
   if (data) {
     auto copy = SecretBytes::copy_value(data->reveal());
     if (!copy) return std::move(copy).error();
@@ -293,7 +293,7 @@ Result<Secret> decode_secret(SecretView wire) {
 }
 
 Result<SecretBytes> encode_secret(const Secret& secret) {
-  auto wire = ByteSink::make([&](ByteSink& sink) { put_secret(sink, secret); });
+  auto wire = ByteSink::make([&](ByteSink& sink) { put_wire(sink, secret); });
   if (wire && wire->size() > kMaxSecretWireLen) {
     return Error{Code::too_large, "a Secret message would be longer than " +
                                       std::to_string(kMaxSecretWireLen) + " bytes"};

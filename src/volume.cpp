@@ -124,7 +124,7 @@ Segments segments_of(std::string_view path) {
   return segments;
 }
 
-const char* fault(std::string_view path) {
+const char* fault_of_path(std::string_view path) {
   if (path.empty()) return "it was empty";
   if (path.size() > kMaxContainerPathLen) return "it was longer than 4095 bytes";
   if (path.find('\0') != std::string_view::npos) return "it held a null byte";
@@ -141,7 +141,7 @@ const char* fault(std::string_view path) {
 }  // namespace
 
 Result<void> validate_container_path(std::string_view path) {
-  const char* const why = fault(path);
+  const char* const why = fault_of_path(path);
   if (why == nullptr) return {};
   return Error{Code::invalid, "the container path '" + std::string(path) + "' was refused: " + why};
 }

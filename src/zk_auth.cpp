@@ -71,7 +71,7 @@ Result<std::size_t> read_all(const File& file, const std::string& name, SecretBy
 }
 
 // fault says what is wrong with user:password, or nothing.
-const char* fault(std::string_view text) {
+const char* fault_of_auth(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (text.size() > kMaxZkAuthLen) return "had more than 1,024 bytes";
   if (colon == text.npos || colon == 0) return "must be one line, user:password";
@@ -98,7 +98,7 @@ Result<ZkAuth> keep(SecretView text) {
 
 Result<ZkAuth> take_zk_auth(SecretView text) {
   text = without_line_end(text);
-  if (const char* why = fault(text.reveal_text()); why != nullptr)
+  if (const char* why = fault_of_auth(text.reveal_text()); why != nullptr)
     return Error{Code::invalid, "the ZooKeeper credentials " + std::string(why)};
   return keep(text);
 }
@@ -111,7 +111,7 @@ Result<ZkAuth> read_zk_auth_file(const std::string& file) {
   auto len = read_all(opened, file, room.value());
   if (!len) return std::move(len).error();
   const SecretView text = without_line_end(room->view().first(len.value()));
-  if (const char* why = fault(text.reveal_text()); why != nullptr) return refuse(file, why);
+  if (const char* why = fault_of_auth(text.reveal_text()); why != nullptr) return refuse(file, why);
   return keep(text);
 }
 

@@ -12,17 +12,17 @@ namespace strongroom {
 namespace zookeeper {
 namespace {
 
-constexpr std::size_t kNodesAtOnce = 256;
+constexpr std::size_t kPathsAtOnce = 256;
 constexpr std::size_t kMaxExamples = 5;
 constexpr std::string_view kWorld = "world";
 
-// Walk goes through a tree from the leaves up to the root, some nodes at a time.
-class Walk {
+// TreeWalk goes through a tree from the leaves up to the root, some nodes at a time.
+class TreeWalk {
  public:
-  // visit gets up to kNodesAtOnce paths.
+  // visit gets up to kPathsAtOnce paths.
   using Visit = std::function<Result<void>(std::vector<std::string>)>;
 
-  Walk(Session& session, Visit visit) : session_(session), visit_(std::move(visit)) {}
+  TreeWalk(Session& session, Visit visit) : session_(session), visit_(std::move(visit)) {}
 
   Result<void> run() {
     if (auto done = below(session_.root()); !done) return done;
@@ -44,7 +44,7 @@ class Walk {
         if (auto done = below(child); !done) return done;
       }
       collected_.push_back(child);
-      if (collected_.size() < kNodesAtOnce) continue;
+      if (collected_.size() < kPathsAtOnce) continue;
       if (auto done = flush(); !done) return done;
     }
     return {};
@@ -114,13 +114,14 @@ Result<std::vector<AclEntry>> acl_of_new(Session& both, const std::vector<AclEnt
 Result<ZooKeeperAccess> check_zookeeper_access(std::string_view url, const BackendOptions& options,
                                                ZooKeeperProgress progress) {
   using namespace zookeeper;
+  using zookeeper::Op;
   auto opened = open_for_access(url, options.zk_auth, nullptr);
   if (!opened) return std::move(opened).error();
   Session& session = *opened.value();
   auto wanted = own_acl(session, deadline_of(kDefaultTimeout));
   if (!wanted) return std::move(wanted).error();
   ZooKeeperAccess access;
-  Walk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
+  TreeWalk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
     std::vector<Op> ops;
     for (std::string& path : paths) ops.push_back(op(Op::Kind::get_acl, std::move(path)));
     auto looked = session.run(std::move(ops), deadline_of(kDefaultTimeout));
@@ -145,6 +146,7 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
                                                std::shared_ptr<const SecretBytes> new_auth,
                                                ZooKeeperProgress progress) {
   using namespace zookeeper;
+  using zookeeper::Op;
   auto opened = open_for_access(url, options.zk_auth, new_auth);
   if (!opened) return std::move(opened).error();
   Session& session = *opened.value();
@@ -163,7 +165,7 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
     wanted = std::move(acl).value();
   }
   std::uint64_t num_nodes = 0;
-  Walk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
+  TreeWalk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
     std::vector<Op> ops;
     for (std::string& path : paths) {
       Op one = op(Op::Kind::set_acl, std::move(path));

@@ -12,8 +12,8 @@ namespace {
 
 // A server has to hold all that one request asks for: more records than these are asked for in several.
 constexpr std::size_t kRecordsPerRequest = 64;
-constexpr int kTornIsDamage = 3;           // times that the parts of one value were not all there
-constexpr std::uint64_t kPartsAtOnce = 2;  // the session's pings are answered behind them
+constexpr int kTornIsDamage = 3;  // times that the parts of one value were not all there
+constexpr std::uint64_t kPartsReadAtOnce = 2;  // the session's pings are answered behind them
 
 }  // namespace
 
@@ -130,7 +130,7 @@ class ReadCall::Parts final : public Batch {
   Parts(std::shared_ptr<ReadCall> call, const BlobRef& ref, std::uint64_t begin)
       : first(begin), call_(std::move(call)) {
     deadline = call_->deadline_;
-    const std::uint64_t end = std::min(begin + kPartsAtOnce, ref.num_parts());
+    const std::uint64_t end = std::min(begin + kPartsReadAtOnce, ref.num_parts());
     ops.push_back(op(Op::Kind::read, {}));
     for (std::uint64_t part = begin; part < end; ++part)
       ops[0].paths.push_back(part_path(call_->session_.root(), ref, part));

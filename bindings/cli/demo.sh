@@ -128,10 +128,9 @@ show 'strongroom backup app.backup && strongroom --store lmdb:… restore app.ba
 must_be 'get from the restored store' my-password \
   "$("$strongroom" --store "lmdb:$place/restored" get /my/secret --key password)"
 
-# Where the helper that speaks OpenPGP was built, or installed.
-helper=${strongroom%/bindings/cli/*}/src/openpgp_helper/strongroom-openpgp
-[ ! -x "$helper" ] || export STRONGROOM_OPENPGP_HELPER=${STRONGROOM_OPENPGP_HELPER:-$helper}
-if [ -n "${STRONGROOM_OPENPGP_HELPER:-}" ] || [ -d "${strongroom%/bin/*}/libexec/strongroom" ]; then
+# The program finds its OpenPGP helper by itself, if it was built with one.
+tree=$(dirname "$(dirname "$strongroom")")
+if [ -e "$tree/libexec/strongroom" ] || [ -e "${tree%/bindings}/libexec/strongroom" ]; then
   say 'As DC/OS had it: the share of a store, encrypted to an OpenPGP key'
   show 'strongroom init --generate-pgp-key private.asc'
   export STRONGROOM_STORE=lmdb:$place/openpgp

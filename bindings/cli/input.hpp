@@ -8,6 +8,9 @@
 
 namespace strongroom_cli {
 
+// The largest message of Mesos in JSON that is read: the limit of strongroom.h.
+inline constexpr std::size_t kMaxMessageLen = std::size_t{3} << 19;
+
 // read_secret reads a file to its end; "-" is standard input.
 //
 // max_len  more than that is refused, before it is all read.

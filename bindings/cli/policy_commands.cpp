@@ -73,8 +73,8 @@ std::string json_of(const Account& account) {
   return json + "]\n";
 }
 
-// quoted keeps what somebody wrote into a policy from steering a terminal.
-std::string quoted(const std::string& text) {
+// printable keeps what somebody wrote into a policy from steering a terminal.
+std::string printable(const std::string& text) {
   if (well_formed_text(text)) return text;
   const std::string json = json_text(text);
   return json.substr(1, json.size() - 2);
@@ -89,7 +89,7 @@ void print_line(std::string& text, const std::string& first, const std::string& 
     line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
     line += third;
   }
-  text += quoted(line) + "\n";
+  text += printable(line) + "\n";
 }
 
 bool decided_allowed(const Account& account) {
@@ -131,7 +131,7 @@ int policy_explain_command(const Options& options) {
   }
   const std::string decision = or_empty(account.at(0).after);
   const std::string why = or_empty(account.at(0).text);
-  std::string text = quoted(why.starts_with(decision) ? why : decision + ": " + why) + "\n";
+  std::string text = printable(why.starts_with(decision) ? why : decision + ": " + why) + "\n";
   for (std::size_t i = 1; i < account.size(); ++i) {
     const strongroom_account_line line = account.at(i);
     print_line(text, std::string("  ") + line.kind, place_of(line), or_empty(line.text));
@@ -156,7 +156,7 @@ int policy_who_can_command(const Options& options) {
       shown.resize(std::max<std::size_t>(shown.size() + 1, 36), ' ');
       shown += place_of(line);
     }
-    text += quoted(shown) + "\n";
+    text += printable(shown) + "\n";
   }
   print(text);
   if (account.size() == 0) complain("no rule gives this to anybody");
@@ -176,7 +176,7 @@ int policy_diff_command(const Options& options) {
     const strongroom_account_line line = account.at(i);
     const bool gains = or_empty(line.after) == "allowed";
     const bool loses = or_empty(line.before) == "allowed";
-    text += quoted((gains ? "+ " : loses ? "- " : "  ") + or_empty(line.text)) + "\n";
+    text += printable((gains ? "+ " : loses ? "- " : "  ") + or_empty(line.text)) + "\n";
   }
   print(text);
   return exit;
@@ -192,7 +192,7 @@ int policy_lint_command(const Options& options) {
   std::string text;
   for (std::size_t i = 0; i < account.size(); ++i) {
     const strongroom_account_line line = account.at(i);
-    text += quoted(place_of(line) + ": " + line.kind + ": " + or_empty(line.text)) + "\n";
+    text += printable(place_of(line) + ": " + line.kind + ": " + or_empty(line.text)) + "\n";
   }
   print(text);
   return exit;
@@ -207,10 +207,10 @@ int policy_test_command(const Options& options) {
     const strongroom_account_line line = account.at(i);
     if (or_empty(line.kind) == "passed") continue;
     num_failed += 1;
-    text += quoted(options.file + ":" + std::to_string(line.line) + ": " + or_empty(line.subject) +
-                   " " + or_empty(line.action) + " '" + or_empty(line.path) + "' was to be " +
-                   or_empty(line.before) + ", and is " + or_empty(line.after) + ": " +
-                   or_empty(line.text)) +
+    text += printable(options.file + ":" + std::to_string(line.line) + ": " +
+                      or_empty(line.subject) + " " + or_empty(line.action) + " '" +
+                      or_empty(line.path) + "' was to be " + or_empty(line.before) + ", and is " +
+                      or_empty(line.after) + ": " + or_empty(line.text)) +
             "\n";
   }
   const int exit = num_failed == 0 ? kExitOk : kExitFound;

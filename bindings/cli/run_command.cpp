@@ -26,7 +26,6 @@ namespace {
 
 using strongroom_abi::Secret;
 
-constexpr std::size_t kMaxMessageLen = std::size_t{3} << 19;     // as strongroom.h has it, for JSON
 constexpr std::size_t kMaxVariableLen = std::size_t{128} << 10;  // MAX_ARG_STRLEN of Linux
 
 // Resolved is all that the command shall see.

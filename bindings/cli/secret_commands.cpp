@@ -19,8 +19,6 @@ namespace {
 
 using strongroom_abi::Secret;
 
-constexpr std::size_t kMaxMessageLen = std::size_t{3} << 19;  // as strongroom.h has it, for JSON
-
 Secret read_value(const Options& options, std::size_t max_len) {
   if (options.file == "-" && ::isatty(STDIN_FILENO) != 0 && can_ask()) {
     return ask("The value, one line (not shown): ");

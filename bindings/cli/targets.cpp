@@ -20,7 +20,7 @@ Failure refused(const std::string& path, const std::string& why) {
   return {kExitInvalid, "the container path '" + path + "' was refused: " + why};
 }
 
-Failure trouble(const std::string& path, const std::string& what) {
+Failure walk_failure(const std::string& path, const std::string& what) {
   const int error = errno;
   if (error == ELOOP || error == ENOTDIR) {
     return refused(path, what + " is a symbolic link or no directory");
@@ -30,7 +30,7 @@ Failure trouble(const std::string& path, const std::string& what) {
 
 struct stat look_at(int fd, const std::string& path) {
   struct stat found {};
-  if (::fstat(fd, &found) != 0) throw trouble(path, path);
+  if (::fstat(fd, &found) != 0) throw walk_failure(path, path);
   return found;
 }
 
@@ -50,7 +50,7 @@ std::vector<std::string> steps_of(const std::string& path) {
 
 UniqueFd open_sandbox(const std::string& path) {
   UniqueFd sandbox(::open(".", kWalkFlags));
-  if (!sandbox) throw trouble(path, "the working directory");
+  if (!sandbox) throw walk_failure(path, "the working directory");
   return sandbox;
 }
 
@@ -77,7 +77,7 @@ UniqueFd open_target(const std::string& path, FileId& id) {
     if (!file && (errno == ENOENT || errno == ENOTDIR)) {
       throw Failure(kExitInvalid, "Absolute container path '" + path + "' does not exist");
     }
-    if (!file) throw trouble(path, path);
+    if (!file) throw walk_failure(path, path);
     id = regular_file(file.get(), path);
     return file;
   }
@@ -87,7 +87,7 @@ UniqueFd open_target(const std::string& path, FileId& id) {
     const bool last = i + 1 == steps.size();
     UniqueFd next(
         ::openat(at.get(), steps[i].c_str(), last ? O_PATH | O_NOFOLLOW | O_CLOEXEC : kWalkFlags));
-    if (!next) throw trouble(path, steps[i]);
+    if (!next) throw walk_failure(path, steps[i]);
     at = std::move(next);
   }
   id = regular_file(at.get(), path);
@@ -104,7 +104,7 @@ FileId Targets::add_file(const std::string& path) {
   const UniqueFd folder = make_folders(path, name);
   const UniqueFd made(::openat(folder.get(), name.c_str(),
                                O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!made && errno != EEXIST) throw trouble(path, name);
+  if (!made && errno != EEXIST) throw walk_failure(path, name);
   if (made) remember(folder, name);
   open_target(path, id);  // refuses what is no file before it is opened
   (made ? made_.back().in_use : in_use_.emplace_back()) = lock_shared(folder, name);
@@ -120,7 +120,7 @@ void Targets::add_link(const std::string& path, const std::string& leads_to) {
   std::string name;
   const UniqueFd folder = make_folders(path, name);
   if (::symlinkat(leads_to.c_str(), folder.get(), name.c_str()) != 0) {
-    if (errno != EEXIST) throw trouble(path, name);
+    if (errno != EEXIST) throw walk_failure(path, name);
     throw refused(path,
                   "something is there already, and without a mount namespace it cannot be covered");
   }
@@ -149,10 +149,10 @@ UniqueFd Targets::make_folders(const std::string& path, std::string& last) {
     if (::mkdirat(at.get(), step.c_str(), 0755) == 0) {
       remember(at, step);
     } else if (errno != EEXIST) {
-      throw trouble(path, step);
+      throw walk_failure(path, step);
     }
     UniqueFd next(::openat(at.get(), step.c_str(), kWalkFlags));
-    if (!next) throw trouble(path, step);
+    if (!next) throw walk_failure(path, step);
     at = std::move(next);
   }
   return at;
@@ -162,7 +162,7 @@ void Targets::remember(const UniqueFd& folder, const std::string& name) {
   struct stat made {};
   UniqueFd again(::openat(folder.get(), ".", O_PATH | O_CLOEXEC));
   if (!again || ::fstatat(folder.get(), name.c_str(), &made, AT_SYMLINK_NOFOLLOW) != 0) {
-    throw trouble(name, name);
+    throw walk_failure(name, name);
   }
   made_.push_back({std::move(again), name, {made.st_dev, made.st_ino}, {}, made.st_mode & S_IFMT});
 }

@@ -22,10 +22,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-volatile sig_atomic_t caught = 0;
+volatile sig_atomic_t caught_signal = 0;
 
 void catch_signal(int signal) {
-  caught = signal;
+  caught_signal = signal;
 }
 
 // Signals end the watch between two looks, so that keys are wiped.
@@ -83,8 +83,8 @@ bool may_pass(const strongroom_abi::Error& error) {
 
 // pause waits where the storage answered at once that it is out of reach.
 void pause(Clock::time_point look_began) {
-  constexpr milliseconds kPace{200};
-  const auto left = std::chrono::duration_cast<milliseconds>(look_began + kPace - Clock::now());
+  constexpr milliseconds kRest{200};
+  const auto left = std::chrono::duration_cast<milliseconds>(look_began + kRest - Clock::now());
   if (left.count() <= 0) return;
   const timespec time{0, static_cast<long>(left.count()) * 1'000'000};
   ::nanosleep(&time, nullptr);  // a signal ends it
@@ -93,7 +93,7 @@ void pause(Clock::time_point look_began) {
 void watch_until(strongroom_abi::Watch& watch, std::optional<Clock::time_point> end, bool json) {
   constexpr milliseconds kLook{250};  // how long Ctrl-C may take
   Outage outage;
-  while (caught == 0) {
+  while (caught_signal == 0) {
     const Clock::time_point now = Clock::now();
     if (end && now >= *end) return;
     const auto left = end ? std::chrono::ceil<milliseconds>(*end - now) : kLook;
@@ -126,7 +126,7 @@ int watch_command(const Options& options) {
     }
     watch_until(watch, end, options.json);
   }
-  if (caught != 0) throw Interrupted{static_cast<int>(caught)};
+  if (caught_signal != 0) throw Interrupted{static_cast<int>(caught_signal)};
   return kExitOk;
 }
 

@@ -71,8 +71,10 @@ class OpenPgp {
   virtual Result<OpenPgpPair> generate(unsigned bits, const std::string& user_id) = 0;
 };
 
-// openpgp_helper speaks to the helper program: `program`, else what STRONGROOM_OPENPGP_HELPER names
-// (never in a set-user-id process), else where it was installed.
+// openpgp_helper speaks to the helper program: `program`, else what STRONGROOM_OPENPGP_HELPER names,
+// else libexec/strongroom/strongroom-openpgp of the tree that this library (or the program that has it
+// linked in) lies in, wherever that tree was moved, else where it was to be installed. A set-user-id
+// process uses the first and the last only.
 //
 // Nothing is started before the first request; each request starts one process, which locks its
 // memory, can not dump core, and is killed when `timeout` passes.

@@ -21,7 +21,7 @@
 #include "support/contents.hpp"
 #include "support/faulty_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::backup_test {
 namespace {
 
 using testing::Contents;
@@ -762,4 +762,4 @@ TEST(Backup, SourceThatClaimsMoreThanWasAskedForIsRefused) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::backup_test

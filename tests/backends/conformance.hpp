@@ -4,7 +4,7 @@
 //
 //   #include "conformance.hpp"
 //   using strongroom::conformance::Backends;
-//   INSTANTIATE_TEST_SUITE_P(Mine, Backends, testing::Values(strongroom::conformance::Factory{
+//   INSTANTIATE_TEST_SUITE_P(Mine, Backends, ::testing::Values(strongroom::conformance::Factory{
 //       .name = "mine",
 //       .make = [] { return my_fresh_and_empty_storage(); },
 //       .reopen = [](strongroom::Backend& open) { return another_handle_to(open.url()); },
@@ -99,27 +99,27 @@ inline Result<Commit> commit(Backend& backend, std::vector<Change> batch) {
   return backend.commit(batch, kDefaultTimeout);
 }
 
-inline testing::AssertionResult applied(const Result<Commit>& result) {
+inline ::testing::AssertionResult applied(const Result<Commit>& result) {
   if (!result) {
-    return testing::AssertionFailure()
+    return ::testing::AssertionFailure()
            << to_string(result.error().code) << ": " << result.error().message;
   }
-  if (result->conflict) return testing::AssertionFailure() << "conflict at " << *result->conflict;
-  return testing::AssertionSuccess();
+  if (result->conflict) return ::testing::AssertionFailure() << "conflict at " << *result->conflict;
+  return ::testing::AssertionSuccess();
 }
 
-inline testing::AssertionResult conflicts_at(const Result<Commit>& result, std::size_t index) {
-  if (result && result->conflict == index) return testing::AssertionSuccess();
-  auto failure = testing::AssertionFailure();
+inline ::testing::AssertionResult conflicts_at(const Result<Commit>& result, std::size_t index) {
+  if (result && result->conflict == index) return ::testing::AssertionSuccess();
+  auto failure = ::testing::AssertionFailure();
   if (!result) return failure << result.error().message;
   if (!result->conflict) return failure << "was applied";
   return failure << "conflict at " << *result->conflict;
 }
 
-inline testing::AssertionResult fails_with(const Result<Commit>& result, Code code) {
-  if (!result && result.error().code == code) return testing::AssertionSuccess();
-  if (!result) return testing::AssertionFailure() << to_string(result.error().code);
-  return testing::AssertionFailure() << (result->conflict ? "a conflict" : "was applied");
+inline ::testing::AssertionResult fails_with(const Result<Commit>& result, Code code) {
+  if (!result && result.error().code == code) return ::testing::AssertionSuccess();
+  if (!result) return ::testing::AssertionFailure() << to_string(result.error().code);
+  return ::testing::AssertionFailure() << (result->conflict ? "a conflict" : "was applied");
 }
 
 // page scans once and hands back the keys; more tells whether the backend said so.
@@ -146,7 +146,7 @@ inline std::vector<std::string> sorted(std::vector<std::string> keys) {
   return keys;
 }
 
-class Backends : public testing::TestWithParam<Factory> {
+class Backends : public ::testing::TestWithParam<Factory> {
  protected:
   void SetUp() override {
     backend_ = GetParam().make();
@@ -506,7 +506,7 @@ TEST_P(Backends, ScanFindsExactlyThePrefixAlsoAtTheEndOfTheByteRange) {
     std::vector<std::string> expected;
     std::copy_if(keys.begin(), keys.end(), std::back_inserter(expected),
                  [&](const std::string& key) { return key.starts_with(prefix); });
-    EXPECT_EQ(sorted(all(*backend_, prefix)), sorted(expected)) << testing::PrintToString(prefix);
+    EXPECT_EQ(sorted(all(*backend_, prefix)), sorted(expected)) << ::testing::PrintToString(prefix);
   }
 }
 
@@ -626,7 +626,7 @@ TEST_P(Backends, SnapshotHandsOverEveryRecordOnceAndTheFirstOnesFirst) {
   EXPECT_EQ(seen[1].first, "key 7");
   EXPECT_EQ(seen[2].first, "a");
   for (const auto& [key, found] : seen) {
-    ASSERT_TRUE(stored.contains(key)) << testing::PrintToString(key);
+    ASSERT_TRUE(stored.contains(key)) << ::testing::PrintToString(key);
     EXPECT_TRUE(found.value == stored[key]) << key;
     stored.erase(key);
   }

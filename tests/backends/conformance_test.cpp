@@ -7,7 +7,7 @@
 
 #include "strongroom/backends/memory.hpp"
 
-namespace strongroom::conformance {
+namespace strongroom::conformance::conformance_test {
 namespace {
 
 // A directory of the test under way. One test runs at a time.
@@ -64,7 +64,7 @@ Factory lmdb(std::string name, std::string query) {
   return {.name = std::move(name),
           .make =
               [query] {
-                std::string path = testing::TempDir() + "strongroom.XXXXXX";
+                std::string path = ::testing::TempDir() + "strongroom.XXXXXX";
                 EXPECT_NE(::mkdtemp(path.data()), nullptr);
                 directory() = path;
                 return open_or_report("lmdb:" + path + "/store" + query);
@@ -75,8 +75,8 @@ Factory lmdb(std::string name, std::string query) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ours, Backends,
-                         testing::Values(memory(), paged(), lmdb("lmdb", ""),
-                                         lmdb("lmdb_quota", "?quota=268435456")),
+                         ::testing::Values(memory(), paged(), lmdb("lmdb", ""),
+                                           lmdb("lmdb_quota", "?quota=268435456")),
                          [](const auto& instance) { return instance.param.name; });
 
 void expect_refused(std::string_view url, Code code, std::string_view says) {
@@ -133,4 +133,4 @@ TEST(OpenBackend, LmdbUrlOutsideTheRulesIsInvalid) {
 }
 
 }  // namespace
-}  // namespace strongroom::conformance
+}  // namespace strongroom::conformance::conformance_test

@@ -21,7 +21,7 @@
 #include "one_zookeeper.hpp"
 #endif
 
-namespace strongroom {
+namespace strongroom::copy_store_test {
 namespace {
 
 using testing::Contents;
@@ -633,4 +633,4 @@ TEST(Copy, WhatAStorageHeldBeforeAnOutageIsNotCopied) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::copy_store_test

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-namespace strongroom::lmdb {
+namespace strongroom::lmdb::group_commit_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -90,7 +90,7 @@ class SlowDisk {
   std::vector<std::string> pending_;
 };
 
-class GroupCommits : public testing::Test {
+class GroupCommits : public ::testing::Test {
  protected:
   // A batch that lives no longer than its call, as a caller's may.
   Result<Commit> put(const std::string& key, Timeout timeout) {
@@ -210,4 +210,4 @@ TEST_F(GroupCommits, OutOfMemoryIsTheEndOfAGroupAndNotOfTheQueue) {
 }
 
 }  // namespace
-}  // namespace strongroom::lmdb
+}  // namespace strongroom::lmdb::group_commit_test

@@ -37,7 +37,7 @@
 #endif
 #endif
 
-namespace strongroom {
+namespace strongroom::lmdb_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -126,10 +126,10 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
-class Lmdb : public testing::Test {
+class Lmdb : public ::testing::Test {
  protected:
   void SetUp() override {
-    top_ = testing::TempDir() + "strongroom.XXXXXX";
+    top_ = ::testing::TempDir() + "strongroom.XXXXXX";
     ASSERT_NE(::mkdtemp(top_.data()), nullptr);
     path_ = top_ + "/store";
   }
@@ -1201,4 +1201,4 @@ TEST_F(Lmdb, ForkedChildDoesNotDisturbItsParent) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::lmdb_test

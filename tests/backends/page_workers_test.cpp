@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-namespace strongroom {
+namespace strongroom::page_workers_test {
 namespace {
 
 // page_of makes a page of one record.
@@ -126,4 +126,4 @@ TEST(PageWorkers, OneThatIsLeftBeforeItsEndWaitsForItsThreadsAlone) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::page_workers_test

@@ -16,7 +16,7 @@
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::zookeeper_store_test {
 namespace {
 
 using std::chrono::steady_clock;
@@ -208,4 +208,4 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::zookeeper_store_test

@@ -13,7 +13,7 @@
 #include "one_zookeeper.hpp"
 #include "strongroom/secret_bytes.hpp"
 
-namespace strongroom::conformance {
+namespace strongroom::conformance::zookeeper_test {
 namespace {
 
 std::string fresh_root() {
@@ -43,8 +43,8 @@ Factory zookeeper(std::string name, std::string query) {
 }
 
 INSTANTIATE_TEST_SUITE_P(ZooKeeper, Backends,
-                         testing::Values(zookeeper("zookeeper", ""),
-                                         zookeeper("zookeeper_uncached", "&cache_bytes=0")),
+                         ::testing::Values(zookeeper("zookeeper", ""),
+                                           zookeeper("zookeeper_uncached", "&cache_bytes=0")),
                          [](const auto& instance) { return instance.param.name; });
 
 //
@@ -100,7 +100,7 @@ TEST(ZooKeeperUrl, TlsIsUnsupportedAndSaysWhatToDo) {
 // Over one real server
 //
 
-class OneServer : public testing::Test {
+class OneServer : public ::testing::Test {
  protected:
   void SetUp() override {
     if (one_zookeeper().empty()) GTEST_SKIP() << "there is no ZooKeeper here";
@@ -363,4 +363,4 @@ TEST_F(OneServer, HandleOfTheParentStaysGoodWhenAForkedChildEnds) {
 }
 
 }  // namespace
-}  // namespace strongroom::conformance
+}  // namespace strongroom::conformance::zookeeper_test

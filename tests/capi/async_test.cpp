@@ -13,12 +13,8 @@
 
 #include "capi/fixture.hpp"
 
+namespace capi_test::async_test {
 namespace {
-
-using capi_test::Expect;
-using capi_test::Fresh;
-using capi_test::in_child;
-using capi_test::status_of;
 
 // Told is what a callback of C heard.
 struct Told {
@@ -212,3 +208,4 @@ TEST_F(Async, GetWithRefusesWhatItDoesNotKnow) {
 }
 
 }  // namespace
+}  // namespace capi_test::async_test

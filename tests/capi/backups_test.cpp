@@ -15,11 +15,9 @@
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 
+namespace capi_test::backups_test {
 namespace {
 
-using capi_test::Fresh;
-using capi_test::status_of;
-using capi_test::TempDir;
 using strongroom_abi::BackupSource;
 using strongroom_abi::Pending;
 using strongroom_abi::Session;
@@ -48,7 +46,7 @@ BackupSource source_of(std::string_view text) {
   };
 }
 
-class Backups : public testing::TestWithParam<const char*> {
+class Backups : public ::testing::TestWithParam<const char*> {
  protected:
   std::string url(const TempDir& dir) const {
     return GetParam() == std::string("lmdb") ? "lmdb:" + dir.path() : "memory:";
@@ -58,7 +56,7 @@ class Backups : public testing::TestWithParam<const char*> {
   TempDir there_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Storages, Backups, testing::Values("memory", "lmdb"),
+INSTANTIATE_TEST_SUITE_P(Storages, Backups, ::testing::Values("memory", "lmdb"),
                          [](const auto& each) { return std::string(each.param); });
 
 TEST_P(Backups, AStoreComesBackAsItWasWithoutAnyKey) {
@@ -276,16 +274,17 @@ TEST(Doctor, LooksAtTheHostTheStorageAndTheStore) {
   Fresh fresh("lmdb:" + dir.path() + "?quota=10485760");
   const auto findings = fresh.store.examine({dir.path() + "/key", "/nonexistent/key"});
   EXPECT_THAT(checks_of(findings),
-              testing::IsSupersetOf({"locked-memory", "core-dumps", "swap", "file-system",
-                                     "file-modes", "key-file", "header", "slots", "anchor"}));
+              ::testing::IsSupersetOf({"locked-memory", "core-dumps", "swap", "file-system",
+                                       "file-modes", "key-file", "header", "slots", "anchor"}));
   EXPECT_EQ(status_of([&] { findings.at(findings.size()); }), STRONGROOM_NOT_FOUND);
 }
 
 TEST(Doctor, LooksWhereThereIsNoStore) {
   Store store("memory:");
   const auto checks = checks_of(store.examine());
-  EXPECT_THAT(checks, testing::IsSupersetOf({"storage", "header"}));
-  EXPECT_THAT(checks, testing::Not(testing::Contains("file-system")));
+  EXPECT_THAT(checks, ::testing::IsSupersetOf({"storage", "header"}));
+  EXPECT_THAT(checks, ::testing::Not(::testing::Contains("file-system")));
 }
 
 }  // namespace
+}  // namespace capi_test::backups_test

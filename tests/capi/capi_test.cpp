@@ -19,18 +19,14 @@
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 
+namespace capi_test::capi_test {
 namespace {
 
-using capi_test::Expect;
-using capi_test::Fresh;
-using capi_test::in_child;
-using capi_test::status_of;
-using capi_test::TempDir;
 using strongroom_abi::Session;
 using strongroom_abi::Store;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 constexpr std::uint32_t kBinary = STRONGROOM_CONTENT_BINARY;
@@ -49,7 +45,7 @@ std::vector<std::string> names_of(const strongroom_abi::List& list) {
   return names;
 }
 
-class Capi : public testing::TestWithParam<const char*> {
+class Capi : public ::testing::TestWithParam<const char*> {
  protected:
   std::string url() const {
     return GetParam() == std::string("lmdb") ? "lmdb:" + dir_.path() : "memory:";
@@ -59,7 +55,7 @@ class Capi : public testing::TestWithParam<const char*> {
   TempDir dir_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Storages, Capi, testing::Values("memory", "lmdb"),
+INSTANTIATE_TEST_SUITE_P(Storages, Capi, ::testing::Values("memory", "lmdb"),
                          [](const auto& each) { return std::string(each.param); });
 
 // ---- init, unseal, seal ----
@@ -189,7 +185,7 @@ TEST_P(Capi, TheReportTellsWhatOpensTheStore) {
   EXPECT_FALSE(report.header_damaged());
   EXPECT_EQ(std::string(report.store_id()).size(), 32u);
   EXPECT_STREQ(report.store_id(), pending.store_id());
-  EXPECT_THAT(report.url(), testing::StartsWith(GetParam()));
+  EXPECT_THAT(report.url(), ::testing::StartsWith(GetParam()));
   EXPECT_EQ(report.max_secret_len(), 100u);
   EXPECT_EQ(report.active_term(), 0u);
   std::map<std::uint32_t, strongroom_slot> slots;
@@ -651,3 +647,4 @@ TEST_P(Capi, ThreadsShareOneSession) {
 }
 
 }  // namespace
+}  // namespace capi_test::capi_test

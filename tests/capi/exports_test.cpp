@@ -18,6 +18,7 @@
 #include "strongroom.h"
 #include "strongroom_backend.h"
 
+namespace capi_test::exports_test {
 namespace {
 
 // ---- layouts: LP64; a change here breaks programs that are not compiled again ----
@@ -357,3 +358,4 @@ TEST(Exports, EveryFunctionPromisesToThrowNothing) {
 }
 
 }  // namespace
+}  // namespace capi_test::exports_test

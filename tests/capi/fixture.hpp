@@ -51,16 +51,16 @@ class Expect {
   operator strongroom_error**() { return &error_; }  // NOLINT: implicit by purpose
 
   // failed tells whether the call failed with this status, and left the same in words.
-  testing::AssertionResult failed(strongroom_status status, strongroom_status wanted) {
+  ::testing::AssertionResult failed(strongroom_status status, strongroom_status wanted) {
     if (status != wanted) {
-      return testing::AssertionFailure()
+      return ::testing::AssertionFailure()
              << strongroom_status_name(status) << " (" << strongroom_error_message(error_)
              << ") instead of " << strongroom_status_name(wanted);
     }
-    if (wanted == STRONGROOM_OK && error_ == nullptr) return testing::AssertionSuccess();
+    if (wanted == STRONGROOM_OK && error_ == nullptr) return ::testing::AssertionSuccess();
     if (strongroom_error_status(error_) != wanted || message().empty())
-      return testing::AssertionFailure() << "the error object said something else: " << message();
-    return testing::AssertionSuccess();
+      return ::testing::AssertionFailure() << "the error object said something else: " << message();
+    return ::testing::AssertionSuccess();
   }
   std::string message() const { return strongroom_error_message(error_); }
 

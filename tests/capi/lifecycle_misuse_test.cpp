@@ -13,10 +13,8 @@
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 
+namespace capi_test::lifecycle_misuse_test {
 namespace {
-
-using capi_test::Fresh;
-using capi_test::in_child;
 
 const strongroom_backup_sink kSink = [](void*, const std::uint8_t*, std::size_t) { return 0; };
 const strongroom_backup_source kSource = [](void*, std::uint8_t*, std::size_t, std::size_t* len) {
@@ -36,7 +34,7 @@ T* as(const void* handle) {
   return static_cast<T*>(const_cast<void*>(handle));
 }
 
-class LifecycleMisuse : public testing::Test {
+class LifecycleMisuse : public ::testing::Test {
  protected:
   LifecycleMisuse()
       : fresh_("memory:"),
@@ -115,8 +113,8 @@ class LifecycleMisuse : public testing::Test {
 // ---- handles ----
 
 TEST_F(LifecycleMisuse, WhatIsNoSessionIsRefused) {
-  EXPECT_THAT(statuses_of(nullptr), testing::Each(STRONGROOM_INVALID));
-  EXPECT_THAT(statuses_of(as<strongroom_session>(store_)), testing::Each(STRONGROOM_INVALID));
+  EXPECT_THAT(statuses_of(nullptr), ::testing::Each(STRONGROOM_INVALID));
+  EXPECT_THAT(statuses_of(as<strongroom_session>(store_)), ::testing::Each(STRONGROOM_INVALID));
   EXPECT_EQ(fresh_.store.status().num_terms(), 1u);
 }
 
@@ -369,7 +367,7 @@ TEST_F(LifecycleMisuse, AnUnknownTailIsFineWhileItIsZero) {
   info.tail.fill(0xD1);
   ASSERT_EQ(strongroom_backup(session_, kSink, nullptr, nullptr, &info.known, nullptr),
             STRONGROOM_OK);
-  EXPECT_THAT(info.tail, testing::Each(0));
+  EXPECT_THAT(info.tail, ::testing::Each(0));
   EXPECT_GT(info.known.num_records, 0u);
 }
 
@@ -387,3 +385,4 @@ TEST_F(LifecycleMisuse, ReservedFieldsMustBeZero) {
 }
 
 }  // namespace
+}  // namespace capi_test::lifecycle_misuse_test

@@ -16,17 +16,13 @@
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 
+namespace capi_test::lifecycle_test {
 namespace {
 
-using capi_test::Expect;
-using capi_test::Fresh;
-using capi_test::in_child;
-using capi_test::status_of;
-using capi_test::TempDir;
 using strongroom_abi::Pending;
 using strongroom_abi::Session;
 using strongroom_abi::Store;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 
@@ -43,7 +39,7 @@ strongroom_slots_options a_new_key() {
   return options;
 }
 
-class Lifecycle : public testing::TestWithParam<const char*> {
+class Lifecycle : public ::testing::TestWithParam<const char*> {
  protected:
   std::string url() const {
     return GetParam() == std::string("lmdb") ? "lmdb:" + dir_.path() : "memory:";
@@ -53,7 +49,7 @@ class Lifecycle : public testing::TestWithParam<const char*> {
   TempDir dir_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Storages, Lifecycle, testing::Values("memory", "lmdb"),
+INSTANTIATE_TEST_SUITE_P(Storages, Lifecycle, ::testing::Values("memory", "lmdb"),
                          [](const auto& each) { return std::string(each.param); });
 
 // ---- shares, one by one ----
@@ -338,7 +334,7 @@ TEST(LifecycleLmdb, AnAnchorTellsAnOldCopyFromTheStore) {
 TEST(LifecycleOptions, AnAnchorThatIsNoneIsRefusedAtOnce) {
   Fresh fresh("memory:");
   std::string anchor = fresh.session.anchor();
-  EXPECT_THAT(anchor, testing::StartsWith("strongroom-anchor-1:"));
+  EXPECT_THAT(anchor, ::testing::StartsWith("strongroom-anchor-1:"));
   anchor.back() = anchor.back() == '0' ? '1' : '0';
   for (const char* bad : {"", "anchor", anchor.c_str()}) {
     strongroom_store_options options = STRONGROOM_STORE_OPTIONS_INIT;
@@ -370,7 +366,7 @@ TEST_P(Lifecycle, WhoIsNotTrustedChangesNoKeys) {
 // ---- OpenPGP ----
 
 // OpenPgp needs the helper program, which is not built everywhere.
-class OpenPgp : public testing::Test {
+class OpenPgp : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::getenv("STRONGROOM_OPENPGP_HELPER") == nullptr) GTEST_SKIP() << "no helper";
@@ -482,3 +478,4 @@ TEST_F(OpenPgp, SlotsOfWrappedSharesComeLater) {
 }
 
 }  // namespace
+}  // namespace capi_test::lifecycle_test

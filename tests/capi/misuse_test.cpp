@@ -15,10 +15,8 @@
 #include "strongroom_abi.hpp"
 #include "strongroom_backend.h"
 
+namespace capi_test::misuse_test {
 namespace {
-
-using capi_test::Expect;
-using capi_test::Fresh;
 
 // Dirt is what outputs hold before a call that fails; nothing of it may be left.
 template <typename T>
@@ -28,21 +26,21 @@ T* dirt() {
 
 // cleared runs a call that must fail, and tells whether its output was cleared.
 template <typename T, typename F>
-testing::AssertionResult refused(F call, strongroom_status wanted = STRONGROOM_INVALID) {
+::testing::AssertionResult refused(F call, strongroom_status wanted = STRONGROOM_INVALID) {
   T* out = dirt<T>();
   Expect expect;
   const auto failed = expect.failed(call(&out, static_cast<strongroom_error**>(expect)), wanted);
   if (!failed) return failed;
-  if (out != nullptr) return testing::AssertionFailure() << "the output was not cleared";
+  if (out != nullptr) return ::testing::AssertionFailure() << "the output was not cleared";
   out = dirt<T>();
   if (call(&out, nullptr) != wanted || out != nullptr)
-    return testing::AssertionFailure() << "it depends on out_error";
+    return ::testing::AssertionFailure() << "it depends on out_error";
   Expect without_out;
   return without_out.failed(call(nullptr, static_cast<strongroom_error**>(without_out)),
                             STRONGROOM_INVALID);
 }
 
-class Misuse : public testing::Test {
+class Misuse : public ::testing::Test {
  protected:
   Misuse() : fresh_("memory:"), session_(fresh_.session.raw()), store_(fresh_.store.raw()) {
     fresh_.session.put("a", STRONGROOM_CONTENT_TEXT, R"({"k":"v"})");
@@ -411,7 +409,7 @@ TEST_F(Misuse, AFilledStructIsWrittenNoFurtherThanItsSize) {
   ASSERT_EQ(strongroom_report_slot(raw, 0, &slot.known), STRONGROOM_OK);
   EXPECT_EQ(slot.known.kind, static_cast<std::uint32_t>(STRONGROOM_SLOT_KEY));
   EXPECT_EQ(slot.known.struct_size, sizeof slot);
-  EXPECT_THAT(slot.tail, testing::Each(0));
+  EXPECT_THAT(slot.tail, ::testing::Each(0));
 
   slot.known.struct_size = offsetof(strongroom_slot, kind);
   slot.known.kind = 0xD1;
@@ -475,8 +473,9 @@ TEST_F(Misuse, AnErrorOfTheCppLayerCarriesStatusAndWords) {
   } catch (const strongroom_abi::Error& error) {
     const strongroom_abi::Error copy = error;
     EXPECT_EQ(copy.status(), STRONGROOM_NOT_FOUND);
-    EXPECT_THAT(copy.what(), testing::HasSubstr("absent"));
+    EXPECT_THAT(copy.what(), ::testing::HasSubstr("absent"));
   }
 }
 
 }  // namespace
+}  // namespace capi_test::misuse_test

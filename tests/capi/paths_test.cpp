@@ -16,15 +16,13 @@
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 
+namespace capi_test::paths_test {
 namespace {
 
-using capi_test::Fresh;
-using capi_test::status_of;
-using capi_test::TempDir;
 using strongroom_abi::Policy;
 using strongroom_abi::Session;
-using testing::ElementsAre;
-using testing::UnorderedElementsAreArray;
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 
@@ -209,7 +207,7 @@ std::vector<std::string> spellings_of_their_own() {
   };
 }
 
-class Paths : public testing::TestWithParam<const char*> {
+class Paths : public ::testing::TestWithParam<const char*> {
  protected:
   std::string url() const {
     return GetParam() == std::string("lmdb") ? "lmdb:" + dir_.path() : "memory:";
@@ -219,7 +217,7 @@ class Paths : public testing::TestWithParam<const char*> {
   TempDir dir_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Storages, Paths, testing::Values("memory", "lmdb"),
+INSTANTIATE_TEST_SUITE_P(Storages, Paths, ::testing::Values("memory", "lmdb"),
                          [](const auto& each) { return std::string(each.param); });
 
 // in_json writes a text as a string of JSON; what is no UTF-8 goes in as it is.
@@ -545,3 +543,4 @@ TEST_P(Paths, RandomSpellingsAreRefusedByAllOrTheSameToAll) {
 }
 
 }  // namespace
+}  // namespace capi_test::paths_test

@@ -19,12 +19,10 @@
 #include "strongroom_abi.hpp"
 #include "strongroom_backend.h"
 
+namespace capi_test::plugin_test {
 namespace {
 
-using capi_test::Expect;
-using capi_test::Fresh;
-using capi_test::status_of;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 
@@ -353,15 +351,15 @@ TEST(Plugin, AUrlThatIsNoneIsRefused) {
 
 // ---- ones that break the rules ----
 
-class Broken : public testing::TestWithParam<Vendor::Fault> {};
+class Broken : public ::testing::TestWithParam<Vendor::Fault> {};
 
 INSTANTIATE_TEST_SUITE_P(Faults, Broken,
-                         testing::Values(Vendor::Fault::no_answer, Vendor::Fault::twice,
-                                         Vendor::Fault::wrong_index, Vendor::Fault::too_long,
-                                         Vendor::Fault::null_value, Vendor::Fault::null_record,
-                                         Vendor::Fault::value_of_absent, Vendor::Fault::no_stamp,
-                                         Vendor::Fault::no_version, Vendor::Fault::throws,
-                                         Vendor::Fault::strange_status));
+                         ::testing::Values(Vendor::Fault::no_answer, Vendor::Fault::twice,
+                                           Vendor::Fault::wrong_index, Vendor::Fault::too_long,
+                                           Vendor::Fault::null_value, Vendor::Fault::null_record,
+                                           Vendor::Fault::value_of_absent, Vendor::Fault::no_stamp,
+                                           Vendor::Fault::no_version, Vendor::Fault::throws,
+                                           Vendor::Fault::strange_status));
 
 TEST_P(Broken, AReadThatBreaksARuleIsUnavailableAndSealsNothing) {
   Vendor vendor;
@@ -450,3 +448,4 @@ TEST(Plugin, AScanThatBreaksARuleEnds) {
 }
 
 }  // namespace
+}  // namespace capi_test::plugin_test

@@ -11,18 +11,15 @@
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 
+namespace capi_test::policy_test {
 namespace {
 
-using capi_test::Expect;
-using capi_test::Fresh;
-using capi_test::status_of;
-using capi_test::TempDir;
 using strongroom_abi::Account;
 using strongroom_abi::Policy;
 using strongroom_abi::Session;
 using strongroom_abi::Store;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 
@@ -361,7 +358,7 @@ TEST(CapiPolicy, WhoCanListsHoldersAndWhoIsLeftOut) {
   for (std::size_t i = 0; i < account.size(); ++i)
     told.push_back(std::string(account.at(i).kind) + " " + account.at(i).subject);
   EXPECT_THAT(told,
-              testing::IsSupersetOf({"may user:alice", "may group:dba", "unless group:guests"}));
+              ::testing::IsSupersetOf({"may user:alice", "may group:dba", "unless group:guests"}));
   EXPECT_EQ(policy.who_can(STRONGROOM_ACTION_DELETE, "a/b").size(), 0U);
 }
 
@@ -381,7 +378,7 @@ TEST(CapiPolicy, DiffTellsEachChangeWithAPath) {
     found = true;
     EXPECT_STREQ(line.before, "denied");
     EXPECT_STREQ(line.after, "allowed");
-    EXPECT_THAT(line.path, testing::MatchesRegex("db/[^/]+/root"));
+    EXPECT_THAT(line.path, ::testing::MatchesRegex("db/[^/]+/root"));
   }
   EXPECT_TRUE(found);
 }
@@ -430,3 +427,4 @@ TEST(CapiPolicy, WrongHandlesAreRefused) {
 }
 
 }  // namespace
+}  // namespace capi_test::policy_test

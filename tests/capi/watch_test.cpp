@@ -9,13 +9,8 @@
 
 #include "capi/fixture.hpp"
 
+namespace capi_test::watch_test {
 namespace {
-
-using capi_test::Expect;
-using capi_test::Fresh;
-using capi_test::in_child;
-using capi_test::status_of;
-using capi_test::TempDir;
 
 using Lines = std::vector<std::string>;
 
@@ -134,3 +129,4 @@ TEST(Watch, TwoThreadsTakeTurns) {
 }
 
 }  // namespace
+}  // namespace capi_test::watch_test

@@ -8,10 +8,8 @@
 
 #include "capi/fixture.hpp"
 
+namespace capi_test::zookeeper_test {
 namespace {
-
-using capi_test::Expect;
-using capi_test::TempDir;
 
 // open_with opens a store, in memory unless told otherwise: credentials are looked at first.
 strongroom_status open_with(const strongroom_store_options& options, strongroom_error** error,
@@ -158,3 +156,4 @@ TEST_F(ZkAuth, ABuildWithoutZookeeperSaysSo) {
 #endif
 
 }  // namespace
+}  // namespace capi_test::zookeeper_test

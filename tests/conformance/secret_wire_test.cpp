@@ -15,7 +15,7 @@
 #include "secret_text.hpp"
 #include "strongroom/secret.hpp"
 
-namespace strongroom {
+namespace strongroom::secret_wire_test {
 namespace {
 
 using testing::secret;
@@ -344,4 +344,4 @@ TEST(SecretWire, AMessageOfManyMebibytesIsReadWithinTheLimit) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::secret_wire_test

@@ -10,7 +10,7 @@
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::commit_faults_test {
 namespace {
 
 using testing::Fault;
@@ -222,4 +222,4 @@ TEST(CommitFaults, StorageTroubleNeverSeals) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::commit_faults_test

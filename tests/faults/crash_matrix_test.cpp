@@ -14,7 +14,7 @@
 #include "strongroom/backup.hpp"
 #include "tests/support/world.hpp"
 
-namespace strongroom {
+namespace strongroom::crash_matrix_test {
 namespace {
 
 using testing::bytes;
@@ -367,4 +367,4 @@ INSTANTIATE_TEST_SUITE_P(Of, CrashMatrix, ::testing::ValuesIn(operations()),
                          [](const auto& row) { return row.param.name; });
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::crash_matrix_test

@@ -20,7 +20,7 @@
 #include "tests/support/process.hpp"
 #include "tests/support/world.hpp"
 
-namespace strongroom {
+namespace strongroom::explorer_test {
 namespace {
 
 using testing::copy_records;
@@ -540,4 +540,4 @@ TEST(Explorer, InEveryStateSomethingHeldOpensAndEverySecretReads) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::explorer_test

@@ -9,7 +9,7 @@
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::hostile_storage_test {
 namespace {
 
 using testing::Handle;
@@ -477,4 +477,4 @@ TEST(DamagedHeader, WhatOpenedItOpensItAfterAnyOperation) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::hostile_storage_test

@@ -22,7 +22,7 @@
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::kill_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -36,7 +36,8 @@ constexpr int kSecrets = 8;
 int num_rounds() {
   const char* text = std::getenv("STRONGROOM_KILL_ROUNDS");
   if (text != nullptr) return std::atoi(text);
-  return testing::kSanitized ? 100 : 1000;
+  if (std::getenv("STRONGROOM_LONG_TESTS") != nullptr) return testing::kSanitized ? 300 : 1000;
+  return testing::kSanitized ? 100 : 300;
 }
 
 Path secret_path(int which) {
@@ -321,4 +322,4 @@ TEST(Kill, NoAcknowledgedWriteIsLostAndTheStoreOpens) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::kill_test

@@ -15,7 +15,7 @@
 #include "tests/support/meanwhile_backend.hpp"
 #include "tests/support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::meanwhile_test {
 namespace {
 
 using testing::Call;
@@ -441,4 +441,4 @@ TEST(PreparedChange, ATooLargeHeaderIsToldBeforeAnythingIsHandedOut) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::meanwhile_test

@@ -21,7 +21,7 @@
 #include "tests/support/process.hpp"
 #include "tests/system/gpg_home.hpp"
 
-namespace strongroom {
+namespace strongroom::memory_after_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -280,4 +280,4 @@ TEST_F(MemoryAfter, CoreOfAnUnsealedProcessHoldsNeitherKeyNorValue) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::memory_after_test

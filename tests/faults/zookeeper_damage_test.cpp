@@ -17,7 +17,7 @@
 #include "tests/support/raw_zookeeper.hpp"
 #include "tests/support/zookeeper_server.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::zookeeper_damage_test {
 namespace {
 
 using ::testing::AnyOf;
@@ -303,4 +303,4 @@ TEST_F(Damage, LargestSecretGoesRoundAndOneByteMoreIsRefused) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::zookeeper_damage_test

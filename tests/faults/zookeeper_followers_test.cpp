@@ -15,11 +15,12 @@
 #include "tests/faults/zookeeper_clients.hpp"
 #include "tests/faults/zookeeper_store.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/role.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/tcp_proxy.hpp"
 #include "tests/support/zookeeper_server.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::zookeeper_followers_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -84,6 +85,16 @@ int run_store(const std::string& url, const std::string& key, const Identity& wh
   end.join();
   return 0;
 }
+
+const Role kStamps("stamps", [](const Role::Arguments& words) {
+  return words.size() == 2 ? run_stamps(words[0], words[1]) : 2;
+});
+const Role kStore("store", [](const Role::Arguments& words) {
+  return words.size() == 3 ? run_store(words[0], words[1], kTrusted, words[2]) : 2;
+});
+const Role kUser("user", [](const Role::Arguments& words) {
+  return words.size() == 3 ? run_store(words[0], words[1], Identity::user("alice"), words[2]) : 2;
+});
 
 class Followers : public ::testing::Test {
  protected:
@@ -291,15 +302,4 @@ TEST_F(Followers, AChangeOfThePoliciesReachesEveryStore) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
-
-int main(int argc, char** argv) {
-  using namespace strongroom::testing;
-  const std::string_view role = argc > 1 ? argv[1] : "";
-  if (role == "stamps" && argc == 4) return run_stamps(argv[2], argv[3]);
-  if (role == "store" && argc == 5) return run_store(argv[2], argv[3], kTrusted, argv[4]);
-  if (role == "user" && argc == 5)
-    return run_store(argv[2], argv[3], strongroom::Identity::user("alice"), argv[4]);
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
+}  // namespace strongroom::testing::zookeeper_followers_test

@@ -14,7 +14,7 @@
 #include "tests/faults/zookeeper_store.hpp"
 #include "tests/support/zookeeper_server.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::zookeeper_large_test {
 namespace {
 
 constexpr int kThreads = 64;
@@ -131,4 +131,4 @@ TEST_F(Large, ManyPoliciesAndTheLargestAreStoredAndFollowed) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::zookeeper_large_test

@@ -17,10 +17,11 @@
 #include "tests/faults/zookeeper_clients.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_zookeeper.hpp"
+#include "tests/support/role.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/zookeeper_server.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::zookeeper_leftovers_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -76,6 +77,10 @@ int run_writer(int writer, const std::string& url, const std::string& notes) {
   end.join();
   return 0;
 }
+
+const Role kWriter("writer", [](const Role::Arguments& words) {
+  return words.size() == 3 ? run_writer(std::stoi(words[0]), words[1], words[2]) : 2;
+});
 
 class Leftovers : public ::testing::Test {
  protected:
@@ -155,7 +160,7 @@ class Leftovers : public ::testing::Test {
 };
 
 int num_rounds(int usually) {
-  return std::getenv("STRONGROOM_LONG_TESTS") != nullptr ? 20 * usually : usually;
+  return std::getenv("STRONGROOM_LONG_TESTS") != nullptr ? 40 * usually : usually;
 }
 
 TEST_F(Leftovers, OfKilledWritersAreSweptOfALivingOneNever) {
@@ -164,7 +169,7 @@ TEST_F(Leftovers, OfKilledWritersAreSweptOfALivingOneNever) {
   ASSERT_TRUE(reader);
   std::minstd_rand random(1);
   std::size_t most = 0;
-  for (int round = 0; round < num_rounds(kSanitized ? 10 : 20); ++round) {
+  for (int round = 0; round < num_rounds(10); ++round) {
     ChildProcess writer = start_writer(1);
     EXPECT_THAT(writer.receive(), ::testing::StartsWith("writing\n"));
     std::this_thread::sleep_for(milliseconds(random() % 150));
@@ -255,11 +260,4 @@ TEST_F(Leftovers, ValuesOfEveryLengthGoRound) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
-
-int main(int argc, char** argv) {
-  if (argc == 5 && std::string_view(argv[1]) == "writer")
-    return strongroom::testing::run_writer(std::atoi(argv[2]), argv[3], argv[4]);
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
+}  // namespace strongroom::testing::zookeeper_leftovers_test

@@ -12,7 +12,7 @@
 #include "tests/support/tcp_proxy.hpp"
 #include "tests/support/zookeeper_server.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::zookeeper_outage_test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -219,4 +219,4 @@ TEST_F(Outage, OpeningWithoutAServerSaysSoInTime) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::zookeeper_outage_test

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace strongroom::testing {
+namespace strongroom::testing::cas_history_test {
 namespace {
 
 using Kind = Note::Kind;
@@ -117,4 +117,4 @@ TEST(KeyHistory, SeesAVersionThatCameAgainAndDamage) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::cas_history_test

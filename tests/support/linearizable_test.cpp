@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace strongroom::testing {
+namespace strongroom::testing::linearizable_test {
 namespace {
 
 using Kind = Operation::Kind;
@@ -203,4 +203,4 @@ TEST(Linearizable, GivesUpRatherThanTakeForever) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::linearizable_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/zookeeper_server.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::raw_zookeeper_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -45,4 +45,4 @@ TEST(RawZooKeeper, SeesWhatItsPasswordOpens) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::raw_zookeeper_test

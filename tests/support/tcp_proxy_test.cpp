@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-namespace strongroom::testing {
+namespace strongroom::testing::tcp_proxy_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -180,4 +180,4 @@ TEST(TcpProxy, TargetThatIsGoneBreaksTheConnection) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::tcp_proxy_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/process.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::zookeeper_server_test {
 namespace {
 
 // pid_of finds the process that was started with a word on its command line, or 0.
@@ -97,4 +97,4 @@ TEST(ZooKeeperServers, DieWithAParentThatIsKilled) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::zookeeper_server_test

@@ -926,6 +926,7 @@ class Killed(Lifecycle):
     """kill -9 at any system call: what was handed out by then, or before, opens the store."""
 
     MOST_KILLS = 1000000 if LONG else 40
+    ONE_BY_ONE = True
 
     @classmethod
     def setUpClass(cls):

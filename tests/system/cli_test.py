@@ -58,6 +58,7 @@ class Case(unittest.TestCase):
     """A directory with a store in it, not initialized yet."""
 
     user = None  # the uid that the program runs as
+    ONE_BY_ONE = False  # each method is a test of its own, since all take too long together
 
     def setUp(self):
         self.place = tempfile.mkdtemp(prefix="strongroom-cli-")
@@ -1302,9 +1303,11 @@ def main(names):
     """names are those of the file that is run: globals()."""
     global PROGRAM
     if sys.argv[1:] == ["--cases"]:
-        print(*[name for name, what in names.items()
-                if isinstance(what, type) and issubclass(what, Case)
-                and unittest.defaultTestLoader.getTestCaseNames(what)])
+        for name, what in names.items():
+            if isinstance(what, type) and issubclass(what, Case):
+                methods = unittest.defaultTestLoader.getTestCaseNames(what)
+                print(*([f"{name}.{method}" for method in methods] if what.ONE_BY_ONE
+                        else [name][:len(methods)]))
         return
     PROGRAM = os.path.abspath(sys.argv.pop(1))
     # Whoever started us in the background may have left these ignored, and what we start inherits that.

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the test cases of one `meson test` run: count_tests.py BUILD_DIR XML_DIR EXIT_STATUS
+"""Counts the test cases of `meson test` runs: count_tests.py BUILD_DIR XML_DIR EXIT_STATUS LOG...
 
-Prints "PASSED FAILED SKIPPED" and, on standard error, a line for everything that failed.
+Each LOG is a --logbase of BUILD_DIR/meson-logs. Prints "PASSED FAILED SKIPPED" and, on standard error,
+a line for everything that failed.
 
 A program named *_test is a GoogleTest one: its cases are counted from the XML that it wrote to
-XML_DIR, and having written none, or one without cases, is a failure, as is dying after it.
+XML_DIR, and having written none, or one without cases, is a failure, as is dying after it. A room's
+program is started once a stem, and once a shard of it; see tests/support/room_main.cpp.
 Any other program counts as one case. A run without tests is a failure.
 """
 import json
@@ -46,9 +48,12 @@ def count_cases(count, name, xml_path):
 def count_run(count, run, xml_dir):
     name, result = run["name"], run["result"]
     ended_well = result in ("OK", "EXPECTEDFAIL")
-    program = os.path.basename(run["command"][0]) if run.get("command") else name
+    command = run.get("command") or [name]
+    program = os.path.basename(command[0])
     if program.endswith("_test"):
-        failures = count_cases(count, name, os.path.join(xml_dir, program + ".xml"))
+        shard = (run.get("env") or {}).get("GTEST_SHARD_INDEX", "0")
+        stem = f"{program}.{command[1]}.{shard}" if len(command) > 1 else program
+        failures = count_cases(count, name, os.path.join(xml_dir, stem + ".xml"))
         if not ended_well and failures == 0:
             count.fail(f"{name}: {result} (status {run.get('returncode')}) after its last case")
     elif ended_well:
@@ -59,14 +64,15 @@ def count_run(count, run, xml_dir):
         count.fail(f"{name}: {result} (status {run.get('returncode')})")
 
 
-def main(build_dir, xml_dir, exit_status):
+def main(build_dir, xml_dir, exit_status, logs):
     count = Count()
     runs = []
-    try:
-        with open(os.path.join(build_dir, "meson-logs", "testlog.json"), encoding="utf-8") as log:
-            runs = [json.loads(line) for line in log if line.strip()]
-    except (OSError, ValueError) as error:
-        count.fail(f"no readable log of the tests ({error})")
+    for base in logs:
+        try:
+            with open(os.path.join(build_dir, "meson-logs", base + ".json"), encoding="utf-8") as log:
+                runs += [json.loads(line) for line in log if line.strip()]
+        except (OSError, ValueError) as error:
+            count.fail(f"no readable log of the tests ({error})")
     for run in runs:
         count_run(count, run, xml_dir)
     if count.passed + count.failed == 0:
@@ -77,4 +83,4 @@ def main(build_dir, xml_dir, exit_status):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:])

@@ -15,7 +15,7 @@
 #include "strongroom/codec.hpp"
 #include "support/process.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::openpgp_host_test {
 namespace {
 
 using std::chrono::steady_clock;
@@ -336,4 +336,4 @@ TEST_F(OpenPgpHostTest, HelperIsNoCommand) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::openpgp_host_test

@@ -11,7 +11,7 @@
 #include "openpgp_fixture.hpp"
 #include "support/process.hpp"
 
-namespace strongroom::testing {
+namespace strongroom::testing::openpgp_test {
 namespace {
 
 using std::chrono::steady_clock;
@@ -421,4 +421,4 @@ TEST_F(OpenPgpTest, NothingOfAnUnwrappedTextStaysInThisProcess) {
 }
 
 }  // namespace
-}  // namespace strongroom::testing
+}  // namespace strongroom::testing::openpgp_test

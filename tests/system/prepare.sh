@@ -13,7 +13,7 @@ user_packages=(
 test_packages=(
   clang-14 libclang-rt-14-dev clang-format-14
   libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler
-  abigail-tools ccache gdb gnupg lmdb-utils python3 strace tmux util-linux
+  abigail-tools ccache gdb gnupg lmdb-utils python3 strace tmux util-linux valgrind
   zookeeper default-jre-headless
 )
 
@@ -59,6 +59,22 @@ install_packages() {
     -o DPkg::Lock::Timeout=300 "${missing[@]}" </dev/null && return 0
   printf 'These packages could not be installed:\n  %s\n' "${missing[*]}"
   return 1
+}
+
+# use_build_directory DIRECTORY FROM sets build_directory to where builds are kept: DIRECTORY, which
+# may be relative to FROM, or build in the source tree when it is empty.
+use_build_directory() {
+  build_directory=$PWD/build
+  case $1 in
+    '') ;;
+    /*) build_directory=$1 ;;
+    *) build_directory=$2/$1 ;;
+  esac
+  if ! mkdir -p "$build_directory" 2>/dev/null || ! [ -w "$build_directory" ]; then
+    printf '%s cannot be written. Name another directory: --build-dir DIR\n' "$build_directory"
+    return 1
+  fi
+  build_directory=$(cd "$build_directory" && pwd)
 }
 
 # configure_build DIRECTORY MESON-OPTION... sets a build directory up, anew if it was set up in

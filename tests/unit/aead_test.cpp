@@ -27,7 +27,7 @@
 #include <openssl/err.h>
 #endif
 
-namespace strongroom {
+namespace strongroom::aead_test {
 namespace {
 
 using Buffer = std::vector<std::uint8_t>;
@@ -88,7 +88,7 @@ struct Gcm {
   }
 };
 
-class GcmBy : public testing::TestWithParam<GcmProvider> {
+class GcmBy : public ::testing::TestWithParam<GcmProvider> {
  protected:
   void SetUp() override {
     if (!gcm_available(GetParam())) GTEST_SKIP() << "not built in, or not on this CPU";
@@ -96,14 +96,14 @@ class GcmBy : public testing::TestWithParam<GcmProvider> {
   GcmProvider by() const { return GetParam(); }
 };
 
-std::string provider_name(const testing::TestParamInfo<GcmProvider>& tested) {
+std::string provider_name(const ::testing::TestParamInfo<GcmProvider>& tested) {
   const char* const names[] = {"best", "libsodium", "libcrypto", "botan"};
   return names[static_cast<std::size_t>(tested.param)];
 }
 
 INSTANTIATE_TEST_SUITE_P(Provider, GcmBy,
-                         testing::Values(GcmProvider::best, GcmProvider::libsodium,
-                                         GcmProvider::libcrypto, GcmProvider::botan),
+                         ::testing::Values(GcmProvider::best, GcmProvider::libsodium,
+                                           GcmProvider::libcrypto, GcmProvider::botan),
                          provider_name);
 
 TEST(Gcm, BestAndBotanAreEverywhere) {
@@ -462,7 +462,7 @@ TEST(RandomBytes, SignalsDoNotCutThemShort) {
 
 // The AES constructions, each by what the CPU offers and by the portable AES
 
-class AesBy : public testing::TestWithParam<bool> {
+class AesBy : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     detail::portable_aes(GetParam());
@@ -471,11 +471,11 @@ class AesBy : public testing::TestWithParam<bool> {
   void TearDown() override { detail::portable_aes(false); }
 };
 
-std::string cipher_name(const testing::TestParamInfo<bool>& tested) {
+std::string cipher_name(const ::testing::TestParamInfo<bool>& tested) {
   return tested.param ? "portable" : "accelerated";
 }
 
-INSTANTIATE_TEST_SUITE_P(Cipher, AesBy, testing::Bool(), cipher_name);
+INSTANTIATE_TEST_SUITE_P(Cipher, AesBy, ::testing::Bool(), cipher_name);
 
 template <typename Key>
 Key schedule(const Buffer& bytes) {
@@ -891,4 +891,4 @@ TEST_P(AesBy, OneKeyServesManyThreadsAtOnce) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::aead_test

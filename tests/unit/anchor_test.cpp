@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace strongroom {
+namespace strongroom::anchor_test {
 namespace {
 
 Anchor numbered() {
@@ -151,4 +151,4 @@ TEST(Anchor, TenMegabytesAreRefusedAtOnce) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::anchor_test

@@ -16,7 +16,7 @@
 #include "support/process.hpp"
 #include "support/threaded_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::async_reads_test {
 namespace {
 
 using testing::Complaint;
@@ -383,4 +383,4 @@ TEST(AsyncReads, ManyThreadsAskWhileKeysRotate) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::async_reads_test

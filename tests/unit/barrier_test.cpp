@@ -8,7 +8,7 @@
 
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::barrier_test {
 namespace {
 
 using testing::bytes;
@@ -690,4 +690,4 @@ TEST(Barrier, AHandleRefusesToWorkInAForkedChild) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::barrier_test

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace strongroom {
+namespace strongroom::codec_test {
 namespace {
 
 using Buffer = std::vector<std::uint8_t>;
@@ -183,4 +183,4 @@ TEST(BigEndian, EveryWidthKeepsItsLowBits) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::codec_test

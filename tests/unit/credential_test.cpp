@@ -15,7 +15,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::credential_test {
 namespace {
 
 using testing::Complaint;
@@ -293,4 +293,4 @@ TEST(Digest, OfPartsIsThatOfTheWhole) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::credential_test

@@ -9,7 +9,7 @@
 #include "strongroom/doctor.hpp"
 #include "support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::doctor_store_test {
 namespace {
 
 using testing::Handle;
@@ -187,4 +187,4 @@ TEST(DoctorStore, AnEscrowedKeyIsDanger) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::doctor_store_test

@@ -23,7 +23,7 @@
 #include "strongroom/secret_bytes.hpp"
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::doctor_test {
 namespace {
 
 using testing::Complaint;
@@ -598,4 +598,4 @@ TEST(Doctor, AShellTakesAPathAsOneWord) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::doctor_test

@@ -7,7 +7,7 @@
 
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::envelope_test {
 namespace {
 
 using testing::plain;
@@ -144,4 +144,4 @@ TEST(Envelope, RoomOfTheWrongSizeIsRefused) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::envelope_test

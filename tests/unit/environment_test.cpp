@@ -15,7 +15,7 @@
 #include "memory_scan.hpp"
 #include "secret_text.hpp"
 
-namespace strongroom {
+namespace strongroom::environment_test {
 namespace {
 
 using testing::in_memory;
@@ -336,4 +336,4 @@ TEST(Environment, NothingOfAnEnvironmentStaysInMemory) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::environment_test

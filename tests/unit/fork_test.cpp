@@ -13,7 +13,7 @@
 #include "strongroom/fork_guard.hpp"
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::fork_test {
 namespace {
 
 using testing::Complaint;
@@ -167,4 +167,4 @@ TEST(ForkGuard, RefusesInEveryOfManySiblings) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::fork_test

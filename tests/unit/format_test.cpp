@@ -17,7 +17,7 @@
 #include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::format_test {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -164,4 +164,4 @@ TEST_F(Format, CredentialsReadAndWriteAsTheseDigits) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::format_test

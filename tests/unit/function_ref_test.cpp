@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace strongroom {
+namespace strongroom::function_ref_test {
 namespace {
 
 int run(FunctionRef<int(int)> callback, int argument) {
@@ -94,4 +94,4 @@ TEST(FunctionRef, NeitherOwnsNorAllocates) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::function_ref_test

@@ -13,7 +13,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::gate_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -231,4 +231,4 @@ TEST(ThreadStripe, SpreadsThreadsEvenly) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::gate_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::header_test {
 namespace {
 
 using testing::parsed;
@@ -146,4 +146,4 @@ TEST(Header, GrowsNoLargerThanItsLimit) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::header_test

@@ -17,6 +17,7 @@
 
 #include "source_root.h"
 
+namespace includes_test {
 namespace {
 
 // Files is path below the root -> text.
@@ -452,3 +453,4 @@ TEST(Includes, ThePublicHeadersOfTheDoorStandAlone) {
 }
 
 }  // namespace
+}  // namespace includes_test

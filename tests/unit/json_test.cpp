@@ -13,7 +13,7 @@
 #include "memory_scan.hpp"
 #include "secret_text.hpp"
 
-namespace strongroom {
+namespace strongroom::json_test {
 namespace {
 
 using testing::in_memory;
@@ -389,4 +389,4 @@ TEST(PublicJson, EveryValueKnowsWhereItStood) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::json_test

@@ -8,7 +8,7 @@
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::key_keeper_test {
 namespace {
 
 using testing::Handle;
@@ -525,4 +525,4 @@ TEST(KeyKeeper, KeyKindsSayWhereTheKeyIs) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::key_keeper_test

@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-namespace strongroom {
+namespace strongroom::keyring_test {
 namespace {
 
 constexpr std::array<std::uint8_t, 32> kDigest = {1, 2, 3};
@@ -152,4 +152,4 @@ TEST(Keyring, ReadsAsZerosInAForkedChild) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::keyring_test

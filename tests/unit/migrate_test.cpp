@@ -5,7 +5,7 @@
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::migrate_test {
 namespace {
 
 using testing::Handle;
@@ -126,4 +126,4 @@ TEST(Migrate, StoppedAnywhereItIsNoStoreAndCanBeMadeAgain) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::migrate_test

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace strongroom {
+namespace strongroom::path_test {
 namespace {
 
 using std::string_literals::operator""s;
@@ -339,4 +339,4 @@ TEST(Path, NoTextIsEverAnsweredByACrash) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::path_test

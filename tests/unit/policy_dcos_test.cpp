@@ -12,7 +12,7 @@
 #include "strongroom/policy/text.hpp"
 #include "support/reference_policy.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_dcos_test {
 namespace {
 
 const Identity kUser = Identity::user("u");
@@ -357,4 +357,4 @@ TEST(DcosPermissions, InJsonAreReadTheSameWay) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_dcos_test

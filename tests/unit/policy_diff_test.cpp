@@ -14,7 +14,7 @@
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_diff_test {
 namespace {
 
 using test::own;
@@ -238,7 +238,7 @@ struct Pair {
 
   std::string told() const {
     std::string text = "before: " + printed(before) + "after: " + printed(after);
-    for (const PolicyChange& change : changes) text += strongroom::told(change) + "\n";
+    for (const PolicyChange& change : changes) text += policy_diff_test::told(change) + "\n";
     return text;
   }
 };
@@ -376,4 +376,4 @@ TEST(Diff, SilenceIsTrueOfWhoIsOfSeveralGroups) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_diff_test

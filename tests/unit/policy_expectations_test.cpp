@@ -6,7 +6,7 @@
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_expectations_test {
 namespace {
 
 using test::own;
@@ -130,4 +130,4 @@ TEST(Disappointments, OfABadPolicyOrExpectationAreAnError) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_expectations_test

@@ -11,7 +11,7 @@
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_explain_test {
 namespace {
 
 using test::own;
@@ -297,4 +297,4 @@ TEST(TextPlace, IsWrittenAsDocumentLineAndColumn) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_explain_test

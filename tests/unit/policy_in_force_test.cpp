@@ -22,7 +22,7 @@
 #include "tests/support/process.hpp"
 #include "tests/support/threaded_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_in_force_test {
 namespace {
 
 using std::chrono::steady_clock;
@@ -1034,4 +1034,4 @@ TEST(StoredPolicies, ACallFromTheStoragesThreadIsDecidedElsewhere) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_in_force_test

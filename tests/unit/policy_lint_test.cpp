@@ -11,7 +11,7 @@
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_lint_test {
 namespace {
 
 using test::own;
@@ -294,4 +294,4 @@ TEST(Lint, FindsWhatCanGoInOurOwnMode) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_lint_test

@@ -7,7 +7,7 @@
 
 #include "strongroom/policy/rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_pattern_test {
 namespace {
 
 constexpr std::size_t kGood = std::numeric_limits<std::size_t>::max();
@@ -128,4 +128,4 @@ TEST(PolicyPattern, TheOffsetIsOptional) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_pattern_test

@@ -17,7 +17,7 @@
 #include "tests/support/meanwhile_backend.hpp"
 #include "tests/support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_records_test {
 namespace {
 
 using testing::bytes;
@@ -510,4 +510,4 @@ TEST(PolicyRecords, AWritePermittedUnderAnotherFenceIsNotMade) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_records_test

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace strongroom {
+namespace strongroom::policy_test {
 namespace {
 
 Path path(std::string_view text) {
@@ -180,4 +180,4 @@ TEST(Action, EachHasANameOfItsOwn) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_test

@@ -12,7 +12,7 @@
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/text.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_text_test {
 namespace {
 
 using std::string_literals::operator""s;
@@ -784,4 +784,4 @@ TEST(IdentityText, WhatNamesNobodyIsRefused) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_text_test

@@ -13,7 +13,7 @@
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_walk_test {
 namespace {
 
 using policy_walk::fresh;
@@ -160,4 +160,4 @@ TEST(Walk, ManySubjectsOfOnePatternAreBounded) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_walk_test

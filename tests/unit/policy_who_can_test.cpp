@@ -7,7 +7,7 @@
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 
-namespace strongroom {
+namespace strongroom::policy_who_can_test {
 namespace {
 
 using test::own;
@@ -133,4 +133,4 @@ TEST(WhoCan, AgreesWithExplain) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::policy_who_can_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::reencrypt_test {
 namespace {
 
 using testing::Handle;
@@ -195,4 +195,4 @@ TEST(Retire, AProcessThatSleptCanNotWriteUnderARetiredKey) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::reencrypt_test

@@ -12,7 +12,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::result_test {
 namespace {
 
 const std::vector<Code> kCodes = {
@@ -162,4 +162,4 @@ TEST_F(Misuse, ErrorOfSuccessAsserts) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::result_test

@@ -8,7 +8,7 @@
 #include "tests/memory_scan.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::seal_memory_test {
 namespace {
 
 using testing::in_memory;
@@ -83,4 +83,4 @@ TEST(SealMemory, AFailedUnsealLeavesNoKeyEither) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::seal_memory_test

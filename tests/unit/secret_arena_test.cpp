@@ -21,7 +21,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::secret_arena_test {
 namespace {
 
 using testing::Complaint;
@@ -606,4 +606,4 @@ TEST_F(Arena, NoAddressSpaceIsUnavailableAndCostsNoBudget) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::secret_arena_test

@@ -21,7 +21,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::secret_bytes_test {
 namespace {
 
 using testing::Complaint;
@@ -451,4 +451,4 @@ TEST(SecretView, PartsAreWhereTheySayTheyAre) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::secret_bytes_test

@@ -10,7 +10,7 @@
 #include "strongroom/store.hpp"
 #include "support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::secret_reader_test {
 namespace {
 
 using testing::path;
@@ -151,4 +151,4 @@ TEST(SecretReader, AFreshReadOfNothingIsNotFoundAndMayBeDenied) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::secret_reader_test

@@ -15,7 +15,7 @@
 #include "secret_text.hpp"
 #include "strongroom/base64.hpp"
 
-namespace strongroom {
+namespace strongroom::secret_test {
 namespace {
 
 using testing::in_memory;
@@ -361,4 +361,4 @@ TEST(Secret, NothingOfASecretStaysInMemory) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::secret_test

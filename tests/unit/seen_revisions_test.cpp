@@ -18,7 +18,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::seen_revisions_test {
 namespace {
 
 using testing::Complaint;
@@ -297,4 +297,4 @@ TEST(SeenRevisions, ForkedChildDoesNoHarm) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::seen_revisions_test

@@ -12,7 +12,7 @@
 
 #include "support/process.hpp"
 
-namespace strongroom {
+namespace strongroom::shamir_test {
 namespace {
 
 using Buffer = std::vector<std::uint8_t>;
@@ -307,4 +307,4 @@ TEST(Shamir, SharesThatDoNotFitTogetherAreInvalid) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::shamir_test

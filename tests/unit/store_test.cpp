@@ -7,7 +7,7 @@
 
 #include "tests/support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::store_test {
 namespace {
 
 using testing::parsed;
@@ -207,4 +207,4 @@ TEST(Store, PutNeedsTheRightsOfItsCondition) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::store_test

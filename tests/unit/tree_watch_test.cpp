@@ -18,7 +18,7 @@
 #include "support/process.hpp"
 #include "support/sharded_backend.hpp"
 
-namespace strongroom {
+namespace strongroom::tree_watch_test {
 namespace {
 
 using testing::Complaint;
@@ -454,4 +454,4 @@ TEST(TreeWatch, AForkedChildSeesNothing) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::tree_watch_test

@@ -9,7 +9,7 @@
 
 #include "secret_text.hpp"
 
-namespace strongroom {
+namespace strongroom::volume_test {
 namespace {
 
 using testing::secret;
@@ -194,4 +194,4 @@ TEST(Volume, ErrorsQuoteNoSecret) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::volume_test

@@ -10,7 +10,7 @@
 #include "strongroom/store.hpp"
 #include "support/barrier_fixture.hpp"
 
-namespace strongroom {
+namespace strongroom::watch_test {
 namespace {
 
 using testing::parsed;
@@ -84,4 +84,4 @@ TEST(Watch, EndsWithTheRightToList) {
 }
 
 }  // namespace
-}  // namespace strongroom
+}  // namespace strongroom::watch_test

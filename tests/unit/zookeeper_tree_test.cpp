@@ -10,7 +10,7 @@
 #include "../../src/zookeeper_frame.hpp"
 #include "../../src/zookeeper_shards.hpp"
 
-namespace strongroom::zookeeper {
+namespace strongroom::zookeeper::zookeeper_tree_test {
 namespace {
 
 ByteView bytes(std::string_view text) {
@@ -226,4 +226,4 @@ TEST(ZooKeeperShards, EveryChangeMovesTheMarkAlsoWhatComesBeforeTheNextWatch) {
 }
 
 }  // namespace
-}  // namespace strongroom::zookeeper
+}  // namespace strongroom::zookeeper::zookeeper_tree_test

@@ -159,21 +159,23 @@ struct Verdict {
   }
 };
 
-// Levels of Vault's search, of which the first hit counts: a list of p is asked as "p/", and then as
-// "p". In deny_overrides there is one.
-enum SearchLevel : std::uint64_t { as_p = 1, as_asked = 2, exact_as_p = 3, exact_as_asked = 4 };
+// Levels of Vault's search, of which the first hit counts. A list of p is asked as "p/": an exact rule for
+// that comes first, then one for "p", and then all others that match either form, by their ranks. In
+// deny_overrides there is one level.
+enum SearchLevel : std::uint64_t { as_either = 1, exact_as_p = 2, exact_as_asked = 3 };
 
 }  // namespace policy_tables
 
 using namespace policy_tables;
 
 struct CompiledPolicy::Tables {
-  explicit Tables(policy_trie::Subjects all_subjects) : subjects(std::move(all_subjects)) {}
+  Tables(policy_trie::Subjects all_subjects, Seed its_seed)
+      : seed(its_seed), subjects(std::move(all_subjects)) {}
 
   PolicyMode mode = PolicyMode::deny_overrides;
   bool services_need_grants = false;
   std::uint64_t serial = next_serial();
-  Seed seed = Seed::random();
+  Seed seed;
   unsigned edge_shift = 0;
   std::uint32_t edge_mask = 0;
   std::size_t longest_probe = 0;
@@ -309,7 +311,7 @@ struct CompiledPolicy::Tables {
       // The longest comes first, and with it all shorter ones that it has.
       for (const std::uint32_t pattern :
            policy_trie::part(prefix_patterns, prefix_patterns_of[found->number])) {
-        weigh(pattern, as_asked, as_asked, who, verdict);
+        weigh(pattern, as_either, as_either, who, verdict);
       }
       return;
     }
@@ -324,7 +326,7 @@ struct CompiledPolicy::Tables {
 
   void weigh_tails(const Places& here, const AskedList& who, Verdict& verdict) const noexcept {
     for (std::size_t i = 0; i < here.size; ++i) {
-      weigh(here.nodes[i]->tail, as_asked, as_asked, who, verdict);
+      weigh(here.nodes[i]->tail, as_either, as_either, who, verdict);
     }
   }
 
@@ -340,7 +342,7 @@ struct CompiledPolicy::Tables {
     Places& there = walk.there();
     for (std::size_t i = 0; i < here.size; ++i) {
       const NodeSlot& node = *here.nodes[i];
-      weigh(node.tail, as_asked, as_asked, who, verdict);
+      weigh(node.tail, as_either, as_either, who, verdict);
       if (node.prefixes != kNone) weigh_prefixes(node.prefixes, segment.text, who, verdict);
       if (node.any != 0) stand(wildcard_nodes[node.any], who, there);
       if ((node.labels & label_bit(segment)) == 0) continue;
@@ -364,7 +366,7 @@ struct CompiledPolicy::Tables {
     Position walk;
     stand(wildcard_nodes[0], who, walk.places[0]);
     if (!path.empty()) pass_all(walk, path, who, verdict);
-    weigh_ends(walk.here(), as_asked, as_asked, who, verdict);
+    weigh_ends(walk.here(), as_either, as_either, who, verdict);
     if (below) weigh_tails(walk.here(), who, verdict);
   }
 
@@ -375,10 +377,10 @@ struct CompiledPolicy::Tables {
     stand(wildcard_nodes[0], who, walk.places[0]);
     pass_all(walk, path, who, verdict);
     if (below) {
-      weigh_ends(walk.here(), as_p, exact_as_p, who, verdict);
+      weigh_ends(walk.here(), as_either, exact_as_p, who, verdict);
       pass(walk, SegmentReader(seed, {}).next(), who, verdict);
     }
-    weigh_ends(walk.here(), as_asked, exact_as_asked, who, verdict);
+    weigh_ends(walk.here(), as_either, exact_as_asked, who, verdict);
   }
 };
 
@@ -403,7 +405,7 @@ class CompiledPolicy::Freezer {
       freeze_nodes();
       freeze_edges();
       if (tables_.longest_probe <= kLongestProbe) return {};
-      reseed();
+      if (auto fresh = reseed(); !fresh) return fresh;
     }
     return Error{Code::internal, "no seed spread the edges of a policy"};
   }
@@ -581,12 +583,15 @@ class CompiledPolicy::Freezer {
   }
 
   // reseed begins anew with another seed.
-  void reseed() {
-    Tables fresh(std::move(tables_.subjects));
+  Result<void> reseed() {
+    auto seed = Seed::random();
+    if (!seed) return std::move(seed).error();
+    Tables fresh(std::move(tables_.subjects), *seed);
     fresh.mode = tables_.mode;
     fresh.services_need_grants = tables_.services_need_grants;
     tables_ = std::move(fresh);
     subjects_of_.clear();
+    return {};
   }
 
   const Trie& trie_;
@@ -604,7 +609,9 @@ CompiledPolicy::~CompiledPolicy() = default;
 Result<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(const PolicyRules& rules) {
   auto trie = policy_trie::build(rules);
   if (!trie) return std::move(trie).error();
-  auto tables = std::make_unique<Tables>(std::move(trie->subjects));
+  auto seed = Seed::random();
+  if (!seed) return std::move(seed).error();
+  auto tables = std::make_unique<Tables>(std::move(trie->subjects), *seed);
   tables->services_need_grants = rules.services_need_grants;
   if (auto frozen = Freezer(*trie, *tables).freeze(); !frozen) return std::move(frozen).error();
   return std::shared_ptr<const CompiledPolicy>(new CompiledPolicy(std::move(tables)));
@@ -624,7 +631,7 @@ Decision CompiledPolicy::by_rules(const Identity& who, Action action,
   const bool below = action == Action::list || action == Action::scan;
   if (is_administration(action)) {
     tables_->for_subjects(who, [&](const AskedList& some) {
-      tables_->weigh_grants(tables_->administration, as_asked, some, verdict);
+      tables_->weigh_grants(tables_->administration, as_either, some, verdict);
     });
   } else if (!path.is_root()) {
     tables_->for_subjects(

@@ -1,13 +1,16 @@
 // policy_hash.hpp: hashing for policies: seeded, since whoever writes a policy chooses what is hashed.
 #pragma once
 
-#include <sodium.h>
-
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "strongroom/aead.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_hash {
 
@@ -30,9 +33,12 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
 struct Seed {
   std::uint64_t words[4];
 
-  static Seed random() noexcept {
+  // Errors  internal: no randomness.
+  static Result<Seed> random() {
+    std::array<std::uint8_t, sizeof words> bytes{};
+    if (auto drawn = random_bytes(bytes); !drawn) return std::move(drawn).error();
     Seed seed;
-    randombytes_buf(seed.words, sizeof seed.words);
+    std::memcpy(seed.words, bytes.data(), bytes.size());
     return seed;
   }
 };

@@ -21,6 +21,7 @@ using policy_text::in_quotes;
 using FindingKind = PolicyFinding::Kind;
 
 constexpr std::size_t kMaxPolicyFindings = 10'000;
+constexpr std::size_t kMaxPairs = std::size_t{1} << 24;  // of patterns that are compared for lists
 
 class Lint {
  public:
@@ -37,6 +38,7 @@ class Lint {
   void look_at_vault(const PolicyRule& rule, const PathPattern& pattern);
   void look_at_stars(const PathPattern& pattern);
   void look_at_end(const PolicyRule& rule, const PathPattern& pattern);
+  void look_at_lists(const PolicyRule& rule, const PathPattern& pattern);
   void look_at_twins(const PathPattern& pattern);
 
   void note(const Surplus& surplus);
@@ -46,6 +48,7 @@ class Lint {
 
   const PolicyRules& rules_;
   std::map<std::string, const PathPattern*> lower_case_;
+  std::size_t pairs_left_ = kMaxPairs;
   std::vector<PolicyFinding> findings_;
 };
 
@@ -234,6 +237,7 @@ void Lint::look_at_vault(const PolicyRule& rule, const PathPattern& pattern) {
   }
   look_at_stars(pattern);
   look_at_end(rule, pattern);
+  look_at_lists(rule, pattern);
   if (pattern.text == "*" && !rule.allow.empty() && for_anyone(rule)) {
     note(FindingKind::suspicious, pattern.place,
          "everybody is allowed this on every path that no other pattern is for");
@@ -273,6 +277,60 @@ void Lint::look_at_end(const PolicyRule& rule, const PathPattern& pattern) {
   note(FindingKind::suspicious, pattern.place,
        "no secret's path ends in '/', so " + in_quotes(pattern.text) +
            " is for lists alone: it decides them, and allows nothing else");
+}
+
+// has_any: a '+' of the pattern is a segment.
+bool has_any(std::string_view pattern) {
+  return pattern == "+" || pattern.starts_with("+/") || pattern.find("/+") != pattern.npos;
+}
+
+// may_match_below tells whether a pattern can match "p/" for a path p that a pattern with '+' is for.
+bool may_match_below(std::string_view other, std::string_view of_paths) {
+  const bool open = other.ends_with('*');
+  if (open) other.remove_suffix(1);
+  const std::string below = std::string(of_paths) + "/";
+  std::string_view wanted = below;
+  for (;;) {
+    const std::size_t wanted_end = wanted.find('/');
+    const std::size_t other_end = other.find('/');
+    const std::string_view segment = wanted.substr(0, wanted_end);
+    const std::string_view given = other.substr(0, other_end);
+    if (open && other_end == other.npos) {
+      return segment == "+" || given == "+" || segment.starts_with(given);
+    }
+    if (segment != "+" && given != "+" && segment != given) return false;
+    if (wanted_end == wanted.npos || other_end == other.npos) return wanted_end == other_end;
+    wanted.remove_prefix(wanted_end + 1);
+    other.remove_prefix(other_end + 1);
+  }
+}
+
+// look_at_lists finds a pattern that matches a folder without the '/' which a list has, beside one that
+// matches it with the '/' and says otherwise: Vault and OpenBao disagree which of them counts.
+void Lint::look_at_lists(const PolicyRule& rule, const PathPattern& pattern) {
+  const bool without_slash =
+      has_any(pattern.text) && !pattern.text.ends_with('*') && !pattern.text.ends_with('/');
+  if (!without_slash) return;
+  const auto lists = [](const PolicyRule& one) {
+    const ActionSet names = ActionSet(Action::list) | Action::scan;
+    return std::pair(!one.deny.empty(), one.deny.empty() ? one.allow & names : ActionSet());
+  };
+  for (const PolicyRule& other : rules_.rules) {
+    if (lists(other) == lists(rule)) continue;
+    for (const PathPattern& beside : other.paths) {
+      if (pairs_left_ == 0) return;
+      --pairs_left_;
+      const bool exact = !has_any(beside.text) && !beside.text.ends_with('*');
+      if (exact || !may_match_below(beside.text, pattern.text)) continue;
+      return note(
+          FindingKind::suspicious, pattern.place,
+          "a list of a folder that " + in_quotes(pattern.text) + " matches also meets " +
+              in_quotes(beside.text) + " at " + to_string(rules_, beside.place) +
+              "; here and in HashiCorp Vault from 1.15.2 on the more specific one decides, in "
+              "OpenBao and older releases the one that matches with a '/' at the end; write "
+              "the same actions into both, or a rule for the folder itself");
+    }
+  }
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ std::optional<Rank> vault_match(std::string_view pattern, std::string_view path,
     return folder ? exact_match(pattern, path, 1) : std::nullopt;
   }
   if (auto rank = wild_match(pattern, given, 2)) return rank;
-  return folder ? wild_match(pattern, path, 3) : std::nullopt;
+  return folder ? wild_match(pattern, path, 2) : std::nullopt;
 }
 
 Kind kind_of(const Identity& who) noexcept {

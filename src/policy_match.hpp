@@ -37,7 +37,7 @@ constexpr bool asks_for_names(Action action) noexcept {
 
 // Rank tells which of two patterns that match a request counts. In deny-overrides all are alike.
 struct Rank {
-  int stage = 0;                   // the lower counts; of Vault's a, b, c, d
+  int stage = 0;  // the lower counts; of Vault's: exact, exact without the '/', others
   std::size_t first_wildcard = 0;  // the further right counts,
   bool open = false;               // then the one without '*' at the end,
   std::size_t num_any = 0;         // then the one of fewer '+',

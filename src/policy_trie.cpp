@@ -352,7 +352,9 @@ std::string shown(std::string_view text) {
 }
 
 Result<Trie> build(const PolicyRules& rules) {
-  Trie trie(rules.mode);
+  auto seed = policy_hash::Seed::random();
+  if (!seed) return std::move(seed).error();
+  Trie trie(rules.mode, *seed);
   if (auto built = TrieBuilder(rules, trie).build(); !built) return std::move(built).error();
   return trie;
 }

@@ -144,10 +144,11 @@ struct Child {
 };
 
 struct Trie {
-  explicit Trie(PolicyMode mode_of_rules) : mode(mode_of_rules) {}
+  Trie(PolicyMode mode_of_rules, policy_hash::Seed its_seed)
+      : mode(mode_of_rules), seed(its_seed) {}
 
   PolicyMode mode;
-  policy_hash::Seed seed = policy_hash::Seed::random();
+  policy_hash::Seed seed;
   Texts texts;
   Labels labels{seed};
   Subjects subjects{seed};

@@ -222,7 +222,7 @@ Meetings Walk::met(std::size_t automaton, const Node& node) const {
     add_all(met.path, of.ends(state), strength(3, 1));
     add_all(met.names, below, strength(3, 1));
     add_all(met.names, of.ends(of.step(state, "")), strength(3, 1));
-    if (node.depth > 0) add_all(met.names, of.ends(state), strength(2, 0));
+    if (node.depth > 0) add_all(met.names, of.ends(state), strength(2, 1));
   }
   settle(met.path);
   settle(met.names);

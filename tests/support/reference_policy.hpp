@@ -1,7 +1,9 @@
 // reference_policy.hpp: what rules mean, told as plainly as can be, to hold the automaton against.
 //
 // It shares no matching code with what it checks: rule by rule, text by text, no state. The rules of
-// Vault follow OpenBao's internal/vault/policy/acl.go (semantics only), on raw request texts.
+// Vault are those of HashiCorp Vault's vault/acl.go of 2026 (semantics only), on raw request texts: a list of
+// "p/" ranks what matches "p/" and what matches "p" together. OpenBao, and Vault before 1.13.10, 1.14.6 and
+// 1.15.2, look at one form first.
 #pragma once
 
 #include <algorithm>
@@ -121,11 +123,16 @@ class ReferencePolicy final : public Policy {
     if (asks_below(action)) {
       if (const auto found = exact(given, without)) return answer(*found, action);
     }
-    if (const auto found = best(given, path)) return answer(*found, action);
+    std::vector<Candidate> found = candidates(given, path);
     if (asks_below(action) && slash) {
-      if (const auto found = best(given, without)) return answer(*found, action);
+      for (Candidate& one : candidates(given, without)) found.push_back(std::move(one));
     }
-    return Decision::refused;
+    if (found.empty()) return Decision::refused;
+    const Candidate best = *std::max_element(found.begin(), found.end(), worse);
+    for (const Candidate& one : found) {  // a deny that ranks as high as the best one decides
+      if (!worse(one, best) && !one.actions.deny.empty()) return Decision::denied;
+    }
+    return answer(best.actions, action);
   }
 
  private:
@@ -230,23 +237,22 @@ class ReferencePolicy final : public Policy {
     return of;
   }
 
-  // best is the longest prefix rule, or a better one with segment wildcards.
-  static std::optional<Actions> best(const Given& given, const std::string& path) {
-    std::vector<Candidate> candidates;
+  // candidates are the longest prefix rule, and every rule with segment wildcards that matches.
+  static std::vector<Candidate> candidates(const Given& given, const std::string& path) {
+    std::vector<Candidate> found;
     std::optional<Candidate> longest;
     for (const auto& [pattern, actions] : given.by_pattern) {
       const VaultKind kind = vault_kind(pattern);
       if (kind == VaultKind::exact || !vault_match(pattern, path)) continue;
       const Candidate one = candidate(pattern, actions);
       if (kind == VaultKind::segments) {
-        candidates.push_back(one);
+        found.push_back(one);
       } else if (!longest || one.text.size() > longest->text.size()) {
         longest = one;
       }
     }
-    if (longest) candidates.push_back(*longest);
-    if (candidates.empty()) return {};
-    return std::max_element(candidates.begin(), candidates.end(), worse)->actions;
+    if (longest) found.push_back(*longest);
+    return found;
   }
 
   PolicyRules rules_;

@@ -373,12 +373,42 @@ TEST(VaultCompat, AListIsAskedWithASlash) {  // 28
   EXPECT_EQ(both(vault(rules), who, Action::list, "foo"), R);
 }
 
+// What matches "p/" and what matches "p" is ranked together, as HashiCorp Vault does; OpenBao would take
+// what matches "p/" first.
+TEST(VaultCompat, AListRanksBothFormsOfThePathTogether) {  // 27
+  const auto both_lists = [](const std::vector<std::string>& rules, const std::string& of) {
+    const Decision list = raw(rules, Action::list, of + "/");
+    std::vector<std::string> scans = rules;
+    for (std::string& rule : scans) {
+      if (rule.ends_with("=list")) rule.replace(rule.size() - 4, 4, "scan");
+    }
+    EXPECT_EQ(raw(scans, Action::scan, of + "/"), list) << of;
+    EXPECT_EQ(both(vault(rules), Identity::user("u"), Action::list, of), list) << of;
+    EXPECT_EQ(both(vault(scans), Identity::user("u"), Action::scan, of), list) << of;
+    return list;
+  };
+  EXPECT_EQ(both_lists({"secret/+=deny", "secret/*=list"}, "secret/foo"), D);    // 27a
+  EXPECT_EQ(both_lists({"secret/+=list", "secret/*=read"}, "secret/foo"), A);    // 27b
+  EXPECT_EQ(both_lists({"kv/private/*=deny", "kv/+=list"}, "kv/private"), D);    // 27c
+  EXPECT_EQ(both_lists({"secret/+=deny", "secret/+/*=list"}, "secret/foo"), D);  // '+' and '+…*'
+  EXPECT_EQ(both_lists({"secret/+=list", "secret/+/*=read"}, "secret/foo"), A);
+  EXPECT_EQ(both_lists({"secret/+/*=deny", "secret/foo*=list"}, "secret/foo"), A);
+  EXPECT_EQ(both_lists({"secret/+/*=list", "secret/foo*=deny"}, "secret/foo"), D);
+  EXPECT_EQ(both_lists({"secret/+/=deny", "secret/+=list"}, "secret/foo"),
+            D);  // only with, only without
+  EXPECT_EQ(both_lists({"secret/+/=list", "secret/+=deny"}, "secret/foo"), A);
+  EXPECT_EQ(both_lists({"+/foo=deny", "secret/+/=list"}, "secret/foo"), A);
+  EXPECT_EQ(both_lists({"secret/foo=list", "secret/+/=deny"}, "secret/foo"),
+            A);  // exact before both
+  EXPECT_EQ(both_lists({"secret/foo/=list", "secret/foo=deny"}, "secret/foo"), A);
+}
+
 TEST(VaultCompat, AListFallsBackToThePathWithoutTheSlash) {
-  EXPECT_EQ(raw({"a/+=list"}, Action::list, "a/b/"), A);                // d
-  EXPECT_EQ(raw({"a/+=list", "a/b/*=deny"}, Action::list, "a/b/"), D);  // c before d
-  EXPECT_EQ(raw({"a/+/=deny", "a/b=list"}, Action::list, "a/b/"), A);   // b before c
-  EXPECT_EQ(raw({"a/b/=deny", "a/b=list"}, Action::list, "a/b/"), D);   // a before b
-  EXPECT_EQ(raw({"a/+=read"}, Action::read, "a/b/"), R);                // lists alone
+  EXPECT_EQ(raw({"a/+=list"}, Action::list, "a/b/"), A);
+  EXPECT_EQ(raw({"a/+=list", "a/b/*=deny"}, Action::list, "a/b/"), D);
+  EXPECT_EQ(raw({"a/+/=deny", "a/b=list"}, Action::list, "a/b/"), A);  // b before c
+  EXPECT_EQ(raw({"a/b/=deny", "a/b=list"}, Action::list, "a/b/"), D);  // a before b
+  EXPECT_EQ(raw({"a/+=read"}, Action::read, "a/b/"), R);               // lists alone
 }
 
 TEST(VaultCompat, TheFirstPlusCountsEvenWhereItIsText) {

@@ -224,6 +224,24 @@ void expect_nothing_lost(const PolicyRules& rules, const std::vector<TextPlace>&
   }
 }
 
+TEST(Lint, InVaultsModeNamesListsThatOpenBaoWouldAnswerOtherwise) {
+  const PolicyRules denied = vault({{"user:u", "!", "secret/+"}, {"user:u", "list", "secret/*"}});
+  EXPECT_EQ(found(denied), "suspicious web:1:5\n");
+  EXPECT_NE(text_of(denied, Finding::Kind::suspicious).find("'secret/*' at web:2:5"),
+            std::string::npos);
+  EXPECT_EQ(found(vault({{"user:u", "list", "secret/+"}, {"user:u", "read", "secret/*"}})),
+            "suspicious web:1:5\n");
+  EXPECT_EQ(found(vault({{"user:u", "list", "secret/+"}, {"user:u", "read", "secret/+/*"}})),
+            "suspicious web:1:5\n");
+  EXPECT_EQ(found(vault({{"user:u", "list", "kv/+"}, {"user:u", "!", "kv/private/*"}})),
+            "suspicious web:1:5\n");
+  // The same answer by both, or nothing that matches both.
+  EXPECT_EQ(found(vault({{"user:u", "list read", "secret/+"}, {"user:u", "list", "secret/*"}})),
+            "");
+  EXPECT_EQ(found(vault({{"user:u", "list", "secret/+"}, {"user:u", "read", "other/*"}})), "");
+  EXPECT_EQ(found(vault({{"user:u", "list", "secret/+"}, {"user:u", "read", "secret/+/x"}})), "");
+}
+
 // placed numbers lines and columns, so that each part has a place of its own.
 PolicyRules placed(PolicyRules rules) {
   std::uint32_t line = 0;

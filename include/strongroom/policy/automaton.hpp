@@ -17,7 +17,8 @@
 //   matched += automaton.tails(s);     // of a list or scan of it, deny_overrides alone
 //
 // In vault_compat a list of p is asked as "p/": one more segment, an empty one (of the root: that one
-// alone); of what matches, see Pattern::exact and rank, and what matches p itself alone counts less.
+// alone); of what matches "p/" or p, see Pattern::exact and rank. Of two that are exact, the one of "p/"
+// counts.
 #pragma once
 
 #include <cstddef>

@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxSubjectLen = 4'096;
 // PolicyMode is how rules that match the same request are weighed.
 enum class PolicyMode : std::uint8_t {
   deny_overrides,  // one that allows is needed, none may deny; order and length play no part
-  vault_compat,    // HashiCorp Vault's: the most specific pattern alone counts
+  vault_compat,    // HashiCorp Vault's, since 1.15.2: only the most specific pattern counts
 };
 
 constexpr std::string_view to_string(PolicyMode mode) noexcept {

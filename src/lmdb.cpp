@@ -142,6 +142,11 @@ int open_handle(const std::string& path, std::size_t map_len, unsigned flags, Ha
   rc = mdb_env_set_maxreaders(env, kMaxReaders);
   if (rc == 0) rc = mdb_env_set_mapsize(env, map_len);
   if (rc == 0) rc = mdb_env_open(env, path.c_str(), flags | MDB_NOTLS, kFileMode);
+  // LMDB opens the data file without O_CLOEXEC, for reading and writing: a program that the host starts, as
+  // another user too, must not get it. What another thread starts before this line still does.
+  int fd = -1;
+  if (rc == 0) rc = mdb_env_get_fd(env, &fd);
+  if (rc == 0 && ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) rc = errno;
   if (rc != 0) handle.reset();
   return rc;
 }
@@ -342,8 +347,9 @@ class Env {
   std::mutex long_mutex_;
   std::vector<LongRead*> long_reads_;  // under long_mutex_
 
-  MapLock map_lock_;     // held by a write transaction, and to move the map
-  bool broken_ = false;  // there is no map any more; set with all slots taken
+  MapLock map_lock_;              // held by a write transaction, and to move the map
+  bool broken_ = false;           // there is no map any more; set with all slots taken
+  bool name_is_durable_ = false;  // the data file's, in its directory; under map_lock_
   ForkGuard guard_;
 
   // Of the one that leads a group.
@@ -387,6 +393,7 @@ Result<void> Env::open_files(const LmdbOptions& options) {
   if (!data) return data.error();
   if (!data->has_value()) {
     if (auto made = make_store(directory_); !made) return made;
+    name_is_durable_ = true;
     data = directory_.check_file(kDataFile);
     if (!data) return data.error();
   }
@@ -664,6 +671,12 @@ Result<void> Env::begin(const Load& load) {
   writing_ = true;
   failure_ = 0;
   Result<void> ready = broken_ ? error(MDB_PANIC) : lengthen(load);
+  // Whoever made the file may have been killed before it flushed the directory: nothing is acknowledged in
+  // a file that a power failure could take away.
+  if (ready && !name_is_durable_) {
+    ready = directory_.sync();
+    name_is_durable_ = ready.ok();
+  }
   if (ready) {
     if (const int rc = begin_txn(); rc != 0) ready = error(rc);
   }

@@ -56,7 +56,9 @@ Result<BlobRef> Blobs::write(const std::string& record_path, ByteView value,
                              Clock::time_point deadline) {
   auto name = session_.name(deadline);
   if (!name) return std::move(name).error();
-  BlobRef ref{std::move(name).value(), make_name(16), value.size()};
+  auto blob = make_name();
+  if (!blob) return std::move(blob).error();
+  BlobRef ref{std::move(name).value(), std::move(blob).value(), value.size()};
   {
     const std::lock_guard lock(mutex_);
     pending_.insert(ref.stem());
@@ -204,7 +206,9 @@ bool Blobs::sweep_lanes(Clock::time_point deadline) {
   std::vector<Op> looks = {op(Op::Kind::exists, session_.root() + "/l/" + own.value())};
   auto& found = lanes.value()->ops[0].names;
   if (found.size() > kNodesAtOnce) {  // so that those that stay keep nobody from the others
-    const std::uint32_t begin = randombytes_uniform(static_cast<std::uint32_t>(found.size()));
+    // Anywhere will do, so long as it is another place each time.
+    const auto ticks = static_cast<std::size_t>(Clock::now().time_since_epoch().count());
+    const auto begin = static_cast<std::ptrdiff_t>(ticks / 1000 % found.size());
     std::rotate(found.begin(), found.begin() + begin, found.end());
   }
   for (const std::string& lane : found) {

@@ -2,6 +2,7 @@
 #include "zookeeper_client.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -325,7 +326,8 @@ std::optional<Error> Client::refusal() const {
   if (!refused_) return {};
   return Error{Code::denied,
                "ZooKeeper at " + options_.servers +
-                   " refused the credentials of --zk-auth-file or STRONGROOM_ZK_AUTH"};
+                   " refused the credentials of --zk-auth-file or STRONGROOM_ZK_AUTH; open the "
+                   "store anew with the right ones"};
 }
 
 Result<void> Client::wait_connected(Clock::time_point deadline) {
@@ -379,6 +381,18 @@ void Client::make_handle() {
   }
 }
 
+// ask_interest asks the library which socket it waits for; it connects in there. A program that the host
+// starts must not get the socket, whose session is authenticated. The library makes it without
+// SOCK_CLOEXEC, so what another thread starts before this returns still has it; see SECURITY.md.
+int Client::ask_interest(int& interest, timeval& wait) {
+  const int rc = zookeeper_interest(handle_, &fd_, &interest, &wait);
+  if (fd_ >= 0 && (fd_ != kept_fd_ || !connected())) {
+    (void)::fcntl(fd_, F_SETFD, FD_CLOEXEC);
+    kept_fd_ = fd_;
+  }
+  return rc;
+}
+
 // say_goodbye ends the session in a way that the server notices at once. The library would wait for it with
 // its lock held.
 void Client::say_goodbye() {
@@ -387,7 +401,7 @@ void Client::say_goodbye() {
     const LibraryLock lock(library_mutex());
     int interest = 0;
     timeval wait{0, 0};
-    (void)zookeeper_interest(handle_, &fd_, &interest, &wait);
+    (void)ask_interest(interest, wait);
     notice_cut();
     if (!connected() || fd_ < 0 || (interest & ZOOKEEPER_WRITE) != 0) return;
     std::vector<std::uint8_t> frame(12);
@@ -541,7 +555,7 @@ void Client::send_frames() {
   if (unframed_.empty() || !connected()) return;
   timeval wait{0, 0};
   int interest = 0;
-  (void)zookeeper_interest(handle_, &fd_, &interest, &wait);
+  (void)ask_interest(interest, wait);
   notice_cut();
   if (!connected() || (interest & ZOOKEEPER_WRITE) != 0) return;
   std::vector<Op*> ops;
@@ -751,7 +765,7 @@ void Client::poll_once() {
   fd_ = -1;
   if (handle_ != nullptr) {
     const LibraryLock lock(library_mutex());
-    const int rc = zookeeper_interest(handle_, &fd_, &interest, &wait);
+    const int rc = ask_interest(interest, wait);
     if (rc != ZOK && wait.tv_sec == 0)
       wait.tv_usec = std::max<decltype(wait.tv_usec)>(wait.tv_usec, 20'000);
     if (is_unrecoverable(handle_) == ZINVALIDSTATE) expired_ = true;
@@ -766,6 +780,7 @@ void Client::poll_once() {
   if (handle_ != nullptr)
     pause = std::chrono::milliseconds(wait.tv_sec * 1000 + (wait.tv_usec + 999) / 1000);
   if (!waiting_.empty() || !sent_.empty() || wake_fd_ < 0) pause = std::min(pause, kLook);
+  if (listener_.due() != Clock::time_point::max()) pause = std::min(pause, kTryAgain);
   {
     const std::lock_guard lock(mutex_);
     if (!taken_.empty() || stop_ || !done_.empty() || greet_ || (expired_ && !refused_))
@@ -797,6 +812,7 @@ void Client::run() {
       if (stop_) break;
     }
     if (handle_ == nullptr) make_handle();
+    if (connected() && listener_.due() <= Clock::now()) listener_.try_again();
     take_sent();
     send_waiting();
     end_late();

@@ -183,6 +183,9 @@ class Listener {
   virtual void disconnected() = 0;
   // changed tells that a watched node changed; it is not watched any more.
   virtual void changed(std::string_view path) = 0;
+  // due is when try_again is to be called; time_point::max() when there is nothing to try again.
+  virtual std::chrono::steady_clock::time_point due() const = 0;
+  virtual void try_again() = 0;
 };
 
 struct ClientOptions {
@@ -225,6 +228,7 @@ class Client {
   friend struct Library;
   void run();
   void make_handle();
+  int ask_interest(int& interest, timeval& wait);
   void say_goodbye();
   void drop_handle();
   void take_sent();
@@ -286,6 +290,7 @@ class Client {
   Clock::time_point made_{};
   static std::size_t longest_answer(const Frame& frame) noexcept;
   int fd_ = -1;
+  int kept_fd_ = -1;            // the descriptor that no program inherits, of the last connection
   bool library_reads_ = false;  // it is in the middle of an answer
   std::vector<Op*> unframed_;
   std::deque<Frame> frames_;  // sent

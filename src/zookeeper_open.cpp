@@ -117,7 +117,9 @@ bool lets_world_change(const std::vector<AclEntry>& acl) {
 
 // Right below the root, whose own ACL is the last one that zk-reauth changes.
 Result<std::vector<AclEntry>> own_acl(Session& session, Clock::time_point deadline) {
-  const std::string probe = session.root() + "/probe-" + make_name(8);
+  auto name = make_name();
+  if (!name) return std::move(name).error();
+  const std::string probe = session.root() + "/probe-" + *name;
   auto asked = session.run({op(Op::Kind::create_ephemeral, probe), op(Op::Kind::get_acl, probe),
                             op(Op::Kind::erase, probe)},
                            deadline);

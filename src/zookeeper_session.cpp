@@ -1,16 +1,19 @@
 // zookeeper_session.cpp: see zookeeper_session.hpp.
 #include "zookeeper_session.hpp"
 
-#include <sodium.h>
-
+#include <array>
+#include <span>
 #include <utility>
+
+#include "strongroom/aead.hpp"
+#include "strongroom/codec.hpp"
 
 namespace strongroom::zookeeper {
 
-std::string make_name(std::size_t num_bytes) {
-  std::string bytes(num_bytes, '\0');
-  randombytes_buf(bytes.data(), bytes.size());
-  return hex_bytes(bytes);
+Result<std::string> make_name() {
+  std::array<std::uint8_t, 16> bytes{};
+  if (auto drawn = random_bytes(bytes); !drawn) return std::move(drawn).error();
+  return hex_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Clock::time_point deadline_of(Timeout timeout) noexcept {
@@ -23,7 +26,8 @@ Clock::time_point deadline_of(Timeout timeout) noexcept {
 namespace {
 
 Error missing(const std::string& path) {
-  return {Code::corrupt, "the node " + path + " was missing: the store's tree was damaged"};
+  return {Code::corrupt, "the node " + path +
+                             " was missing: the store's tree was damaged; it is looked for again"};
 }
 Error went_back() {
   return {Code::rollback,
@@ -49,12 +53,13 @@ class Session::Greeting final : public Batch {
 
  private:
   void born(const Op& op) {
-    if (op.rc == kNoNode) return session_.break_down(missing(op.path));
+    if (op.rc == kNoNode) return session_.ail(kGreeting, missing(op.path));
     if (op.rc == kNoAuth)
-      return session_.break_down(session_.trouble("take part in the store", op.rc));
+      return session_.ail(kGreeting, session_.trouble("take part in the store", op.rc));
     if (op.rc != kOk) return session_.greet_again();
     if (op.stat.czxid <= session_.newest_.load()) return session_.break_down(went_back());
     session_.saw(op.stat.czxid);
+    session_.recover(kGreeting);
     const std::lock_guard lock(session_.mutex_);
     session_.name_ = name_;
     session_.named_.notify_all();
@@ -81,16 +86,27 @@ Op Session::watch_op(std::size_t shard) const {
 
 void Session::watched(const Op& op) {
   const auto shard = shard_at(op.path);
-  if (op.rc == kNoNode) return break_down(missing(op.path));
-  if (op.rc == kNoAuth) return break_down(trouble("watch a stamp", op.rc));
   if (!shard) return;
+  if (op.rc == kNoNode) return ail(*shard, missing(op.path));
+  if (op.rc == kNoAuth) return ail(*shard, trouble("watch a stamp", op.rc));
   if (op.rc != kOk) return watch_again(*shard);
   saw(op.stat.mzxid);
-  if (!shards_.watched(*shard, op.stat)) break_down(went_back());
+  if (!shards_.watched(*shard, op.stat)) return break_down(went_back());
+  recover(*shard);
+}
+
+// fresh_name counts on from a random number, so that a session that is made anew needs no randomness.
+std::string Session::fresh_name() {
+  std::array<std::uint8_t, 8> bytes{};
+  put_be(std::span(bytes), next_name_++);
+  return hex_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Result<void> Session::begin(Clock::time_point deadline) {
-  std::string name = make_name(8);
+  std::array<std::uint8_t, 8> drawn{};
+  if (auto random = random_bytes(drawn); !random) return random;
+  next_name_ = get_be(std::span(drawn));
+  std::string name = fresh_name();
   std::vector<Op> ops = {op(Op::Kind::create_ephemeral, root() + "/l/" + name), watch_op(0)};
   auto batch = std::make_shared<Greeting>(*this, std::move(name));
   batch->ops = std::move(ops);
@@ -103,9 +119,10 @@ Result<void> Session::begin(Clock::time_point deadline) {
 
 Result<std::string> Session::name(Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  const auto settled = [&] { return !name_.empty() || broken_; };
+  const auto settled = [&] { return !name_.empty() || broken_ || ailments_.contains(kGreeting); };
   const bool in_time = named_.wait_until(lock, deadline, settled);
   if (broken_) return *broken_;
+  if (const auto found = ailments_.find(kGreeting); found != ailments_.end()) return found->second;
   if (in_time) return name_;
   lock.unlock();
   return no_answer();
@@ -120,7 +137,7 @@ void Session::connected(bool new_session, std::vector<std::shared_ptr<Batch>>& f
     name = name_;
   }
   new_session = name.empty();  // or the batch that was to begin it was lost
-  if (new_session) name = make_name(8);
+  if (new_session) name = fresh_name();
   const std::string path = root() + "/l/" + name;
   auto batch = std::make_shared<Greeting>(*this, std::move(name));
   batch->ops.push_back(op(new_session ? Op::Kind::create_ephemeral : Op::Kind::set, path));
@@ -158,7 +175,41 @@ void Session::watch_again(std::size_t shard) {
 std::optional<Error> Session::broken() const {
   if (!is_broken_.load(std::memory_order_acquire)) return {};
   const std::lock_guard lock(mutex_);
-  return broken_;
+  if (broken_ || ailments_.empty()) return broken_;
+  return ailments_.begin()->second;
+}
+
+// ail notes what may pass, and when to try it again.
+void Session::ail(Trouble of, Error error) {
+  constexpr std::chrono::milliseconds kRetry{500};
+  retry_at_ = Clock::now() + kRetry;
+  const std::lock_guard lock(mutex_);
+  ailments_.insert_or_assign(of, std::move(error));
+  is_broken_.store(true, std::memory_order_release);
+  named_.notify_all();
+}
+
+void Session::recover(Trouble of) {
+  if (!is_broken_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(mutex_);
+  ailments_.erase(of);
+  is_broken_.store(broken_ || !ailments_.empty(), std::memory_order_release);
+}
+
+void Session::try_again() {
+  retry_at_ = Clock::time_point::max();
+  std::vector<Trouble> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [of, error] : ailments_) all.push_back(of);
+  }
+  for (const Trouble of : all) {
+    if (of == kGreeting) {
+      greet_again();
+    } else {
+      watch_again(of);
+    }
+  }
 }
 
 void Session::break_down(Error error) {

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,7 +45,8 @@ class Session final : private Listener {
   // name waits for a session and gives its client.
   Result<std::string> name(Clock::time_point deadline);
 
-  // broken is set when the ensemble tells an older state than was seen, or the tree is damaged.
+  // broken is set when the ensemble tells an older state than was seen, for good. It is also set while
+  // this client may not take part, or a node of the tree is missing; that is tried again until it passes.
   std::optional<Error> broken() const;
   void saw(std::int64_t zxid) noexcept;
 
@@ -74,7 +77,16 @@ class Session final : private Listener {
   void connected(bool new_session, std::vector<std::shared_ptr<Batch>>& first) override;
   void disconnected() override;
   void changed(std::string_view path) override;
+  Clock::time_point due() const override { return retry_at_; }
+  void try_again() override;
+
   void break_down(Error error);
+  // Trouble is what failed: the greeting, or the watch of a shard's stamp.
+  using Trouble = std::size_t;
+  static constexpr Trouble kGreeting = kNumShards;
+  void ail(Trouble of, Error error);
+  void recover(Trouble of);
+  std::string fresh_name();
   void greet_again();
   void watch_again(std::size_t shard);
 
@@ -82,18 +94,21 @@ class Session final : private Listener {
   Shards shards_;
   std::atomic<std::int64_t> newest_{0};
   std::atomic<bool> begun_{false};
+  std::atomic<std::uint64_t> next_name_{0};
   std::atomic<bool> is_broken_{false};
 
   mutable std::mutex mutex_;
   std::condition_variable named_;
   std::string name_;
-  std::optional<Error> broken_;
+  std::optional<Error> broken_;        // for good
+  std::map<Trouble, Error> ailments_;  // until tried again with success
+  std::atomic<Clock::time_point> retry_at_{Clock::time_point::max()};  // set by the client's thread
 
   Client client_;  // last: its thread calls us
 };
 
-// make_name gives 16 * n hex digits that nobody else has.
-std::string make_name(std::size_t num_bytes);
+// make_name returns 32 hex digits that nobody else has.  Errors  internal: no randomness.
+Result<std::string> make_name();
 // deadline_of turns a timeout into a point in time, without overflow.
 Clock::time_point deadline_of(Timeout timeout) noexcept;
 

@@ -26,12 +26,14 @@ bool Shards::watched(std::size_t shard, const NodeStat& stat) {
   Known& known = known_[shard];
   const auto went_up = static_cast<std::int32_t>(static_cast<std::uint32_t>(stat.version) -
                                                  static_cast<std::uint32_t>(known.version));
-  if (known.any && (stat.czxid != known.czxid || stat.mzxid < known.mzxid || went_up < 0))
+  const bool made_again = known.any && stat.czxid > known.czxid && stat.czxid > known.mzxid;
+  if (known.any && !made_again &&
+      (stat.czxid != known.czxid || stat.mzxid < known.mzxid || went_up < 0))
     return false;
   // One event tells of one change, and is marked already; there may have been more since.
   const std::int32_t told = known.version + (known.event ? 1 : 0);
   const bool first = !known.any;
-  const bool silent = !first && stat.version != told;
+  const bool silent = !first && (made_again || stat.version != told);
   std::uint64_t both = views_[shard].load(std::memory_order_relaxed);
   if (silent && (both & 1) == 0) both += 2;
   known = {stat.czxid, stat.mzxid, stat.version, true, false};

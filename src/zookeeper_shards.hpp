@@ -55,7 +55,7 @@ class Shards {
   // All below are of the client's thread.
 
   // watched takes the answer to a watch of a shard's stamp.
-  // Returns  false when the stamp is older than it was.
+  // Returns  false when the stamp is older than it was. One that was removed and made again counts as changed.
   bool watched(std::size_t shard, const NodeStat& stat);
   // changed: the stamp's event came.
   void changed(std::size_t shard);

@@ -49,6 +49,27 @@ inline Result<SecretBytes> slot_subkey(SecretView slot_key, std::uint64_t number
   return subkey;
 }
 
+// seal_box is libsodium's crypto_box_seal with an ephemeral key of ours. libsodium would draw one itself,
+// and end the process where the kernel gives no random bytes.
+// Errors  internal: no randomness, or no point of the curve.  unavailable: no key memory.
+inline Result<void> seal_box(std::span<const std::uint8_t, kKeyLen> public_key, SecretView message,
+                             std::span<std::uint8_t> out) {
+  auto ephemeral = SecretBytes::for_key(kKeyLen);
+  if (!ephemeral) return std::move(ephemeral).error();
+  if (auto drawn = random_bytes(ephemeral->reveal_mutable()); !drawn) return drawn;
+  std::array<std::uint8_t, 2 * kKeyLen> keys;  // ephemeral public key, public key
+  std::copy_n(public_key.begin(), kKeyLen, keys.begin() + kKeyLen);
+  std::array<std::uint8_t, crypto_box_NONCEBYTES> nonce;
+  const bool sealed =
+      crypto_scalarmult_base(keys.data(), ephemeral->reveal().data()) == 0 &&
+      crypto_generichash(nonce.data(), nonce.size(), keys.data(), keys.size(), nullptr, 0) == 0 &&
+      crypto_box_easy(out.data() + kKeyLen, message.reveal().data(), message.size(), nonce.data(),
+                      public_key.data(), ephemeral->reveal().data()) == 0;
+  if (!sealed) return Error{Code::internal, "a slot's public key was no point of the curve"};
+  std::copy_n(keys.begin(), kKeyLen, out.begin());
+  return {};
+}
+
 }  // namespace detail
 
 // wrap_key_of gives what the keyring keeps of a slot, kWrapKeyLen bytes.
@@ -75,11 +96,8 @@ inline Result<std::vector<std::uint8_t>> wrap_root(SecretView wrap_key,
   }
   auto boxed = SecretBytes::for_key(crypto_box_SEALBYTES + kKeyLen);
   if (!boxed) return std::move(boxed).error();
-  const std::uint8_t* const public_key = wrap_key.reveal().data() + kKeyLen;
-  if (crypto_box_seal(boxed->reveal_mutable().data(), root.reveal().data(), kKeyLen, public_key) !=
-      0) {
-    return Error{Code::internal, "a slot's public key was no point of the curve"};
-  }
+  auto done = detail::seal_box(wrap_key.reveal().last<kKeyLen>(), root, boxed->reveal_mutable());
+  if (!done) return std::move(done).error();
   return seal_blob(wrap_key.first(kKeyLen), context, boxed->view());
 }
 

@@ -145,7 +145,7 @@ class UnfinishedStore {
   Result<void> mark_it(const StoreId& store, const Mark& head, Version seen) {
     Writer marker;
     std::array<std::uint8_t, 16> mine;
-    randombytes_buf(mine.data(), mine.size());
+    if (auto drawn = random_bytes(mine); !drawn) return std::move(drawn).error();
     marker.u8(kMarkerForm);
     marker.bytes(store);
     marker.bytes(head);

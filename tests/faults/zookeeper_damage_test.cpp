@@ -112,6 +112,53 @@ std::string flipped(std::string bytes) {
   return bytes;
 }
 
+// ---- what passes is tried again, by the same handle ----
+
+// comes_true waits for a condition that needs the client's thread.
+template <typename Condition>
+bool comes_true(Condition condition) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return true;
+}
+
+TEST_F(Damage, AStampThatWasMissingForASecondIsFollowedAgain) {
+  Store store = key_->open(url());
+  ASSERT_TRUE(put(store, "db/prod", "before"));
+  const std::string stamp = "/strongroom/s/" + stamps_.front();
+  const std::string bytes = *raw_->get(stamp);
+  raw_->erase(stamp);
+  EXPECT_TRUE(comes_true([&] { return !store.get(kTrusted, path("db/prod")); }));
+  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::corrupt));
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  raw_->create(stamp, bytes);
+  EXPECT_TRUE(comes_true([&] { return store.get(kTrusted, path("db/prod")).ok(); }));
+  EXPECT_TRUE(comes_true([&] { return put(store, "db/prod", "after").ok(); }));
+  EXPECT_EQ(plain(store.get(kTrusted, path("db/prod")).value().value), "after");
+}
+
+TEST_F(Damage, APassingNoAuthIsTriedAgain) {
+  Store store = key_->open(url());
+  ASSERT_TRUE(put(store, "db/prod", "before"));
+  // A new session is to make its node, and may not, as in a zk-reauth that was interrupted.
+  raw_->allow_world("/strongroom/l", ZOO_PERM_READ | ZOO_PERM_ADMIN);
+  servers_->kill(0);
+  std::this_thread::sleep_for(std::chrono::seconds(5));  // longer than the session
+  servers_->launch(0);
+  servers_->await(0);
+  EXPECT_TRUE(comes_true(
+      [&] { return code_of(store.get(kTrusted, path("db/prod"))) == int(Code::denied); }));
+  raw_->allow_world("/strongroom/l", ZOO_PERM_ALL);
+  EXPECT_TRUE(comes_true([&] { return store.get(kTrusted, path("db/prod")).ok(); }));
+  EXPECT_TRUE(comes_true([&] { return put(store, "db/prod", "after").ok(); }));
+  EXPECT_EQ(plain(store.get(kTrusted, path("db/prod")).value().value), "after");
+}
+
+// ---- what does not pass ----
+
 TEST_F(Damage, FlippedSecretIsCorrupt) {
   Store store = key_->open(url());
   const std::string node = node_of(store, "db/prod", "hunter2");

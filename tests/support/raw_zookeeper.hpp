@@ -58,6 +58,14 @@ class RawZooKeeper {
                              -1, &take_stat, &to);
          }));
   }
+  // allow_world sets a node's ACL to these permissions for everybody.
+  void allow_world(const std::string& path, std::int32_t permissions) {
+    ACL entry{permissions, ZOO_ANYONE_ID_UNSAFE};
+    ACL_vector acl{1, &entry};
+    must("set the ACL of " + path, call([&](Answer& to) {
+           return ::zoo_aset_acl(handle_, path.c_str(), -1, &acl, &take_rc, &to);
+         }));
+  }
   void create(const std::string& path, const std::string& bytes) {
     must("create " + path, call([&](Answer& to) {
            return ::zoo_acreate(handle_, path.c_str(), bytes.data(), static_cast<int>(bytes.size()),

@@ -193,6 +193,10 @@ inline void TcpProxy::obey() {
 
 inline void TcpProxy::serve() {
   accept_all();
+  {
+    const std::lock_guard lock(mutex_);  // whoever is answered below finds itself counted
+    num_connections_ = connections_.size();
+  }
   for (auto connection = connections_.begin(); connection != connections_.end();) {
     if (move(*connection)) {
       ++connection;

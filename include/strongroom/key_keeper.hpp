@@ -116,11 +116,9 @@ class KeyKeeper {
       if (!done) return std::move(done).error();
       return UnsealProgress{true, 0, 0, 0};
     }
-    const Header& header = records->header;
     const auto belongs = [&](const Credential& share) {
-      return std::any_of(header.slots.begin(), header.slots.end(), [&](const Slot& slot) {
-        return detail::is_share_of(header.store, slot, share);
-      });
+      return num_that_belong(records->header, std::span(&share, 1)) > 0 ||
+             (records->other && num_that_belong(*records->other, std::span(&share, 1)) > 0);
     };
     if (!belongs(credential)) {
       return Error{Code::denied,
@@ -132,7 +130,7 @@ class KeyKeeper {
     });
     round_.push_back(std::move(credential));
     round_touched_ = std::chrono::steady_clock::now();
-    const UnsealProgress progress = progress_of(header);
+    const UnsealProgress progress = progress_of(records.value());
     if (progress.progress < progress.threshold) return progress;
     auto done = unseal_by(round_, lift_lock);
     if (!done) return std::move(done).error();
@@ -151,6 +149,7 @@ class KeyKeeper {
   // and only then asks the storage to set the lock flag: other processes seal themselves at their
   // next call, and nothing unseals without lift_lock. No credential is needed.
   // Errors  whatever kept the flag from being set; the keys of this handle are gone all the same.
+  //         rollback: the store is older than the anchor, or another one; it stays unlocked.
   Result<void> seal() {
     if (!guard_.same_process()) return forked();
     const std::lock_guard admin(admin_);
@@ -158,6 +157,8 @@ class KeyKeeper {
     for (int attempt = 0; attempt < kMaxAdminAttempts; ++attempt) {
       auto records = read();
       if (!records) return std::move(records).error();
+      put_genuine_first(records.value());
+      if (auto anchored = check_anchor(records->header); !anchored) return anchored;
       if (records->header.locked) return {};
       auto stored = set_lock(backend_, records.value(), now_ms(), options_.timeout);
       if (stored || stored.error().code != Code::conflict) return stored;
@@ -314,6 +315,7 @@ class KeyKeeper {
 
   // status tells what can be told without keys, and the terms where there are some.
   // A store that is not there is no error: initialized is false then.
+  // Errors  rollback: the store is older than the anchor, or another one.
   Result<SealStatus> status() {
     if (!guard_.same_process()) return forked();
     SealStatus status;
@@ -327,7 +329,9 @@ class KeyKeeper {
       status.since_ms = since_ms_;
       return status;
     }
+    put_genuine_first(records.value());
     const Header& header = records->header;
+    if (auto anchored = check_anchor(header); !anchored) return std::move(anchored).error();
     if (header.locked && keys_ != nullptr) drop_keys(SealReason::operator_lock);
     status.initialized = true;
     status.sealed = keys_ == nullptr;
@@ -339,9 +343,16 @@ class KeyKeeper {
     status.store = header.store;
     status.generation = header.generation;
     status.max_secret_len = header.max_secret_len;
-    status.progress = progress_of(header);
+    status.progress = progress_of(records.value());
     status.progress.unsealed = keys_ != nullptr;
     for (const Slot& slot : header.slots) status.slots.push_back(slot_status(header, slot));
+    if (records->other && keys_ == nullptr) {  // nobody can tell which copy is right
+      for (const Slot& slot : records->other->slots) {
+        if (header.slot(slot.id) == nullptr) {
+          status.slots.push_back(slot_status(*records->other, slot));
+        }
+      }
+    }
     if (keys_ != nullptr) {
       const Keyring& keyring = keys_->keyring;
       status.first_term = keyring.first_term();
@@ -350,6 +361,20 @@ class KeyKeeper {
       status.active_term_created_ms = keyring.term_created_ms(keyring.active_term());
     }
     return status;
+  }
+
+  // check_anchor holds the store as it lies in the storage against the anchor that this handle was opened
+  // with. It needs no keys. Without an anchor, or without a store, there is nothing to check.
+  // Errors  rollback: the store is older than the anchor, or another one.
+  Result<void> check_anchor() {
+    if (!options_.anchor) return {};
+    if (!guard_.same_process()) return forked();
+    const std::lock_guard admin(admin_);
+    auto records = read();
+    if (!records && records.error().code == Code::not_initialized) return {};
+    if (!records) return std::move(records).error();
+    put_genuine_first(records.value());
+    return check_anchor(records->header);
   }
 
   // anchor is what to keep outside of the storage, to tell an old copy of it from the newest.
@@ -514,37 +539,42 @@ class KeyKeeper {
     return again;
   }
 
-  // check_age holds a header against what was seen before. admin_ is held.
+  static Error older(const Header& header, std::uint64_t known, const char* than) {
+    return {Code::rollback, "the header record is older (generation " +
+                                std::to_string(header.generation) + ") than " + than + " (" +
+                                std::to_string(known) + ")"};
+  }
+  static Error forked_history(const char* from) {
+    return {Code::rollback,
+            std::string("the header record is of the same generation as ") + from +
+                ", but not the same: the storage was put back and went on from there"};
+  }
+
+  // check_age holds a header against what was seen before, and the anchor. admin_ is held.
   Result<void> check_age(const Header& header) const {
-    const auto older = [&](std::uint64_t known, const char* than) {
-      return Error{Code::rollback, "the header record is older (generation " +
-                                       std::to_string(header.generation) + ") than " + than + " (" +
-                                       std::to_string(known) + ")"};
-    };
-    const auto forked_history = [](const char* from) {
-      return Error{Code::rollback,
-                   std::string("the header record is of the same generation as ") + from +
-                       ", but not the same: the storage was put back and went on from there"};
-    };
     if (seen_header_) {
       const Seen& seen = *seen_header_;
       if (seen.store != header.store)
         return Error{Code::corrupt, "another store was put in this one's place"};
       if (header.generation < seen.generation) {
-        return older(seen.generation, "one that this process has seen");
+        return older(header, seen.generation, "one that this process has seen");
       }
       if (header.generation == seen.generation && header.state_digest() != seen.state) {
         return forked_history("one that this process has seen");
       }
     }
-    if (options_.anchor) {
-      const Anchor& anchor = *options_.anchor;
-      if (anchor.store != header.store)
-        return Error{Code::rollback, "the anchor is of another store"};
-      if (header.generation < anchor.generation) return older(anchor.generation, "the anchor");
-      if (header.generation == anchor.generation && header.state_digest() != anchor.digest) {
-        return forked_history("the anchor");
-      }
+    return check_anchor(header);
+  }
+  Result<void> check_anchor(const Header& header) const {
+    if (!options_.anchor) return {};
+    const Anchor& anchor = *options_.anchor;
+    if (anchor.store != header.store)
+      return Error{Code::rollback, "the anchor is of another store"};
+    if (header.generation < anchor.generation) {
+      return older(header, anchor.generation, "the anchor");
+    }
+    if (header.generation == anchor.generation && header.state_digest() != anchor.digest) {
+      return forked_history("the anchor");
     }
     return {};
   }
@@ -555,9 +585,43 @@ class KeyKeeper {
     if (idle >= options_.share_expiry) round_.clear();
   }
 
-  // progress_of looks at the slot of shares that is nearest to opening.
-  UnsealProgress progress_of(const Header& header) const {
+  // ---- two copies of the header, of which one may be a forgery ----
+  //
+  // Either copy may look whole, and be newer: its digest needs no key. Only what opens it tells, so
+  // shares are held against both copies, and a copy whose threshold is met and that does not open counts
+  // no more.
+
+  static std::size_t num_that_belong(const Header& header, std::span<const Credential> shares) {
+    const auto belongs = [&](const Credential& share) {
+      return std::any_of(header.slots.begin(), header.slots.end(), [&](const Slot& slot) {
+        return detail::is_share_of(header.store, slot, share);
+      });
+    };
+    return static_cast<std::size_t>(std::count_if(shares.begin(), shares.end(), belongs));
+  }
+
+  // put_genuine_first makes the copy the first one that opens to the keys at hand; without keys, the one
+  // that was seen open before, or that the anchor names, or that more of the shares so far belong to.
+  void put_genuine_first(HeaderRecords& records) const {
+    if (!records.other) return;
+    const auto rank = [&](const Header& header) {
+      const Digest state = header.state_digest();
+      if (keys_ != nullptr && open_header(header)) return std::pair(3, std::size_t{0});
+      if (seen_header_ && seen_header_->state == state) return std::pair(2, std::size_t{0});
+      if (options_.anchor && options_.anchor->digest == state) return std::pair(1, std::size_t{0});
+      return std::pair(0, num_that_belong(header, round_));
+    };
+    if (rank(*records.other) > rank(records.header)) use_other(records);
+  }
+
+  // progress_of looks at the slot of shares that is nearest to opening, in either copy.
+  UnsealProgress progress_of(const HeaderRecords& records) const {
     UnsealProgress nearest;
+    add_progress(records.header, records.other.has_value(), nearest);
+    if (records.other) add_progress(*records.other, true, nearest);
+    return nearest;
+  }
+  void add_progress(const Header& header, bool one_of_two, UnsealProgress& nearest) const {
     for (const Slot& slot : header.slots) {
       if (!has_shares(slot.kind) || !slot.well_formed()) continue;
       const auto good = detail::good_shares(header.store, slot, round_).size();
@@ -565,11 +629,15 @@ class KeyKeeper {
       if (nearest.threshold != 0 && slot.threshold - num >= nearest.threshold - nearest.progress) {
         continue;
       }
+      if (one_of_two && num == slot.threshold && !opens(header, slot)) continue;
       nearest.progress = num;
       nearest.threshold = slot.threshold;
       nearest.shares = slot.shares;
     }
-    return nearest;
+  }
+  bool opens(const Header& header, const Slot& slot) const {
+    const auto opened = detail::open_share_slot(header, slot, round_);
+    return opened && header.open_keyring(opened->root.view());
   }
 
   SlotStatus slot_status(const Header& header, const Slot& slot) const {

@@ -7,8 +7,10 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -42,6 +44,7 @@ class SecretArena {
     std::uint8_t* bytes = nullptr;
     Chunk* chunk = nullptr;
     std::uint16_t index = 0;  // of the slot in its chunk
+    std::uint16_t count = 1;  // slots in a row
   };
 
   struct Stats {
@@ -75,7 +78,10 @@ class SecretArena {
     Stripe& stripe = stripes_[thread_stripe(kStripes)];
     if (Slot slot = stripe.take(size, kind); slot.bytes != nullptr) return slot;
     auto chunk = map_chunk(stripe, size, kind);
-    if (!chunk) return std::move(chunk).error();
+    if (!chunk) {
+      if (Slot slot = take_anywhere(len); slot.bytes != nullptr) return slot;
+      return std::move(chunk).error();
+    }
     return stripe.add(std::move(chunk).value(), kind);
   }
 
@@ -180,9 +186,44 @@ class SecretArena {
       return {chunk.bytes + index * chunk.slot_len, &chunk, index};
     }
 
+    // take_row finds free slots in a row, of whatever class, that hold len bytes together.
+    Slot take_row(std::size_t len) noexcept {
+      const std::lock_guard guard(lock);
+      for (auto& list : chunks) {
+        for (auto& chunk : list) {
+          if (!chunk->may_serve() || chunk->num_free * chunk->slot_len < len) continue;
+          if (Slot slot = row_of(*chunk, len); slot.bytes != nullptr) return slot;
+        }
+      }
+      return {};
+    }
+
+    static Slot row_of(Chunk& chunk, std::size_t len) noexcept {
+      const std::size_t count =
+          std::max<std::size_t>(1, (len + chunk.slot_len - 1) / chunk.slot_len);
+      std::bitset<kChunk / kClasses.front()> is_free;
+      for (std::size_t i = 0; i < chunk.num_free; ++i) is_free.set(chunk.free[i]);
+      std::size_t row = 0;
+      for (std::size_t end = 0; end < chunk.num_slots; ++end) {
+        row = is_free.test(end) ? row + 1 : 0;
+        if (row < count) continue;
+        const std::size_t first = end + 1 - count;
+        const auto all = chunk.free.begin();
+        const auto kept = std::remove_if(all, all + chunk.num_free, [&](std::uint16_t index) {
+          return index >= first && index <= end;
+        });
+        chunk.num_free = static_cast<std::size_t>(kept - all);
+        return {chunk.bytes + first * chunk.slot_len, &chunk, static_cast<std::uint16_t>(first),
+                static_cast<std::uint16_t>(count)};
+      }
+      return {};
+    }
+
     void give_back(const Slot& slot) noexcept {
       const std::lock_guard guard(lock);
-      slot.chunk->free[slot.chunk->num_free++] = slot.index;
+      for (std::uint16_t i = 0; i < slot.count; ++i) {
+        slot.chunk->free[slot.chunk->num_free++] = static_cast<std::uint16_t>(slot.index + i);
+      }
     }
 
     // drop_idle unmaps every chunk that nothing uses.
@@ -245,6 +286,15 @@ class SecretArena {
 
   void drop_idle() noexcept {
     for (auto& each : stripes_) each.drop_idle();
+  }
+
+  // take_anywhere is for when nothing can be mapped any more: holes in the chunks of other sizes and threads.
+  // A few small values would else hold a whole budget, one in each chunk.
+  Slot take_anywhere(std::size_t len) noexcept {
+    for (auto& each : stripes_) {
+      if (Slot slot = each.take_row(len); slot.bytes != nullptr) return slot;
+    }
+    return {};
   }
 
   Result<std::unique_ptr<Chunk>> map_chunk(Stripe& stripe, std::size_t size, std::size_t kind) {

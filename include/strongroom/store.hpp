@@ -207,6 +207,8 @@ class Store {
 
   Result<BackupInfo> backup(const Identity& who, BackupSink sink, BackupProgress progress) {
     if (auto allowed = may(who, Action::backup); !allowed) return std::move(allowed).error();
+    if (auto anchored = barrier_->keys().check_anchor(); !anchored)
+      return std::move(anchored).error();
     return write_backup(barrier_->backend(), sink, progress);
   }
   Result<BackupInfo> restore(const Identity& who, BackupSource source, BackupProgress progress) {
@@ -218,12 +220,16 @@ class Store {
   Result<std::uint64_t> migrate(const Identity& who, Store& to, const PendingInit& pending,
                                 MigrateProgress progress) {
     if (auto allowed = may_move(who, to); !allowed) return std::move(allowed).error();
+    if (auto anchored = barrier_->keys().check_anchor(); !anchored)
+      return std::move(anchored).error();
     return Migration(*barrier_, to.barrier_->backend(), pending, to.timeout_).run(progress);
   }
   // copy_to copies everything into the storage of `to`, which holds no store, as it is. It needs no keys,
   // and goes on from where another was stopped. See copy_store.hpp.
   Result<CopyInfo> copy_to(const Identity& who, Store& to, CopyProgress progress) {
     if (auto allowed = may_move(who, to); !allowed) return std::move(allowed).error();
+    if (auto anchored = barrier_->keys().check_anchor(); !anchored)
+      return std::move(anchored).error();
     return StoreCopy(barrier_->backend(), to.barrier_->backend(), to.timeout_).run(progress);
   }
   Result<Anchor> anchor(const Identity& who) {

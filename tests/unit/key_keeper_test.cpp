@@ -293,6 +293,98 @@ TEST(KeyKeeper, SharesComeOneByOneAndAWrongOneHarmsNone) {
   EXPECT_FALSE(keys(handle).status()->sealed);
 }
 
+// Forgeries are what somebody who can write to the storage, and has no key, makes of a header: its digest
+// needs none.
+struct Forgery {
+  const char* name;
+  void (*forge)(Header& header);
+};
+const Forgery kForgeries[] = {
+    {"share hashes flipped",
+     [](Header& header) {
+       for (Slot& slot : header.slots) {
+         if (!has_shares(slot.kind)) continue;
+         for (std::size_t i = 0; i < slot.shares; ++i) {
+           slot.body[sizeof(ShareSetId) + i * sizeof(Digest)] ^= 1;
+         }
+       }
+     }},
+    {"generation raised", [](Header& header) { header.generation += 1000; }},
+    {"slots gone",
+     [](Header& header) {
+       header.generation += 1;
+       header.slots.clear();
+     }},
+    {"threshold 1",
+     [](Header& header) {
+       header.generation += 1;
+       for (Slot& slot : header.slots) {
+         if (has_shares(slot.kind)) slot.threshold = 1;
+       }
+     }},
+    {"threshold 5",
+     [](Header& header) {
+       header.generation += 1;
+       for (Slot& slot : header.slots) {
+         if (has_shares(slot.kind)) slot.threshold = 5;
+       }
+     }},
+    {"another store's id",
+     [](Header& header) {
+       header.generation += 1;
+       header.store[0] ^= 1;
+     }},
+    {"the root key wrapped otherwise",
+     [](Header& header) {
+       header.generation += 1;
+       for (Slot& slot : header.slots) slot.body.back() ^= 1;
+     }},
+};
+
+TEST(KeyKeeper, AForgedCopyOfTheHeaderKeepsNoHolderOfSharesOut) {
+  for (const Forgery& forgery : kForgeries) {
+    for (const ByteView victim : {ByteView(kHeaderKey), ByteView(kHeaderCopyKey)}) {
+      SCOPED_TRACE(forgery.name);
+      TestStore store;
+      Header forged = Header::decode(store.stored(kHeaderKey)).value();
+      forgery.forge(forged);
+      store.tamper(victim, forged.encode().value());
+
+      // Somebody who is unsealed is not misled.
+      const SealStatus known = keys(store).status().value();
+      EXPECT_EQ(known.generation, 1u);
+      EXPECT_EQ(known.slots.size(), 2u);
+      EXPECT_TRUE(known.header_damaged);
+
+      Handle handle = store.another(false);
+      const SealStatus sealed = keys(handle).status().value();
+      EXPECT_TRUE(sealed.header_damaged);
+      EXPECT_EQ(sealed.slots.size(), 2u) << "so that it is known what to ask for";
+      for (const unsigned i : {4u, 1u}) {
+        const auto progress = keys(handle).submit(again(store.shares[i]));
+        ASSERT_TRUE(progress) << progress.error().message;
+        EXPECT_FALSE(progress->unsealed);
+        EXPECT_EQ(progress->progress, i == 4 ? 1u : 2u);
+        EXPECT_EQ(progress->threshold, 3u);
+        EXPECT_EQ(keys(handle).status()->progress.progress, progress->progress);
+      }
+      const auto done = keys(handle).submit(again(store.shares[0]));
+      ASSERT_TRUE(done) << done.error().message;
+      EXPECT_TRUE(done->unsealed);
+      EXPECT_EQ(store.stored(kHeaderKey), store.stored(kHeaderCopyKey)) << "repaired";
+      EXPECT_EQ(keys(handle).status()->generation, 1u);
+
+      // And all at once, and by key.
+      store.tamper(victim, forged.encode().value());
+      Handle by_shares = store.another(false);
+      EXPECT_TRUE(keys(by_shares).unseal(parsed_all(store.pending.shares)));
+      store.tamper(victim, forged.encode().value());
+      Handle by_key = store.another(false);
+      EXPECT_TRUE(by_key.unseal(store.key));
+    }
+  }
+}
+
 TEST(KeyKeeper, ARoundOfSharesExpiresAndCanBeForgotten) {
   TestStore store;
   KeeperOptions options;

@@ -270,6 +270,68 @@ TEST_F(Arena, IdleSlotsOfOtherSizesMakeRoom) {
   }
 }
 
+// One small value in each chunk holds all of the budget; the holes beside them serve other sizes.
+TEST_F(Arena, AFewSmallValuesDoNotHoldAWholeBudget) {
+  constexpr std::size_t kBudget = 4 * kMiB;
+  constexpr std::size_t kChunk = 32 * kKiB;
+  arena().set_budget(kBudget);
+  std::vector<Slot> all;
+  for (std::size_t i = 0; i < kBudget / 64; ++i) all.push_back(arena().allocate(56).value());
+  std::vector<Slot> kept;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool keep = i % (kChunk / 64) == 0;
+    if (keep) std::memset(all[i].bytes, 0xaa, 56);
+    keep ? kept.push_back(all[i]) : SecretArena::release(all[i], 56);
+  }
+  ASSERT_EQ(kept.size(), kBudget / kChunk);
+  ASSERT_EQ(arena().stats().reserved_bytes, kBudget);
+
+  std::vector<std::pair<Slot, std::size_t>> others;
+  const std::size_t lens[] = {100, 600, 1024, 4096, 10'000, 16'000, 30'000};
+  for (int round = 0; round < 10; ++round) {
+    for (const std::size_t len : lens) {
+      auto slot = arena().allocate(len);
+      ASSERT_TRUE(slot) << len << ": " << slot.error().message;
+      EXPECT_TRUE(is_clean(slot->bytes, len)) << len;
+      std::memset(slot->bytes, 0x55 + round, len);
+      others.emplace_back(slot.value(), len);
+    }
+  }
+  EXPECT_EQ(arena().stats().reserved_bytes, kBudget) << "the budget held";
+  for (const Slot& slot : kept) EXPECT_TRUE(holds(slot, 0xaa, 56));
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    const auto round = static_cast<std::uint8_t>(i / std::size(lens));
+    EXPECT_TRUE(holds(others[i].first, static_cast<std::uint8_t>(0x55 + round), others[i].second));
+  }
+  // Whatever is given back serves small ones again, none lost and none twice.
+  for (const auto& [slot, len] : others) SecretArena::release(slot, len);
+  std::vector<Slot> again;
+  for (std::size_t i = 0; i < kBudget / 64 - kept.size(); ++i) {
+    auto slot = arena().allocate(56);
+    ASSERT_TRUE(slot) << i;
+    again.push_back(slot.value());
+  }
+  EXPECT_FALSE(arena().allocate(56));
+  for (const Slot& slot : again) SecretArena::release(slot, 56);
+  for (const Slot& slot : kept) SecretArena::release(slot, 56);
+}
+
+TEST_F(Arena, HolesInChunksOfOtherThreadsServeToo) {
+  arena().set_budget(64 * kKiB);
+  std::vector<Slot> kept;
+  std::thread([&] {
+    std::vector<Slot> all;
+    for (int i = 0; i < 1024; ++i) all.push_back(arena().allocate(64).value());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      i % 512 == 0 ? kept.push_back(all[i]) : SecretArena::release(all[i], 64);
+    }
+  }).join();
+  const auto slot = arena().allocate(20'000);
+  ASSERT_TRUE(slot) << slot.error().message;
+  SecretArena::release(slot.value(), 20'000);
+  for (const Slot& each : kept) SecretArena::release(each, 64);
+}
+
 TEST_F(Arena, IdleSlotsOfOtherThreadsMakeRoom) {
   arena().set_budget(kMiB);
   std::vector<std::thread> threads;

@@ -23,16 +23,17 @@ std::string_view store_id(const strongroom_backup_info& info) {
   return {reinterpret_cast<const char*>(info.store_id), sizeof info.store_id};
 }
 
-void tell(const strongroom_backup_info& info, bool json, const std::string& what) {
+std::string told(const strongroom_backup_info& info, bool json, const std::string& what) {
   if (json) {
-    return print("{\"created\":" + json_text(time_text(info.created_ms)) +
-                 ",\"generation\":" + std::to_string(info.generation) + ",\"records\":" +
-                 std::to_string(info.num_records) + ",\"size\":" + std::to_string(info.size_bytes) +
-                 ",\"store_id\":" + json_text(hex_text(store_id(info))) + "}\n");
+    return "{\"created\":" + json_text(time_text(info.created_ms)) +
+           ",\"generation\":" + std::to_string(info.generation) +
+           ",\"records\":" + std::to_string(info.num_records) +
+           ",\"size\":" + std::to_string(info.size_bytes) +
+           ",\"store_id\":" + json_text(hex_text(store_id(info))) + "}\n";
   }
-  print(what + " " + std::to_string(info.num_records) + " records (" + size_text(info.size_bytes) +
-        ") of store " + hex_text(store_id(info)) + " in generation " +
-        std::to_string(info.generation) + ", backed up " + time_text(info.created_ms) + ".\n");
+  return what + " " + std::to_string(info.num_records) + " records (" + size_text(info.size_bytes) +
+         ") of store " + hex_text(store_id(info)) + " in generation " +
+         std::to_string(info.generation) + ", backed up " + time_text(info.created_ms) + ".\n";
 }
 
 // BackupInput is a file or standard input.
@@ -115,13 +116,13 @@ int backup_command(const Options& options) {
         progress.hear());
     file.finish();
   }
-  tell(info, options.json, "Wrote");
+  print_done(told(info, options.json, "Wrote"));
   return kExitOk;
 }
 
 int backup_verify_command(const Options& options) {
   const BackupInput input(options.file);
-  tell(check(input), options.json, "Good:");
+  print(told(check(input), options.json, "Good:"));
   return kExitOk;
 }
 
@@ -139,7 +140,7 @@ int restore_command(const Options& options) {
     ProgressLine progress("Restoring", ProgressLine::Unit::bytes);
     info = access.session.restore(input.source(), progress.hear());
   }
-  tell(info, options.json, "Restored");
+  print_done(told(info, options.json, "Restored"));
   return kExitOk;
 }
 

@@ -18,7 +18,8 @@ int init_command(const Options& options) {
   Handout handout(pending, request, options.fresh, access);
   handout.print(options.json, true);
   handout.activate([&] { access.session.init_activate(pending); });
-  if (!options.json) print("\nThe store is ready at " + std::string(access.report.url()) + ".\n");
+  if (!options.json)
+    print_done("\nThe store is ready at " + std::string(access.report.url()) + ".\n");
   return kExitOk;
 }
 

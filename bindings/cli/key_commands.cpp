@@ -91,13 +91,13 @@ int status_command(const Options& options) try {
 
 int unseal_command(const Options& options) {
   open_unsealed(options, STRONGROOM_UNSEAL_LIFT_LOCK);
-  print("The store may be used again.\n");
+  print_done("The store may be used again.\n");
   return kExitOk;
 }
 
 int seal_command(const Options& options) {
   open_sealed(options).session.seal();
-  print("The store is sealed until 'strongroom unseal'.\n");
+  print_done("The store is sealed until 'strongroom unseal'.\n");
   return kExitOk;
 }
 
@@ -105,10 +105,11 @@ int rotate_command(const Options& options) {
   Access access = open_unsealed(options);
   if (options.root) {
     access.session.rotate_root();
-    print("The root key is a new one, and secrets are sealed under a new data key from now on.\n");
+    print_done(
+        "The root key is a new one, and secrets are sealed under a new data key from now on.\n");
   } else {
     access.session.rotate();
-    print("Secrets are sealed under a new data key from now on.\n");
+    print_done("Secrets are sealed under a new data key from now on.\n");
   }
   return kExitOk;
 }
@@ -120,8 +121,8 @@ int reencrypt_command(const Options& options) {
     ProgressLine progress("Sealing anew", ProgressLine::Unit::rewritten);
     done = access.session.reencrypt(options.duty_percent, progress.hear());
   }
-  print("Everything is sealed under the newest data key; " + std::to_string(done.rewritten) +
-        (done.rewritten == 1 ? " record was not yet.\n" : " records were not yet.\n"));
+  print_done("Everything is sealed under the newest data key; " + std::to_string(done.rewritten) +
+             (done.rewritten == 1 ? " record was not yet.\n" : " records were not yet.\n"));
   if (done.unreadable == 0) return kExitOk;
   throw Failure(10 + STRONGROOM_CORRUPT,
                 std::to_string(done.unreadable) +
@@ -135,7 +136,7 @@ int retire_command(const Options& options) {
                           ProgressLine::Unit::rewritten);
     access.session.retire(progress.hear());
   }
-  print("The old data keys are gone, for good.\n");
+  print_done("The old data keys are gone, for good.\n");
   return kExitOk;
 }
 

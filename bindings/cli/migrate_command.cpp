@@ -53,12 +53,12 @@ int migrate_as_it_is(const Options& options) {
     info = from.session.copy_store(to.session, progress.hear());
   }
   if (options.json) {
-    print(as_json(info));
+    print_done(as_json(info));
     return kExitOk;
   }
-  print("Copied " + std::to_string(info.num_records) + " records (" + size_text(info.size_bytes) +
-        ") to " + std::string(to.report.url()) +
-        ", and compared each. The same credentials open both stores.\n");
+  print_done("Copied " + std::to_string(info.num_records) + " records (" +
+             size_text(info.size_bytes) + ") to " + std::string(to.report.url()) +
+             ", and compared each. The same credentials open both stores.\n");
   return kExitOk;
 }
 
@@ -77,9 +77,10 @@ int migrate_rekeyed(const Options& options) {
         [&] { num_secrets = from.session.migrate(to.session, pending, progress.hear()); });
   }
   if (options.json) return kExitOk;
-  print("\n" + std::to_string(num_secrets) + (num_secrets == 1 ? " secret is" : " secrets are") +
-        " in " + std::string(to.report.url()) +
-        " under fresh keys. The credentials above open it, the old ones do not.\n");
+  print_done("\n" + std::to_string(num_secrets) +
+             (num_secrets == 1 ? " secret is" : " secrets are") + " in " +
+             std::string(to.report.url()) +
+             " under fresh keys. The credentials above open it, the old ones do not.\n");
   return kExitOk;
 }
 

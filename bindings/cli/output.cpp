@@ -82,6 +82,12 @@ void print(std::string_view text) {
   write_all(STDOUT_FILENO, text, "standard output");
 }
 
+void print_done(std::string_view text) noexcept try {
+  print(text);
+} catch (const std::exception& error) {
+  complain("the change took effect, but " + std::string(error.what()));
+}
+
 void complain(std::string_view message) noexcept try {
   std::string line = "strongroom: ";
   while (!message.empty()) {

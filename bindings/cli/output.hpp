@@ -19,6 +19,11 @@ void write_all(int fd, std::string_view bytes, const std::string& what);
 // print writes to standard output what is no secret.
 void print(std::string_view text);
 
+// print_done writes what there is to say of a change that took effect. Where it cannot be written (a full
+// disk, a closed pipe), standard error says so, and the command still succeeds: its exit status is that of
+// the change.
+void print_done(std::string_view text) noexcept;
+
 // complain writes one line "strongroom: ..." to standard error; control characters are quoted.
 void complain(std::string_view message) noexcept;
 

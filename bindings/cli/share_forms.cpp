@@ -41,21 +41,47 @@ std::string_view word_behind_fingerprint(std::string_view line) {
   return trim(line.substr(space));
 }
 
+constexpr std::string_view kBeginMessage = "-----BEGIN PGP MESSAGE-----";
+constexpr std::string_view kEndMessage = "-----END PGP MESSAGE-----";
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
+// lines_of finds a credential a line, but for armored messages. Blank lines and comments do not count.
 std::vector<SharePart> lines_of(std::string_view text) {
   std::vector<SharePart> parts;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = word_behind_fingerprint(trim(text.substr(0, end)));
-    if (!line.empty()) parts.push_back({line, is_message(line), number});
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view line = trim(text.substr(0, end));
+    std::size_t used = end;
+    if (line.starts_with(kBeginMessage)) {
+      const std::size_t begin = static_cast<std::size_t>(line.data() - text.data());
+      const std::size_t last = text.find(kEndMessage, begin);
+      used = last == text.npos ? text.size() : last + kEndMessage.size();
+      const std::string_view message = text.substr(begin, used - begin);
+      parts.push_back({message, true, number});
+      number += static_cast<std::size_t>(std::count(message.begin(), message.end(), '\n'));
+    } else if (!line.empty() && !line.starts_with('#')) {
+      const std::string_view word = word_behind_fingerprint(line);
+      parts.push_back({word, is_message(word), number});
+    }
+    text.remove_prefix(std::min(used + 1, text.size()));
   }
   if (parts.size() == 1) parts.front().line = 0;
   return parts;
 }
 
+// is_clear tells whether a line can be a credential in clear: those are hex.
+bool is_clear(const SharePart& part) {
+  return !part.encrypted && part.text.size() <= kMaxClearLen && is_hex(part.text);
+}
+
 }  // namespace
 
 std::vector<SharePart> share_parts(std::string_view text, const std::string& from) {
+  text = without_byte_order_mark(text);
   const std::string_view trimmed = trim(text);
   if (trimmed.empty()) return {};
   if (trimmed.starts_with("-----BEGIN PGP P")) {
@@ -65,12 +91,17 @@ std::vector<SharePart> share_parts(std::string_view text, const std::string& fro
   }
   const bool binary = (static_cast<unsigned char>(text.front()) & 0x80) != 0;
   if (binary) return {{text, true, 0}};
-  if (trimmed.starts_with("-----BEGIN PGP MESSAGE-----")) return {{trimmed, true, 0}};
   std::vector<SharePart> parts = lines_of(text);
-  const bool wrapped_lines = std::none_of(parts.begin(), parts.end(),
-                                          [](const SharePart& part) { return part.encrypted; });
+  const bool is_one = parts.size() > 1 && !is_clear(parts.front()) &&
+                      std::none_of(parts.begin(), parts.end(),
+                                   [](const SharePart& part) { return part.encrypted; });
+  if (!is_one) return parts;
   // Base64 that was broken into lines, as base64(1) does.
-  if (wrapped_lines && parts.size() > 1 && is_message(trimmed)) return {{trimmed, true, 0}};
+  const std::string_view last = parts.back().text;
+  const std::string_view whole(
+      parts.front().text.data(),
+      static_cast<std::size_t>(last.data() + last.size() - parts.front().text.data()));
+  if (is_message(whole)) return {{whole, true, 0}};
   return parts;
 }
 

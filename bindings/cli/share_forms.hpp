@@ -16,7 +16,8 @@ struct SharePart {
 
 // share_parts takes a text apart: a share or key a line in clear, or OpenPGP messages: one, binary,
 // armored, or in base64 or hex; or several in hex, one a line, perhaps behind its fingerprint, as
-// 'slots --wrapped' prints them. What is neither is given as it is, for the engine to refuse.
+// 'slots --wrapped' prints them. A byte order mark, CRLF, blank lines and lines that begin with '#' do not
+// matter. What is neither is given as it is, for the engine to refuse.
 //
 // from    names the text in messages: "'alice.share'".
 // Throws  Failure: it is an OpenPGP key.

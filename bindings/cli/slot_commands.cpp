@@ -72,19 +72,29 @@ std::string wrapped_text(const Report& report, std::uint32_t id, bool json) {
   return json ? "{\"keys\":[" + keys + "],\"pgp_fingerprints\":[" + fingerprints + "]}\n" : lines;
 }
 
-// tell_change compares the slots before and after.
-void tell_change(Access& access) {
+// changed_text compares the slots before and after.
+std::string changed_text(Access& access) {
   const auto before = ids_of(access.report);
   const auto after = ids_of(access.store.status());
-  const auto tell = [](const std::vector<std::uint32_t>& these,
+  std::string text;
+  const auto add = [&](const std::vector<std::uint32_t>& these,
                        const std::vector<std::uint32_t>& those, const char* what) {
     for (const std::uint32_t id : these) {
       if (std::find(those.begin(), those.end(), id) != those.end()) continue;
-      print("Slot " + std::to_string(id) + what + ".\n");
+      text += "Slot " + std::to_string(id) + what + ".\n";
     }
   };
-  tell(after, before, " was added");
-  tell(before, after, " was removed");
+  add(after, before, " was added");
+  add(before, after, " was removed");
+  return text;
+}
+
+// tell_change speaks of a change that took effect: nothing that fails here makes it one that did not.
+void tell_change(Access& access, const char* before) noexcept try {
+  print_done(before + changed_text(access));
+} catch (const std::exception& error) {
+  complain("the change took effect, but the slots could not be looked at: " +
+           std::string(error.what()));
 }
 
 // refuse_to_wait: a round of verification that nobody can answer must not begin.
@@ -110,8 +120,7 @@ int change_slots(const Options& options, Access& access, const NewCredentials& w
   give_back(pending, request, options, access);
   handout.activate([&] { access.session.slots_activate(pending); });
   if (options.json || handout.bare()) return kExitOk;
-  print("\n");
-  tell_change(access);
+  tell_change(access, "\n");
   return kExitOk;
 }
 
@@ -163,7 +172,7 @@ int slot_remove_command(const Options& options) {
   change.keep_keys = options.keep_keys ? 1 : 0;
   const strongroom_abi::Pending pending = access.session.slots_prepare(change);
   access.session.slots_activate(pending);
-  tell_change(access);
+  tell_change(access, "");
   return kExitOk;
 }
 

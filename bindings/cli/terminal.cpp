@@ -19,7 +19,9 @@ namespace strongroom_cli {
 namespace {
 
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
-constexpr std::size_t kMaxLineLen = 4096;  // what a terminal takes in one line
+constexpr std::size_t kMaxLineLen = std::size_t{256} << 10;
+constexpr std::size_t kPartLen = 4096;
+constexpr int kQuietMs = 150;  // what is pasted comes without a pause like that
 
 volatile sig_atomic_t caught = 0;
 
@@ -57,22 +59,39 @@ class Catcher {
     return false;
   }
 
+  // more_follows tells whether something comes within a moment.
+  static bool more_follows(int fd) {
+    pollfd waiting{fd, POLLIN, 0};
+    return ::poll(&waiting, 1, kQuietMs) > 0 && (waiting.revents & POLLIN) != 0;
+  }
+
  private:
   std::array<struct sigaction, kSignals.size()> before_{};
   sigset_t mask_{};
 };
 
-class NoEcho {
+// RawInput turns off the echo, and the terminal's own lines, which end after 4,095 bytes: more than that it
+// would drop without a word.
+class RawInput {
  public:
-  explicit NoEcho(int fd) : fd_(fd) {
+  explicit RawInput(int fd) : fd_(fd) {
     if (::tcgetattr(fd, &before_) != 0) fail();
-    termios quiet = before_;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHOE | ECHOK | ECHONL);
-    if (::tcsetattr(fd, TCSAFLUSH, &quiet) != 0) fail();
+    termios raw = before_;
+    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | IEXTEN | ECHO | ECHOE | ECHOK | ECHONL);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    if (::tcsetattr(fd, TCSAFLUSH, &raw) != 0) fail();
   }
-  NoEcho(const NoEcho&) = delete;
-  NoEcho& operator=(const NoEcho&) = delete;
-  ~NoEcho() { ::tcsetattr(fd_, TCSAFLUSH, &before_); }
+  RawInput(const RawInput&) = delete;
+  RawInput& operator=(const RawInput&) = delete;
+  ~RawInput() {
+    ::tcsetattr(fd_, TCSAFLUSH, &before_);
+  }  // what was not read never reaches the shell
+
+  // is_key tells whether a byte is the key that the terminal has for this, as VERASE.
+  bool is_key(unsigned char byte, int what) const noexcept {
+    return before_.c_cc[what] != 0 && byte == before_.c_cc[what];
+  }
 
  private:
   [[noreturn]] static void fail() {
@@ -83,20 +102,86 @@ class NoEcho {
   termios before_{};
 };
 
+// Line is what was typed so far, in locked memory.
+class Line {
+ public:
+  explicit Line(strongroom_abi::Secret& bytes) : bytes_(bytes) {}
+
+  std::size_t size() const noexcept { return len_; }
+  bool full() const noexcept { return len_ == bytes_.size(); }
+  void add(unsigned char byte) { bytes_.writable()[len_++] = byte; }
+  // erase takes the last character away, which may have several bytes (UTF-8).
+  void erase() {
+    while (len_ > 0 && (bytes_.writable()[--len_] & 0xC0) == 0x80) {
+    }
+  }
+  void erase_word() {
+    while (len_ > 0 && bytes_.writable()[len_ - 1] == ' ') --len_;
+    while (len_ > 0 && bytes_.writable()[len_ - 1] != ' ') --len_;
+  }
+  void clear() noexcept { len_ = 0; }
+
+ private:
+  strongroom_abi::Secret& bytes_;
+  std::size_t len_ = 0;
+};
+
+// drain reads away what else was pasted, up to its end.
+void drain(int tty, strongroom_abi::Secret& part) {
+  constexpr int kMaxParts = 1 << 16;
+  for (int i = 0; i < kMaxParts && Catcher::more_follows(tty); ++i) {
+    if (::read(tty, part.writable(), part.size()) <= 0) return;
+  }
+}
+
 // try_ask gives false when a signal came before the line did.
-bool try_ask(int tty, const std::string& question, strongroom_abi::Secret& line) {
+bool try_ask(int tty, const std::string& question, strongroom_abi::Secret& answer) {
   const Catcher catcher;
-  const NoEcho no_echo(tty);
+  const RawInput input(tty);
   write_all(tty, question, "the terminal");
-  const bool ready = catcher.wait(tty);
-  const ssize_t len = ready ? ::read(tty, line.writable(), line.size()) : 0;
-  const int error = errno;
+  strongroom_abi::Secret part(kPartLen);
+  Line line(answer);
+  for (bool done = false; !done;) {
+    if (!catcher.wait(tty)) {
+      write_all(tty, "\n", "the terminal");
+      return false;
+    }
+    const ssize_t len = ::read(tty, part.writable(), part.size());
+    if (len < 0) throw system_failure(kExitUnavailable, "reading the terminal failed");
+    if (len == 0) throw Failure(kExitInvalid, "the terminal gave no answer");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(len) && !done; ++i) {
+      const auto byte = static_cast<unsigned char>(part.reveal()[i]);
+      done = byte == '\n' || input.is_key(byte, VEOF);
+      if (done && (i + 1 < static_cast<std::size_t>(len) || Catcher::more_follows(tty))) {
+        drain(tty, part);
+        write_all(tty, "\n", "the terminal");
+        throw Failure(
+            kExitInvalid,
+            "more than one line was pasted, and one is taken here; nothing was used: give "
+            "a file, or standard input");
+      }
+      if (done && byte != '\n' && line.size() == 0) {
+        throw Failure(kExitInvalid, "the terminal gave no answer");
+      }
+      if (done) break;
+      if (input.is_key(byte, VERASE) || byte == 0x7F || byte == 0x08) {
+        line.erase();
+      } else if (input.is_key(byte, VWERASE)) {
+        line.erase_word();
+      } else if (input.is_key(byte, VKILL)) {
+        line.clear();
+      } else if (line.full()) {
+        drain(tty, part);
+        throw Failure(kExitTooLarge, "a line of more than " + std::to_string(kMaxLineLen) +
+                                         " bytes was typed or pasted; nothing was used: give a "
+                                         "file, or standard input");
+      } else {
+        line.add(byte);
+      }
+    }
+  }
   write_all(tty, "\n", "the terminal");
-  if (!ready) return false;
-  if (len < 0) throw system_failure(kExitUnavailable, "reading the terminal failed", error);
-  if (len == 0) throw Failure(kExitInvalid, "the terminal gave no answer");
-  line.truncate(static_cast<std::size_t>(len) -
-                (line.reveal()[static_cast<std::size_t>(len) - 1] == '\n'));
+  answer.truncate(line.size());
   return true;
 }
 

@@ -23,10 +23,10 @@ int zk_reauth_command(const Options& options) {
         strongroom_abi::zk_reauth(options.store, how, options.other_zk_auth_file, progress.hear());
   }
   if (options.json) {
-    print("{\"nodes\":" + std::to_string(num_nodes) + "}\n");
+    print_done("{\"nodes\":" + std::to_string(num_nodes) + "}\n");
     return kExitOk;
   }
-  print(
+  print_done(
       std::to_string(num_nodes) +
       " nodes belong to the new identity. Run this again when every client uses it, for those that "
       "were made meanwhile.\n");

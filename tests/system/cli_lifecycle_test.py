@@ -481,6 +481,115 @@ class Keys(Lifecycle):
         self.fails(ROLLBACK, "--store", "lmdb:" + self.path("other"), "--key-file",
                    self.path("other-key"), "--anchor", anchor, "list", says="another store")
 
+    def test_what_took_effect_succeeds_whatever_becomes_of_its_closing_line(self):
+        def with_output(output, *args, key=True):
+            return self.run_it(*args, key=key, stdout=output)
+
+        def closed_pipe():
+            reader, writer = os.pipe()
+            os.close(reader)
+            return writer
+
+        self.ok("create", "extra", given=b"v")
+        for name, output in (("full", lambda: os.open("/dev/full", os.O_WRONLY)), ("closed", closed_pipe)):
+            backup = self.path("backup-" + name)
+            for args, took_effect in (
+                    (["rotate"], None), (["rotate", "--root"], None), (["reencrypt"], None),
+                    (["retire"], None),
+                    (["slot-add", "--new-key-file", self.path("key-" + name)], None),
+                    (["slot-replace", "1", "--new-key-file", self.path("new-" + name)], None),
+                    (["seal"], lambda: self.assertTrue(self.status()["sealed"])),
+                    (["unseal"], lambda: self.assertFalse(self.status()["sealed"])),
+                    (["backup", backup], lambda: self.ok("backup-verify", backup)),
+                    (["--store", "lmdb:" + self.path("restored-" + name), "restore", backup],
+                     lambda: self.ok("--store", "lmdb:" + self.path("restored-" + name), "list")),
+                    (["migrate", self.url, "lmdb:" + self.path("moved-" + name)],
+                     lambda: self.ok("--store", "lmdb:" + self.path("moved-" + name), "list"))):
+                before = self.status()["generation"]
+                descriptor = output()
+                done = with_output(descriptor, *args)
+                os.close(descriptor)
+                with self.subTest(args=args, output=name):
+                    if args[0] in ("slot-add", "slot-replace"):
+                        # Its text goes out before it takes effect: then it does not.
+                        self.assertEqual(done.returncode, UNAVAILABLE, done.err)
+                        self.assertEqual(self.status()["generation"], before)
+                        continue
+                    self.assertEqual(done.returncode, 0, done.err)
+                    self.assertIn("the change took effect, but writing to standard output failed", done.err)
+                    self.assertEqual(done.err.count("\n"), 1)
+                    if took_effect:
+                        took_effect()
+                    else:
+                        self.assertGreater(self.status()["generation"], before - (args[0] == "reencrypt"))
+
+    def test_credentials_that_cannot_be_handed_out_do_not_take_effect(self):
+        before = self.state()
+        for args in (["rekey", "--shares", "3"], ["slot-add", "--shares", "2"], ["slot-add", "--environment", "--json"]):
+            with open("/dev/full", "wb") as full:
+                done = self.run_it(*args, stdout=full)
+            self.assertEqual(done.returncode, UNAVAILABLE, (args, done.err))
+            self.assertEqual(self.state(), before, args)
+
+    def test_first_acknowledgement_over_a_file_of_others_flushes_its_directory(self):
+        reason = strace_works()
+        if reason:
+            self.skipTest(reason)
+        trace = self.path("trace")
+        done = subprocess.run(
+            ["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync,pwrite64,pwritev,pwritev2",
+             cli_test.PROGRAM, "update", "my/secret", "-f", "-"], input=b"new", env=self.environ(),
+            cwd=self.place, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0)
+        lines = self.read("trace").decode(errors="replace").splitlines()
+        store = os.path.realpath(self.path("store"))
+        flushes = [i for i, line in enumerate(lines) if f"fsync(" in line and f"<{store}>" in line]
+        writes = [i for i, line in enumerate(lines) if "pwrite" in line and f"<{store}/data.mdb>" in line]
+        self.assertTrue(flushes and writes, lines)
+        self.assertLess(flushes[0], writes[-1], "before it is acknowledged")
+
+    def test_any_number_of_credentials_in_one_text(self):
+        made = self.made("rekey", "--shares", "7", "--threshold", "4")
+        shares = made["keys"]
+        os.remove(self.key_file)
+        folder = self.path("credentials")
+        os.mkdir(folder)
+        texts = {
+            "lines": "\n".join(shares) + "\n",
+            "without an end": "\n".join(shares[:4]),
+            "CRLF": "\r\n".join(shares) + "\r\n",
+            "blank lines": "\n\n  " + "  \n\n\t".join(shares) + "\n\n",
+            "comments": "# the shares of the store\n" + "\n# next\n".join(shares) + "\n",
+            "byte order mark": "\ufeff" + "\n".join(shares) + "\n",
+            "all of it": "\ufeff# from a mail\r\n\r\n" + "\r\n#\r\n".join(shares) + "\r\n",
+        }
+        for name, text in texts.items():
+            with self.subTest(text=name):
+                file = self.write("shares", text)
+                self.assertEqual(self.ok("list", "--share", file, key=False), b"my/\n")
+                self.assertEqual(self.ok("list", "--share", "-", given=text.encode(), key=False), b"my/\n")
+                self.assertEqual(self.ok("list", "--key-file", file, key=False), b"my/\n")
+                self.assertEqual(self.ok("list", key=False, env={"STRONGROOM_KEY": text}), b"my/\n")
+                shutil.copy(file, os.path.join(folder, "strongroom.key"))
+                self.assertEqual(self.ok("list", key=False, env={"CREDENTIALS_DIRECTORY": folder}),
+                                 b"my/\n")
+
+    def test_anchor_is_checked_by_commands_that_need_no_key(self):
+        shutil.copytree(self.path("store"), self.path("copy"))
+        self.ok("rotate")
+        anchor = self.write("anchor", self.ok("anchor"))
+        self.ok("status", "--anchor", anchor)
+        self.ok("slots", "--anchor", anchor)
+        older = ["--store", "lmdb:" + self.path("copy"), "--anchor", anchor]
+        for command in (["status"], ["slots"], ["seal"], ["unseal"], ["backup", self.path("b")]):
+            self.fails(ROLLBACK, *older, *command, says="anchor")
+        self.fails(ROLLBACK, "--anchor", anchor, "migrate", older[1], "lmdb:" + self.path("new"),
+                   says="anchor")
+        self.assertFalse(os.path.exists(self.path("b")))
+        self.assertFalse(os.path.exists(self.path("new", "data.mdb")))
+        self.ok("--store", "lmdb:" + self.path("copy"), "status")
+        self.reads("--store", "lmdb:" + self.path("copy"), key=True)  # it was not sealed
+
     def test_status_tells_since_when_it_is_sealed(self):
         self.assertIsNone(self.status()["since"])
         self.ok("seal")

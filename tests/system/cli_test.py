@@ -434,6 +434,77 @@ class Terminal(OnTerminal):
         self.assertNotIn(b"CANARY", seen + more)
         self.assertEqual(self.ok("get", "a"), b"CANARY typed")
 
+    def paste(self, tty, text):
+        """Writes as a terminal does that was pasted into: as fast as it is read."""
+        while text:
+            self.assertTrue(select.select([], [tty], [], 10)[1])
+            text = text[os.write(tty, text[:1024]):]
+
+    def test_long_value_that_is_pasted_is_stored_whole(self):
+        self.init()
+        for length in (4094, 4095, 4096, 5003, 100_000):  # a terminal's own lines end after 4,095
+            value = b"CANARY " + b"v" * (length - 7)
+            pid, tty = self.spawn("create", f"a/{length}", key=True)
+            self.until(tty, b"The value")
+            self.paste(tty, value + b"\n")
+            status, more = self.rest(pid, tty)
+            self.assertEqual(status, 0, more)
+            self.assertEqual(self.ok("get", f"a/{length}"), value)
+
+    def test_value_longer_than_a_line_may_be_is_refused(self):
+        self.init()
+        pid, tty = self.spawn("create", "a", key=True)
+        self.until(tty, b"The value")
+        self.paste(tty, b"CANARY " + b"v" * 300_000 + b"\n")
+        status, more = self.rest(pid, tty)
+        self.assertEqual(status, TOO_LARGE, more)
+        self.assertNotIn(b"CANARY", more)
+        self.fails(NOT_FOUND, "get", "a")
+
+    PEM = (b"-----BEGIN PRIVATE KEY-----\n" + b"CANARYCANARYCANARYCANARYCANARYCANARY\n" * 20
+           + b"-----END PRIVATE KEY-----\n")
+
+    def test_several_lines_that_are_pasted_are_refused_and_never_reach_the_shell(self):
+        self.init()
+        pid, tty = pty.fork()
+        if pid == 0:
+            os.chdir(self.place)
+            os.execvpe("bash", ["bash", "-c", '"$0" create a; echo "status $?"; '
+                                'read -t 1 line && echo "the shell got: $line"; echo over', PROGRAM],
+                       self.environ(True))
+        self.addCleanup(os.close, tty)
+        self.until(tty, b"The value")
+        self.paste(tty, self.PEM)
+        seen = self.until(tty, b"over")
+        os.waitpid(pid, 0)
+        self.assertIn(b"status %d" % INVALID, seen)
+        self.assertIn(b"more than one line", seen)
+        self.assertNotIn(b"the shell got", seen)
+        self.assertNotIn(b"CANARY", seen)
+        self.fails(NOT_FOUND, "get", "a")
+
+    def test_several_lines_at_other_prompts_are_refused_too(self):
+        self.init()
+        pid, tty = self.spawn("list")
+        self.until(tty, b"key file")
+        self.paste(tty, self.PEM)
+        status, more = self.rest(pid, tty)
+        self.assertEqual(status, INVALID, more)
+        self.assertNotIn(b"CANARY", more)
+
+    def test_line_that_is_typed_can_be_corrected(self):
+        self.init()
+        for number, (typed, value) in enumerate((
+                (b"abX\x7fc\n", b"abc"), (b"wrong\x15right\n", b"right"), (b"\x7f\x7fa\n", b"a"),
+                (b"one two\x17three\n", b"one three"), ("aé\x7fb\n".encode(), b"ab"),
+                (b"ends by a key\x04", b"ends by a key"), (b"tab\there\r", b"tab\there"))):
+            pid, tty = self.spawn("create", f"a/{number}", key=True)
+            self.until(tty, b"The value")
+            os.write(tty, typed)
+            status, more = self.rest(pid, tty)
+            self.assertEqual(status, 0, more)
+            self.assertEqual(self.ok("get", f"a/{number}"), value)
+
     def test_get_shows_text_and_ends_the_line(self):
         self.init()
         self.ok("create", "a", given=b"plain text")

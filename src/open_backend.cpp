@@ -65,7 +65,8 @@ Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> open_backend(std::string_view url, const BackendOptions& options) {
+Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
+                                              [[maybe_unused]] const BackendOptions& options) {
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) {
     return Error{Code::invalid, "the store URL named no backend; use " + std::string(kShapes)};

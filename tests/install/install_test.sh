@@ -46,6 +46,24 @@ expect 'README in the shell' \
   $'my-usermy/secret\nmy-user foo\nsealed: 15'
 expect 'mode of the key file' "$(stat -c %a store.key)" 600
 
+# The .pc files name nothing of the machine that built them: no compiler, no build tree.
+if grep -nE '/gcc/|\.\./' "$pc"/strongroom*.pc || grep -nF "$build" "$pc"/strongroom*.pc; then
+  echo 'a .pc file names a path of the machine it was made on' >&2
+  exit 1
+fi
+
+# The tree works wherever it is moved to, and the program finds its library and its OpenPGP helper there.
+mv "$prefix" "$work/moved away"
+if [ -e "$work/moved away/libexec/strongroom/strongroom-openpgp" ]; then
+  env -i HOME="$work" PATH="$work/moved away/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 sh -eu -c '
+    cd "$1" && mkdir elsewhere && cd elsewhere
+    strongroom --store "lmdb:$PWD/store" init --generate-pgp-key private.asc --pgp-bits 2048 >/dev/null
+    printf moved | strongroom --store "lmdb:$PWD/store" create a/secret --pgp-private-key private.asc
+    test "$(strongroom --store "lmdb:$PWD/store" get a/secret --pgp-private-key private.asc)" = moved
+  ' sh "$work"
+fi
+mkdir -p "$(dirname "$prefix")" && mv "$work/moved away" "$prefix"
+
 # The completion and every help text are there.
 strongroom completion bash | grep -q strongroom
 for command in init status unseal seal rotate create update get list delete resolve run; do

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <ctime>
+#include <string>
+#include <string_view>
 
 #include "failure.hpp"
 #include "output.hpp"
@@ -88,6 +89,16 @@ class RawInput {
     ::tcsetattr(fd_, TCSAFLUSH, &before_);
   }  // what was not read never reaches the shell
 
+  // end_of_line finds what ends a line: a newline, or the key for the end of input.
+  std::size_t end_of_line(std::string_view typed) const noexcept {
+    std::size_t end = 0;
+    while (end < typed.size() && typed[end] != '\n' &&
+           !is_key(static_cast<unsigned char>(typed[end]), VEOF)) {
+      ++end;
+    }
+    return end;
+  }
+
   // is_key tells whether a byte is the key that the terminal has for this, as VERASE.
   bool is_key(unsigned char byte, int what) const noexcept {
     return before_.c_cc[what] != 0 && byte == before_.c_cc[what];
@@ -126,12 +137,47 @@ class Line {
   std::size_t len_ = 0;
 };
 
-// drain reads away what else was pasted, up to its end.
-void drain(int tty, strongroom_abi::Secret& part) {
+bool is_blank(std::string_view bytes) noexcept {
+  return bytes.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// drain reads away what else was pasted, up to its end. Returns whether that was only blanks.
+bool drain(int tty, strongroom_abi::Secret& part) {
   constexpr int kMaxParts = 1 << 16;
+  bool blank = true;
   for (int i = 0; i < kMaxParts && Catcher::more_follows(tty); ++i) {
-    if (::read(tty, part.writable(), part.size()) <= 0) return;
+    const ssize_t len = ::read(tty, part.writable(), part.size());
+    if (len <= 0) break;
+    blank = blank && is_blank(part.reveal().substr(0, static_cast<std::size_t>(len)));
   }
+  return blank;
+}
+
+std::string_view read_part(int tty, strongroom_abi::Secret& part) {
+  const ssize_t len = ::read(tty, part.writable(), part.size());
+  if (len < 0) throw system_failure(kExitUnavailable, "reading the terminal failed");
+  if (len == 0) throw Failure(kExitInvalid, "the terminal gave no answer");
+  return part.reveal().substr(0, static_cast<std::size_t>(len));
+}
+
+// type does to the line what a key does.
+void type(unsigned char key, const RawInput& input, Line& line) {
+  if (input.is_key(key, VERASE) || key == 0x7F || key == 0x08) return line.erase();
+  if (input.is_key(key, VWERASE)) return line.erase_word();
+  if (input.is_key(key, VKILL)) return line.clear();
+  if (!line.full()) return line.add(key);
+  throw Failure(kExitTooLarge, "a line of more than " + std::to_string(kMaxLineLen) +
+                                   " bytes was typed or pasted; nothing was used: give a file, or "
+                                   "standard input");
+}
+
+// refuse_more: whoever pastes several lines means all of them.
+void refuse_more(int tty, strongroom_abi::Secret& part, std::string_view rest) {
+  const bool blank = is_blank(rest);
+  if (drain(tty, part) && blank) return;
+  throw Failure(kExitInvalid,
+                "more than one line was pasted, and one is taken here; nothing was used: give a "
+                "file, or standard input");
 }
 
 // try_ask gives false when a signal came before the line did.
@@ -146,38 +192,18 @@ bool try_ask(int tty, const std::string& question, strongroom_abi::Secret& answe
       write_all(tty, "\n", "the terminal");
       return false;
     }
-    const ssize_t len = ::read(tty, part.writable(), part.size());
-    if (len < 0) throw system_failure(kExitUnavailable, "reading the terminal failed");
-    if (len == 0) throw Failure(kExitInvalid, "the terminal gave no answer");
-    for (std::size_t i = 0; i < static_cast<std::size_t>(len) && !done; ++i) {
-      const auto byte = static_cast<unsigned char>(part.reveal()[i]);
-      done = byte == '\n' || input.is_key(byte, VEOF);
-      if (done && (i + 1 < static_cast<std::size_t>(len) || Catcher::more_follows(tty))) {
-        drain(tty, part);
-        write_all(tty, "\n", "the terminal");
-        throw Failure(
-            kExitInvalid,
-            "more than one line was pasted, and one is taken here; nothing was used: give "
-            "a file, or standard input");
-      }
-      if (done && byte != '\n' && line.size() == 0) {
-        throw Failure(kExitInvalid, "the terminal gave no answer");
-      }
-      if (done) break;
-      if (input.is_key(byte, VERASE) || byte == 0x7F || byte == 0x08) {
-        line.erase();
-      } else if (input.is_key(byte, VWERASE)) {
-        line.erase_word();
-      } else if (input.is_key(byte, VKILL)) {
-        line.clear();
-      } else if (line.full()) {
-        drain(tty, part);
-        throw Failure(kExitTooLarge, "a line of more than " + std::to_string(kMaxLineLen) +
-                                         " bytes was typed or pasted; nothing was used: give a "
-                                         "file, or standard input");
-      } else {
-        line.add(byte);
-      }
+    const std::string_view got = read_part(tty, part);
+    const std::size_t end = input.end_of_line(got);
+    done = end != got.size();
+    try {
+      for (const char key : got.substr(0, end)) type(static_cast<unsigned char>(key), input, line);
+      const bool gave_up = done && got[end] != '\n' && line.size() == 0;
+      if (done) refuse_more(tty, part, got.substr(end + 1));
+      if (gave_up) throw Failure(kExitInvalid, "the terminal gave no answer");
+    } catch (const Failure&) {
+      drain(tty, part);
+      write_all(tty, "\n", "the terminal");
+      throw;
     }
   }
   write_all(tty, "\n", "the terminal");

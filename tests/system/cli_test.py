@@ -497,7 +497,8 @@ class Terminal(OnTerminal):
         for number, (typed, value) in enumerate((
                 (b"abX\x7fc\n", b"abc"), (b"wrong\x15right\n", b"right"), (b"\x7f\x7fa\n", b"a"),
                 (b"one two\x17three\n", b"one three"), ("aé\x7fb\n".encode(), b"ab"),
-                (b"ends by a key\x04", b"ends by a key"), (b"tab\there\r", b"tab\there"))):
+                (b"ends by a key\x04", b"ends by a key"), (b"tab\there\r", b"tab\there"),
+                (b"blank lines behind\n\n \n", b"blank lines behind"))):
             pid, tty = self.spawn("create", f"a/{number}", key=True)
             self.until(tty, b"The value")
             os.write(tty, typed)
@@ -834,6 +835,12 @@ class RunEnvironment(Case):
             self.assertIn(line, lines)
         self.assertNotIn(b"P=old", lines)
         self.assertFalse([line for line in lines if line.startswith(b"STRONGROOM_")])
+
+    LIST_DESCRIPTORS = ["sh", "-c", 'for fd in /proc/$$/fd/*; do [ ! -e $fd ] || echo ${fd##*/}; done']
+
+    def test_command_inherits_no_descriptor_of_the_store(self):
+        out = self.run_env({"S": reference("my/secret", "username")}, *self.LIST_DESCRIPTORS)
+        self.assertEqual(out.split(), [b"0", b"1", b"2"])
 
     def test_any_bytes_but_nul_pass(self):
         self.ok("create", "bytes", "-f", "-", given=bytes(range(1, 256)))

@@ -124,6 +124,13 @@ class Store(ZooKeeper):
         self.zk("delete", "my/secret")
         self.fails(NOT_FOUND, "--zk-auth-file", self.auth, "get", "my/secret")
 
+    def test_command_inherits_no_descriptor_of_the_connection(self):
+        self.made()
+        self.zk("create", "a", given=b"v")
+        out = self.zk("run", "--env", self.write("e", cli_test.environment(S=cli_test.reference("a"))),
+                      "--", *cli_test.RunEnvironment.LIST_DESCRIPTORS)
+        self.assertEqual(out.split(), [b"0", b"1", b"2"])
+
     def test_credentials_come_from_the_environment_as_well(self):
         self.made()
         env = {"STRONGROOM_ZK_AUTH": "app:zk-canary"}

@@ -212,8 +212,8 @@ typedef struct strongroom_store_options {
   size_t struct_size;
   uint32_t timeout_ms; /* of each call to the storage; 0: 10,000 */
   uint32_t must_exist; /* 1: make no storage where there is none */
-  /* What strongroom_anchor gave, or NULL: a store that is older, or another one, does not unseal
-   * (STRONGROOM_ROLLBACK). Borrowed for the call. */
+  /* What strongroom_anchor gave, or NULL: a store that is older, or another one, is STRONGROOM_ROLLBACK
+   * to unseal, status, seal, backup and copy. Borrowed for the call. */
   const char* anchor;
   /* The program that speaks OpenPGP, or NULL: what STRONGROOM_OPENPGP_HELPER names, or the one that
    * was installed with this library. Borrowed for the call. */

@@ -69,6 +69,11 @@ void append(std::uint8_t*& to, SecretView from) noexcept {
 
 // libsodium
 
+// libsodium draws a canary when it starts, and ends the process where it gets no random bytes: so it starts
+// when this code is loaded, before a host can have taken getrandom(2) away. Where the host started it, this
+// changes nothing.
+[[maybe_unused]] const bool started_at_load = sodium_init() >= 0;
+
 bool libsodium_available() noexcept {
   static const bool available = sodium_init() >= 0 && crypto_aead_aes256gcm_is_available() == 1;
   return available;

@@ -600,18 +600,26 @@ class KeyKeeper {
     return static_cast<std::size_t>(std::count_if(shares.begin(), shares.end(), belongs));
   }
 
-  // put_genuine_first makes the copy the first one that opens to the keys at hand; without keys, the one
-  // that was seen open before, or that the anchor names, or that more of the shares so far belong to.
+  // put_genuine_first makes the copy the first one that opens to the keys at hand, with the more slots that
+  // are as the keyring knows them; without keys, the one that was seen open before, or that the anchor names,
+  // or that more of the shares so far belong to.
   void put_genuine_first(HeaderRecords& records) const {
     if (!records.other) return;
     const auto rank = [&](const Header& header) {
+      if (keys_ != nullptr && open_header(header)) return std::pair(3, num_sound_slots(header));
       const Digest state = header.state_digest();
-      if (keys_ != nullptr && open_header(header)) return std::pair(3, std::size_t{0});
-      if (seen_header_ && seen_header_->state == state) return std::pair(2, std::size_t{0});
-      if (options_.anchor && options_.anchor->digest == state) return std::pair(1, std::size_t{0});
-      return std::pair(0, num_that_belong(header, round_));
+      const std::size_t shares = num_that_belong(header, round_);
+      if (seen_header_ && seen_header_->state == state) return std::pair(2, shares);
+      if (options_.anchor && options_.anchor->digest == state) return std::pair(1, shares);
+      return std::pair(0, shares);
     };
     if (rank(*records.other) > rank(records.header)) use_other(records);
+  }
+
+  std::size_t num_sound_slots(const Header& header) const {
+    return static_cast<std::size_t>(
+        std::count_if(header.slots.begin(), header.slots.end(),
+                      [&](const Slot& slot) { return !slot_status(header, slot).damaged; }));
   }
 
   // progress_of looks at the slot of shares that is nearest to opening, in either copy.

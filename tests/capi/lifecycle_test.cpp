@@ -328,7 +328,9 @@ TEST(LifecycleLmdb, AnAnchorTellsAnOldCopyFromTheStore) {
   store.trusted().unseal({key_file});
   Store old("lmdb:" + copy.path(), &options);
   EXPECT_EQ(status_of([&] { old.trusted().unseal({key_file}); }), STRONGROOM_ROLLBACK);
-  EXPECT_TRUE(old.status().sealed());
+  EXPECT_EQ(status_of([&] { (void)old.status(); }), STRONGROOM_ROLLBACK);
+  EXPECT_EQ(status_of([&] { old.trusted().seal(); }), STRONGROOM_ROLLBACK);
+  EXPECT_FALSE(Store("lmdb:" + copy.path()).status().locked()) << "it was not sealed";
 }
 
 TEST(LifecycleOptions, AnAnchorThatIsNoneIsRefusedAtOnce) {

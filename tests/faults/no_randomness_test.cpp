@@ -102,6 +102,18 @@ Complaint nothing_works_and_nothing_breaks(const std::string& url) {
   return nullptr;
 }
 
+// Nothing of the engine was used before: libsodium started when the program was loaded.
+TEST(NoRandomness, FromTheStartIsAnErrorToo) {
+  const std::string end = in_child([]() -> Complaint {
+    if (!take_randomness_away()) return testing::kCannotTell;
+    auto store = Store::open("memory:");
+    if (!store) return fails(store) ? nullptr : "open";
+    return fails(store->init(kTrusted, {0, 0, true})) ? nullptr : "init";
+  });
+  if (end == testing::kCannotTell) GTEST_SKIP() << "no seccomp here";
+  EXPECT_EQ(end, "");
+}
+
 TEST(NoRandomness, IsAnErrorInMemory) {
   const std::string end = in_child([] { return nothing_works_and_nothing_breaks("memory:"); });
   if (end == testing::kCannotTell) GTEST_SKIP() << "no seccomp here";

@@ -355,6 +355,7 @@ TEST(KeyKeeper, AForgedCopyOfTheHeaderKeepsNoHolderOfSharesOut) {
       EXPECT_EQ(known.generation, 1u);
       EXPECT_EQ(known.slots.size(), 2u);
       EXPECT_TRUE(known.header_damaged);
+      for (const SlotStatus& slot : known.slots) EXPECT_FALSE(slot.damaged) << slot.id;
 
       Handle handle = store.another(false);
       const SealStatus sealed = keys(handle).status().value();

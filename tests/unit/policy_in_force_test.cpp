@@ -487,6 +487,27 @@ TEST(StoredPolicies, ARecursiveListLeavesOutWhatOneIsForbiddenToList) {
   EXPECT_EQ(names_of(store.list(kAlice, path(""), {true})), (Names{"denied"}));
 }
 
+TEST(StoredPolicies, InVaultsModeListsRankBothFormsOfAFolder) {
+  OneStore open;
+  Store& store = open.store();
+  for (const char* name : {"secret/b", "secret/foo/a", "kv/foo/a"}) put(store, name);
+  put_policy(store, "web", R"({"path": {
+      "secret": {"capabilities": ["list", "scan"]},
+      "secret/+": {"capabilities": ["deny"]},
+      "secret/*": {"capabilities": ["list", "scan", "read"]},
+      "kv/+": {"capabilities": ["list", "scan"]},
+      "kv/*": {"capabilities": ["read"]}}})");
+  put_policy(store, "grants", R"({"version": 1, "mode": "vault-compat",
+      "grants": [{"to": ["user:alice"], "policies": ["web"]}]})");
+  EXPECT_EQ(names_of(store.list(kAlice, path("secret/foo"))), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.list(kAlice, path("secret/foo"), {true})), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.list(kAlice, path("secret"), {true})), (Names{"b"})) << "not entered";
+  EXPECT_EQ(names_of(store.list(kAlice, path("secret"), {true, true})), (Names{"foo/a"}))
+      << "what is readable is visible";
+  EXPECT_EQ(names_of(store.list(kAlice, path("kv/foo"))), (Names{"a"}));
+  EXPECT_EQ(names_of(store.list(kAlice, path("kv/foo"), {true})), (Names{"a"}));
+}
+
 // ---- denied and absent ----
 
 TEST(StoredPolicies, DeniedAndAbsentReadAlike) {

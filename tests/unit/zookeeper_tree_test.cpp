@@ -196,8 +196,24 @@ TEST(ZooKeeperShards, StampThatWentBackIsRefused) {
   shards.lost();
   EXPECT_FALSE(shards.watched(7, stat_at(9, 2)));
   NodeStat another = stat_at(20, 0);
-  another.czxid = 15;
+  another.czxid = 5;  // made before what was seen last
   EXPECT_FALSE(shards.watched(7, another));
+}
+
+TEST(ZooKeeperShards, StampThatWasRemovedAndMadeAgainIsAChange) {
+  Shards shards;
+  ASSERT_TRUE(shards.watched(7, stat_at(10, 3)));
+  const auto before = shards.view(7);
+  ShardMarks marks{};
+  shards.wait(marks, Clock::now());
+  const ShardMarks seen = marks;
+  shards.lost();
+  NodeStat again = stat_at(20, 0);
+  again.czxid = 15;
+  EXPECT_TRUE(shards.watched(7, again));
+  EXPECT_NE(shards.view(7).epoch, before.epoch) << "what was cached is void";
+  shards.wait(marks, Clock::now());
+  EXPECT_NE(marks[7], seen[7]);
 }
 
 TEST(ZooKeeperShards, EveryChangeMovesTheMarkAlsoWhatComesBeforeTheNextWatch) {

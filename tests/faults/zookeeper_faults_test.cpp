@@ -45,6 +45,10 @@ Timeout timeout_of(int client) {
   return client % 2 == 0 ? kDefaultTimeout : Timeout(3000);
 }
 
+bool is_long() {
+  return std::getenv("STRONGROOM_LONG_TESTS") != nullptr;
+}
+
 class Drill : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -220,7 +224,7 @@ class Drill : public ::testing::Test {
       EXPECT_LE(lag, kMaxLag / std::chrono::nanoseconds(1)) << describe(read_note);
       longest_lag_ = std::max(longest_lag_, lag);
     }
-    EXPECT_GT(counts_[Note::Outcome::done], 500u);
+    EXPECT_GT(counts_[Note::Outcome::done], is_long() ? 500u : 100u);
   }
 
   // look_at_call: errors are those of an outage alone, and every call returned in time.
@@ -250,10 +254,6 @@ class Drill : public ::testing::Test {
 };
 
 const Role kClients("clients", run_clients);
-
-bool is_long() {
-  return std::getenv("STRONGROOM_LONG_TESTS") != nullptr;
-}
 
 // The long form goes through all faults, ten times, with the same clients. The default forms have a
 // share of the faults each, so that they can run at the same time.

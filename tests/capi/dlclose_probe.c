@@ -12,7 +12,7 @@
 static long locked_kib(void) {
   char line[256];
   long kib = -1;
-  FILE *status = fopen("/proc/self/status", "r");
+  FILE* status = fopen("/proc/self/status", "r");
   while (status != NULL && fgets(line, sizeof line, status) != NULL) {
     if (strncmp(line, "VmLck:", 6) == 0) kib = strtol(line + 6, NULL, 10);
   }
@@ -21,16 +21,16 @@ static long locked_kib(void) {
 }
 
 /* POSIX has functions come out of dlsym as objects. */
-static void take(void *library, const char *name, void *function) {
-  void *const found = dlsym(library, name);
+static void take(void* library, const char* name, void* function) {
+  void* const found = dlsym(library, name);
   memcpy(function, &found, sizeof found);
 }
 
-static int use(const char *path) {
-  strongroom_status (*make)(size_t, strongroom_secret **, strongroom_error **) = NULL;
-  void (*release)(strongroom_secret *) = NULL;
-  strongroom_secret *secret = NULL;
-  void *const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+static int use(const char* path) {
+  strongroom_status (*make)(size_t, strongroom_secret**, strongroom_error**) = NULL;
+  void (*release)(strongroom_secret*) = NULL;
+  strongroom_secret* secret = NULL;
+  void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (library == NULL) return puts(dlerror()), 1;
   take(library, "strongroom_secret_new", &make);
   take(library, "strongroom_secret_free", &release);
@@ -40,7 +40,7 @@ static int use(const char *path) {
   return dlclose(library);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   long after_first;
   int i;
   if (argc != 2) return puts("dlclose_probe LIBRARY"), 2;
@@ -51,7 +51,8 @@ int main(int argc, char **argv) {
     if (use(argv[1]) != 0) return 1;
   }
   if (locked_kib() != after_first) {
-    printf("%ld KiB were locked at first, and %ld KiB after 50 times more\n", after_first, locked_kib());
+    printf("%ld KiB were locked at first, and %ld KiB after 50 times more\n", after_first,
+           locked_kib());
     return 1;
   }
   return 0;

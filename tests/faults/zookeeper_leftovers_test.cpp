@@ -159,8 +159,8 @@ class Leftovers : public ::testing::Test {
   std::optional<RawZooKeeper> raw_;
 };
 
-int num_rounds(int usually) {
-  return std::getenv("STRONGROOM_LONG_TESTS") != nullptr ? 40 * usually : usually;
+int num_rounds(int usually, int in_long_form) {
+  return std::getenv("STRONGROOM_LONG_TESTS") != nullptr ? in_long_form : usually;
 }
 
 TEST_F(Leftovers, OfKilledWritersAreSweptOfALivingOneNever) {
@@ -169,7 +169,7 @@ TEST_F(Leftovers, OfKilledWritersAreSweptOfALivingOneNever) {
   ASSERT_TRUE(reader);
   std::minstd_rand random(1);
   std::size_t most = 0;
-  for (int round = 0; round < num_rounds(10); ++round) {
+  for (int round = 0; round < num_rounds(10, 400); ++round) {
     ChildProcess writer = start_writer(1);
     EXPECT_THAT(writer.receive(), ::testing::StartsWith("writing\n"));
     std::this_thread::sleep_for(milliseconds(random() % 150));
@@ -198,14 +198,14 @@ TEST_F(Leftovers, OfAWriterThatHungAreNeverNamedAfterwards) {
   std::vector<ChildProcess> writers;
   for (int writer = 0; writer < kNumWriters; ++writer) writers.push_back(start_writer(writer));
   std::minstd_rand random(2);
-  for (int round = 0; round < num_rounds(2); ++round) {
+  for (int round = 0; round < num_rounds(2, 40); ++round) {
     for (ChildProcess& writer : writers) {
       std::this_thread::sleep_for(milliseconds(50 + random() % 150));
       writer.pause();
     }
     std::this_thread::sleep_for(kSession + milliseconds(1500));
     auto reader = open_backend(url());
-    ASSERT_TRUE(reader);
+    ASSERT_TRUE(reader) << reader.error().message;
     EXPECT_TRUE(swept(**reader, kNumWriters)) << stems().size();
     for (int writer = 0; writer < kNumWriters; ++writer) settle(writer, **reader);
     for (ChildProcess& writer : writers) writer.resume();

@@ -25,12 +25,12 @@
 #include "raw_gcm.hpp"
 #include "raw_lmdb.hpp"
 #include "strongroom/backend.hpp"
-#include "strongroom/envelope.hpp"
-#include "strongroom/header.hpp"
-#include "strongroom/key_keeper.hpp"
-#include "strongroom/names.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/impl/keys/slots.hpp"
 #include "strongroom/path.hpp"
-#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::bench {

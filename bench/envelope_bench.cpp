@@ -20,7 +20,7 @@
 
 #include "bench_main.hpp"
 #include "raw_gcm.hpp"
-#include "strongroom/envelope.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
 
 namespace strongroom::bench {
 namespace {

@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "strongroom/envelope.hpp"
-#include "strongroom/keyring.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/store.hpp"
 

@@ -24,7 +24,7 @@
 #include "big_store.hpp"
 #include "lifecycle_bench.hpp"
 #include "scratch.hpp"
-#include "strongroom/header_records.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
 
 namespace strongroom::bench::key_change_bench {
 namespace {

@@ -25,8 +25,8 @@
 
 #include "bench_main.hpp"
 #include "scratch.hpp"
+#include "strongroom/impl/keys/slots.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
-#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace {

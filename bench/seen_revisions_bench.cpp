@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bench_main.hpp"
-#include "strongroom/seen_revisions.hpp"
+#include "strongroom/impl/barrier/seen_revisions.hpp"
 
 namespace strongroom::bench {
 namespace {

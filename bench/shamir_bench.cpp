@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "bench_main.hpp"
-#include "strongroom/shamir.hpp"
+#include "strongroom/impl/crypto/shamir.hpp"
 
 namespace strongroom::bench {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "bench_main.hpp"
 #include "raw_lmdb.hpp"
+#include "strongroom/impl/keys/slots.hpp"
 #include "strongroom/path.hpp"
-#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::bench {

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/impl/keys/slots.hpp"
 #include "strongroom/path.hpp"
-#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "zookeeper_cases.hpp"
 

@@ -6,13 +6,13 @@
 #include <new>
 #include <string>
 
-#include "command_line.hpp"
-#include "commands.hpp"
-#include "credentials.hpp"
-#include "failure.hpp"
-#include "output.hpp"
-#include "process.hpp"
-#include "terminal.hpp"
+#include "child/process.hpp"
+#include "credentials/credentials.hpp"
+#include "store/failure.hpp"
+#include "syntax/command_line.hpp"
+#include "syntax/commands.hpp"
+#include "terminal/output.hpp"
+#include "terminal/terminal.hpp"
 
 namespace strongroom_cli {
 namespace {

@@ -20,9 +20,9 @@
 #include <string>
 #include <string_view>
 
-#include "strongroom/codec.hpp"
 #include "strongroom/credential.hpp"
-#include "strongroom/keyring.hpp"
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom {

@@ -20,10 +20,10 @@
 
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/limits.hpp"
-#include "strongroom/backup_reader.hpp"
-#include "strongroom/backup_records.hpp"
-#include "strongroom/backup_stream.hpp"
-#include "strongroom/header_records.hpp"
+#include "strongroom/impl/copies/backup_reader.hpp"
+#include "strongroom/impl/copies/backup_records.hpp"
+#include "strongroom/impl/copies/backup_stream.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom {

@@ -19,8 +19,8 @@
 #include <span>
 #include <utility>
 
-#include "strongroom/codec.hpp"
-#include "strongroom/keyring.hpp"
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 

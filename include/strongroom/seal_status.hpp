@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "strongroom/header.hpp"
-#include "strongroom/keyring.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slots.hpp"
 #include "strongroom/openpgp.hpp"
-#include "strongroom/slots.hpp"
 
 namespace strongroom {
 

@@ -18,9 +18,9 @@
 #include <string_view>
 #include <utility>
 
-#include "strongroom/fork_guard.hpp"
+#include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/crypto/secret_arena.hpp"
 #include "strongroom/result.hpp"
-#include "strongroom/secret_arena.hpp"
 
 namespace strongroom {
 

@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
+#include "strongroom/impl/barrier/tree_watch.hpp"
+#include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
-#include "strongroom/policy_in_force.hpp"
 #include "strongroom/result.hpp"
-#include "strongroom/tree_watch.hpp"
 
 namespace strongroom {
 

@@ -1,6 +1,6 @@
 // copy_store_test.cpp: a store copied as it is: between storages, stopped midway, changed meanwhile,
 // and into what is in the way.
-#include "strongroom/copy_store.hpp"
+#include "strongroom/impl/copies/copy_store.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // group_commit_test.cpp: the queue of writers over a storage that hangs and fails on demand, which a
 // real disk does not.
-#include "../../src/group_commit.hpp"
+#include "src/lmdb/group_commit.hpp"
 
 #include <gtest/gtest.h>
 

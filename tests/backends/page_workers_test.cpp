@@ -1,4 +1,4 @@
-#include "strongroom/page_workers.hpp"
+#include "strongroom/impl/copies/page_workers.hpp"
 
 #include <gtest/gtest.h>
 

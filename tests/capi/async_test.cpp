@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "capi/fixture.hpp"
+#include "fixture.hpp"
 
 namespace capi_test::async_test {
 namespace {

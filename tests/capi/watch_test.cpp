@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "capi/fixture.hpp"
+#include "fixture.hpp"
 
 namespace capi_test::watch_test {
 namespace {

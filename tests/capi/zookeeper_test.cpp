@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "capi/fixture.hpp"
+#include "fixture.hpp"
 
 namespace capi_test::zookeeper_test {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "secret_text.hpp"
-#include "strongroom/secret.hpp"
+#include "strongroom/mesos/secret.hpp"
 
 namespace strongroom::secret_wire_test {
 namespace {

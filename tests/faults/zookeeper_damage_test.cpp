@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/faults/zookeeper_store.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_zookeeper.hpp"
 #include "tests/support/zookeeper_server.hpp"
+#include "zookeeper_store.hpp"
 
 namespace strongroom::testing::zookeeper_damage_test {
 namespace {

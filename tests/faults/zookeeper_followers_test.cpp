@@ -12,13 +12,13 @@
 #include <thread>
 #include <vector>
 
-#include "tests/faults/zookeeper_clients.hpp"
-#include "tests/faults/zookeeper_store.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/role.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/tcp_proxy.hpp"
 #include "tests/support/zookeeper_server.hpp"
+#include "zookeeper_clients.hpp"
+#include "zookeeper_store.hpp"
 
 namespace strongroom::testing::zookeeper_followers_test {
 namespace {

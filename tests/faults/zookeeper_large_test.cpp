@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/faults/zookeeper_store.hpp"
 #include "tests/support/zookeeper_server.hpp"
+#include "zookeeper_store.hpp"
 
 namespace strongroom::testing::zookeeper_large_test {
 namespace {

@@ -14,12 +14,12 @@
 #include <thread>
 #include <vector>
 
-#include "tests/faults/zookeeper_clients.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_zookeeper.hpp"
 #include "tests/support/role.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/zookeeper_server.hpp"
+#include "zookeeper_clients.hpp"
 
 namespace strongroom::testing::zookeeper_leftovers_test {
 namespace {

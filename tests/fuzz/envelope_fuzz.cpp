@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "strongroom/envelope.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
 
 using namespace strongroom;
 

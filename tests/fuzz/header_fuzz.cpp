@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "strongroom/credential.hpp"
-#include "strongroom/header.hpp"
-#include "strongroom/slots.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/slots.hpp"
 
 using namespace strongroom;
 

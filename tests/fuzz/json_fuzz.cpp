@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "strongroom/json.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/path.hpp"
 
 namespace {

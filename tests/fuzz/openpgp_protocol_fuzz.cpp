@@ -11,9 +11,9 @@
 #include <span>
 #include <vector>
 
-#include "openpgp_answer.hpp"
-#include "openpgp_helper/forms.hpp"
-#include "openpgp_helper/request.hpp"
+#include "src/openpgp/forms.hpp"
+#include "src/openpgp/request.hpp"
+#include "strongroom/impl/openpgp/openpgp_answer.hpp"
 
 using namespace strongroom;
 using namespace strongroom::openpgp;

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "../support/policy_maker.hpp"
-#include "../support/reference_policy.hpp"
-#include "strongroom/policy/automaton.hpp"
+#include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
+#include "tests/support/policy_maker.hpp"
+#include "tests/support/reference_policy.hpp"
 
 namespace {
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "strongroom/environment.hpp"
-#include "strongroom/secret.hpp"
-#include "strongroom/volume.hpp"
+#include "strongroom/mesos/environment.hpp"
+#include "strongroom/mesos/secret.hpp"
+#include "strongroom/mesos/volume.hpp"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "strongroom/secret.hpp"
+#include "strongroom/mesos/secret.hpp"
 
 namespace {
 

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "../../src/zookeeper_frame.hpp"
-#include "../../src/zookeeper_tree.hpp"
+#include "src/zookeeper/zookeeper_frame.hpp"
+#include "src/zookeeper/zookeeper_tree.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len) {
   using namespace strongroom::zookeeper;

@@ -10,18 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "secret_text.hpp"
 #include "strongroom/backends/memory.hpp"
-#include "strongroom/barrier.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
 
 namespace strongroom::testing {
 
 inline Path path(std::string_view text) {
   return Path::parse(text).value();
-}
-
-inline SecretBytes secret(std::string_view text) {
-  const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-  return SecretBytes::copy_value(bytes).value();
 }
 
 inline std::string plain(const SecretBytes& secret) {

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/linearizable.hpp"
+#include "linearizable.hpp"
 
 namespace strongroom::testing {
 

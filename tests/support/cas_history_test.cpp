@@ -1,5 +1,5 @@
 // The judge of what clients noted: it sees each broken promise in a history made for it.
-#include "tests/support/cas_history.hpp"
+#include "cas_history.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The judge of recorded histories, on histories whose verdict is known.
-#include "tests/support/linearizable.hpp"
+#include "linearizable.hpp"
 
 #include <gtest/gtest.h>
 

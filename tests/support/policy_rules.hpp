@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "policy_maker.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/text.hpp"
-#include "support/policy_maker.hpp"
 
 namespace strongroom::test {
 

@@ -1,12 +1,12 @@
 // The hand that damages trees does reach into them.
-#include "tests/support/raw_zookeeper.hpp"
+#include "raw_zookeeper.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "tests/support/zookeeper_server.hpp"
+#include "zookeeper_server.hpp"
 
 namespace strongroom::testing::raw_zookeeper_test {
 namespace {

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/loopback.hpp"
+#include "loopback.hpp"
 
 namespace strongroom::testing {
 

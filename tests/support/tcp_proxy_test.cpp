@@ -1,5 +1,5 @@
 // The proxy that other tests cut wires with, between a client and a server that echoes.
-#include "tests/support/tcp_proxy.hpp"
+#include "tcp_proxy.hpp"
 
 #include <gtest/gtest.h>
 

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/barrier_fixture.hpp"
-#include "tests/support/faulty_backend.hpp"
+#include "barrier_fixture.hpp"
+#include "faulty_backend.hpp"
 
 namespace strongroom::testing {
 

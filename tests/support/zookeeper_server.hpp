@@ -25,8 +25,8 @@
 #include <utility>
 #include <vector>
 
+#include "loopback.hpp"
 #include "source_root.h"
-#include "tests/support/loopback.hpp"
 
 namespace strongroom::testing {
 

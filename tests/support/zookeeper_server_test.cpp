@@ -1,12 +1,12 @@
 // The servers that other tests rely on: they do serve, come and go one by one, and leave nothing.
-#include "tests/support/zookeeper_server.hpp"
+#include "zookeeper_server.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <string>
 
-#include "tests/support/process.hpp"
+#include "process.hpp"
 
 namespace strongroom::testing::zookeeper_server_test {
 namespace {

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "openpgp_fixture.hpp"
-#include "strongroom/codec.hpp"
+#include "strongroom/impl/base/codec.hpp"
 #include "support/process.hpp"
 
 namespace strongroom::testing::openpgp_host_test {

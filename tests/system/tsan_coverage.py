@@ -13,8 +13,9 @@ import sys
 # Threads of its own; asynchronous calls; a storage with a client thread; copies by several workers.
 STARTS_THREADS = re.compile(
     r"std::j?thread\b(?!::)|std::async|pthread_create|\w_async\(|_watch_next\(|"
-    r"#include \"strongroom/(async_reads|page_workers|copy_store|migrate|backup_reader)\.hpp\"|"
-    r"#include \"src/group_commit\.hpp\"|\bone_zookeeper\(\)|\bopen_backend\(\"zk:")
+    r"#include \"strongroom/impl/\w+/(async_reads|page_workers|copy_store|store_copy|migrate|migration|"
+    r"backup_reader)\.hpp\"|"
+    r"#include \"src/lmdb/group_commit\.hpp\"|\bone_zookeeper\(\)|\bopen_backend\(\"zk:")
 INCLUDE = re.compile(r'#include "([^"]+)"')
 
 
@@ -36,7 +37,7 @@ def text_with_headers(path, tests, seen):
 
 def stems_with_threads(tests):
     found = {}
-    for path in sorted(tests.glob("*/*_test.cpp")):
+    for path in sorted(tests.rglob("*_test.cpp")):
         match = STARTS_THREADS.search(text_with_headers(path, tests, set()))
         if match:
             found[path.name.removesuffix("_test.cpp")] = (path, match[0])

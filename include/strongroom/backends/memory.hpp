@@ -16,7 +16,7 @@
 
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/limits.hpp"
-#include "strongroom/gate.hpp"
+#include "strongroom/impl/base/gate.hpp"
 
 namespace strongroom {
 

@@ -1,0 +1,63 @@
+// secret_memfds.cpp: sealed memfds for a command; see secret_memfds.hpp.
+#include "child/secret_memfds.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "store/failure.hpp"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U  // Linux 6.3; some hosts insist on it (vm.memfd_noexec=2)
+#endif
+
+namespace strongroom_cli {
+namespace {
+
+// Shells use low numbers, and 255, for themselves.
+constexpr int kFirstFd = 300;
+
+Failure cannot(const char* what) {
+  return system_failure(kExitUnavailable, std::string("making a secret file failed: ") + what);
+}
+
+UniqueFd create() {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  UniqueFd made(::memfd_create("secret", kFlags | MFD_NOEXEC_SEAL));
+  if (!made) made = UniqueFd(::memfd_create("secret", kFlags));
+  if (!made) throw cannot("memfd_create");
+  UniqueFd high(::fcntl(made.get(), F_DUPFD_CLOEXEC, kFirstFd));
+  return high ? std::move(high) : std::move(made);
+}
+
+UniqueFd sealed_copy(std::span<const std::uint8_t> content) {
+  UniqueFd file = create();
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw cannot("write");
+    content = content.subspan(static_cast<std::size_t>(written));
+  }
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  if (::fchmod(file.get(), 0400) != 0) throw cannot("chmod");
+  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) throw cannot("seal");
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) throw cannot("lseek");
+  return file;
+}
+
+}  // namespace
+
+SecretMemfds::SecretMemfds(std::span<const SecretFile> files) {
+  for (const SecretFile& file : files) fds_.push_back(sealed_copy(file.content));
+}
+
+void SecretMemfds::leave_open() const {
+  for (const UniqueFd& fd : fds_) {
+    if (::fcntl(fd.get(), F_SETFD, 0) != 0) throw cannot("fcntl");
+  }
+}
+
+}  // namespace strongroom_cli

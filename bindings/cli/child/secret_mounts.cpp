@@ -1,0 +1,158 @@
+// secret_mounts.cpp: the mount namespace of a command; see secret_mounts.hpp.
+#include "child/secret_mounts.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "store/failure.hpp"
+
+namespace strongroom_cli {
+namespace {
+
+Failure cannot(const std::string& what) {
+  return system_failure(kExitUnavailable, "mounting the secret files failed: " + what);
+}
+
+void write_text(const char* path, const std::string& text) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    throw cannot(path);
+  }
+}
+
+// enter_user_namespace: who may not make a mount namespace may do it in a user namespace of his
+// own, where he keeps his ids.
+void enter_user_namespace() {
+  const std::string user = std::to_string(::geteuid());
+  const std::string group = std::to_string(::getegid());
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) throw cannot("unshare");
+  // The maps belong to root as long as nobody may trace this process.
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  write_text("/proc/self/setgroups", "deny");
+  write_text("/proc/self/uid_map", user + " " + user + " 1");
+  write_text("/proc/self/gid_map", group + " " + group + " 1");
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void enter_namespace() {
+  if (::unshare(CLONE_NEWNS) != 0) enter_user_namespace();
+  // Mounts of the host still come in, none of ours goes out.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) throw cannot("mount on /");
+}
+
+// memory_file_system makes one that is attached nowhere, or an empty descriptor.
+UniqueFd memory_file_system(const char* type, bool noswap) {
+  const UniqueFd context(::fsopen(type, FSOPEN_CLOEXEC));
+  if (!context) return {};
+  const auto set = [&](fsconfig_command kind, const char* key, const char* value) {
+    return ::fsconfig(context.get(), kind, key, value, 0) == 0;
+  };
+  if (!set(FSCONFIG_SET_STRING, "mode", "0700")) return {};
+  if (noswap && !set(FSCONFIG_SET_FLAG, "noswap", nullptr)) return {};
+  if (!set(FSCONFIG_CMD_CREATE, nullptr, nullptr)) return {};
+  return UniqueFd(::fsmount(context.get(), FSMOUNT_CLOEXEC,
+                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+}
+
+UniqueFd unswapped_file_system() {
+  // noswap: Linux 6.4, and in the first user namespace alone. ramfs is never swapped.
+  if (UniqueFd mount = memory_file_system("tmpfs", true)) return mount;
+  if (UniqueFd mount = memory_file_system("ramfs", false)) return mount;
+  if (UniqueFd mount = memory_file_system("tmpfs", false)) return mount;
+  throw cannot("a tmpfs");
+}
+
+void write_file(int folder, const std::string& name, const SecretFile& file) {
+  const UniqueFd out(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out) throw cannot("open");
+  for (auto left = file.content; !left.empty();) {
+    const ssize_t written = ::write(out.get(), left.data(), left.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw cannot("write");
+    left = left.subspan(static_cast<std::size_t>(written));
+  }
+  if (::fchmod(out.get(), file.read_only ? 0400 : 0600) != 0) throw cannot("chmod");
+}
+
+// Staged holds each file as a mount of its own, attached nowhere.
+using Staged = std::vector<UniqueFd>;
+
+// stage writes the files and lets go of the file system's own mount, so that no path leads there.
+// A mount can be cloned only while it is attached (before Linux 6.15), so it is, for that long, on
+// the working directory of a namespace in which nobody else is.
+Staged stage(std::span<const SecretFile> files) {
+  const UniqueFd here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd store = unswapped_file_system();
+  if (!here || ::move_mount(store.get(), "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    throw cannot("move_mount");
+  }
+  Staged staged;
+  for (const SecretFile& file : files) {
+    const std::string name = std::to_string(staged.size());
+    write_file(store.get(), name, file);
+    staged.emplace_back(
+        ::open_tree(store.get(), name.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    if (!staged.back()) throw cannot("open_tree");
+  }
+  if (::fchdir(store.get()) != 0 || ::umount2(".", MNT_DETACH) != 0 || ::fchdir(here.get()) != 0) {
+    throw cannot("umount");
+  }
+  return staged;
+}
+
+void attach(const UniqueFd& mount, const SecretFile& file, const FileId& target) {
+  if (file.read_only) {
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_RDONLY;
+    if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
+      throw cannot("mount_setattr");
+    }
+  }
+  FileId id;
+  const UniqueFd place = open_target(file.path, id);
+  if (id != target) {
+    throw Failure(kExitUnavailable,
+                  "the container path '" + file.path + "' became another file meanwhile");
+  }
+  if (::move_mount(mount.get(), "", place.get(), "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
+    throw cannot("move_mount onto " + file.path);
+  }
+}
+
+}  // namespace
+
+bool mounts_allowed() {
+  const pid_t child = ::fork();
+  if (child < 0) return false;
+  if (child == 0) {
+    try {
+      enter_namespace();
+      stage({});
+      ::_exit(0);
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void mount_secret_files(std::span<const SecretFile> files, std::span<const FileId> targets) {
+  enter_namespace();
+  const Staged staged = stage(files);
+  for (std::size_t i = 0; i < files.size(); ++i) attach(staged[i], files[i], targets[i]);
+}
+
+}  // namespace strongroom_cli

@@ -1,0 +1,173 @@
+// run_command.cpp: a command that sees secrets, in its environment and in files.
+//
+// All is resolved before anything starts; the store is closed by then. The child gets the values
+// by inheriting this process's memory until it execs; the parent wipes them once the command runs.
+#include <unistd.h>
+
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "child/child.hpp"
+#include "child/secret_memfds.hpp"
+#include "child/secret_mounts.hpp"
+#include "store/access.hpp"
+#include "store/failure.hpp"
+#include "store/targets.hpp"
+#include "syntax/commands.hpp"
+#include "terminal/input.hpp"
+#include "terminal/output.hpp"
+
+namespace strongroom_cli {
+namespace {
+
+using strongroom_abi::Secret;
+
+constexpr std::size_t kMaxVariableLen = std::size_t{128} << 10;  // MAX_ARG_STRLEN of Linux
+
+// Resolved is all that the command shall see.
+struct Resolved {
+  std::optional<strongroom_abi::Environment> variables;
+  std::optional<strongroom_abi::Volumes> volumes;
+};
+
+Resolved resolve(const Options& options) {
+  Resolved resolved;
+  if (options.environment_file.empty() && options.volumes_file.empty()) return resolved;
+  std::optional<Secret> environment;
+  std::optional<Secret> volumes;
+  if (!options.environment_file.empty()) {
+    environment = read_secret(options.environment_file, kMaxMessageLen, "the environment");
+  }
+  if (!options.volumes_file.empty()) {
+    volumes = read_secret(options.volumes_file, kMaxMessageLen, "the volumes");
+  }
+  Access access = open_unsealed(options);
+  if (environment) {
+    resolved.variables.emplace(access.session.resolve_environment(environment->reveal()));
+  }
+  if (volumes) resolved.volumes.emplace(access.session.resolve_volumes(volumes->reveal()));
+  return resolved;
+}
+
+// CommandEnvironment is what the child is started with: the inherited variables, pointed to, and
+// the resolved ones as "NAME=VALUE" in locked memory.
+class CommandEnvironment {
+ public:
+  explicit CommandEnvironment(const strongroom_abi::Environment* variables) {
+    const std::size_t count = variables == nullptr ? 0 : variables->size();
+    for (char** inherited = ::environ; *inherited != nullptr; ++inherited) {
+      if (!replaced(*inherited, variables, count)) pointers_.push_back(*inherited);
+    }
+    std::size_t len = 0;
+    for (std::size_t i = 0; i < count; ++i) len += checked_len(*variables, i);
+    block_.emplace(len);
+    char* next = reinterpret_cast<char*>(block_->writable());
+    for (std::size_t i = 0; i < count; ++i) {
+      pointers_.push_back(next);
+      next = append(next, variables->name(i));
+      next = append(next, "=");
+      next = append(next, variables->reveal_value(i));
+      *next++ = '\0';
+    }
+    pointers_.push_back(nullptr);
+  }
+
+  char* const* pointers() const noexcept { return pointers_.data(); }
+  void wipe() noexcept { block_.reset(); }
+
+ private:
+  static bool replaced(std::string_view entry, const strongroom_abi::Environment* variables,
+                       std::size_t count) {
+    if (entry.starts_with("STRONGROOM_")) return true;
+    const std::string_view name = entry.substr(0, entry.find('='));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (name == variables->name(i)) return true;
+    }
+    return false;
+  }
+
+  static std::size_t checked_len(const strongroom_abi::Environment& variables, std::size_t i) {
+    const std::string_view name = variables.name(i);
+    const std::size_t len = name.size() + 1 + variables.reveal_value(i).size() + 1;
+    if (len <= kMaxVariableLen) return len;
+    throw Failure(kExitTooLarge, "the environment variable '" + std::string(name) +
+                                     "' is longer than the " + std::to_string(kMaxVariableLen - 1) +
+                                     " bytes that Linux takes; use --volumes");
+  }
+
+  static char* append(char* out, std::string_view bytes) noexcept {
+    if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+    return out + bytes.size();
+  }
+
+  std::optional<Secret> block_;
+  std::vector<char*> pointers_;
+};
+
+std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes) {
+  std::vector<SecretFile> files;
+  for (std::size_t i = 0; i < volumes.size(); ++i) {
+    const std::string_view value = volumes.reveal_value(i);
+    files.push_back({volumes.path(i),
+                     volumes.read_only(i),
+                     {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()}});
+  }
+  return files;
+}
+
+// FilePlan makes the command's files visible, by mounts where that is allowed.
+class FilePlan {
+ public:
+  FilePlan(std::vector<SecretFile> files, bool mounts) : files_(std::move(files)) {
+    if (files_.empty()) return;
+    if (mounts) {
+      for (const SecretFile& file : files_) ids_.push_back(targets_.add_file(file.path));
+      return;
+    }
+    memfds_.emplace(files_);
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      targets_.add_link(files_[i].path, memfds_->link_of(i));
+    }
+    complain(
+        "no mount namespace: the secret files are sealed, read-only memfds, which the command "
+        "inherits");
+  }
+
+  void apply_in_child() const {
+    if (memfds_) return memfds_->leave_open();
+    if (!files_.empty()) mount_secret_files(files_, ids_);
+  }
+
+  // let_go drops what the child alone needs; the targets stay until the end.
+  void let_go() noexcept {
+    memfds_.reset();
+    files_.clear();
+  }
+
+ private:
+  std::vector<SecretFile> files_;
+  Targets targets_;
+  std::vector<FileId> ids_;
+  std::optional<SecretMemfds> memfds_;
+};
+
+}  // namespace
+
+int run_command(const Options& options, const Process& process) {
+  const bool mounts = !options.volumes_file.empty() && !options.no_namespace && mounts_allowed();
+  Resolved resolved = resolve(options);
+  CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
+  FilePlan files(resolved.volumes ? files_of(*resolved.volumes) : std::vector<SecretFile>(),
+                 mounts);
+  Child child(process, options.program, environment.pointers(), [&] { files.apply_in_child(); });
+  files.let_go();
+  environment.wipe();
+  resolved = {};
+  return child.wait();
+}
+
+}  // namespace strongroom_cli

@@ -1,0 +1,143 @@
+// files.cpp: whole files; see files.hpp.
+#include "terminal/files.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "store/failure.hpp"
+#include "terminal/output.hpp"
+
+namespace strongroom_cli {
+namespace {
+
+std::string quoted(const std::string& what, const std::string& name) {
+  return what + " '" + name + "'";
+}
+
+Failure trouble(const std::string& what, const std::string& name) {
+  return system_failure(kExitUnavailable, "making " + quoted(what, name) + " failed");
+}
+
+std::string folder_of(const std::string& file) {
+  const std::size_t slash = file.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : file.substr(0, slash);
+}
+
+// A name is on the disk only when its folder is.
+void sync_folder(const std::string& name, const std::string& what) {
+  const UniqueFd folder(::open(folder_of(name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) != 0) throw trouble(what, name);
+}
+
+bool same_file(int fd, const std::string& name) {
+  struct stat open {};
+  struct stat named {};
+  return ::fstat(fd, &open) == 0 && ::lstat(name.c_str(), &named) == 0 &&
+         open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+}  // namespace
+
+NewFile::NewFile(std::string name, const std::string& what, std::string_view bytes)
+    : name_(std::move(name)) {
+  const UniqueFd file(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file && errno == EEXIST) {
+    throw Failure(kExitAlreadyExists,
+                  quoted(what, name_) + " exists already, and was left alone; name another");
+  }
+  if (!file) throw trouble(what, name_);
+  try {
+    if (::fchmod(file.get(), 0600) != 0) throw trouble(what, name_);
+    write_all(file.get(), bytes, quoted(what, name_));
+    if (::fsync(file.get()) != 0) throw trouble(what, name_);
+    sync_folder(name_, what);
+  } catch (...) {
+    ::unlink(name_.c_str());
+    throw;
+  }
+  made_ = true;
+}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : name_(std::move(other.name_)), made_(std::exchange(other.made_, false)) {}
+
+NewFile::~NewFile() {
+  if (made_) ::unlink(name_.c_str());
+}
+
+PartFile::PartFile(std::string name, std::string what)
+    : name_(std::move(name)), part_(name_ + ".part"), what_(std::move(what)) {
+  struct stat before {};
+  if (::stat(name_.c_str(), &before) == 0 && !S_ISREG(before.st_mode)) {
+    throw Failure(kExitInvalid, quoted(what_, name_) + " is there and is no file; name another");
+  }
+  open_locked();
+  if (::fchmod(file_.get(), 0600) != 0 || ::ftruncate(file_.get(), 0) != 0) {
+    throw trouble(what_, part_);
+  }
+}
+
+// What a killed run left is taken over; what a running one writes is not. Between open and lock,
+// that one may have finished and the name be another file's.
+void PartFile::open_locked() {
+  do {
+    constexpr int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    file_ = UniqueFd(::open(part_.c_str(), flags, 0600));
+    if (!file_) throw trouble(what_, part_);
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+      file_.reset();
+      throw Failure(kExitUnavailable,
+                    quoted(what_, part_) + " is being written by another process; wait for it");
+    }
+  } while (!same_file(file_.get(), part_));
+}
+
+PartFile::~PartFile() {
+  if (file_) ::unlink(part_.c_str());
+}
+
+void PartFile::append(std::string_view bytes) const {
+  write_all(file_.get(), bytes, quoted(what_, part_));
+}
+
+void PartFile::finish() {
+  if (::fsync(file_.get()) != 0) throw trouble(what_, part_);
+  if (::rename(part_.c_str(), name_.c_str()) != 0) throw trouble(what_, name_);
+  file_.reset();
+  sync_folder(name_, what_);
+}
+
+void refuse_beside_data(const std::string& file, const std::string& what,
+                        const strongroom_abi::Report& report) {
+  constexpr std::string_view kLmdb = "lmdb:";
+  std::string_view url = report.url();
+  if (!url.starts_with(kLmdb)) return;
+  url.remove_prefix(kLmdb.size());
+  std::error_code error;
+  const auto store = std::filesystem::weakly_canonical(url.substr(0, url.find('?')), error);
+  const auto folder = std::filesystem::weakly_canonical(folder_of(file), error);
+  for (auto above = folder;; above = above.parent_path()) {
+    if (above == store) {
+      throw Failure(kExitInvalid, quoted(what, file) +
+                                      " would lie within the store, whose copies would hold it; "
+                                      "name one elsewhere");
+    }
+    if (above == above.parent_path()) return;
+  }
+}
+
+void settle_output() {
+  struct stat out {};
+  if (::fstat(STDOUT_FILENO, &out) != 0 || !S_ISREG(out.st_mode)) return;
+  if (::fsync(STDOUT_FILENO) != 0) {
+    throw system_failure(kExitUnavailable, "writing to standard output failed");
+  }
+}
+
+}  // namespace strongroom_cli

@@ -1,0 +1,60 @@
+// files.hpp: making files that are whole on the disk, or not there.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "strongroom_abi.hpp"
+#include "terminal/unique_fd.hpp"
+
+namespace strongroom_cli {
+
+// NewFile is a file of mode 0600 that nobody made before. When its constructor returns, the bytes
+// and the name are on the disk; it vanishes again unless it is kept.
+class NewFile {
+ public:
+  // what    names it in messages: "the key file".
+  // Throws  Failure: it exists already, or the system's words.
+  NewFile(std::string name, const std::string& what, std::string_view bytes);
+  NewFile(NewFile&& other) noexcept;
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile();
+
+  const std::string& name() const noexcept { return name_; }
+  void keep() noexcept { made_ = false; }
+
+ private:
+  std::string name_;
+  bool made_ = false;
+};
+
+// PartFile is written as NAME.part, mode 0600, and becomes NAME when it is whole and on the disk;
+// what had that name before is replaced only then. Otherwise it vanishes. Two at once do not mix.
+class PartFile {
+ public:
+  PartFile(std::string name, std::string what);
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
+  ~PartFile();
+
+  void append(std::string_view bytes) const;
+  void finish();
+
+ private:
+  void open_locked();
+
+  std::string name_;
+  std::string part_;
+  std::string what_;
+  UniqueFd file_;
+};
+
+// refuse_beside_data throws Failure when a file would lie within the directory of the store: with
+// every copy of the store, its key would be copied.
+void refuse_beside_data(const std::string& file, const std::string& what,
+                        const strongroom_abi::Report& report);
+
+// settle_output gets what went to standard output onto the disk, where that is a file.
+void settle_output();
+
+}  // namespace strongroom_cli

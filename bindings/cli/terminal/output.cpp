@@ -1,0 +1,184 @@
+// output.cpp: writing; see output.hpp.
+#include "terminal/output.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+
+#include "store/failure.hpp"
+
+namespace strongroom_cli {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// escape_json hands the bytes of a JSON string to put, one by one.
+template <typename Put>
+void escape_json(std::string_view utf8, Put put) {
+  const auto escape = [&](char c) {
+    put('\\');
+    put(c);
+  };
+  put('"');
+  for (const char c : utf8) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      escape(c);
+    } else if (c == '\n') {
+      escape('n');
+    } else if (c == '\r') {
+      escape('r');
+    } else if (c == '\t') {
+      escape('t');
+    } else if (byte < 0x20 || byte == 0x7F) {
+      escape('u');
+      put('0');
+      put('0');
+      put(kHex[byte >> 4]);
+      put(kHex[byte & 0xF]);
+    } else {
+      put(c);
+    }
+  }
+  put('"');
+}
+
+// utf8_length gives how many bytes the character at the front takes, or 0 when it is none
+// (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view text) noexcept {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char c = at(0);
+  if (c < 0x80) return 1;
+  const std::size_t len = c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+  if (len == 0 || text.size() < len) return 0;
+  for (std::size_t i = 1; i < len; ++i) {
+    if ((at(i) & 0xC0) != 0x80) return 0;
+  }
+  if ((c == 0xE0 && at(1) < 0xA0) || (c == 0xED && at(1) > 0x9F)) return 0;
+  if ((c == 0xF0 && at(1) < 0x90) || (c == 0xF4 && at(1) > 0x8F)) return 0;
+  return len;
+}
+
+bool is_control(std::string_view character) noexcept {
+  const auto c = static_cast<unsigned char>(character[0]);
+  if (character.size() == 2 && c == 0xC2) return static_cast<unsigned char>(character[1]) < 0xA0;
+  return c < 0x20 || c == 0x7F;
+}
+
+}  // namespace
+
+void write_all(int fd, std::string_view bytes, const std::string& what) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw system_failure(kExitUnavailable, "writing to " + what + " failed");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void print(std::string_view text) {
+  write_all(STDOUT_FILENO, text, "standard output");
+}
+
+void print_done(std::string_view text) noexcept try {
+  print(text);
+} catch (const std::exception& error) {
+  complain("the change took effect, but " + std::string(error.what()));
+}
+
+void complain(std::string_view message) noexcept try {
+  std::string line = "strongroom: ";
+  while (!message.empty()) {
+    const std::size_t len = utf8_length(message);
+    const std::string_view character = message.substr(0, len == 0 ? 1 : len);
+    if (len == 0 || is_control(character)) {
+      for (const char c : character) {
+        const auto byte = static_cast<unsigned char>(c);
+        line += {'\\', 'x', kHex[byte >> 4], kHex[byte & 0xF]};
+      }
+    } else {
+      line += character;
+    }
+    message.remove_prefix(character.size());
+  }
+  line += '\n';
+  write_all(STDERR_FILENO, line, "standard error");
+} catch (const std::exception&) {  // there is nobody left to tell
+}
+
+std::string time_text(std::uint64_t ms) {
+  const auto seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 64> day{};
+  std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  const std::string fraction = std::to_string(1000 + ms % 1000);
+  return std::string(day.data()) + "." + fraction.substr(1) + "Z";
+}
+
+std::string json_text(std::string_view text) {
+  std::string json;
+  escape_json(text, [&](char c) { json += c; });
+  return json;
+}
+
+std::string hex_text(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += {kHex[byte >> 4], kHex[byte & 0xF]};
+  }
+  return hex;
+}
+
+void SecretOutput::text(std::string_view bytes) {
+  for (const char c : bytes) byte(c);
+}
+
+void SecretOutput::json_string(std::string_view utf8) {
+  escape_json(utf8, [this](char c) { byte(c); });
+}
+
+void SecretOutput::base64(std::string_view bytes) {
+  while (!bytes.empty()) {
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      byte(i <= bytes.size() ? kBase64[group >> (18 - 6 * i) & 0x3F] : '=');
+    }
+    bytes.remove_prefix(bytes.size() < 3 ? bytes.size() : 3);
+  }
+}
+
+void SecretOutput::flush() {
+  const std::size_t len = std::exchange(len_, 0);
+  print(buffer_.reveal().substr(0, len));
+}
+
+void show_secret(std::string_view bytes, bool raw) {
+  if (raw || ::isatty(STDOUT_FILENO) == 0) return print(bytes);
+  if (!well_formed_text(bytes)) {
+    throw Failure(kExitInvalid,
+                  "the secret holds bytes that a terminal must not be sent; send them elsewhere, "
+                  "or say --raw");
+  }
+  print(bytes);
+  if (!bytes.ends_with('\n')) print("\n");
+}
+
+bool well_formed_text(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t len = utf8_length(bytes);
+    if (len == 0) return false;
+    const char c = bytes.front();
+    if (is_control(bytes.substr(0, len)) && c != '\n' && c != '\t' && c != '\r') return false;
+    bytes.remove_prefix(len);
+  }
+  return true;
+}
+
+}  // namespace strongroom_cli

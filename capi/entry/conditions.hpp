@@ -1,0 +1,21 @@
+// conditions.hpp: what must hold for a write, as C says it.
+#pragma once
+
+#include "guard.hpp"
+#include "strongroom.h"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom::capi {
+
+inline Result<Condition> condition_of(const strongroom_put_options* given) {
+  auto read = read_struct(given, STRONGROOM_PUT_OPTIONS_INIT);
+  if (!read) return std::move(read).error();
+  if (read->reserved != 0 || read->condition > STRONGROOM_CONDITION_REVISION)
+    return Error{Code::invalid, "an unknown condition was given"};
+  if ((read->condition == STRONGROOM_CONDITION_REVISION) != (read->revision != 0))
+    return Error{Code::invalid, "a revision, from 1, belongs to the condition of a revision alone"};
+  return Condition{static_cast<Condition::Kind>(read->condition), read->revision};
+}
+
+}  // namespace strongroom::capi

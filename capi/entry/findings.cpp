@@ -1,0 +1,96 @@
+// doctor.cpp: what is wrong, or soon will be.
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "guard.hpp"
+#include "strongroom/doctor.hpp"
+#include "strongroom/store.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+namespace {
+
+static_assert(STRONGROOM_FINDING_GOOD == static_cast<int>(Finding::Level::good));
+static_assert(STRONGROOM_FINDING_NOTE == static_cast<int>(Finding::Level::note));
+static_assert(STRONGROOM_FINDING_WARNING == static_cast<int>(Finding::Level::warning));
+static_assert(STRONGROOM_FINDING_DANGER == static_cast<int>(Finding::Level::danger));
+
+constexpr std::size_t kMaxKeyFiles = 1000;
+
+// storage_directory gives where an lmdb: URL keeps its file, or nothing.
+std::string storage_directory(std::string_view url) {
+  constexpr std::string_view kScheme = "lmdb:";
+  if (!url.starts_with(kScheme)) return {};
+  url.remove_prefix(kScheme.size());
+  return std::string(url.substr(0, url.find('?')));
+}
+
+Result<Examination> examination_of(const strongroom_store& store, const char* const* key_files,
+                                   std::size_t num) {
+  if (key_files == nullptr && num > 0) return was_null("key_files");
+  if (num > kMaxKeyFiles) return Error{Code::too_large, "more than 1000 key files were given"};
+  Examination examination;
+  examination.url = store.url;
+  examination.storage_directory = storage_directory(store.url);
+  for (std::size_t i = 0; i < num; ++i) {
+    auto name = text_of(key_files[i], "a key file's name");
+    if (!name) return std::move(name).error();
+    examination.key_files.emplace_back(name.value());
+  }
+  return examination;
+}
+
+// findings_of_store gives one finding where the store can not even be looked at: that is when a
+// doctor is asked.
+std::vector<Finding> findings_of_store(const strongroom_store& store) {
+  auto status = store.store->status();
+  if (status) return examine_store(status.value(), store.anchored);
+  const Code code = status.error().code;
+  const bool header = code == Code::corrupt || code == Code::unsupported || code == Code::rollback;
+  return {{Finding::Level::danger, header ? "header" : "storage", status.error().message,
+           header ? "put a backup back (strongroom restore), into another storage at first"
+                  : "see to the storage, then look again"}};
+}
+
+}  // namespace
+
+strongroom_status strongroom_examine(strongroom_store* store, const char* const* key_files,
+                                     size_t num_key_files, strongroom_findings** out,
+                                     strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
+    if (auto good = check_handle(store, "store"); !good) return std::move(good).error();
+    auto examination = examination_of(*store, key_files, num_key_files);
+    if (!examination) return std::move(examination).error();
+    auto findings = std::make_unique<strongroom_findings>();
+    findings->found = examine_host(examination.value());
+    for (Finding& each : findings_of_store(*store)) findings->found.push_back(std::move(each));
+    return findings;
+  });
+}
+
+size_t strongroom_findings_size(const strongroom_findings* findings) noexcept {
+  return peek(findings, size_t{0},
+              [](const strongroom_findings& each) { return each.found.size(); });
+}
+
+strongroom_status strongroom_findings_at(const strongroom_findings* findings, size_t index,
+                                         strongroom_finding* out_finding) noexcept {
+  return guarded(nullptr, [&]() -> Result<void> {
+    if (auto cleared = write_struct(out_finding, STRONGROOM_FINDING_INIT); !cleared) return cleared;
+    if (auto good = check_handle(findings, "findings"); !good) return good;
+    if (index >= findings->found.size()) return Error{Code::not_found, "no such finding"};
+    const Finding& found = findings->found[index];
+    strongroom_finding filled = STRONGROOM_FINDING_INIT;
+    filled.level = static_cast<uint32_t>(found.level);
+    filled.check = found.check.c_str();
+    filled.what = found.what.c_str();
+    filled.advice = found.advice.c_str();
+    return write_struct(out_finding, filled);
+  });
+}
+
+void strongroom_findings_free(strongroom_findings* findings) noexcept {
+  release(findings);
+}

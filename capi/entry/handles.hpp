@@ -1,0 +1,247 @@
+// handles.hpp: what the opaque types of strongroom.h are.
+//
+// A handle begins with the tag of its type, which every entry point looks at first: NULL and a
+// handle of another type are refused instead of being followed. What reaches the storage or keys
+// also knows its process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "strongroom.h"
+#include "strongroom/doctor.hpp"
+#include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/mesos/environment.hpp"
+#include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/store.hpp"
+
+namespace strongroom::capi {
+
+enum class Tag : std::uint64_t {
+  error = 0x5352'6861'6e64'0001,
+  store,
+  session,
+  secret,
+  pending,
+  report,
+  list,
+  batch,
+  environment,
+  volumes,
+  findings,
+  watch,
+  events,
+  policy,
+  documents,
+  account,
+};
+
+template <Tag kTag>
+class Tagged {
+ public:
+  // is reads the tag through memcpy: the handle may be of any type.
+  static bool is(const void* handle) noexcept {
+    if (handle == nullptr) return false;
+    Tag tag{};
+    std::memcpy(&tag, handle, sizeof tag);
+    return tag == kTag;
+  }
+
+ private:
+  Tag tag_ = kTag;
+};
+
+// hex_of writes a store's number as 32 digits.
+inline std::string hex_of(const StoreId& id) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(2 * id.size());
+  for (const std::uint8_t byte : id) {
+    hex += digits[byte >> 4];
+    hex += digits[byte & 0xF];
+  }
+  return hex;
+}
+
+// FileSecret is a secret and the container path of the file that shall hold it.
+struct FileSecret {
+  std::string path;
+  bool read_only = true;
+  SecretBytes value;
+};
+
+// LetGo deletes a store. Its destructor waits for callbacks, and one of them may have let go of it.
+struct LetGo {
+  void operator()(Store* store) const noexcept {
+    if (!AsyncReads::in_callback()) return delete store;
+    try {
+      std::thread([store] { delete store; }).detach();
+    } catch (...) {  // it stays: better than to wait for ever
+    }
+  }
+};
+
+}  // namespace strongroom::capi
+
+struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error> {
+  strongroom_error(strongroom_status code, std::string words)
+      : status(code), message(std::move(words)) {}
+
+  strongroom_status status;
+  std::string message;
+};
+
+struct strongroom_store : strongroom::capi::Tagged<strongroom::capi::Tag::store> {
+  strongroom_store(strongroom::Store opened, std::string named, bool has_anchor)
+      : store(new strongroom::Store(std::move(opened)), strongroom::capi::LetGo()),
+        url(std::move(named)),
+        anchored(has_anchor) {}
+
+  strongroom::ForkGuard guard;
+  std::shared_ptr<strongroom::Store> store;
+  std::string url;
+  bool anchored;
+};
+
+struct strongroom_session : strongroom::capi::Tagged<strongroom::capi::Tag::session> {
+  strongroom_session(const strongroom_store& of, strongroom::Identity identity)
+      : store(of.store), who(std::move(identity)) {}
+
+  strongroom::ForkGuard guard;
+  std::shared_ptr<strongroom::Store> store;
+  strongroom::Identity who;
+};
+
+struct strongroom_secret : strongroom::capi::Tagged<strongroom::capi::Tag::secret> {
+  strongroom_secret() = default;
+  explicit strongroom_secret(strongroom::StoredSecret read) noexcept : stored(std::move(read)) {}
+  explicit strongroom_secret(strongroom::SecretBytes value) noexcept {
+    stored.value = std::move(value);
+  }
+
+  strongroom::StoredSecret stored;
+  bool writable = false;
+};
+
+struct strongroom_pending : strongroom::capi::Tagged<strongroom::capi::Tag::pending> {
+  explicit strongroom_pending(strongroom::PendingInit made)
+      : id(strongroom::capi::hex_of(made.store)), change(std::move(made)) {}
+  explicit strongroom_pending(strongroom::PendingSlots made)
+      : id(strongroom::capi::hex_of(made.store)), change(std::move(made)) {}
+
+  const strongroom::Handout& handout() const noexcept {
+    if (const auto* init = std::get_if<strongroom::PendingInit>(&change)) return *init;
+    return *std::get_if<strongroom::PendingSlots>(&change);
+  }
+
+  strongroom::ForkGuard guard;
+  std::string id;
+  mutable std::mutex mutex;  // of what was given back; the handout does not change
+  std::variant<strongroom::PendingInit, strongroom::PendingSlots> change;
+};
+
+struct strongroom_report : strongroom::capi::Tagged<strongroom::capi::Tag::report> {
+  explicit strongroom_report(strongroom::SealStatus seen)
+      : status(std::move(seen)),
+        id(status.initialized ? strongroom::capi::hex_of(status.store) : std::string()) {}
+
+  strongroom::SealStatus status;
+  std::string id;
+};
+
+struct strongroom_list : strongroom::capi::Tagged<strongroom::capi::Tag::list> {
+  explicit strongroom_list(strongroom::ListPage names) : page(std::move(names)) {}
+
+  strongroom::ListPage page;
+};
+
+struct strongroom_batch : strongroom::capi::Tagged<strongroom::capi::Tag::batch> {
+  struct Item {
+    strongroom_status status = STRONGROOM_OK;
+    std::string message;
+    strongroom_secret secret;
+  };
+
+  std::vector<Item> items;
+};
+
+struct strongroom_environment : strongroom::capi::Tagged<strongroom::capi::Tag::environment> {
+  explicit strongroom_environment(std::vector<strongroom::ResolvedVariable> resolved)
+      : variables(std::move(resolved)) {}
+
+  std::vector<strongroom::ResolvedVariable> variables;
+};
+
+struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volumes> {
+  std::vector<strongroom::capi::FileSecret> files;
+};
+
+struct strongroom_findings : strongroom::capi::Tagged<strongroom::capi::Tag::findings> {
+  std::vector<strongroom::Finding> found;
+};
+
+struct strongroom_watch : strongroom::capi::Tagged<strongroom::capi::Tag::watch> {
+  strongroom_watch(std::shared_ptr<strongroom::Store> of, strongroom::Watch opened)
+      : store(std::move(of)), watch(std::move(opened)) {}
+
+  strongroom::ForkGuard guard;
+  std::mutex mutex;
+  std::shared_ptr<strongroom::Store> store;  // which the watch needs as long as it lives
+  strongroom::Watch watch;
+};
+
+struct strongroom_events : strongroom::capi::Tagged<strongroom::capi::Tag::events> {
+  explicit strongroom_events(std::vector<strongroom::WatchEvent> told) : events(std::move(told)) {}
+
+  std::vector<strongroom::WatchEvent> events;
+};
+
+struct strongroom_policy : strongroom::capi::Tagged<strongroom::capi::Tag::policy> {
+  strongroom_policy(strongroom::PolicyRules read,
+                    std::shared_ptr<const strongroom::CompiledPolicy> made)
+      : rules(std::move(read)), compiled(std::move(made)) {}
+
+  strongroom::PolicyRules rules;
+  std::shared_ptr<const strongroom::CompiledPolicy> compiled;
+};
+
+struct strongroom_documents : strongroom::capi::Tagged<strongroom::capi::Tag::documents> {
+  struct Item {
+    std::string name;
+    std::uint64_t revision = 0;
+    std::uint64_t changed_ms = 0;
+    std::size_t text_len = 0;
+    std::string text;
+    bool has_text = false;
+  };
+
+  std::vector<Item> items;
+};
+
+struct strongroom_account : strongroom::capi::Tagged<strongroom::capi::Tag::account> {
+  // Line's empty texts are NULL for C.
+  struct Line {
+    const char* kind = "";  // static
+    std::string document;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+    std::string subject;
+    const char* action = nullptr;  // static
+    std::string path;
+    bool has_path = false;
+    const char* before = nullptr;  // static
+    const char* after = nullptr;
+    std::string text;
+  };
+
+  std::vector<Line> lines;
+};

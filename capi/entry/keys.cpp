@@ -1,0 +1,79 @@
+// keys.cpp: changes of the data keys and of the root key.
+#include <utility>
+
+#include "callbacks.hpp"
+#include "guard.hpp"
+#include "strongroom/anchor.hpp"
+#include "strongroom/impl/barrier/reencrypt.hpp"
+#include "strongroom/store.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+strongroom_status strongroom_rotate(strongroom_session* session,
+                                    strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [](Store& store, const Identity& who) -> Result<void> {
+    return store.rotate(who);
+  });
+}
+
+strongroom_status strongroom_rotate_root(strongroom_session* session,
+                                         strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [](Store& store, const Identity& who) -> Result<void> {
+    return store.rotate_root(who);
+  });
+}
+
+strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t duty_percent,
+                                       strongroom_progress progress, void* self,
+                                       uint64_t* out_rewritten, uint64_t* out_unreadable,
+                                       strongroom_error** out_error) noexcept {
+  give_number(out_rewritten, uint64_t{0});
+  give_number(out_unreadable, uint64_t{0});
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    ReencryptOptions options;
+    if (duty_percent != 0) options.duty_percent = duty_percent;
+    Listener listener(progress, self);
+    auto done = store.reencrypt(who, options, [&](const ReencryptProgress& now) {
+      return listener.tell(now.seen, now.rewritten);
+    });
+    if (!done) return std::move(done).error();
+    give_number(out_rewritten, done->rewritten);
+    give_number(out_unreadable, done->unreadable);
+    return {};
+  });
+}
+
+strongroom_status strongroom_retire(strongroom_session* session, strongroom_progress progress,
+                                    void* self, strongroom_error** out_error) noexcept {
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    Listener listener(progress, self);
+    return store.retire(
+        who, [&](const ReencryptProgress& now) { return listener.tell(now.seen, now.rewritten); });
+  });
+}
+
+strongroom_status strongroom_repair(strongroom_session* session, int* out_repaired,
+                                    strongroom_error** out_error) noexcept {
+  give_number(out_repaired, 0);
+  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+    auto repaired = store.repair(who);
+    if (!repaired) return std::move(repaired).error();
+    give_number(out_repaired, repaired.value() ? 1 : 0);
+    return {};
+  });
+}
+
+strongroom_status strongroom_anchor(strongroom_session* session, strongroom_secret** out,
+                                    strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
+    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    auto anchor = session->store->anchor(session->who);
+    if (!anchor) return std::move(anchor).error();
+    const std::string line = anchor->text();
+    auto text = give<strongroom_secret>(
+        SecretBytes::copy_value({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()}));
+    if (text) text.value()->stored.content = Content::text;
+    return text;
+  });
+}

@@ -1,0 +1,110 @@
+// zookeeper.cpp: who may reach the nodes of a store in ZooKeeper.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "callbacks.hpp"
+#include "guard.hpp"
+#include "open.hpp"
+#include "strongroom/backends/zookeeper.hpp"
+#include "strongroom/doctor.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+namespace {
+
+// Tree is which nodes are meant, and who asks for them.
+struct Tree {
+  std::string url;
+  BackendOptions options;
+};
+
+Result<Tree> tree_of(const char* url, const strongroom_store_options* given) {
+  auto name = text_of(url, "url");
+  if (!name) return std::move(name).error();
+  if (!name->starts_with("zk:") && !name->starts_with("zks:"))
+    return Error{Code::invalid, "the store URL was not one of ZooKeeper, zk://host:port/root"};
+  auto options = store_options(given);
+  if (!options) return std::move(options).error();
+  return Tree{std::string(name.value()), {true, std::move(options->zk_auth)}};
+}
+
+std::string such_as(const std::vector<std::string>& examples) {
+  std::string text;
+  for (const std::string& each : examples) text += (text.empty() ? " (" : ", ") + each;
+  return text.empty() ? text : text + ")";
+}
+
+// findings_of says in words what a look at the nodes found.
+// authenticated: the store has an identity; without, its own nodes are everybody's.
+std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticated) {
+  const std::string of = " of " + std::to_string(access.num_nodes) + " nodes in ZooKeeper ";
+  const std::uint64_t num_world = authenticated ? access.num_world : access.num_nodes;
+  if (num_world == 0 && access.num_foreign == 0) {
+    return {{Finding::Level::good, "zk-access",
+             "all " + std::to_string(access.num_nodes) +
+                 " nodes in ZooKeeper belong to the store's own identity alone",
+             ""}};
+  }
+  std::vector<Finding> findings;
+  const std::string examples = such_as(access.examples);
+  if (num_world > 0) {
+    findings.push_back(
+        {Finding::Level::danger, "zk-access",
+         std::to_string(num_world) + of + "can be changed by anybody who reaches it" + examples,
+         "give them to one identity: strongroom zk-reauth --new-zk-auth-file FILE"});
+  }
+  if (access.num_foreign > num_world) {
+    findings.push_back(
+        {Finding::Level::warning, "zk-access",
+         std::to_string(access.num_foreign - num_world) + of +
+             "belong to others, or not to the store's own identity alone" + examples,
+         "see who made them, then run: strongroom zk-reauth --new-zk-auth-file FILE"});
+  }
+  return findings;
+}
+
+}  // namespace
+
+strongroom_status strongroom_zk_check_access(const char* url,
+                                             const strongroom_store_options* options,
+                                             strongroom_progress progress, void* self,
+                                             strongroom_findings** out,
+                                             strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
+    auto tree = tree_of(url, options);
+    if (!tree) return std::move(tree).error();
+    const bool authenticated = tree->options.zk_auth != nullptr;
+    Listener listener(progress, self);
+    auto access = check_zookeeper_access(tree->url, tree->options, [&](std::uint64_t num_nodes) {
+      return listener.tell(num_nodes, num_nodes);
+    });
+    if (!access) return std::move(access).error();
+    auto findings = std::make_unique<strongroom_findings>();
+    findings->found = findings_of(access.value(), authenticated);
+    return findings;
+  });
+}
+
+strongroom_status strongroom_zk_reauth(const char* url, const strongroom_store_options* options,
+                                       const void* new_auth, size_t new_auth_len,
+                                       const char* new_auth_file, strongroom_progress progress,
+                                       void* self, uint64_t* out_num_nodes,
+                                       strongroom_error** out_error) noexcept {
+  give_number(out_num_nodes, uint64_t{0});
+  return guarded(out_error, [&]() -> Result<void> {
+    auto tree = tree_of(url, options);
+    if (!tree) return std::move(tree).error();
+    auto fresh = zk_auth_of(new_auth, new_auth_len, new_auth_file);
+    if (!fresh) return std::move(fresh).error();
+    Listener listener(progress, self);
+    auto done = reauthenticate_zookeeper(
+        tree->url, tree->options, std::move(fresh).value(),
+        [&](std::uint64_t num_nodes) { return listener.tell(num_nodes, num_nodes); });
+    if (!done) return std::move(done).error();
+    give_number(out_num_nodes, done.value());
+    return {};
+  });
+}

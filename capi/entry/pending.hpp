@@ -1,0 +1,73 @@
+// pending.hpp: what new stores and changes of slots have in common.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "guard.hpp"
+#include "strongroom/impl/keys/slots.hpp"
+
+namespace strongroom::capi {
+
+// key_kind_of takes the kind of a slot that a key opens.
+inline Result<SlotKind> key_kind_of(std::uint32_t kind) {
+  switch (kind) {
+    case 0:
+    case STRONGROOM_SLOT_KEY:
+      return SlotKind::key;
+    case STRONGROOM_SLOT_ENVIRONMENT:
+      return SlotKind::environment;
+    case STRONGROOM_SLOT_SYSTEM_CREDENTIAL:
+      return SlotKind::system_credential;
+    default:
+      return Error{Code::invalid, "key_kind was of no slot that a key opens"};
+  }
+}
+
+using PgpKeys = std::vector<std::vector<std::uint8_t>>;
+
+inline Result<PgpKeys> pgp_keys_of(const strongroom_bytes* keys, std::size_t num) {
+  if (keys == nullptr && num > 0) return was_null("pgp_keys");
+  if (num > kMaxShares) return Error{Code::invalid, "more than 255 OpenPGP keys were given"};
+  PgpKeys copies;
+  for (std::size_t i = 0; i < num; ++i) {
+    auto key = bytes_of(keys[i].data, keys[i].len, "an OpenPGP key");
+    if (!key) return std::move(key).error();
+    if (key->size() > kMaxOpenPgpKeyLen) {
+      return Error{Code::too_large, "an OpenPGP key was longer than 1 MiB"};
+    }
+    copies.emplace_back(key->begin(), key->end());
+  }
+  return copies;
+}
+
+// read_new_slots reads what InitOptions and SlotChange have in common.
+template <typename Given, typename Options>
+Result<void> read_new_slots(const Given& given, std::uint32_t key, Options& options) {
+  options.shares = given.shares;
+  options.threshold = given.threshold;
+  auto has_key = flag_of(key, "the flag for a key");
+  if (!has_key) return std::move(has_key).error();
+  options.key_file = has_key.value();
+  auto kind = key_kind_of(given.key_kind);
+  if (!kind) return std::move(kind).error();
+  options.key_kind = kind.value();
+  auto keys = pgp_keys_of(given.pgp_keys, given.num_pgp_keys);
+  if (!keys) return std::move(keys).error();
+  options.pgp_keys = std::move(keys).value();
+  return {};
+}
+
+// change_of gives the pending change where it is of the kind T.
+template <typename T, typename Pending>
+auto change_of(Pending* pending, const char* otherwise)
+    -> Result<decltype(std::get_if<T>(&pending->change))> {
+  if (auto good = check_handle(pending, "pending"); !good) return std::move(good).error();
+  auto* const change = std::get_if<T>(&pending->change);
+  if (change == nullptr) return Error{Code::invalid, otherwise};
+  return change;
+}
+
+}  // namespace strongroom::capi

@@ -1,0 +1,72 @@
+// watch.cpp: which secrets changed.
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "guard.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/store.hpp"
+#include "strongroom/watch.hpp"
+
+using namespace strongroom;
+using namespace strongroom::capi;
+
+namespace {
+
+static_assert(STRONGROOM_EVENT_CHANGED == static_cast<int>(WatchEvent::Kind::changed));
+static_assert(STRONGROOM_EVENT_DELETED == static_cast<int>(WatchEvent::Kind::deleted));
+
+}  // namespace
+
+strongroom_status strongroom_watch_open(strongroom_session* session, const char* prefix,
+                                        strongroom_watch** out,
+                                        strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_watch>> {
+    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    auto text = text_of(prefix, "prefix");
+    if (!text) return std::move(text).error();
+    auto path = Path::parse(text.value());
+    if (!path) return std::move(path).error();
+    auto watch = session->store->watch(session->who, path.value());
+    if (!watch) return std::move(watch).error();
+    return std::make_unique<strongroom_watch>(session->store, std::move(watch).value());
+  });
+}
+
+strongroom_status strongroom_watch_next(strongroom_watch* watch, uint32_t timeout_ms,
+                                        strongroom_events** out,
+                                        strongroom_error** out_error) noexcept {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_events>> {
+    if (auto good = check_handle(watch, "watch"); !good) return std::move(good).error();
+    const std::lock_guard one_at_a_time(watch->mutex);
+    return give<strongroom_events>(watch->watch.next(std::chrono::milliseconds(timeout_ms)));
+  });
+}
+
+void strongroom_watch_free(strongroom_watch* watch) noexcept {
+  release(watch);
+}
+
+size_t strongroom_events_size(const strongroom_events* events) noexcept {
+  return peek(events, size_t{0}, [](const strongroom_events& each) { return each.events.size(); });
+}
+
+strongroom_status strongroom_events_at(const strongroom_events* events, size_t index,
+                                       strongroom_event* out_event) noexcept {
+  return guarded(nullptr, [&]() -> Result<void> {
+    if (auto cleared = write_struct(out_event, STRONGROOM_EVENT_INIT); !cleared) return cleared;
+    if (auto good = check_handle(events, "events"); !good) return good;
+    if (index >= events->events.size()) return Error{Code::not_found, "no such event"};
+    const WatchEvent& told = events->events[index];
+    strongroom_event filled = STRONGROOM_EVENT_INIT;
+    filled.path = told.path.c_str();
+    filled.revision = told.revision;
+    filled.kind = static_cast<uint32_t>(told.kind);
+    return write_struct(out_event, filled);
+  });
+}
+
+void strongroom_events_free(strongroom_events* events) noexcept {
+  release(events);
+}

@@ -1,0 +1,110 @@
+// backend.ipp: what a backend gets for free: a snapshot made of pages, and the forms of its calls
+// that only some storages can do better than this.
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/limits.hpp"
+#include "strongroom/impl/backends/record_page.hpp"
+
+namespace strongroom {
+namespace {
+
+// versions_of gives the versions of the records, and the records themselves to keep, if wanted.
+Result<std::vector<Version>> versions_of(Backend& from, std::span<const ByteView> keys,
+                                         RecordPage* keep, Timeout timeout) {
+  std::vector<Version> versions(keys.size());
+  auto stamp = from.read(
+      keys,
+      [&](std::size_t i, const Record& record) {
+        versions[i] = record.version;
+        if (keep != nullptr && record.version != kAbsent) keep->add(record);
+      },
+      timeout);
+  if (!stamp) return std::move(stamp).error();
+  return versions;
+}
+
+// hand_over_first gives the sink the records of the keys in their order: a read may have had
+// another one.
+Result<void> hand_over_first(std::span<const ByteView> keys, const RecordPage& page,
+                             Backend::SnapshotSink sink) {
+  for (const ByteView key : keys) {
+    const auto record = page.find(key);
+    if (!record) continue;
+    if (auto done = sink(*record); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace
+
+void Backend::read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done) {
+  std::vector<Record> records(keys.size());
+  std::vector<std::vector<std::uint8_t>> values(keys.size());
+  auto stamp = read(
+      keys,
+      [&](std::size_t i, const Record& record) {
+        values[i].assign(record.value.begin(), record.value.end());
+        records[i] = record;
+        records[i].key = keys[i];
+        records[i].value = values[i];
+      },
+      timeout);
+  if (!stamp) records.clear();
+  done(std::move(stamp), records);
+}
+
+Result<bool> Backend::scan_keys(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                                Timeout timeout) {
+  return scan(prefix, after, limit, sink, timeout);
+}
+
+Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  for (;;) {
+    const Clock::duration left = timeout - (Clock::now() - begin);
+    auto stamp = read(
+        {}, [](std::size_t, const Record&) {}, timeout);
+    if (!stamp) return std::move(stamp).error();
+    const std::uint64_t mark = stamp.value() + 1;  // 0 is no mark
+    if (mark != marks[0] || left <= Clock::duration::zero()) {
+      marks.fill(mark);
+      return {};
+    }
+    std::this_thread::sleep_for(std::min<Clock::duration>(left, kWatchPoll));
+  }
+}
+
+Result<void> Backend::snapshot(std::span<const ByteView> first, SnapshotSink sink,
+                               Timeout timeout) {
+  RecordPage page;
+  auto before = versions_of(*this, first, &page, timeout);
+  if (!before) return std::move(before).error();
+  if (auto done = hand_over_first(first, page, sink); !done) return done;
+
+  page.clear();
+  RecordPages pages(*this, timeout);
+  for (bool there_is_more = true; there_is_more;) {
+    auto more = pages.next(page);
+    if (!more) return std::move(more).error();
+    if (auto done = page.hand_over(first, sink); !done) return done;
+    there_is_more = more.value();
+  }
+
+  auto after = versions_of(*this, first, nullptr, timeout);
+  if (!after) return std::move(after).error();
+  if (before.value() == after.value()) return {};
+  return Error{Code::conflict,
+               "the records that had to stay as they were changed while the others were read; try "
+               "again"};
+}
+
+}  // namespace strongroom

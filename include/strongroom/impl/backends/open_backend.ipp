@@ -1,0 +1,106 @@
+// open_backend.ipp: from a URL to the backend that it names.
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#if STRONGROOM_HAVE_LMDB
+#include "strongroom/backends/lmdb.hpp"
+#endif
+#if STRONGROOM_HAVE_ZOOKEEPER
+#include "strongroom/backends/zookeeper.hpp"
+#endif
+
+namespace strongroom {
+namespace {
+
+constexpr std::string_view kShapes =
+    "memory: or lmdb:/absolute/directory[?quota=BYTES] or zk://host:port,host:port/root";
+
+Error refuse(std::string_view url, std::string_view why) {
+  return {Code::invalid, "the store URL '" + std::string(url) + "' " + std::string(why)};
+}
+
+[[maybe_unused]] Error not_built_in(std::string_view scheme) {
+  return {Code::unsupported, "the backend '" + std::string(scheme) + "' was not built in"};
+}
+
+#if STRONGROOM_HAVE_LMDB
+// read_options takes what stands behind the '?': quota=BYTES, once.
+Result<LmdbOptions> read_options(std::string_view url, std::string_view query) {
+  constexpr std::string_view kQuota = "quota=";
+  if (!query.starts_with(kQuota) || query.find('&') != std::string_view::npos) {
+    return refuse(url, "had an option other than quota=BYTES");
+  }
+  query.remove_prefix(kQuota.size());
+  LmdbOptions options;
+  const char* const end = query.data() + query.size();
+  const auto [stop, trouble] = std::from_chars(query.data(), end, options.quota_bytes);
+  if (trouble != std::errc{} || stop != end) {
+    return refuse(url, "had a quota that is not a number of bytes, such as 10485760");
+  }
+  if (options.quota_bytes < kMinLmdbQuota) {
+    return refuse(url, "had a quota under " + std::to_string(kMinLmdbQuota) + " bytes");
+  }
+  return options;
+}
+
+Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string_view rest,
+                                               bool must_exist) {
+  const std::size_t mark = rest.find('?');
+  const std::string_view directory = rest.substr(0, mark);
+  if (!directory.starts_with('/')) return refuse(url, "had no absolute path; use lmdb:/directory");
+  if (directory.find('\0') != std::string_view::npos) return refuse(url, "had a NUL byte");
+  LmdbOptions options;
+  if (mark != std::string_view::npos) {
+    auto read = read_options(url, rest.substr(mark + 1));
+    if (!read) return read.error();
+    options = *read;
+  }
+  options.must_exist = must_exist;
+  return open_lmdb(std::string(directory), options);
+}
+#endif
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
+                                              [[maybe_unused]] const BackendOptions& options) {
+  const std::size_t colon = url.find(':');
+  if (colon == std::string_view::npos) {
+    return Error{Code::invalid, "the store URL named no backend; use " + std::string(kShapes)};
+  }
+  const std::string_view scheme = url.substr(0, colon);
+  const std::string_view rest = url.substr(colon + 1);
+  if (scheme == "memory") {
+    if (!rest.empty()) return refuse(url, "had something behind memory:");
+    return std::unique_ptr<Backend>(std::make_unique<MemoryBackend>());
+  }
+  if (scheme == "lmdb") {
+#if STRONGROOM_HAVE_LMDB
+    return open_lmdb_url(url, rest, options.must_exist);
+#else
+    return not_built_in(scheme);
+#endif
+  }
+  if (scheme == "zk") {
+#if STRONGROOM_HAVE_ZOOKEEPER
+    return open_zookeeper(url, options);
+#else
+    return not_built_in(scheme);
+#endif
+  }
+  if (scheme == "zks") {
+    return Error{
+        Code::unsupported,
+        "zks:// needs a ZooKeeper client that speaks TLS and checks host names, and the one "
+        "built in does not; put a TLS proxy such as stunnel before it, and use zk:// to its "
+        "local end"};
+  }
+  // The scheme alone: what follows an unknown one may hold a password.
+  return Error{Code::invalid, "the store URL named the unknown backend '" + std::string(scheme) +
+                                  "'; use " + std::string(kShapes)};
+}
+
+}  // namespace strongroom

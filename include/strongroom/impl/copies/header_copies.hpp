@@ -1,0 +1,81 @@
+// header_copies.hpp: the records that make a store, held back until all others are in their place.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/limits.hpp"
+#include "strongroom/impl/copies/backup_stream.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom::backup {
+
+// HeaderCopies are h, h2 and f, those that are there: a backup begins with them, and a restore or a copy
+// ends with them.
+class HeaderCopies {
+ public:
+  static constexpr std::size_t kNum = 3;
+  // More than a header record ever has; memory is held for them until the end.
+  static constexpr std::size_t kMaxLen = std::size_t{1} << 20;
+  static constexpr std::array<ByteView, kNum> keys() noexcept {
+    return {kHeaderKey, kHeaderCopyKey, kFenceKey};
+  }
+
+  // take keeps a record if it is one of them. Returns  whether it was.
+  // Errors  corrupt: too large, or not in their order.
+  Result<bool> take(ByteView key, ByteView value) {
+    const auto all = keys();
+    for (std::size_t i = 0; i < kNum; ++i) {
+      if (!is_one_of(std::span(all).subspan(i, 1), key)) continue;
+      if (value.size() > kMaxLen || i < num_passed_) {
+        return Error{Code::corrupt, "the header records were too large, or out of their place"};
+      }
+      copies_[i].emplace(value.begin(), value.end());
+      num_passed_ = i + 1;
+      return true;
+    }
+    num_passed_ = kNum;
+    return false;
+  }
+
+  bool has_header() const noexcept { return copies_[0] || copies_[1]; }
+  const std::optional<std::vector<std::uint8_t>>& at(std::size_t i) const { return copies_[i]; }
+
+  // header gives the better copy: the whole one of two, and of two whole ones the newer.
+  // Errors  not_initialized: there is none.  corrupt, unsupported: as Header::decode.
+  Result<Header> header() const {
+    if (!has_header()) return Error{Code::not_initialized, "there is no store header"};
+    if (!copies_[0]) return Header::decode(*copies_[1]);
+    auto first = Header::decode(*copies_[0]);
+    if (!copies_[1]) return first;
+    auto second = Header::decode(*copies_[1]);
+    if (!second) return first;
+    if (!first || !detail::better_first(*first, *second)) return second;
+    return first;
+  }
+
+  // check_against refuses a header that is not of the store that the backup says it is of.
+  Result<void> check_against(const BackupInfo& info) const {
+    auto found = header();
+    if (!found && found.error().code == Code::not_initialized) {
+      return Error{Code::corrupt, "the backup held no header of a store"};
+    }
+    if (!found) return std::move(found).error();
+    if (found->store == info.store && found->generation == info.generation) return {};
+    return Error{Code::corrupt, "the backup held the header of another store than it says"};
+  }
+
+ private:
+  std::array<std::optional<std::vector<std::uint8_t>>, kNum> copies_;
+  std::size_t num_passed_ = 0;  // of keys(): what may not come any more
+};
+
+}  // namespace strongroom::backup

@@ -1,0 +1,228 @@
+// aes.ipp: the AES constructions over kept key schedules: XAES key derivation, CMAC and SIV.
+//
+// Nettle computes the modes, and the block cipher where the CPU has AES instructions. Elsewhere
+// Nettle's AES looks secrets up in tables, which the time of a cache miss gives away, so there the
+// schedule is the bare key and a constant-time AES of Botan is made for each call, used and wiped.
+#include <botan/block_cipher.h>
+#include <nettle/aes.h>
+#include <nettle/cmac.h>
+#include <nettle/nettle-meta.h>
+#include <nettle/siv-cmac.h>
+#include <sodium.h>
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+#include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/impl/crypto/aes_internal.hpp"
+
+namespace strongroom {
+namespace {
+
+static_assert(sizeof(aes256_ctx) <= sizeof(AesKey::opaque) &&
+              alignof(aes256_ctx) <= alignof(AesKey));
+static_assert(sizeof(cmac128_key) == sizeof(CmacKey::subkeys));
+static_assert(alignof(cmac128_key) <= alignof(AesKey) &&
+              offsetof(CmacKey, subkeys) % alignof(AesKey) == 0);
+static_assert(std::is_trivial_v<SivKey> && std::is_trivial_v<XaesKey>);
+
+std::atomic<bool>& portable_flag() noexcept {
+  // libsodium says yes on x86 alone, by the same bit of CPUID as Nettle. On other architectures it
+  // depends on Nettle's build whether its AES is constant time, so it is not asked there.
+  static std::atomic<bool> portable{sodium_init() < 0 || sodium_runtime_has_aesni() == 0};
+  return portable;
+}
+
+bool portable() noexcept {
+  return portable_flag().load(std::memory_order_relaxed);
+}
+
+// StackWiper overwrites, at the end of its scope, what was left on the stack below: Nettle leaves
+// subkeys and what they are made from. The dynamic linker, when it binds a function at its first
+// call (Debian's Botan is bound so), leaves all vector registers there, and deeper.
+class StackWiper {
+ public:
+  explicit StackWiper(std::size_t len) noexcept : len_(portable() ? kDeepLen : len) {}
+  ~StackWiper() {
+    if (len_ != 0) sodium_stackzero(len_);
+  }
+  StackWiper(const StackWiper&) = delete;
+  StackWiper& operator=(const StackWiper&) = delete;
+
+  static constexpr std::size_t kNettleLen = 512;
+  static constexpr std::size_t kDeepLen = 16'384;
+
+ private:
+  const std::size_t len_;
+};
+
+// Cipher is what Nettle's modes get as cipher: the kept schedule, or for this call a Botan object.
+//
+// Botan's needs memory for a key; when there is none the process ends (noexcept), for there is no
+// wrong answer here that would be safe to give.
+class Cipher {
+ public:
+  explicit Cipher(const AesKey& key) noexcept : context_(key.opaque.data()) {
+    if (!portable()) return;
+    wake_botan();
+    portable_ = Botan::BlockCipher::create_or_throw("AES-256");
+    portable_->set_key(key.opaque.data(), kKeyLen);
+    context_ = portable_.get();
+  }
+
+  const void* context() const noexcept { return context_; }
+
+  nettle_cipher_func* encryptor() const noexcept {
+    return portable_ == nullptr ? nettle_encrypt : botan_encrypt;
+  }
+
+  void encrypt(std::size_t len, std::uint8_t* out, const std::uint8_t* in) const noexcept {
+    encryptor()(context_, len, out, in);
+  }
+
+  // meta describes the block cipher to Nettle's SIV; its key is set elsewhere.
+  nettle_cipher meta() const noexcept {
+    return {"aes256", sizeof(AesKey), AES_BLOCK_SIZE, AES256_KEY_SIZE,
+            nullptr,  nullptr,        encryptor(),    nullptr};
+  }
+
+ private:
+  // As botan_available of gcm.ipp, this shows ThreadSanitizer that Botan's first use came first.
+  static void wake_botan() { static const Botan::secure_vector<std::uint8_t> first_use(1); }
+
+  static void nettle_encrypt(const void* context, std::size_t len, std::uint8_t* out,
+                             const std::uint8_t* in) noexcept {
+    aes256_encrypt(static_cast<const aes256_ctx*>(context), len, out, in);
+  }
+
+  static void botan_encrypt(const void* context, std::size_t len, std::uint8_t* out,
+                            const std::uint8_t* in) noexcept {
+    static_cast<const Botan::BlockCipher*>(context)->encrypt_n(in, out, len / kBlockLen);
+  }
+
+  const void* context_;
+  std::unique_ptr<Botan::BlockCipher> portable_;
+};
+
+cmac128_key* subkeys_of(CmacKey& key) noexcept {
+  return reinterpret_cast<cmac128_key*>(key.subkeys.data());
+}
+
+const cmac128_key* subkeys_of(const CmacKey& key) noexcept {
+  return reinterpret_cast<const cmac128_key*>(key.subkeys.data());
+}
+
+void zero(std::span<std::uint8_t> out) noexcept {
+  if (!out.empty()) sodium_memzero(out.data(), out.size());
+}
+
+}  // namespace
+
+namespace detail {
+
+void portable_aes(bool portable) noexcept {
+  portable_flag().store(portable || sodium_runtime_has_aesni() == 0);
+}
+
+bool aes_is_portable() noexcept {
+  return portable();
+}
+
+}  // namespace detail
+
+void set_key(AesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept {
+  if (portable()) {
+    std::memcpy(schedule.opaque.data(), key.data(), kKeyLen);
+    return;
+  }
+  aes256_set_encrypt_key(reinterpret_cast<aes256_ctx*>(schedule.opaque.data()), key.data());
+}
+
+void set_key(CmacKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept {
+  const StackWiper wiper(StackWiper::kDeepLen);
+  set_key(schedule.aes, key);
+  const Cipher cipher(schedule.aes);
+  cmac128_set_key(subkeys_of(schedule), cipher.context(), cipher.encryptor());
+}
+
+// The subkey of XAES-256-GCM is the first of CMAC's (its steps 1 and 2).
+void set_key(XaesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept {
+  const StackWiper wiper(StackWiper::kDeepLen);
+  set_key(schedule.aes, key);
+  const Cipher cipher(schedule.aes);
+  cmac128_key subkeys;
+  cmac128_set_key(&subkeys, cipher.context(), cipher.encryptor());
+  std::memcpy(schedule.subkey.data(), subkeys.K1.b, kBlockLen);
+  sodium_memzero(&subkeys, sizeof subkeys);
+}
+
+void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) noexcept {
+  set_key(schedule.mac, key.first<kKeyLen>());
+  set_key(schedule.ctr, key.last<kKeyLen>());
+}
+
+// What is encrypted is made in out and encrypted where it is, so that none of it is left anywhere.
+void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
+                 std::span<std::uint8_t, kKeyLen> out) noexcept {
+  const StackWiper wiper(0);  // the block cipher of Nettle alone leaves nothing
+  std::array<std::uint8_t, 2 * kBlockLen> blocks = {0, 1, 'X', 0};
+  std::memcpy(blocks.data() + 4, nonce.data(), kGcmNonceLen);
+  std::memcpy(blocks.data() + kBlockLen, blocks.data(), kBlockLen);
+  blocks[kBlockLen + 1] = 2;
+  for (std::size_t i = 0; i < blocks.size(); ++i) out[i] = blocks[i] ^ key.subkey[i % kBlockLen];
+  Cipher(key.aes).encrypt(out.size(), out.data(), out.data());
+}
+
+Block cmac(const CmacKey& key, std::span<const std::uint8_t> first,
+           std::span<const std::uint8_t> second) noexcept {
+  const StackWiper wiper(StackWiper::kNettleLen);
+  const Cipher cipher(key.aes);
+  cmac128_ctx state;
+  cmac128_init(&state);
+  cmac128_update(&state, cipher.context(), cipher.encryptor(), first.size(), first.data());
+  cmac128_update(&state, cipher.context(), cipher.encryptor(), second.size(), second.data());
+  Block tag;
+  cmac128_digest(&state, subkeys_of(key), cipher.context(), cipher.encryptor(), kBlockLen,
+                 tag.data());
+  sodium_memzero(&state, sizeof state);
+  return tag;
+}
+
+void siv_seal(const SivKey& key, std::span<const std::uint8_t> label,
+              std::span<const std::uint8_t> bound, SecretView plaintext,
+              std::span<std::uint8_t> out) noexcept {
+  const bool fits = !bound.empty() && out.size() == kTagLen + plaintext.size();
+  assert(fits);
+  if (!fits) return zero(out);
+  const StackWiper wiper(StackWiper::kNettleLen);
+  const Cipher mac(key.mac.aes);
+  const Cipher ctr(key.ctr);
+  const nettle_cipher meta = mac.meta();
+  siv_cmac_encrypt_message(subkeys_of(key.mac), mac.context(), &meta, ctr.context(), bound.size(),
+                           bound.data(), label.size(), label.data(), out.size(), out.data(),
+                           plaintext.reveal().data());
+}
+
+bool siv_open(const SivKey& key, std::span<const std::uint8_t> label,
+              std::span<const std::uint8_t> bound, std::span<const std::uint8_t> sealed,
+              std::span<std::uint8_t> out) noexcept {
+  if (bound.empty() || sealed.size() < kTagLen || out.size() != sealed.size() - kTagLen) {
+    zero(out);
+    return false;
+  }
+  const StackWiper wiper(StackWiper::kNettleLen);
+  const Cipher mac(key.mac.aes);
+  const Cipher ctr(key.ctr);
+  const nettle_cipher meta = mac.meta();
+  const int genuine = siv_cmac_decrypt_message(
+      subkeys_of(key.mac), mac.context(), &meta, ctr.context(), bound.size(), bound.data(),
+      label.size(), label.data(), out.size(), out.data(), sealed.data());
+  if (genuine != 1) zero(out);
+  return genuine == 1;
+}
+
+}  // namespace strongroom

@@ -1,0 +1,175 @@
+// environment.ipp: reading, validating and merging environment variables; see environment.hpp.
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "strongroom/impl/mesos/message_json.hpp"
+#include "strongroom/mesos/environment.hpp"
+
+namespace strongroom {
+namespace {
+
+using message_json::Missing;
+
+Variable::Type variable_type_named(std::string_view name) noexcept {
+  if (name == "UNKNOWN") return Variable::Type::unknown;
+  if (name == "SECRET") return Variable::Type::secret;
+  return Variable::Type::value;
+}
+
+Result<Variable> read_variable(JsonValue object, const std::string& prefix, Missing& missing) {
+  Variable variable;
+  auto name = message_json::name_field(object, "name");
+  if (!name) return std::move(name).error();
+  missing.require(name->has_value(), prefix, "name");
+  if (*name) variable.name = std::move(**name);
+
+  const auto secret = message_json::message_field(object, "secret");
+  if (!secret) return secret.error();
+  if (*secret) {
+    auto read = message_json::read_secret(**secret, prefix + "secret.", missing);
+    if (!read) return std::move(read).error();
+    variable.secret = std::move(read).value();
+  }
+  const auto type = message_json::name_field(object, "type");
+  if (!type) return type.error();
+  if (*type) variable.type = variable_type_named(**type);
+
+  auto value = message_json::text_field(object, "value");
+  if (!value) return std::move(value).error();
+  variable.value = std::move(value).value();
+  return variable;
+}
+
+bool has_nul(SecretView bytes) noexcept {
+  return bytes.reveal_text().find('\0') != std::string_view::npos;
+}
+
+Error refused(const Variable& variable, const std::string& why) {
+  return {Code::invalid, "Environment variable '" + variable.name + "' " + why};
+}
+
+Result<void> validate_secret(const Variable& variable) {
+  if (!variable.secret) return refused(variable, "of type 'SECRET' must have a secret set");
+  if (variable.value) return refused(variable, "of type 'SECRET' must not have a value set");
+  if (const auto valid = validate(*variable.secret); !valid) {
+    return refused(variable, "specifies an invalid secret: " + valid.error().message);
+  }
+  if (variable.secret->value && has_nul(variable.secret->value->data.view())) {
+    return refused(variable,
+                   "specifies a secret containing null bytes, which is not allowed in the "
+                   "environment");
+  }
+  return {};
+}
+
+Result<void> validate_plain(const Variable& variable) {
+  if (!variable.value) return refused(variable, "of type 'VALUE' must have a value set");
+  if (variable.secret) return refused(variable, "of type 'VALUE' must not have a secret set");
+  return {};
+}
+
+Result<void> validate_variable(const Variable& variable) {
+  switch (variable.type) {
+    case Variable::Type::secret:
+      return validate_secret(variable);
+    case Variable::Type::value:
+      return validate_plain(variable);
+    case Variable::Type::unknown:
+      break;
+  }
+  return Error{Code::invalid, "Environment variable of type 'UNKNOWN' is not allowed"};
+}
+
+// winners lists the variables that count, in their order.
+std::vector<std::size_t> winners(const std::vector<Variable>& variables) {
+  std::unordered_map<std::string_view, std::size_t> winner;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const auto [now, first] = winner.try_emplace(variables[i].name, i);
+    const bool shadowed = !first && variables[now->second].type == Variable::Type::value &&
+                          variables[i].type == Variable::Type::secret;
+    if (!shadowed) now->second = i;
+  }
+  std::vector<std::size_t> order;
+  for (const auto& [name, index] : winner) order.push_back(index);
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+}  // namespace
+
+Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len) {
+  const auto json = JsonText::parse(std::move(text), max_len);
+  if (!json) return json.error();
+  if (!json->root().is(JsonKind::object)) return Error{Code::invalid, "Expecting a JSON object"};
+
+  Environment environment;
+  Missing missing;
+  const auto read = [&](JsonValue object) -> Result<void> {
+    const std::string index = std::to_string(environment.variables.size());
+    auto variable = read_variable(object, "variables[" + index + "].", missing);
+    if (!variable) return std::move(variable).error();
+    environment.variables.push_back(std::move(variable).value());
+    return {};
+  };
+  if (const auto variables = json->root().member("variables")) {
+    if (auto all = message_json::each_message(*variables, "variables", read); !all) {
+      return std::move(all).error();
+    }
+  }
+  if (auto complete = missing.check(); !complete) return std::move(complete).error();
+  return environment;
+}
+
+Result<void> validate_environment(const Environment& environment) {
+  for (const Variable& variable : environment.variables) {
+    if (auto valid = validate_variable(variable); !valid) return valid;
+  }
+  return {};
+}
+
+std::vector<const Secret*> secrets_of(const Environment& environment) {
+  std::vector<const Secret*> secrets;
+  for (const Variable& variable : environment.variables) {
+    if (variable.type == Variable::Type::secret) secrets.push_back(&*variable.secret);
+  }
+  return secrets;
+}
+
+Result<std::vector<ResolvedVariable>> merge(Environment environment,
+                                            std::vector<SecretBytes> resolved) {
+  const auto is_secret = [](const Variable& variable) {
+    return variable.type == Variable::Type::secret;
+  };
+  auto& variables = environment.variables;
+  if (static_cast<std::size_t>(std::count_if(variables.begin(), variables.end(), is_secret)) !=
+      resolved.size()) {
+    return Error{Code::internal, "not every secret of an environment was resolved"};
+  }
+  auto next = resolved.begin();
+  for (Variable& variable : variables) {
+    if (is_secret(variable)) variable.value = std::move(*next++);
+    if (!variable.value) return Error{Code::internal, "an environment was not validated"};
+    const SecretView name(variable.name.data(), variable.name.size());
+    if (has_nul(variable.value->view()) || has_nul(name)) {
+      return refused(variable, "held a null byte, which no environment can hold");
+    }
+  }
+  std::vector<ResolvedVariable> merged;
+  for (const std::size_t i : winners(variables)) {
+    merged.push_back({std::move(variables[i].name), std::move(*variables[i].value)});
+  }
+  return merged;
+}
+
+Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
+                                                          ResolveSecrets resolve) {
+  if (auto valid = validate_environment(environment); !valid) return std::move(valid).error();
+  const std::vector<const Secret*> secrets = secrets_of(environment);
+  auto resolved = resolve(secrets);
+  if (!resolved) return std::move(resolved).error();
+  return merge(std::move(environment), std::move(resolved).value());
+}
+
+}  // namespace strongroom

@@ -1,0 +1,102 @@
+// message_json.hpp: Mesos' own mapping of JSON to protobuf messages, over a parsed JsonText.
+//
+// Mesos does not use protobuf's JSON form: bytes are lenient base64, null leaves a field unset,
+// unknown members and unknown names of optional enums are ignored, one object may stand for a list
+// of one. Fields are read in alphabetical order, as Mesos' maps iterate, so that of two faults the
+// same one is told. Source: stout protobuf.hpp, `struct Parser`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/json/json.hpp"
+#include "strongroom/mesos/secret.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom::message_json {
+
+// Missing collects the dotted paths of required fields that were not there.
+class Missing {
+ public:
+  void require(bool present, const std::string& prefix, std::string_view field) {
+    if (present) return;
+    if (!fields_.empty()) fields_ += ", ";
+    fields_.append(prefix).append(field);
+  }
+  Result<void> check() const {
+    if (fields_.empty()) return {};
+    return Error{Code::invalid, "Missing required fields: " + fields_};
+  }
+
+ private:
+  std::string fields_;
+};
+
+inline Error unexpected(JsonValue value, std::string_view field) {
+  return {Code::invalid, "Not expecting a JSON " + std::string(to_string(value.kind())) +
+                             " for field '" + std::string(field) + "'"};
+}
+
+// find gives the member of that name, if it is of that kind; none when it is absent or null.
+inline Result<std::optional<JsonValue>> find(JsonValue object, std::string_view field,
+                                             JsonKind kind) {
+  const std::optional<JsonValue> value = object.member(field);
+  if (!value || value->is(JsonKind::null)) return std::optional<JsonValue>();
+  if (!value->is(kind)) return unexpected(*value, field);
+  return value;
+}
+
+inline Result<std::optional<JsonValue>> message_field(JsonValue object, std::string_view field) {
+  return find(object, field, JsonKind::object);
+}
+
+// name_field is a string that is no secret: the name of something.
+inline Result<std::optional<std::string>> name_field(JsonValue object, std::string_view field) {
+  const auto value = find(object, field, JsonKind::string);
+  if (!value) return value.error();
+  if (!*value) return std::optional<std::string>();
+  return std::optional<std::string>((*value)->text().reveal_text());
+}
+
+// text_field is a string that may be a secret.
+inline Result<std::optional<SecretBytes>> text_field(JsonValue object, std::string_view field) {
+  const auto value = find(object, field, JsonKind::string);
+  if (!value) return value.error();
+  if (!*value) return std::optional<SecretBytes>();
+  auto copy = SecretBytes::copy_value((*value)->text().reveal());
+  if (!copy) return std::move(copy).error();
+  return std::optional<SecretBytes>(std::move(copy).value());
+}
+
+inline Result<std::optional<SecretBytes>> bytes_field(JsonValue object, std::string_view field) {
+  const auto value = find(object, field, JsonKind::string);
+  if (!value) return value.error();
+  if (!*value) return std::optional<SecretBytes>();
+  auto decoded = base64_decode((*value)->text());
+  if (decoded) return std::optional<SecretBytes>(std::move(decoded).value());
+  if (decoded.error().code != Code::invalid) return std::move(decoded).error();
+  return Error{Code::invalid, "Failed to base64 decode bytes field '" + std::string(field) +
+                                  "': " + decoded.error().message};
+}
+
+// each_message calls read for every message of a repeated field: an array's objects, also those of
+// arrays in it, or the one object that stands for a list of one. It recurses no deeper than JSON.
+inline Result<void> each_message(JsonValue value, std::string_view field,
+                                 FunctionRef<Result<void>(JsonValue)> read) {
+  if (value.is(JsonKind::null)) return {};
+  if (value.is(JsonKind::object)) return read(value);
+  if (!value.is(JsonKind::array)) return unexpected(value, field);
+  for (const JsonValue element : value.elements()) {
+    if (auto done = each_message(element, field, read); !done) return done;
+  }
+  return {};
+}
+
+// read_secret reads the message Secret, which stands at prefix ("variables[0].secret.") in another.
+Result<Secret> read_secret(JsonValue object, const std::string& prefix, Missing& missing);
+
+}  // namespace strongroom::message_json

@@ -1,0 +1,169 @@
+// secret_json.ipp: the JSON form of Secret, and the choice of one member of a JSON secret.
+#include <string>
+#include <utility>
+
+#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/json/byte_sink.hpp"
+#include "strongroom/impl/json/json.hpp"
+#include "strongroom/impl/mesos/message_json.hpp"
+#include "strongroom/mesos/secret.hpp"
+#include "strongroom/path.hpp"
+
+namespace strongroom {
+namespace {
+
+using message_json::Missing;
+
+Secret::Type secret_type_named(std::string_view name) noexcept {
+  if (name == "REFERENCE") return Secret::Type::reference;
+  if (name == "VALUE") return Secret::Type::value;
+  return Secret::Type::unknown;
+}
+
+std::string_view name_of(Secret::Type type) noexcept {
+  return type == Secret::Type::reference ? "REFERENCE" : "VALUE";
+}
+
+Result<Reference> read_reference(JsonValue object, const std::string& prefix, Missing& missing) {
+  Reference reference;
+  auto key = message_json::name_field(object, "key");
+  if (!key) return std::move(key).error();
+  reference.key = std::move(key).value();
+  auto name = message_json::name_field(object, "name");
+  if (!name) return std::move(name).error();
+  missing.require(name->has_value(), prefix, "name");
+  if (*name) reference.name = std::move(**name);
+  return reference;
+}
+
+Result<Value> read_value(JsonValue object, const std::string& prefix, Missing& missing) {
+  auto data = message_json::bytes_field(object, "data");
+  if (!data) return std::move(data).error();
+  missing.require(data->has_value(), prefix, "data");
+  if (!*data) return Value{};
+  return Value{std::move(**data)};
+}
+
+// Escapes as RapidJSON's writer has them, which is what Mesos writes with.
+void put_string(ByteSink& sink, std::string_view text) noexcept {
+  constexpr std::string_view kShort = "\b\t\n\f\r\"\\";
+  constexpr std::string_view kLetter = "btnfr\"\\";
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  sink.put('"');
+  for (const char c : text) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (const std::size_t at = kShort.find(c); at != std::string_view::npos) {
+      sink.put('\\');
+      sink.put(static_cast<std::uint8_t>(kLetter[at]));
+    } else if (byte < 0x20) {
+      sink.put("\\u00");
+      sink.put(static_cast<std::uint8_t>(kHex[byte >> 4]));
+      sink.put(static_cast<std::uint8_t>(kHex[byte & 15]));
+    } else {
+      sink.put(byte);
+    }
+  }
+  sink.put('"');
+}
+
+void put_json(ByteSink& sink, const Secret& secret) noexcept {
+  std::string_view separator = "{";
+  const auto member = [&](std::string_view name) {
+    sink.put(std::exchange(separator, ","));
+    sink.put(name);
+  };
+  if (secret.reference) {
+    member("\"reference\":{");
+    if (secret.reference->key) {
+      sink.put("\"key\":");
+      put_string(sink, *secret.reference->key);
+      sink.put(",");
+    }
+    sink.put("\"name\":");
+    put_string(sink, secret.reference->name);
+    sink.put("}");
+  }
+  if (secret.type != Secret::Type::unknown) {
+    member("\"type\":");
+    put_string(sink, name_of(secret.type));
+  }
+  if (secret.value) {
+    const SecretView data = secret.value->data.view();
+    member("\"value\":{\"data\":\"");
+    sink.put_with(base64_encoded_len(data.size()),
+                  [&](std::uint8_t* out) { base64_encode(data, out); });
+    sink.put("\"}");
+  }
+  if (separator == "{") sink.put("{");
+  sink.put("}");
+}
+
+}  // namespace
+
+Result<Secret> message_json::read_secret(JsonValue object, const std::string& prefix,
+                                         Missing& missing) {
+  Secret secret;
+  const auto reference = message_field(object, "reference");
+  if (!reference) return reference.error();
+  if (*reference) {
+    auto read = read_reference(**reference, prefix + "reference.", missing);
+    if (!read) return std::move(read).error();
+    secret.reference = std::move(read).value();
+  }
+  const auto type = name_field(object, "type");
+  if (!type) return type.error();
+  if (*type) secret.type = secret_type_named(**type);
+  const auto value = message_field(object, "value");
+  if (!value) return value.error();
+  if (*value) {
+    auto read = read_value(**value, prefix + "value.", missing);
+    if (!read) return std::move(read).error();
+    secret.value = std::move(read).value();
+  }
+  return secret;
+}
+
+Result<Secret> secret_from_json(SecretBytes text, std::size_t max_len) {
+  const auto json = JsonText::parse(std::move(text), max_len);
+  if (!json) return json.error();
+  if (!json->root().is(JsonKind::object)) {
+    return Error{Code::invalid, "Expecting a JSON object"};
+  }
+  Missing missing;
+  auto secret = message_json::read_secret(json->root(), "", missing);
+  if (!secret) return secret;
+  if (auto complete = missing.check(); !complete) return complete.error();
+  return secret;
+}
+
+Result<SecretBytes> secret_to_json(const Secret& secret) {
+  if (secret.reference) {
+    const bool good = well_formed_utf8(secret.reference->name) &&
+                      (!secret.reference->key || well_formed_utf8(*secret.reference->key));
+    if (!good) return Error{Code::invalid, "the name or key of a reference was not UTF-8"};
+  }
+  return ByteSink::make([&](ByteSink& sink) { put_json(sink, secret); });
+}
+
+Result<SecretBytes> select_key(SecretBytes secret, const std::string& key,
+                               const std::string& name) {
+  // The store already bounds its values; a second limit here could only disagree.
+  const std::size_t len = secret.size();
+  const auto json = JsonText::parse(std::move(secret), len);
+  if (!json && json.error().code != Code::invalid) return json.error();
+  if (!json || !json->root().is(JsonKind::object)) {
+    return Error{Code::invalid,
+                 "the secret '" + name + "' was no JSON object, so it had no key '" + key + "'"};
+  }
+  const std::optional<JsonValue> member = json->root().member(key);
+  if (!member) {
+    return Error{Code::not_found, "the secret '" + name + "' had no key '" + key + "'"};
+  }
+  if (!member->is(JsonKind::string)) {
+    return Error{Code::invalid, "the key '" + key + "' of the secret '" + name + "' was no string"};
+  }
+  // Copied, so that a small member does not hold a large secret in locked memory.
+  return SecretBytes::copy_value(member->text().reveal());
+}
+
+}  // namespace strongroom

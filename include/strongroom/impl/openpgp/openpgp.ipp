@@ -1,0 +1,193 @@
+// openpgp.ipp: OpenPGP by way of the helper program; see openpgp.hpp. No OpenPGP library
+// here.
+#include <array>
+#include <string>
+#include <utility>
+
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/openpgp/openpgp_answer.hpp"
+#include "strongroom/impl/openpgp/openpgp_process.hpp"
+#include "strongroom/path.hpp"
+
+namespace strongroom {
+namespace {
+
+using namespace openpgp;
+
+Error too_large(const std::string& what, std::size_t len, std::size_t max_len) {
+  return {Code::too_large, what + " had " + std::to_string(len) + " bytes, and " +
+                               std::to_string(max_len) + " is the most; hand in the right file"};
+}
+
+Result<void> check_keys(std::span<const SecretView> texts, std::span<const ByteView> keys) {
+  if (keys.size() > kMaxKeys) return Error{Code::invalid, "there were more than 255 keys"};
+  if (!texts.empty() && texts.size() != keys.size()) {
+    return Error{Code::invalid, "there were " + std::to_string(keys.size()) + " keys for " +
+                                    std::to_string(texts.size()) + " shares; hand in one a share"};
+  }
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::string name = "key " + std::to_string(i + 1);
+    if (keys[i].empty()) return Error{Code::invalid, name + " was empty; hand in a public key"};
+    if (keys[i].size() > kMaxOpenPgpKeyLen) {
+      return too_large(name, keys[i].size(), kMaxOpenPgpKeyLen);
+    }
+    total += keys[i].size();
+  }
+  if (total > kMaxKeysLen) return too_large("the keys together", total, kMaxKeysLen);
+  for (const SecretView text : texts) {
+    if (text.size() > kMaxTextLen) return too_large("a share", text.size(), kMaxTextLen);
+  }
+  return {};
+}
+
+bool good_user_id(const std::string& user_id) noexcept {
+  if (user_id.empty() || user_id.size() > kMaxUserIdLen || !well_formed_utf8(user_id)) return false;
+  for (const char c : user_id) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) return false;
+  }
+  return true;
+}
+
+// Conversation is one request and its answer. What can not be sent is not an error yet: the helper
+// may have said why, and what it said is read all the same.
+class Conversation {
+ public:
+  Conversation(const std::string& program, Timeout timeout)
+      : deadline_(Channel::Clock::now() + timeout), process_(HelperProcess::start(program)) {}
+
+  Result<void> started() const {
+    if (!process_) return process_.error();
+    return {};
+  }
+  void head(Op op, std::size_t number) {
+    Writer head;
+    head.u32(kMagic);
+    head.u8(static_cast<std::uint8_t>(op));
+    head.u8(0);
+    head.u16(static_cast<std::uint16_t>(number));
+    send(head.view());
+  }
+  void field(std::span<const std::uint8_t> bytes) {
+    Writer len;
+    len.u32(static_cast<std::uint32_t>(bytes.size()));
+    send(len.view());
+    send(bytes);
+  }
+  Channel channel() const { return process_->channel(deadline_); }
+
+ private:
+  void send(std::span<const std::uint8_t> bytes) {
+    if (sending_) sending_ = channel().write(bytes) == Io::done;
+  }
+
+  Channel::Clock::time_point deadline_;
+  Result<HelperProcess> process_;
+  bool sending_ = true;
+};
+
+class HelperOpenPgp final : public OpenPgp {
+ public:
+  HelperOpenPgp(std::string program, Timeout timeout)
+      : program_(std::move(program)), timeout_(timeout) {}
+
+  Result<std::vector<WrappedShare>> wrap(std::span<const SecretView> texts,
+                                         std::span<const ByteView> public_keys) override {
+    if (auto sound = check_keys(texts, public_keys); !sound) return std::move(sound).error();
+    if (public_keys.empty()) return std::vector<WrappedShare>{};
+    Conversation talk(program_, timeout_);
+    if (auto started = talk.started(); !started) return std::move(started).error();
+    talk.head(texts.empty() ? Op::inspect : Op::wrap, public_keys.size());
+    for (const ByteView key : public_keys) talk.field(key);
+    for (const SecretView text : texts) talk.field(text.reveal());
+    return wrapped(talk.channel(), public_keys.size());
+  }
+
+  Result<SecretBytes> unwrap(ByteView message, SecretView private_key,
+                             SecretView passphrase) override {
+    if (message.size() > kMaxOpenPgpMessageLen) {
+      return too_large("the OpenPGP message", message.size(), kMaxOpenPgpMessageLen);
+    }
+    if (private_key.size() > kMaxPrivateKeyLen) {
+      return too_large("the private key", private_key.size(), kMaxPrivateKeyLen);
+    }
+    if (passphrase.size() > kMaxPassphraseLen) {
+      return too_large("the passphrase", passphrase.size(), kMaxPassphraseLen);
+    }
+    Conversation talk(program_, timeout_);
+    if (auto started = talk.started(); !started) return std::move(started).error();
+    talk.head(Op::unwrap, 0);
+    talk.field(message);
+    talk.field(private_key.reveal());
+    talk.field(passphrase.reveal());
+    return unwrapped(talk.channel());
+  }
+
+  Result<OpenPgpPair> generate(unsigned bits, const std::string& user_id) override {
+    if (bits < kMinBits || bits > kMaxBits || bits % 8 != 0) {
+      return Error{Code::invalid, "an RSA key of " + std::to_string(bits) +
+                                      " bits was asked for; ask for 2048 to 4096"};
+    }
+    if (!good_user_id(user_id)) {
+      return Error{Code::invalid,
+                   "the user id was not 1 to 127 bytes of UTF-8 without control characters"};
+    }
+    Conversation talk(program_, timeout_);
+    if (auto started = talk.started(); !started) return std::move(started).error();
+    talk.head(Op::generate, bits);
+    talk.field({reinterpret_cast<const std::uint8_t*>(user_id.data()), user_id.size()});
+    return generated(talk.channel());
+  }
+
+ private:
+  static Result<std::vector<WrappedShare>> wrapped(const Channel& channel, std::size_t count) {
+    Answer answer(channel);
+    if (auto begun = answer.begin(); !begun) return std::move(begun).error();
+    std::vector<WrappedShare> shares;
+    for (std::size_t i = 0; i < count; ++i) {
+      auto fingerprint = answer.fingerprint();
+      if (!fingerprint) return std::move(fingerprint).error();
+      auto message = answer.bytes(kMaxOpenPgpMessageLen);
+      if (!message) return std::move(message).error();
+      shares.push_back({std::move(fingerprint).value(), std::move(message).value()});
+    }
+    if (auto ended = answer.end(); !ended) return std::move(ended).error();
+    return shares;
+  }
+
+  static Result<SecretBytes> unwrapped(const Channel& channel) {
+    Answer answer(channel);
+    if (auto begun = answer.begin(); !begun) return std::move(begun).error();
+    auto text = answer.secret(kMaxTextLen);
+    if (!text) return text;
+    if (auto ended = answer.end(); !ended) return std::move(ended).error();
+    return text;
+  }
+
+  static Result<OpenPgpPair> generated(const Channel& channel) {
+    Answer answer(channel);
+    if (auto begun = answer.begin(); !begun) return std::move(begun).error();
+    auto fingerprint = answer.fingerprint();
+    if (!fingerprint) return std::move(fingerprint).error();
+    auto public_key = answer.bytes(kMaxOpenPgpKeyLen);
+    if (!public_key) return std::move(public_key).error();
+    auto private_key = answer.secret(kMaxPrivateKeyLen);
+    if (!private_key) return std::move(private_key).error();
+    if (auto ended = answer.end(); !ended) return std::move(ended).error();
+    return OpenPgpPair{std::move(fingerprint).value(), std::move(public_key).value(),
+                       std::move(private_key).value()};
+  }
+
+  const std::string program_;
+  const Timeout timeout_;
+};
+
+}  // namespace
+
+std::shared_ptr<OpenPgp> openpgp_helper(std::string program, Timeout timeout) {
+  if (program.empty()) program = find_helper();
+  return std::make_shared<HelperOpenPgp>(std::move(program), timeout);
+}
+
+}  // namespace strongroom

@@ -1,0 +1,36 @@
+// openpgp_answer.hpp: reads what the OpenPGP helper answered, believing nothing of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "strongroom/impl/openpgp/channel.hpp"
+#include "strongroom/impl/openpgp/protocol.hpp"
+
+namespace strongroom::openpgp {
+
+// describe is the sentence for a trouble. number  of the key, from 1; 0 where there is but one.
+Error describe(Trouble trouble, unsigned number);
+
+// Answer reads the fields in their order.
+// Errors  what the helper said; unavailable: it ended early or answered nonsense.  timeout.
+class Answer {
+ public:
+  explicit Answer(const Channel& channel) noexcept : channel_(channel) {}
+
+  Result<void> begin();
+  Result<std::vector<std::uint8_t>> bytes(std::size_t max_len);
+  Result<std::vector<std::uint8_t>> fingerprint();
+  Result<SecretBytes> secret(std::size_t max_len);  // into key memory, without a copy
+  Result<void> end();                               // nothing comes after
+
+ private:
+  Result<void> read(std::span<std::uint8_t> out);
+  Result<std::size_t> length(std::size_t max_len);
+
+  const Channel& channel_;
+};
+
+}  // namespace strongroom::openpgp

@@ -1,0 +1,200 @@
+// openpgp_answer.ipp: see openpgp_answer.hpp.
+#include <array>
+#include <utility>
+
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/openpgp/openpgp_answer.hpp"
+
+namespace strongroom::openpgp {
+namespace {
+
+Error nonsense() {
+  return {Code::unavailable,
+          "the OpenPGP helper gave an answer that is none; install the helper of this version"};
+}
+
+Error ended() {
+  return {Code::unavailable,
+          "the OpenPGP helper ended before it answered; it was killed or ran out of memory"};
+}
+
+Error too_late() {
+  return {Code::timeout, "the OpenPGP helper was too slow and was killed; try again"};
+}
+
+// about_key finishes a sentence about a public key. The number is missing in "key" alone.
+Error about_key(unsigned number, const char* what) {
+  const std::string key = number == 0 ? "the key " : "key " + std::to_string(number) + " ";
+  return {Code::invalid, key + what};
+}
+
+Error describe_key(Trouble trouble, unsigned number) {
+  switch (trouble) {
+    case Trouble::private_key:
+      return about_key(number, "was a private key; keep that one secret, hand in the public key");
+    case Trouble::many_keys:
+      return about_key(number, "was a file of several keys; hand in one public key a file");
+    case Trouble::expired:
+      return about_key(number, "had expired; prolong it or hand in another one");
+    case Trouble::revoked:
+      return about_key(number, "was revoked; hand in another one");
+    case Trouble::cannot_encrypt:
+      return about_key(number, "could not be encrypted to; hand in one with a subkey for that");
+    case Trouble::weak:
+      return about_key(number, "was an RSA key of less than 2048 bits; hand in a longer one");
+    case Trouble::other_algorithm:
+      return about_key(number,
+                       "was of a kind that is not taken; hand in RSA of 2048 to 4096 bits, or "
+                       "Curve25519");
+    default:
+      return about_key(number, "was no OpenPGP public key; hand in what gpg --export writes");
+  }
+}
+
+Error describe_message(Trouble trouble) {
+  switch (trouble) {
+    case Trouble::not_encrypted:
+      return {Code::invalid, "the OpenPGP message was not encrypted to a key"};
+    case Trouble::no_integrity:
+      return {Code::invalid, "the OpenPGP message had no integrity protection and was refused"};
+    case Trouble::damaged:
+      return {Code::invalid, "the OpenPGP message was damaged; take a whole copy of it"};
+    case Trouble::text_too_large:
+      return {Code::too_large, "the OpenPGP message held more than a share; take another one"};
+    default:
+      return {Code::invalid, "the message was no OpenPGP message; hand in the encrypted share"};
+  }
+}
+
+Error describe_private_key(Trouble trouble) {
+  switch (trouble) {
+    case Trouble::public_key:
+      return {Code::invalid,
+              "the private key was a public one; hand in what gpg --export-secret-keys writes"};
+    case Trouble::wrong_key:
+      return {Code::denied, "the OpenPGP message was encrypted to another key"};
+    case Trouble::needs_passphrase:
+      return {Code::denied, "the private key had a passphrase, and none was given"};
+    default:
+      return {Code::denied, "the passphrase of the private key was wrong"};
+  }
+}
+
+}  // namespace
+
+Error describe(Trouble trouble, unsigned number) {
+  switch (trouble) {
+    case Trouble::not_a_key:
+      if (number != 0) return describe_key(trouble, number);
+      return {Code::invalid,
+              "the private key was no OpenPGP key; hand in what gpg --export-secret-keys writes"};
+    case Trouble::private_key:
+    case Trouble::many_keys:
+    case Trouble::expired:
+    case Trouble::revoked:
+    case Trouble::cannot_encrypt:
+    case Trouble::weak:
+    case Trouble::other_algorithm:
+      return describe_key(trouble, number);
+    case Trouble::not_a_message:
+    case Trouble::not_encrypted:
+    case Trouble::no_integrity:
+    case Trouble::damaged:
+    case Trouble::text_too_large:
+      return describe_message(trouble);
+    case Trouble::public_key:
+    case Trouble::wrong_key:
+    case Trouble::needs_passphrase:
+    case Trouble::wrong_passphrase:
+      return describe_private_key(trouble);
+    case Trouble::other_version:
+      return {Code::unsupported,
+              "the OpenPGP helper was of another version; install the helper of this version"};
+    case Trouble::unlocked_memory:
+      return {Code::unavailable,
+              "the OpenPGP helper could not lock its memory; raise RLIMIT_MEMLOCK "
+              "(ulimit -l, LimitMEMLOCK=)"};
+    case Trouble::no_memory:
+      return {Code::unavailable,
+              "the OpenPGP helper ran out of memory; hand in smaller keys or raise RLIMIT_MEMLOCK "
+              "(ulimit -l, LimitMEMLOCK=)"};
+    case Trouble::failed:
+      return {Code::unavailable, "the OpenPGP helper failed; try again"};
+    case Trouble::none:
+    case Trouble::malformed:
+    case Trouble::count:
+      break;
+  }
+  return nonsense();
+}
+
+Result<void> Answer::begin() {
+  std::array<std::uint8_t, kHeadLen> bytes{};
+  if (auto got = read(bytes); !got) return got;
+  Reader head(bytes);
+  if (head.u32() != kMagic) return nonsense();
+  const auto trouble = static_cast<Trouble>(head.u8());
+  const bool padded = head.u8() == 0;
+  const unsigned number = head.u16();
+  if (!padded || trouble >= Trouble::count || number > kMaxKeys) return nonsense();
+  if (trouble != Trouble::none) return describe(trouble, number);
+  return {};
+}
+
+Result<std::vector<std::uint8_t>> Answer::bytes(std::size_t max_len) {
+  auto len = length(max_len);
+  if (!len) return std::move(len).error();
+  std::vector<std::uint8_t> field(len.value());
+  if (auto got = read(field); !got) return std::move(got).error();
+  return field;
+}
+
+Result<std::vector<std::uint8_t>> Answer::fingerprint() {
+  auto field = bytes(kMaxFingerprintLen);
+  if (field && field->size() != 20 && field->size() != kMaxFingerprintLen) return nonsense();
+  return field;
+}
+
+Result<SecretBytes> Answer::secret(std::size_t max_len) {
+  auto len = length(max_len);
+  if (!len) return std::move(len).error();
+  auto field = SecretBytes::for_key(len.value());
+  if (!field) return field;
+  if (auto got = read(field->reveal_mutable()); !got) return std::move(got).error();
+  return field;
+}
+
+Result<void> Answer::end() {
+  std::array<std::uint8_t, 1> more{};
+  switch (channel_.read(more)) {
+    case Io::ended:
+      return {};
+    case Io::timed_out:
+      return too_late();
+    case Io::done:
+      break;
+  }
+  return nonsense();
+}
+
+Result<void> Answer::read(std::span<std::uint8_t> out) {
+  switch (channel_.read(out)) {
+    case Io::done:
+      return {};
+    case Io::timed_out:
+      return too_late();
+    case Io::ended:
+      break;
+  }
+  return ended();
+}
+
+Result<std::size_t> Answer::length(std::size_t max_len) {
+  std::array<std::uint8_t, 4> bytes{};
+  if (auto got = read(bytes); !got) return std::move(got).error();
+  const std::size_t len = Reader(bytes).u32();
+  if (len > max_len) return nonsense();
+  return len;
+}
+
+}  // namespace strongroom::openpgp

@@ -1,0 +1,190 @@
+// openpgp_process.ipp: starting, killing and reaping the OpenPGP helper; see openpgp_process.hpp.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include "strongroom/impl/openpgp/openpgp_process.hpp"
+
+namespace strongroom::openpgp {
+namespace {
+
+Error missing(const std::string& program) {
+  return {Code::unsupported,
+          "there was no OpenPGP helper at '" + program +
+              "'; build strongroom with librnp, install it, or name the helper in "
+              "STRONGROOM_OPENPGP_HELPER"};
+}
+
+Error not_started(const std::string& program, int error) {
+  return {Code::unavailable, "the OpenPGP helper '" + program + "' did not start (" +
+                                 std::generic_category().message(error) + ")"};
+}
+
+// check_program refuses what others than root and this user could have written: it will see shares.
+Result<void> check_program(const std::string& program) {
+  if (program.empty() || program.front() != '/') {
+    return Error{Code::unsupported, "the OpenPGP helper '" + program +
+                                        "' was not named by an absolute path; give the whole path"};
+  }
+  struct stat file {};
+  if (::stat(program.c_str(), &file) != 0) {
+    return errno == ENOENT || errno == ENOTDIR ? missing(program) : not_started(program, errno);
+  }
+  if (!S_ISREG(file.st_mode) || (file.st_mode & 0111) == 0) {
+    return Error{Code::unsupported, "the OpenPGP helper '" + program + "' was no program"};
+  }
+  const bool own = file.st_uid == 0 || file.st_uid == ::geteuid();
+  if (!own || (file.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Error{Code::unsupported, "the OpenPGP helper '" + program +
+                                        "' could be written by others and was not started; let "
+                                        "root own it and take the right away (chmod go-w)"};
+  }
+  return {};
+}
+
+// own_file returns the absolute path of the file that holds this code, a library or a program; empty
+// when it cannot be told. What the loader knows by a relative path may lie elsewhere by now, so then
+// it is the program's.
+std::string own_file() {
+  Dl_info info{};
+  const void* const here = reinterpret_cast<const void*>(&check_program);
+  const bool known = ::dladdr(here, &info) != 0 && info.dli_fname != nullptr;
+  const char* const name = known && *info.dli_fname == '/' ? info.dli_fname : "/proc/self/exe";
+  const std::unique_ptr<char, decltype(&::free)> whole(::realpath(name, nullptr), &::free);
+  return whole != nullptr ? std::string(whole.get()) : std::string();
+}
+
+// helper_beside returns the helper of the tree that a file is installed in, as PREFIX/bin/x,
+// PREFIX/lib/x or PREFIX/lib/ARCHITECTURE/x; empty when there is none.
+std::string helper_beside(std::string_view file) {
+  std::size_t slash = file.rfind('/');
+  for (int steps = 0; steps < 2 && slash != std::string_view::npos && slash > 0; ++steps) {
+    slash = file.rfind('/', slash - 1);
+    if (slash == std::string_view::npos) break;
+    std::string helper(file.substr(0, slash));
+    helper += "/libexec/strongroom/strongroom-openpgp";
+    if (::access(helper.c_str(), X_OK) == 0) return helper;
+  }
+  return {};
+}
+
+// glibc 2.36 declares these two without extern "C".
+int pidfd_open(pid_t pid) noexcept {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+void kill_by(int pidfd) noexcept {
+  ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+}
+
+class SpawnPlan {
+ public:
+  explicit SpawnPlan(int socket) noexcept {
+    ::posix_spawn_file_actions_init(&files_);
+    ::posix_spawnattr_init(&attributes_);
+    // The socket goes first: it may itself be one of the three, where the host closed them.
+    add(::posix_spawn_file_actions_adddup2(&files_, socket, 0));
+    add(::posix_spawn_file_actions_addopen(&files_, 1, "/dev/null", O_WRONLY, 0));
+    add(::posix_spawn_file_actions_addopen(&files_, 2, "/dev/null", O_WRONLY, 0));
+    add(::posix_spawn_file_actions_addclosefrom_np(&files_, 3));
+    sigset_t signals;
+    sigemptyset(&signals);
+    add(::posix_spawnattr_setsigmask(&attributes_, &signals));
+    sigfillset(&signals);
+    add(::posix_spawnattr_setsigdefault(&attributes_, &signals));
+    // A session of its own: what is typed at the host's terminal is for the host.
+    add(::posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID));
+  }
+  ~SpawnPlan() {
+    ::posix_spawn_file_actions_destroy(&files_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  // run gives 0 and the child's pid, or an errno.
+  int run(const std::string& program, pid_t& pid) const noexcept {
+    if (error_ != 0) return error_;
+    char name[] = "strongroom-openpgp";
+    const std::array<char*, 2> arguments{name, nullptr};
+    const std::array<char*, 1> environment{nullptr};
+    return ::posix_spawn(&pid, program.c_str(), &files_, &attributes_, arguments.data(),
+                         environment.data());
+  }
+
+ private:
+  void add(int error) noexcept {
+    if (error_ == 0) error_ = error;
+  }
+
+  posix_spawn_file_actions_t files_{};
+  posix_spawnattr_t attributes_{};
+  int error_ = 0;
+};
+
+}  // namespace
+
+std::string find_helper() {
+  const char* const named = ::secure_getenv("STRONGROOM_OPENPGP_HELPER");
+  if (named != nullptr && *named != '\0') return named;
+  // A set-user-id program takes no part in guessing.
+  std::string beside = ::getauxval(AT_SECURE) == 0 ? helper_beside(own_file()) : std::string();
+  return beside.empty() ? STRONGROOM_OPENPGP_HELPER_PATH : beside;
+}
+
+Result<HelperProcess> HelperProcess::start(const std::string& program) {
+  if (auto sound = check_program(program); !sound) return std::move(sound).error();
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return not_started(program, errno);
+  }
+  pid_t pid = -1;
+  const int error = SpawnPlan(ends[1]).run(program, pid);
+  ::close(ends[1]);
+  if (error == 0) return HelperProcess(pid, ends[0]);
+  ::close(ends[0]);
+  return error == ENOENT ? missing(program) : not_started(program, error);
+}
+
+// A pid can be another process by now where the host ignores SIGCHLD, a pidfd can not; so it is
+// asked whether it is our child before it is trusted.
+HelperProcess::HelperProcess(pid_t pid, int socket) noexcept
+    : pid_(pid), pidfd_(pidfd_open(pid)), socket_(socket) {
+  if (pidfd_ < 0) return;
+  siginfo_t ended{};
+  const int options = WEXITED | WNOHANG | WNOWAIT;
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_), &ended, options) == 0) return;
+  if (errno == ECHILD) pid_ = -1;  // it has ended, and the kernel has reaped it
+  ::close(std::exchange(pidfd_, -1));
+}
+
+// ECHILD at the end: the host ignores SIGCHLD or waits for every child; then none is left to reap.
+HelperProcess::~HelperProcess() {
+  if (pidfd_ >= 0) {
+    kill_by(pidfd_);
+    while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_), nullptr, WEXITED) < 0 && errno == EINTR) {
+    }
+    ::close(pidfd_);
+  } else if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  if (socket_ >= 0) ::close(socket_);
+}
+
+}  // namespace strongroom::openpgp

@@ -1,0 +1,77 @@
+// policy_json.ipp: policy_json.hpp over the engine's JSON.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "strongroom/impl/policy/policy_json.hpp"
+
+namespace strongroom::policy_text {
+namespace {
+
+// A policy at its limits takes less, so that no text needs a tape of more than 96 MB.
+constexpr std::size_t kMaxValues = 8'000'000;
+
+constexpr std::string_view with_article(JsonKind kind) noexcept {
+  constexpr std::string_view names[] = {"null",     "true or false", "a number",
+                                        "a string", "an array",      "an object"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace
+
+Result<Json> Json::parse(Text& text) {
+  const std::string_view bytes = text.text();
+  JsonFault fault;
+  auto json = JsonText::parse_public(std::vector<std::uint8_t>(bytes.begin(), bytes.end()),
+                                     kMaxValues, &fault);
+  if (json) return Json(text, std::move(json).value());
+  if (json.error().code == Code::too_large) {
+    return text.error(fault.offset,
+                      "the JSON held more than " + std::to_string(kMaxValues) +
+                          " values; a policy has at most " + std::to_string(kMaxPolicyRules) +
+                          " rules",
+                      Code::too_large);
+  }
+  return text.error(fault.offset, "the JSON was refused: " + std::string(fault.why));
+}
+
+Result<void> Json::expect(JsonValue value, JsonKind kind, std::string_view what) const {
+  if (value.is(kind)) return {};
+  return error(value, std::string(what) + " was " + std::string(with_article(value.kind())) +
+                          "; write " + std::string(with_article(kind)));
+}
+
+Result<void> Json::only_members(JsonValue object, std::span<const std::string_view> known) const {
+  return each_member(object, [&](JsonValue name, JsonValue) -> Result<void> {
+    if (std::find(known.begin(), known.end(), plain(name)) != known.end()) return {};
+    return error(name, "the member " + in_quotes(plain(name)) + " was unknown" +
+                           did_you_mean(plain(name), known) + " (known: " + listed(known) + ")");
+  });
+}
+
+Result<void> Json::each_string(JsonValue array, std::string_view what,
+                               FunctionRef<Result<void>(const Spelled&)> read) const {
+  if (auto right = expect(array, JsonKind::array, what); !right) return right;
+  bool any = false;
+  for (const JsonValue element : array.elements()) {
+    any = true;
+    const std::string each = "an element of " + std::string(what);
+    if (auto right = expect(element, JsonKind::string, each); !right) return right;
+    if (auto done = read(spelled(element)); !done) return done;
+  }
+  if (!any) return error(array, std::string(what) + " was empty; write at least one string");
+  return {};
+}
+
+Result<void> Json::each_member(JsonValue object,
+                               FunctionRef<Result<void>(JsonValue, JsonValue)> read) const {
+  const JsonMembers members = object.members();
+  for (auto member = members.begin(); !(member == members.end()); ++member) {
+    if (auto done = read(member.name(), member.value()); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace strongroom::policy_text

@@ -1,0 +1,103 @@
+// policy_pattern.ipp: which patterns mean something; see policy/rules.hpp.
+#include <algorithm>
+#include <string>
+
+#include "strongroom/path.hpp"
+#include "strongroom/policy/rules.hpp"
+
+namespace strongroom {
+namespace {
+
+// Fault is what is wrong with a pattern, and which byte of it.
+struct Fault {
+  const char* what = nullptr;
+  std::size_t offset = 0;
+};
+
+// byte_fault finds what no path ever holds.
+Fault byte_fault(std::string_view pattern) noexcept {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const auto c = static_cast<unsigned char>(pattern[i]);
+    if (c < 0x20 || c == 0x7F) return {"had a control character", i};
+    if (c != 0xC2 || i + 1 == pattern.size()) continue;
+    const auto next = static_cast<unsigned char>(pattern[i + 1]);
+    if (next >= 0x80 && next < 0xA0) return {"had a control character", i};  // U+0080..U+009F
+  }
+  if (!well_formed_utf8(pattern)) return {"was not UTF-8", 0};
+  return {};
+}
+
+Fault own_segment_fault(std::string_view segment, bool last) {
+  if (segment.empty()) return {"had an empty segment, or a '/' too many at an end", 0};
+  if (segment == "*") return {};
+  if (segment == "**") {
+    if (last) return {};
+    return {"had '**' before its last segment", 0};
+  }
+  const std::size_t star = segment.find('*');
+  if (star != std::string_view::npos) {
+    return {"had a '*' that is no whole segment; '*' is one segment, '**' at the end all below",
+            star};
+  }
+  if (segment.size() > kMaxSegmentLen) return {"had a segment longer than 255 bytes", 0};
+  if (!Path::parse(segment)) return {"had a segment that no path can have", 0};
+  return {};
+}
+
+// A '+' or '*' of Vault's that is no wildcard is text there, so nothing is wrong with it here.
+Fault vault_segment_fault(std::string_view segment, bool last) noexcept {
+  const std::size_t star = last && segment.ends_with('*') ? 1 : 0;
+  if (segment.size() - star > kMaxSegmentLen) return {"had a segment longer than 255 bytes", 0};
+  return {};
+}
+
+Fault segments_fault(PolicyMode mode, std::string_view pattern) {
+  const bool own = mode == PolicyMode::deny_overrides;
+  // Vault asks for a list of "a" as "a/": one segment more, an empty one.
+  const std::size_t max_segments = own ? kMaxSegments : kMaxSegments + 1;
+  std::size_t num_segments = 0;
+  for (std::size_t begin = 0;;) {
+    const std::size_t slash = pattern.find('/', begin);
+    const bool last = slash == std::string_view::npos;
+    const std::string_view segment = pattern.substr(begin, slash - begin);
+    if (++num_segments > max_segments) return {"had more than 64 segments", begin};
+    const Fault fault = own ? own_segment_fault(segment, last) : vault_segment_fault(segment, last);
+    if (fault.what != nullptr) return {fault.what, begin + fault.offset};
+    if (last) return {};
+    begin = slash + 1;
+  }
+}
+
+Fault vault_fault(std::string_view pattern) noexcept {
+  if (const std::size_t at = pattern.find("+*"); at != std::string_view::npos) {
+    return {"had '+*', which Vault forbids", at};
+  }
+  // A template taken for text would never match, and a deny in it would deny nothing.
+  const std::size_t at = std::min(pattern.find("{{"), pattern.find("}}"));
+  if (at != std::string_view::npos) return {"had a template, which has no meaning here", at};
+  return {};
+}
+
+Fault pattern_fault(PolicyMode mode, std::string_view pattern) {
+  const bool own = mode == PolicyMode::deny_overrides;
+  if (own && pattern.empty()) return {"was empty", 0};
+  // Vault's may end in the '/' of a list, and in '*'.
+  const std::size_t max_len = own ? kMaxPathLen : kMaxPathLen + 2;
+  if (pattern.size() > max_len) return {"was longer than 4096 bytes", max_len};
+  if (const Fault fault = byte_fault(pattern); fault.what != nullptr) return fault;
+  if (!own) {
+    if (const Fault fault = vault_fault(pattern); fault.what != nullptr) return fault;
+  }
+  return segments_fault(mode, pattern);
+}
+
+}  // namespace
+
+Result<void> check_pattern(PolicyMode mode, std::string_view pattern, std::size_t* offset) {
+  const Fault fault = pattern_fault(mode, pattern);
+  if (fault.what == nullptr) return {};
+  if (offset != nullptr) *offset = fault.offset;
+  return Error{Code::invalid, std::string("a pattern ") + fault.what};
+}
+
+}  // namespace strongroom

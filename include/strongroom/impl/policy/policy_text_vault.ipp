@@ -1,0 +1,154 @@
+// policy_text_vault.ipp: HashiCorp Vault's and OpenBao's form of a policy, in JSON.
+//
+// What a policy may say beside capabilities narrows requests there. Leaving it out would allow more
+// than Vault did, so all of that is refused by name.
+// Source: OpenBao vault/policy.go, which keys and capabilities there are.
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "strongroom/impl/policy/policy_json.hpp"
+#include "strongroom/impl/policy/policy_text.hpp"
+
+namespace strongroom::policy_text {
+namespace {
+
+constexpr std::string_view kNarrowing[] = {
+    "allowed_parameters", "denied_parameters",     "required_parameters",
+    "min_wrapping_ttl",   "max_wrapping_ttl",      "mfa_methods",
+    "control_group",      "pagination_limit",      "list_scan_response_keys_filter_path",
+    "expiration",         "subscribe_event_types",
+};
+
+bool one_of(std::span<const std::string_view> words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Capability is a word of Vault's; sudo and patch are taken, and have no action of ours.
+struct Capability {
+  std::string_view name;
+  ActionSet allows;
+};
+constexpr Capability kCapabilities[] = {
+    {"create", Action::create},
+    {"read", Action::read},
+    {"update", Action::update},
+    {"patch", {}},
+    {"delete", Action::erase},
+    {"list", Action::list},
+    {"scan", Action::scan},
+    {"sudo", {}},
+    {"deny", {}},
+};
+
+Error unknown_capability(const Spelled& word) {
+  std::vector<std::string_view> known;
+  for (const Capability& each : kCapabilities) known.push_back(each.name);
+  const std::string why = word.value() == "root"
+                              ? "'root' is no capability of a path"
+                              : "the capability " + in_quotes(word.value()) + " was unknown" +
+                                    did_you_mean(word.value(), known);
+  return word.error(word.value(), why + " (known: " + listed(known) + ")");
+}
+
+// read_capability adds a word to a rule, whatever stands beside it: deny takes the rest away later.
+Result<void> read_capability(const Spelled& word, PolicyRule& rule) {
+  const auto* const found =
+      std::find_if(std::begin(kCapabilities), std::end(kCapabilities),
+                   [&](const Capability& each) { return each.name == word.value(); });
+  if (found == std::end(kCapabilities)) return unknown_capability(word);
+  rule.allow = rule.allow | found->allows;
+  if (word.value() == "deny") rule.deny = ActionSet::on_paths();
+  return {};
+}
+
+// An empty list is legal: such a rule allows nothing, and stands before wider ones that would.
+Result<void> read_capabilities(const Json& json, JsonValue array, PolicyRule& rule) {
+  if (!array.is(JsonKind::array) || array.elements().begin() == array.elements().end()) {
+    return json.expect(array, JsonKind::array, "'capabilities'");
+  }
+  auto done = json.each_string(array, "'capabilities'",
+                               [&](const Spelled& word) { return read_capability(word, rule); });
+  if (!rule.deny.empty()) rule.allow = {};
+  return done;
+}
+
+std::string capabilities_of_old(std::string_view policy) {
+  if (policy == "deny") return "[\"deny\"]";
+  if (policy == "read") return "[\"read\", \"list\"]";
+  if (policy == "write") return "[\"create\", \"read\", \"update\", \"delete\", \"list\"]";
+  if (policy == "sudo") return "[\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"]";
+  return "[...]";
+}
+
+Result<void> check_member(const Json& json, JsonValue name, JsonValue value) {
+  constexpr std::string_view kMembers[] = {"capabilities", "comment"};
+  const std::string_view word = plain(name);
+  if (one_of(kMembers, word)) return {};
+  if (one_of(kNarrowing, word)) {
+    return json.error(name, in_quotes(word) +
+                                " narrows requests in Vault, which is not supported "
+                                "here; ignoring it would allow more than Vault does");
+  }
+  if (word == "policy") {
+    const std::string_view old = value.is(JsonKind::string) ? plain(value) : std::string_view();
+    return json.error(name, "'policy' is the form of old Vault; write \"capabilities\": " +
+                                capabilities_of_old(old));
+  }
+  return json.error(name, "the member " + in_quotes(word) + " was unknown" +
+                              did_you_mean(word, kMembers) + " (known: 'capabilities')");
+}
+
+Result<PathPattern> read_vault_pattern(const Json& json, JsonValue name) {
+  const Spelled spelled = json.spelled(name);
+  const std::size_t brace = spelled.value().find("{{");
+  if (brace != std::string_view::npos) {
+    return spelled.error(spelled.value().substr(brace),
+                         "templates are not supported; write a policy for each identity");
+  }
+  return read_pattern(spelled, spelled.value(), PolicyMode::vault_compat);
+}
+
+Result<void> read_path(const Json& json, JsonValue name, JsonValue value, PolicyParts& parts) {
+  auto pattern = read_vault_pattern(json, name);
+  if (!pattern) return pattern.error();
+  if (auto right = json.expect(value, JsonKind::object, "a path's value"); !right) return right;
+  auto known = json.each_member(value, [&](JsonValue member, JsonValue content) {
+    return check_member(json, member, content);
+  });
+  if (!known) return known;
+  const auto capabilities = value.member("capabilities");
+  if (!capabilities) return json.error(value, "a member 'capabilities' was missing");
+  PolicyRule rule;
+  rule.place = pattern->place;
+  rule.paths.push_back(std::move(pattern).value());
+  if (auto done = read_capabilities(json, *capabilities, rule); !done) return done;
+  return parts.add(json.text(), Json::offset(name), std::move(rule));
+}
+
+}  // namespace
+
+Result<void> read_vault_policy(const Json& json, JsonValue policy, PolicyParts& parts) {
+  constexpr std::string_view kMembers[] = {"path"};
+  if (auto right = json.expect(policy, JsonKind::object, "a policy"); !right) return right;
+  if (auto known = json.only_members(policy, kMembers); !known) return known;
+  const auto paths = policy.member("path");
+  if (!paths) return json.error(policy, "a member 'path' was missing");
+  if (auto right = json.expect(*paths, JsonKind::object, "'path'"); !right) return right;
+  return json.each_member(
+      *paths, [&](JsonValue name, JsonValue value) { return read_path(json, name, value, parts); });
+}
+
+Result<void> read_vault(Json& json, PolicyParts& parts) {
+  const std::size_t begin = Json::offset(json.root());
+  auto entered = parts.enter_mode(json.text(), begin, PolicyMode::vault_compat);
+  if (!entered) return entered;
+  auto begun = parts.begin_vault_policy(json.text(), begin, json.text().name());
+  if (!begun) return begun;
+  auto done = read_vault_policy(json, json.root(), parts);
+  parts.end_vault_policy();
+  return done;
+}
+
+}  // namespace strongroom::policy_text

@@ -1,0 +1,102 @@
+// policy_walk.hpp: all that paths can meet in one automaton, or in two at once.
+//
+// A walk goes where canonical paths go and nowhere else, a segment deeper at a time. Whatever two paths
+// meet alike, before and after, they have one stop; so a walk ends, and what it found holds of every
+// path there is.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom::policy_walk {
+
+inline constexpr std::size_t kMaxStops = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxSteps = std::size_t{1} << 23;
+
+// Met is a pattern that matches a request. Where several do, the strongest counts, and of equals all.
+struct Met {
+  std::uint64_t strength = 0;
+  std::uint32_t pattern = 0;
+
+  friend bool operator==(const Met&, const Met&) = default;
+  friend auto operator<=>(const Met&, const Met&) = default;
+};
+using Meeting = std::vector<Met>;  // the strongest first
+
+// meets_path, meets_names: what requests on a path meet, and those for what lies below it.
+struct Meetings {
+  Meeting path;
+  Meeting names;
+};
+
+// Stop is a path and what it meets, in each automaton.
+struct Stop {
+  std::size_t number = 0;  // 0 is the root, which may be asked for names alone
+  std::array<Meetings, 2> met;
+};
+
+class Walk {
+ public:
+  // Walk goes through one automaton, or two where second is given. They outlive it.
+  explicit Walk(const PolicyAutomaton& first, const PolicyAutomaton* second = nullptr);
+
+  // run calls visit at every stop, shallow ones first. Errors  too_large, and what visit returned.
+  Result<void> run(const std::function<Result<void>(const Stop&)>& visit);
+
+  // path_to is a path that leads to a stop, as short as any that does.
+  std::string path_to(std::size_t stop) const;
+
+ private:
+  using State = PolicyAutomaton::State;
+  using Set = std::uint32_t;  // number of a set of patterns
+
+  // Where is what tells stops apart: states, and what was passed on the way.
+  struct Where {
+    std::array<State, 2> state{};
+    std::array<Set, 2> passed{};
+
+    friend bool operator==(const Where&, const Where&) = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Where& where) const noexcept;
+  };
+  struct Node {
+    Where where;
+    std::size_t from = 0;
+    std::string segment;
+    std::size_t depth = 0;
+    std::size_t len = 0;  // of the path, in bytes
+  };
+
+  Result<void> leave(std::size_t number);
+  Result<void> take(std::size_t number, std::string_view segment);
+  Meetings met(std::size_t automaton, const Node& node) const;
+  Set number_of(std::vector<std::uint32_t> patterns);
+  std::size_t num_automata() const noexcept { return automata_[1] == nullptr ? 1 : 2; }
+
+  std::array<const PolicyAutomaton*, 2> automata_;
+  std::vector<Node> nodes_;
+  std::unordered_map<Where, std::size_t, Hash> known_;
+  std::map<std::vector<std::uint32_t>, Set> sets_;
+  std::vector<const std::vector<std::uint32_t>*> set_of_;
+  std::size_t steps_left_ = kMaxSteps;
+};
+
+// fresh is a segment that a canonical path can have, that begins with prefix and with no longer one of
+// prefixes, and is none of labels; nothing where there is none. Both are sorted.
+std::optional<std::string> fresh(std::string_view prefix,
+                                 const std::vector<std::string_view>& labels,
+                                 const std::vector<std::string_view>& prefixes);
+
+}  // namespace strongroom::policy_walk

@@ -1,0 +1,84 @@
+// environment.hpp: environment variables that are secrets, as Mesos' tasks ask for them.
+//
+// A variable is plain or a Secret. Everything or nothing: the secrets of an environment are
+// resolved together, and one that fails fails them all. Plain values are kept like secrets, since
+// people keep secrets in them.
+//
+// Source  Apache Mesos src/common/validation.cpp, validateEnvironment;
+//         src/slave/containerizer/mesos/isolators/environment_secret.cpp; docs/secrets.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/json/json.hpp"
+#include "strongroom/mesos/secret.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom {
+
+struct Variable {
+  enum class Type : std::uint8_t { unknown = 0, value = 1, secret = 2 };
+
+  std::string name;
+  Type type = Type::value;
+  std::optional<SecretBytes> value;
+  std::optional<Secret> secret;
+};
+
+struct Environment {
+  std::vector<Variable> variables;
+};
+
+// ResolvedVariable is what a process shall see: name=value.
+struct ResolvedVariable {
+  std::string name;
+  SecretBytes value;
+};
+
+// ResolveSecrets gives the bytes of every secret, in the order asked, or the first failure.
+using ResolveSecrets =
+    FunctionRef<Result<std::vector<SecretBytes>>(std::span<const Secret* const>)>;
+
+// environment_from_json reads {"variables": [...]} as Mesos reads it (see secret_from_json): a
+// variable without a type, or with a type of unknown name, is a plain one. It does not validate.
+// Errors  invalid.  too_large: over max_len, or memory.  unavailable: memory.
+Result<Environment> environment_from_json(SecretBytes text,
+                                          std::size_t max_len = kDefaultMaxJsonLen);
+
+// validate_environment holds Mesos' rules, in Mesos' order and words; the first fault is told.
+// Names are not looked at, and two variables may have one name.
+// Errors  invalid.
+Result<void> validate_environment(const Environment& environment);
+
+// secrets_of lists what has to be resolved, in the order of the variables of a validated
+// environment. The pointers are valid as long as the environment stays as it is.
+std::vector<const Secret*> secrets_of(const Environment& environment);
+
+// merge puts resolved secrets in their places and settles who wins on equal names: a plain
+// variable over a secret, whatever their order; of two of one sort, the later one.
+//
+// environment  taken over; must have passed validate_environment.
+// resolved     the bytes of secrets_of(environment), in that order.
+// Returns      the winners, each where it stood among the variables. Bytes pass unchanged, UTF-8 or
+//              not.
+// Errors       invalid: a name or value with a NUL, which no environment can hold; the message
+// names
+//              the variable. Mesos checks inline secrets alone and lets the kernel cut off the
+//              rest. internal: resolved has another length.
+Result<std::vector<ResolvedVariable>> merge(Environment environment,
+                                            std::vector<SecretBytes> resolved);
+
+// resolve_environment validates, resolves all secrets in one batch, and merges.
+// Errors  those of validate_environment and merge; the resolver's, unchanged: the prefixes
+//         `Invalid environment specified: ` and `Collect failed: ` are Mesos' own and come from it.
+Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
+                                                          ResolveSecrets resolve);
+
+}  // namespace strongroom

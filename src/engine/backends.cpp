@@ -1,0 +1,5 @@
+// backends.cpp: the bodies of include/strongroom/impl/backends.
+#include "strongroom/impl/backends/backend.ipp"
+#include "strongroom/impl/backends/open_backend.ipp"
+#include "strongroom/impl/backends/zk_auth.ipp"
+#include "strongroom/impl/backends/zookeeper_absent.ipp"

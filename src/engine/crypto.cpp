@@ -1,0 +1,3 @@
+// crypto.cpp: the bodies of include/strongroom/impl/crypto.
+#include "strongroom/impl/crypto/aes.ipp"
+#include "strongroom/impl/crypto/gcm.ipp"

@@ -1,0 +1,2 @@
+// json.cpp: the bodies of include/strongroom/impl/json.
+#include "strongroom/impl/json/json.ipp"

@@ -1,0 +1,5 @@
+// mesos.cpp: the bodies of include/strongroom/impl/mesos.
+#include "strongroom/impl/mesos/environment.ipp"
+#include "strongroom/impl/mesos/secret_json.ipp"
+#include "strongroom/impl/mesos/secret_wire.ipp"
+#include "strongroom/impl/mesos/volume.ipp"

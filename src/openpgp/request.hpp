@@ -1,0 +1,28 @@
+// request.hpp: one request, read within limits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "strongroom/impl/openpgp/channel.hpp"
+#include "strongroom/impl/openpgp/protocol.hpp"
+
+namespace strongroom::openpgp {
+
+// Request is what protocol.hpp says of Op; what does not belong to it is empty.
+struct Request {
+  Op op = Op::inspect;
+  unsigned number = 0;
+  std::vector<std::vector<std::uint8_t>> keys;
+  std::vector<SecretBytes> texts;
+  std::vector<std::uint8_t> message;
+  SecretBytes private_key;
+  SecretBytes passphrase;
+  std::string user_id;
+};
+
+// read_request reads all of one. Memory grows by what has arrived, not by what is announced.
+Trouble read_request(const Channel& channel, Request& request);
+
+}  // namespace strongroom::openpgp

@@ -1,0 +1,198 @@
+#include "strongroom/impl/barrier/reencrypt.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "tests/support/barrier_fixture.hpp"
+
+namespace strongroom::reencrypt_test {
+namespace {
+
+using testing::Handle;
+using testing::path;
+using testing::plain;
+using testing::secret;
+using testing::TestStore;
+
+const ReencryptOptions kFast{100};
+
+const auto go_on = [](const ReencryptProgress&) { return true; };
+
+template <typename T>
+Code code_of(const Result<T>& result) {
+  return result ? Code::internal : result.error().code;
+}
+
+void put(Barrier& barrier, const std::string& name, const std::string& value) {
+  ASSERT_TRUE(barrier.write(path(name), Content::text, secret(value).view(), {}));
+}
+
+std::string read(Barrier& barrier, const std::string& name) {
+  auto found = barrier.read(path(name));
+  return found ? plain(found->value) : "(" + std::string(to_string(found.error().code)) + ")";
+}
+
+unsigned term_of(TestStore& store, const std::vector<std::uint8_t>& key) {
+  const auto envelope = store.stored(key);
+  return static_cast<unsigned>(get_be(std::span(envelope).subspan<4, 4>()));
+}
+
+TEST(Reencrypt, EverythingIsSealedUnderTheNewestKeyAndReadsAsBefore) {
+  TestStore store;
+  Barrier& barrier = store.barrier();
+  for (int i = 0; i < 300; ++i) put(barrier, "s/" + std::to_string(i), std::to_string(i));
+  put(barrier, "large", std::string(600'000, 'x'));
+  put(barrier, "gone", "soon");
+  ASSERT_TRUE(barrier.erase(path("gone")));
+  const auto before = barrier.read(path("s/7")).value();
+  ASSERT_TRUE(barrier.keys().rotate());
+  put(barrier, "s/0", "new");
+  const auto done = barrier.reencrypt(kFast, go_on).value();
+  EXPECT_EQ(done.rewritten, 301u) << "all but s/0, the tombstone with them";
+  EXPECT_EQ(done.unreadable, 0u);
+  for (const auto& key : store.keys_with('r')) EXPECT_EQ(term_of(store, key), 2u);
+  const auto after = barrier.read(path("s/7")).value();
+  EXPECT_EQ(plain(after.value), "7");
+  EXPECT_EQ(after.revision, before.revision);
+  EXPECT_EQ(after.changed_ms, before.changed_ms);
+  EXPECT_EQ(after.content, before.content);
+  EXPECT_EQ(read(barrier, "large").size(), 600'000u);
+  EXPECT_EQ(read(barrier, "gone"), "(not_found)");
+  put(barrier, "gone", "back");
+  EXPECT_EQ(barrier.read(path("gone"))->revision, 3u) << "it went on counting";
+  EXPECT_EQ(barrier.reencrypt(kFast, go_on)->rewritten, 0u);
+}
+
+TEST(Reencrypt, GoesOnWhereItWasStopped) {
+  TestStore store;
+  for (int i = 0; i < 400; ++i) put(store.barrier(), "s" + std::to_string(i), "v");
+  ASSERT_TRUE(store.barrier().keys().rotate());
+  const auto part =
+      store.barrier().reencrypt(kFast, [](const ReencryptProgress&) { return false; }).value();
+  EXPECT_GT(part.rewritten, 0u);
+  EXPECT_LT(part.rewritten, 400u);
+  Handle later = store.another();
+  EXPECT_EQ(later.barrier->reencrypt(kFast, go_on)->rewritten, 400u - part.rewritten);
+}
+
+TEST(Reencrypt, WritersAndRotationsGoOnAndNothingIsLost) {
+  TestStore store;
+  constexpr int kSecrets = 50;
+  for (int i = 0; i < kSecrets; ++i) put(store.barrier(), "s" + std::to_string(i), "0");
+  std::atomic<bool> stop{false};
+  Handle writer = store.another();
+  std::array<int, kSecrets> last{};
+  std::thread writing([&] {
+    for (int n = 1; !stop.load(); ++n) {
+      const int i = n % kSecrets;
+      put(*writer.barrier, "s" + std::to_string(i), std::to_string(n));
+      last[static_cast<std::size_t>(i)] = n;
+    }
+  });
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_TRUE(store.barrier().keys().rotate());
+    EXPECT_TRUE(store.barrier().reencrypt(kFast, go_on));
+  }
+  stop = true;
+  writing.join();
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    EXPECT_EQ(read(store.barrier(), "s" + std::to_string(i)), std::to_string(last[i]));
+  }
+}
+
+TEST(Reencrypt, ARecordThatDoesNotOpenIsCountedAndLeftAsItIs) {
+  TestStore store;
+  put(store.barrier(), "a", "1");
+  put(store.barrier(), "b", "2");
+  ASSERT_TRUE(store.barrier().keys().rotate());
+  const auto key = store.keys_with('r').front();
+  auto bad = store.stored(key);
+  bad.back() ^= 1;
+  store.tamper(key, bad);
+  const auto done = store.barrier().reencrypt(kFast, go_on).value();
+  EXPECT_EQ(done.rewritten, 1u);
+  EXPECT_EQ(done.unreadable, 1u);
+  EXPECT_EQ(store.stored(key), bad);
+  EXPECT_TRUE(store.barrier().retire(go_on)) << "nothing that opens is lost by it";
+}
+
+TEST(Reencrypt, AShareOfTimeOutsideItsRangeIsRefused) {
+  TestStore store;
+  EXPECT_EQ(code_of(store.barrier().reencrypt({0}, go_on)), Code::invalid);
+  EXPECT_EQ(code_of(store.barrier().reencrypt({101}, go_on)), Code::invalid);
+}
+
+TEST(Retire, IsRefusedWhileSecretsNeedTheOldKey) {
+  TestStore store;
+  put(store.barrier(), "a", "1");
+  EXPECT_EQ(code_of(store.barrier().retire(go_on)), Code::invalid) << "there is but one";
+  ASSERT_TRUE(store.barrier().keys().rotate());
+  auto refused = store.barrier().retire(go_on);
+  ASSERT_EQ(code_of(refused), Code::invalid);
+  EXPECT_NE(refused.error().message.find("1 secrets"), std::string::npos);
+  EXPECT_EQ(read(store.barrier(), "a"), "1");
+  ASSERT_TRUE(store.barrier().reencrypt(kFast, go_on));
+  ASSERT_TRUE(store.barrier().retire(go_on));
+  EXPECT_EQ(store.barrier().keys().status()->num_terms, 1u);
+  EXPECT_EQ(read(store.barrier(), "a"), "1");
+  EXPECT_EQ(read(*store.another().barrier, "a"), "1");
+}
+
+TEST(Retire, AnEnvelopeOfARetiredTermOpensNoMore) {
+  TestStore store;
+  put(store.barrier(), "a", "1");
+  const auto key = store.keys_with('r').front();
+  const auto old = store.stored(key);
+  ASSERT_TRUE(store.barrier().keys().rotate());
+  ASSERT_TRUE(store.barrier().reencrypt(kFast, go_on));
+  ASSERT_TRUE(store.barrier().retire(go_on));
+  store.tamper(key, old);
+  EXPECT_EQ(read(*store.another().barrier, "a"), "(corrupt)");
+}
+
+// A process that sleeps between sealing an envelope and committing it wakes up after the key it used
+// was retired: what it would write, nothing would open.
+TEST(Retire, AProcessThatSleptCanNotWriteUnderARetiredKey) {
+  class Sleeper final : public Backend {
+   public:
+    explicit Sleeper(std::unique_ptr<Backend> real) : real_(std::move(real)) {}
+    Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+      return real_->read(keys, sink, timeout);
+    }
+    Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
+      if (auto wake = std::exchange(meanwhile, nullptr)) wake();
+      return real_->commit(batch, timeout);
+    }
+    Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                      Timeout timeout) override {
+      return real_->scan(prefix, after, limit, sink, timeout);
+    }
+    Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
+    std::string url() const override { return real_->url(); }
+    std::function<void()> meanwhile = nullptr;
+
+   private:
+    std::unique_ptr<Backend> real_;
+  };
+  TestStore store;
+  put(store.barrier(), "a", "1");
+  auto owned = std::make_unique<Sleeper>(store.records->share());
+  Sleeper* const sleeper = owned.get();
+  Barrier slept(std::move(owned));
+  ASSERT_TRUE(slept.keys().unseal(std::span(&store.key, 1)));
+  sleeper->meanwhile = [&] {
+    EXPECT_TRUE(store.barrier().keys().rotate());
+    EXPECT_TRUE(store.barrier().reencrypt(kFast, go_on));
+    EXPECT_TRUE(store.barrier().retire(go_on));
+  };
+  put(slept, "b", "2");  // it was refused once, and came again under the newest key
+  EXPECT_EQ(read(store.barrier(), "b"), "2");
+  EXPECT_EQ(read(*store.another().barrier, "b"), "2");
+  for (const auto& key : store.keys_with('r')) EXPECT_EQ(term_of(store, key), 2u);
+}
+
+}  // namespace
+}  // namespace strongroom::reencrypt_test

@@ -1,0 +1,154 @@
+#include "strongroom/impl/barrier/secret_reader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "strongroom/store.hpp"
+#include "support/barrier_fixture.hpp"
+
+namespace strongroom::secret_reader_test {
+namespace {
+
+using testing::path;
+using testing::plain;
+using testing::secret;
+using testing::TestStore;
+
+const Identity kTrusted = Identity::trusted();
+constexpr ReadOptions kFresh{true};
+
+// Lag is shared between the backend and the test.
+struct Lag {
+  int num_syncs = 0;
+  bool cut_off = false;  // sync fails, and records are old
+};
+
+// LaggingBackend answers from what it saw first until it is told to sync, as a replica may.
+class LaggingBackend final : public Backend {
+ public:
+  LaggingBackend(std::unique_ptr<Backend> real, std::shared_ptr<Lag> lag)
+      : real_(std::move(real)), lag_(std::move(lag)) {}
+
+  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      std::string name(keys[i].begin(), keys[i].end());
+      if (!seen_.contains(name)) {
+        auto looked = real_->read(
+            keys.subspan(i, 1),
+            [&](std::size_t, const Record& record) {
+              seen_[name] = {{record.value.begin(), record.value.end()}, record.version};
+            },
+            timeout);
+        if (!looked) return looked;
+        stamp_ = std::max(stamp_, looked.value());
+      }
+      const Kept& kept = seen_[name];
+      Record record{.key = keys[i], .value = kept.bytes, .version = kept.version};
+      if (lag_->cut_off) record.age = std::chrono::milliseconds(1500);
+      sink(i, record);
+    }
+    return stamp_;
+  }
+  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
+    return real_->commit(batch, timeout);
+  }
+  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
+                    Timeout timeout) override {
+    return real_->scan(prefix, after, limit, sink, timeout);
+  }
+  Result<void> sync(Timeout timeout) override {
+    lag_->num_syncs += 1;
+    if (lag_->cut_off) return Error{Code::unavailable, "cut off"};
+    seen_.clear();
+    return real_->sync(timeout);
+  }
+  std::string url() const override { return real_->url(); }
+
+ private:
+  struct Kept {
+    std::vector<std::uint8_t> bytes;
+    Version version;
+  };
+  std::unique_ptr<Backend> real_;
+  std::shared_ptr<Lag> lag_;
+  std::map<std::string, Kept> seen_;
+  Stamp stamp_ = 0;
+};
+
+struct Lagging {
+  TestStore near;
+  std::shared_ptr<Lag> lag = std::make_shared<Lag>();
+  Store store{std::make_unique<LaggingBackend>(near.records->share(), lag)};
+
+  Lagging() { EXPECT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1))); }
+  void put(std::string_view name, std::string_view value) {
+    EXPECT_TRUE(near.barrier().write(path(name), Content::text, secret(value).view(), {}));
+  }
+};
+
+Secret reference(std::string name) {
+  Secret message;
+  message.type = Secret::Type::reference;
+  message.reference = Reference{std::move(name), {}};
+  return message;
+}
+
+TEST(SecretReader, APlainReadMayLagAndAFreshOneMayNot) {
+  Lagging lagging;
+  lagging.put("a", "old");
+  ASSERT_EQ(plain(lagging.store.get(kTrusted, path("a"))->value), "old");
+  lagging.put("a", "new");
+  EXPECT_EQ(plain(lagging.store.get(kTrusted, path("a"))->value), "old");
+  EXPECT_EQ(lagging.lag->num_syncs, 0) << "which costs a round trip";
+  EXPECT_EQ(plain(lagging.store.get(kTrusted, path("a"), kFresh)->value), "new");
+  EXPECT_EQ(lagging.lag->num_syncs, 1);
+  EXPECT_EQ(plain(lagging.store.get(kTrusted, path("a"))->value), "new");
+}
+
+TEST(SecretReader, BatchesAndResolvingAreFreshWithOneSync) {
+  Lagging lagging;
+  const std::vector<Path> both = {path("a"), path("b")};
+  for (const Path& each : both) lagging.put(each.text(), "old");
+  ASSERT_TRUE(lagging.store.get_many(kTrusted, both));
+  for (const Path& each : both) lagging.put(each.text(), "new");
+  auto many = lagging.store.get_many(kTrusted, both, kFresh);
+  ASSERT_TRUE(many);
+  for (auto& each : many.value()) EXPECT_EQ(plain(each->value), "new");
+  lagging.put("a", "newest");
+  EXPECT_EQ(plain(*lagging.store.resolve(kTrusted, reference("a"))), "new");
+  EXPECT_EQ(plain(*lagging.store.resolve(kTrusted, reference("a"), kFresh)), "newest");
+  EXPECT_EQ(lagging.lag->num_syncs, 2);
+}
+
+TEST(SecretReader, AFreshReadFailsWhereThePlainOneIsStale) {
+  Lagging lagging;
+  lagging.put("a", "v");
+  ASSERT_EQ(lagging.store.get(kTrusted, path("a"))->stale_ms, 0u);
+  lagging.lag->cut_off = true;
+  auto stale = lagging.store.get(kTrusted, path("a"));
+  ASSERT_TRUE(stale);
+  EXPECT_EQ(stale->stale_ms, 1500u);
+  const Path one = path("a");
+  EXPECT_EQ(lagging.store.get_many(kTrusted, std::span(&one, 1))->front()->stale_ms, 1500u);
+  EXPECT_EQ(lagging.store.get(kTrusted, path("a"), kFresh).error().code, Code::unavailable);
+  std::uint64_t told = 0;
+  EXPECT_TRUE(lagging.store.get_async(kTrusted, path("a"), [&](const Result<StoredSecret>& each) {
+    told = each ? each->stale_ms : 0;
+  }));
+  EXPECT_EQ(told, 1500u);
+}
+
+TEST(SecretReader, AFreshReadOfNothingIsNotFoundAndMayBeDenied) {
+  Lagging lagging;
+  EXPECT_EQ(lagging.store.get(kTrusted, path("none"), kFresh).error().code, Code::not_found);
+  EXPECT_EQ(lagging.store.get(Identity::user("u"), path("none"), kFresh).error().code,
+            Code::denied);
+  EXPECT_EQ(lagging.lag->num_syncs, 1) << "what is denied reaches no storage";
+}
+
+}  // namespace
+}  // namespace strongroom::secret_reader_test

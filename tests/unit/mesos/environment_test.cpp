@@ -1,0 +1,339 @@
+// environment_test.cpp: Mesos' rules for environments, and what becomes of equal names and failures.
+//
+// Expected texts and outcomes come from Apache Mesos: slave_validation_tests.cpp,
+// environment_secret_isolator_tests.cpp, and tasks run on a real agent.
+#include "strongroom/mesos/environment.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "memory_scan.hpp"
+#include "secret_text.hpp"
+
+namespace strongroom::environment_test {
+namespace {
+
+using testing::in_memory;
+using testing::Masked;
+using testing::secret;
+using testing::text;
+
+Variable plain(const std::string& name, std::string_view value) {
+  Variable made;
+  made.name = name;
+  made.value = secret(value);
+  return made;
+}
+
+Variable inline_secret(const std::string& name, std::string_view data) {
+  Variable made;
+  made.name = name;
+  made.type = Variable::Type::secret;
+  made.secret.emplace();
+  made.secret->type = Secret::Type::value;
+  made.secret->value = Value{secret(data)};
+  return made;
+}
+
+Variable reference(const std::string& name, const std::string& path) {
+  Variable made;
+  made.name = name;
+  made.type = Variable::Type::secret;
+  made.secret.emplace();
+  made.secret->type = Secret::Type::reference;
+  made.secret->reference = Reference{path, std::nullopt};
+  return made;
+}
+
+template <typename... Variables>
+Environment environment(Variables... variables) {
+  Environment made;
+  (made.variables.push_back(std::move(variables)), ...);
+  return made;
+}
+
+std::string fault(const Environment& environment) {
+  const auto valid = validate_environment(environment);
+  if (valid) return "";
+  EXPECT_EQ(valid.error().code, Code::invalid);
+  return valid.error().message;
+}
+
+std::string fault(Variable variable) {
+  return fault(environment(std::move(variable)));
+}
+
+Result<Environment> from_json(std::string_view json) {
+  return environment_from_json(secret(json));
+}
+
+std::string json_fault(std::string_view json) {
+  const auto parsed = from_json(json);
+  if (parsed) return fault(*parsed);
+  EXPECT_EQ(parsed.error().code, Code::invalid);
+  return parsed.error().message;
+}
+
+// Vault is a resolver over a map: references by name, values to their bytes. It counts its calls.
+struct Vault {
+  std::map<std::string, std::string> secrets;
+  int calls = 0;
+  std::size_t asked = 0;
+
+  Result<std::vector<SecretBytes>> operator()(std::span<const Secret* const> wanted) {
+    ++calls;
+    asked += wanted.size();
+    std::vector<SecretBytes> found;
+    for (const Secret* each : wanted) {
+      if (each->value) {
+        found.push_back(secret(each->value->data.reveal_text()));
+        continue;
+      }
+      const auto it = secrets.find(each->reference->name);
+      if (it == secrets.end()) return Error{Code::not_found, "no such secret"};
+      found.push_back(secret(it->second));
+    }
+    return found;
+  }
+};
+
+// resolved gives "NAME=value;..." of an environment, or "!" and the error.
+std::string resolved(Environment environment, Vault& vault) {
+  auto all = resolve_environment(std::move(environment), vault);
+  if (!all) return "!" + all.error().message;
+  std::string joined;
+  for (const auto& [name, value] : all.value()) joined += name + "=" + text(value) + ";";
+  return joined;
+}
+
+std::string resolved(Environment environment) {
+  Vault vault;
+  return resolved(std::move(environment), vault);
+}
+
+TEST(Environment, SecretVariableNeedsASecretAndNothingElse) {
+  const std::string variable = "Environment variable 'ENV_VAR_KEY' ";
+  Variable tested = inline_secret("ENV_VAR_KEY", "x");
+  tested.value = secret("y");
+  EXPECT_EQ(fault(std::move(tested)), variable + "of type 'SECRET' must not have a value set");
+  tested = inline_secret("ENV_VAR_KEY", "x");
+  tested.secret.reset();
+  EXPECT_EQ(fault(std::move(tested)), variable + "of type 'SECRET' must have a secret set");
+  tested = inline_secret("ENV_VAR_KEY", std::string_view("ab\0cd", 5));
+  EXPECT_EQ(fault(std::move(tested)),
+            variable +
+                "specifies a secret containing null bytes, which is not allowed in the "
+                "environment");
+  EXPECT_EQ(fault(inline_secret("ENV_VAR_KEY", "x")), "");
+}
+
+TEST(Environment, PlainVariableNeedsAValueAndNothingElse) {
+  const std::string variable = "Environment variable 'ENV_VAR_KEY' ";
+  Variable tested = plain("ENV_VAR_KEY", "x");
+  tested.secret.emplace();
+  EXPECT_EQ(fault(std::move(tested)), variable + "of type 'VALUE' must not have a secret set");
+  tested = plain("ENV_VAR_KEY", "x");
+  tested.value.reset();
+  EXPECT_EQ(fault(std::move(tested)), variable + "of type 'VALUE' must have a value set");
+  EXPECT_EQ(fault(plain("ENV_VAR_KEY", "x")), "");
+}
+
+TEST(Environment, UnknownVariableIsRefused) {
+  Variable tested = plain("ENV_VAR_KEY", "x");
+  tested.type = Variable::Type::unknown;
+  EXPECT_EQ(fault(std::move(tested)), "Environment variable of type 'UNKNOWN' is not allowed");
+}
+
+TEST(Environment, InvalidSecretIsToldWithItsVariable) {
+  Variable tested = reference("V", "n");
+  tested.secret->type = Secret::Type::value;
+  EXPECT_EQ(fault(std::move(tested)),
+            "Environment variable 'V' specifies an invalid secret: Secret of type VALUE must have "
+            "the 'value' field set");
+}
+
+TEST(Environment, TheFirstFaultIsTold) {
+  Variable bad = plain("B", "x");
+  bad.value.reset();
+  Variable worse = plain("C", "x");
+  worse.type = Variable::Type::unknown;
+  EXPECT_EQ(fault(environment(plain("A", "x"), std::move(bad), std::move(worse))),
+            "Environment variable 'B' of type 'VALUE' must have a value set");
+}
+
+TEST(Environment, MesosExampleIsRead) {
+  auto parsed = from_json(
+      R"({"variables":[{"name":"MY_SECRET_ENV","type":"SECRET","secret":{"type":"REFERENCE",)"
+      R"("reference":{"name":"/my/secret","key":"username"}}},{"name":"MY_NORMAL_ENV","value":"foo"}]})");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  ASSERT_EQ(parsed->variables.size(), 2u);
+  const Variable& hidden = parsed->variables[0];
+  EXPECT_EQ(hidden.name, "MY_SECRET_ENV");
+  EXPECT_EQ(hidden.type, Variable::Type::secret);
+  EXPECT_EQ(hidden.secret->reference->name, "/my/secret");
+  EXPECT_EQ(hidden.secret->reference->key, "username");
+  const Variable& shown = parsed->variables[1];
+  EXPECT_EQ(shown.type, Variable::Type::value);
+  EXPECT_EQ(text(*shown.value), "foo");
+  EXPECT_EQ(fault(*parsed), "");
+}
+
+TEST(Environment, JsonIsTakenAsMesosTakesIt) {
+  EXPECT_EQ(json_fault("{}"), "");
+  EXPECT_EQ(json_fault(R"({"variables":null})"), "");
+  EXPECT_EQ(json_fault(R"({"variables":[null,{"name":"A","value":""}],"extra":1})"), "");
+  EXPECT_EQ(json_fault(R"({"variables":{"name":"A","value":""}})"), "");
+  EXPECT_EQ(json_fault(R"({"variables":[[{"name":"A","value":""}]]})"), "");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"A","type":"NOPE","value":"x"}]})"), "");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"A","type":"NOPE","secret":{}}]})"),
+            "Environment variable 'A' of type 'VALUE' must have a value set");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"A","type":"UNKNOWN","value":"x"}]})"),
+            "Environment variable of type 'UNKNOWN' is not allowed");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"","value":"x"},{"name":"A=B","value":"x"},)"
+                       R"({"name":"","value":"x"},{"name":"S","type":"SECRET","secret":{}}]})"),
+            "");
+  EXPECT_EQ(
+      json_fault(
+          R"({"variables":[{"name":"A","type":"SECRET","secret":{"value":{"data":"AA=="}}}]})"),
+      "Environment variable 'A' specifies a secret containing null bytes, which is not "
+      "allowed in the environment");
+}
+
+TEST(Environment, JsonFaultsAreMesosWords) {
+  EXPECT_EQ(json_fault("[]"), "Expecting a JSON object");
+  EXPECT_EQ(json_fault(R"({"variables":"x"})"),
+            "Not expecting a JSON string for field 'variables'");
+  EXPECT_EQ(json_fault(R"({"variables":[1]})"),
+            "Not expecting a JSON number for field 'variables'");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"A","value":5}]})"),
+            "Not expecting a JSON number for field 'value'");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"A","type":2}]})"),
+            "Not expecting a JSON number for field 'type'");
+  EXPECT_EQ(json_fault(R"({"variables":[{"name":"A","value":""},{"secret":{"reference":{}}}]})"),
+            "Missing required fields: variables[1].name, variables[1].secret.reference.name");
+}
+
+TEST(Environment, SecretAndPlainAreResolved) {
+  Vault vault{{{"/a/b", "from-store"}}};
+  EXPECT_EQ(resolved(environment(inline_secret("My_SeCrEt", "password"), plain("P", "x"),
+                                 reference("R", "/a/b")),
+                     vault),
+            "My_SeCrEt=password;P=x;R=from-store;");
+  EXPECT_EQ(vault.calls, 1);  // one batch
+}
+
+TEST(Environment, AnUntypedSecretIsResolved) {
+  Variable untyped = reference("R", "/a/b");
+  untyped.secret->type = Secret::Type::unknown;
+  Vault vault{{{"/a/b", "x"}}};
+  EXPECT_EQ(resolved(environment(std::move(untyped)), vault), "R=x;");
+}
+
+TEST(Environment, NothingIsResolvedOfAnInvalidEnvironment) {
+  Variable bad = plain("B", "x");
+  bad.value.reset();
+  Vault vault{{{"/a", "x"}}};
+  EXPECT_EQ(resolved(environment(reference("A", "/a"), std::move(bad)), vault),
+            "!Environment variable 'B' of type 'VALUE' must have a value set");
+  EXPECT_EQ(vault.calls, 0);
+}
+
+TEST(Environment, OneFailureFailsAll) {
+  Vault vault{{{"/a", "x"}, {"/c", "x"}}};
+  EXPECT_EQ(resolved(environment(reference("A", "/a"), reference("B", "/b"), reference("C", "/c")),
+                     vault),
+            "!no such secret");
+}
+
+TEST(Environment, PlainWinsOverSecretInBothOrders) {
+  Vault vault{{{"/s", "secret"}}};
+  EXPECT_EQ(resolved(environment(plain("S", "plain"), reference("S", "/s")), vault), "S=plain;");
+  EXPECT_EQ(resolved(environment(reference("S", "/s"), plain("S", "plain")), vault), "S=plain;");
+  EXPECT_EQ(vault.asked, 2u);  // the secret is resolved all the same
+  EXPECT_EQ(resolved(environment(reference("S", "/gone"), plain("S", "plain")), vault),
+            "!no such secret");
+}
+
+TEST(Environment, OfTwoOfOneSortTheLaterWins) {
+  EXPECT_EQ(resolved(environment(inline_secret("S", "1"), inline_secret("S", "2"))), "S=2;");
+  EXPECT_EQ(resolved(environment(plain("S", "1"), plain("S", "2"))), "S=2;");
+  EXPECT_EQ(resolved(environment(plain("S", "1"), inline_secret("S", "2"), plain("S", "3"),
+                                 inline_secret("S", "4"))),
+            "S=3;");
+}
+
+TEST(Environment, WinnersStandInRequestOrder) {
+  EXPECT_EQ(resolved(environment(plain("Z", "1"), inline_secret("A", "2"), plain("M", "3"),
+                                 inline_secret("B", "4"), inline_secret("A", "5"))),
+            "Z=1;M=3;B=4;A=5;");
+}
+
+TEST(Environment, AResolvedNulIsRefusedAndNamed) {
+  const std::string message =
+      "!Environment variable 'R' held a null byte, which no environment can hold";
+  Vault vault{{{"/a", std::string("ab\0cd", 5)}, {"/b", "fine"}}};
+  EXPECT_EQ(resolved(environment(reference("B", "/b"), reference("R", "/a")), vault), message);
+  EXPECT_EQ(resolved(environment(plain("R", std::string_view("a\0", 2)))), message);
+  EXPECT_EQ(resolved(environment(plain(std::string("R\0", 2), "x"))).substr(0, 24),
+            "!Environment variable 'R");
+  // Also one that would have lost to a plain variable: a NUL there is a mistake all the same.
+  EXPECT_EQ(resolved(environment(plain("R", "x"), reference("R", "/a")), vault), message);
+}
+
+TEST(Environment, BytesPassUnchanged) {
+  std::string bytes;
+  for (int i = 1; i < 256; ++i) bytes += static_cast<char>(i);
+  Vault vault{{{"/a", bytes}, {"/empty", ""}}};
+  EXPECT_EQ(resolved(environment(reference("A", "/a"), reference("E", "/empty")), vault),
+            "A=" + bytes + ";E=;");
+}
+
+TEST(Environment, AResolverThatGivesTooFewIsCaught) {
+  const auto lazy = [](std::span<const Secret* const>) -> Result<std::vector<SecretBytes>> {
+    return std::vector<SecretBytes>();
+  };
+  const auto all = resolve_environment(environment(reference("A", "/a")), lazy);
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().code, Code::internal);
+}
+
+TEST(Environment, MergeOfWhatWasNotValidatedIsCaught) {
+  Variable bad = plain("B", "x");
+  bad.value.reset();
+  const auto all = merge(environment(std::move(bad)), {});
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().code, Code::internal);
+}
+
+TEST(Environment, ManyVariablesTakeNoQuadraticTime) {
+  Environment many;
+  for (int i = 0; i < 20'000; ++i) many.variables.push_back(plain("V" + std::to_string(i), "x"));
+  Vault vault;
+  const auto all = resolve_environment(std::move(many), vault);
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->size(), 20'000u);
+}
+
+TEST(Environment, NothingOfAnEnvironmentStaysInMemory) {
+  const Masked canary = Masked::random(40);
+  {
+    SecretBytes json =
+        secret(R"({"variables":[{"name":"A","value":"****************************************"},)"
+               R"({"name":"B","type":"SECRET","secret":{"reference":{"name":"/b"}}}]})");
+    canary.unmask_to(json.reveal_mutable().data() + json.reveal_text().find('*'));
+    Vault vault{{{"/b", "x"}}};
+    auto all = resolve_environment(environment_from_json(std::move(json)).value(), vault);
+    ASSERT_TRUE(all);
+    EXPECT_TRUE(canary.matches(all.value()[0].value.reveal().data()));
+    EXPECT_TRUE(in_memory(canary));
+  }
+  EXPECT_FALSE(in_memory(canary));
+}
+
+}  // namespace
+}  // namespace strongroom::environment_test

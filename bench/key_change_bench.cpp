@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "../tests/support/forwarding_backend.hpp"
 #include "bench_main.hpp"
 #include "big_store.hpp"
 #include "lifecycle_bench.hpp"
@@ -30,27 +31,17 @@ namespace strongroom::bench::key_change_bench {
 namespace {
 
 // Counting is a backend that counts the commits that it passes on.
-class Counting final : public Backend {
+class Counting final : public testing::ForwardingBackend {
  public:
   Counting(std::unique_ptr<Backend> real, std::atomic<std::uint64_t>& num_commits)
-      : real_(std::move(real)), num_commits_(num_commits) {}
+      : ForwardingBackend(std::move(real)), num_commits_(num_commits) {}
 
-  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
-    return real_->read(keys, sink, timeout);
-  }
   Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
     ++num_commits_;
     return real_->commit(batch, timeout);
   }
-  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                    Timeout timeout) override {
-    return real_->scan(prefix, after, limit, sink, timeout);
-  }
-  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-  std::string url() const override { return real_->url(); }
 
  private:
-  const std::unique_ptr<Backend> real_;
   std::atomic<std::uint64_t>& num_commits_;
 };
 

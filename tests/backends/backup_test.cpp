@@ -20,6 +20,7 @@
 #include "support/barrier_fixture.hpp"
 #include "support/contents.hpp"
 #include "support/faulty_backend.hpp"
+#include "support/forwarding_backend.hpp"
 
 namespace strongroom::backup_test {
 namespace {
@@ -326,26 +327,7 @@ TEST(Backup, IsConsistentWhileWritersAndRotationsGoOn) {
 }
 
 // PagedBackend has the default snapshot.
-class PagedBackend final : public Backend {
- public:
-  explicit PagedBackend(std::unique_ptr<Backend> real) : real_(std::move(real)) {}
-
-  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
-    return real_->read(keys, sink, timeout);
-  }
-  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
-    return real_->commit(batch, timeout);
-  }
-  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                    Timeout timeout) override {
-    return real_->scan(prefix, after, limit, sink, timeout);
-  }
-  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-  std::string url() const override { return real_->url(); }
-
- private:
-  std::unique_ptr<Backend> real_;
-};
+using PagedBackend = testing::ForwardingBackend;
 
 TEST(Backup, OfAStorageByPagesFailsWhereTheKeysChangedAndIsFineOtherwise) {
   TestStore store;

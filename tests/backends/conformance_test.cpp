@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "strongroom/backends/memory.hpp"
+#include "support/forwarding_backend.hpp"
 
 namespace strongroom::conformance::conformance_test {
 namespace {
@@ -30,27 +31,13 @@ Factory memory() {
 }
 
 // PagedBackend is a storage that can not hold on to a point in time: all it has is scan.
-class PagedBackend final : public Backend {
+class PagedBackend final : public testing::ForwardingBackend {
  public:
-  explicit PagedBackend(std::unique_ptr<MemoryBackend> real) : real_(std::move(real)) {}
+  using ForwardingBackend::ForwardingBackend;
 
-  std::unique_ptr<Backend> share() const { return std::make_unique<PagedBackend>(real_->share()); }
-
-  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
-    return real_->read(keys, sink, timeout);
+  std::unique_ptr<Backend> share() const {
+    return std::make_unique<PagedBackend>(dynamic_cast<MemoryBackend&>(*real_).share());
   }
-  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
-    return real_->commit(batch, timeout);
-  }
-  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                    Timeout timeout) override {
-    return real_->scan(prefix, after, limit, sink, timeout);
-  }
-  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-  std::string url() const override { return real_->url(); }
-
- private:
-  std::unique_ptr<MemoryBackend> real_;
 };
 
 Factory paged() {

@@ -16,6 +16,7 @@
 #include "support/barrier_fixture.hpp"
 #include "support/contents.hpp"
 #include "support/faulty_backend.hpp"
+#include "support/forwarding_backend.hpp"
 #include "support/meanwhile_backend.hpp"
 #if STRONGROOM_HAVE_ZOOKEEPER
 #include "one_zookeeper.hpp"
@@ -597,9 +598,9 @@ TEST(Copy, NoStoreIsMadeWhereACopyIsUnfinishedAndARestoreClearsIt) {
 
 TEST(Copy, WhatAStorageHeldBeforeAnOutageIsNotCopied) {
   // StaleBackend answers as one does that is out of reach.
-  class StaleBackend final : public Backend {
+  class StaleBackend final : public testing::ForwardingBackend {
    public:
-    explicit StaleBackend(std::unique_ptr<Backend> real) : real_(std::move(real)) {}
+    using ForwardingBackend::ForwardingBackend;
     Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
       return real_->read(
           keys,
@@ -609,18 +610,6 @@ TEST(Copy, WhatAStorageHeldBeforeAnOutageIsNotCopied) {
           },
           timeout);
     }
-    Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
-      return real_->commit(batch, timeout);
-    }
-    Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                      Timeout timeout) override {
-      return real_->scan(prefix, after, limit, sink, timeout);
-    }
-    Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-    std::string url() const override { return real_->url(); }
-
-   private:
-    std::unique_ptr<Backend> real_;
   };
   TestStore store;
   fill(store.barrier(), 3);

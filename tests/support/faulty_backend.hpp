@@ -8,10 +8,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 #include <vector>
 
+#include "forwarding_backend.hpp"
 #include "strongroom/backend.hpp"
 
 namespace strongroom::testing {
@@ -140,10 +140,10 @@ class OwnedChanges {
   std::vector<Owned> owned_;
 };
 
-class FaultyBackend final : public Backend {
+class FaultyBackend final : public ForwardingBackend {
  public:
   FaultyBackend(std::unique_ptr<Backend> real, std::shared_ptr<Plan> plan)
-      : real_(std::move(real)), plan_(std::move(plan)) {}
+      : ForwardingBackend(std::move(real)), plan_(std::move(plan)) {}
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
     const std::lock_guard one_by_one(mutex_);
@@ -177,8 +177,6 @@ class FaultyBackend final : public Backend {
     if (auto fine = enter(); !fine) return fine.error();
     return real_->sync(timeout);
   }
-
-  std::string url() const override { return real_->url(); }
 
  private:
   // enter is the way into a call that changes nothing.
@@ -224,8 +222,7 @@ class FaultyBackend final : public Backend {
 
   static Error trouble(Code code) { return {code, "the storage failed, as the test wished"}; }
 
-  std::recursive_mutex mutex_;     // who acts meanwhile may do so through this
-  std::shared_ptr<Backend> real_;  // shared with a late commit
+  std::recursive_mutex mutex_;  // who acts meanwhile may do so through this
   std::shared_ptr<Plan> plan_;
 };
 

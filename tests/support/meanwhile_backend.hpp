@@ -6,9 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
+#include "forwarding_backend.hpp"
 #include "strongroom/backend.hpp"
 
 namespace strongroom::testing {
@@ -46,10 +46,10 @@ struct Meanwhile {
   int num_acts = 0;
 };
 
-class MeanwhileBackend final : public Backend {
+class MeanwhileBackend final : public ForwardingBackend {
  public:
   MeanwhileBackend(std::unique_ptr<Backend> real, std::shared_ptr<Meanwhile> meanwhile)
-      : real_(std::move(real)), meanwhile_(std::move(meanwhile)) {}
+      : ForwardingBackend(std::move(real)), meanwhile_(std::move(meanwhile)) {}
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
     return during(Call::read, [&] { return real_->read(keys, sink, timeout); });
@@ -61,8 +61,6 @@ class MeanwhileBackend final : public Backend {
                     Timeout timeout) override {
     return during(Call::scan, [&] { return real_->scan(prefix, after, limit, sink, timeout); });
   }
-  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-  std::string url() const override { return real_->url(); }
 
  private:
   template <typename F>
@@ -73,7 +71,6 @@ class MeanwhileBackend final : public Backend {
     return answer;
   }
 
-  std::unique_ptr<Backend> real_;
   std::shared_ptr<Meanwhile> meanwhile_;
 };
 

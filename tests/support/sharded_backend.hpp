@@ -7,9 +7,9 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 
+#include "forwarding_backend.hpp"
 #include "strongroom/backend.hpp"
 
 namespace strongroom::testing {
@@ -24,10 +24,10 @@ struct SharedMarks {
   std::atomic<int> num_scans{0};
 };
 
-class ShardedBackend final : public Backend {
+class ShardedBackend final : public ForwardingBackend {
  public:
   ShardedBackend(std::unique_ptr<Backend> real, std::shared_ptr<SharedMarks> marks)
-      : real_(std::move(real)), shared_(std::move(marks)) {}
+      : ForwardingBackend(std::move(real)), shared_(std::move(marks)) {}
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
     shared_->num_keys_read += keys.size();
@@ -54,11 +54,8 @@ class ShardedBackend final : public Backend {
     marks = shared_->marks;
     return {};
   }
-  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-  std::string url() const override { return real_->url(); }
 
  private:
-  std::unique_ptr<Backend> real_;
   std::shared_ptr<SharedMarks> shared_;
 };
 

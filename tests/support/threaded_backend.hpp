@@ -9,11 +9,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "forwarding_backend.hpp"
 #include "strongroom/backend.hpp"
 
 namespace strongroom::testing {
@@ -37,10 +37,12 @@ struct Traffic {
   }
 };
 
-class ThreadedBackend final : public Backend {
+class ThreadedBackend final : public ForwardingBackend {
  public:
   ThreadedBackend(std::unique_ptr<Backend> real, std::shared_ptr<Traffic> traffic)
-      : real_(std::move(real)), traffic_(std::move(traffic)), thread_([this] { work(); }) {
+      : ForwardingBackend(std::move(real)),
+        traffic_(std::move(traffic)),
+        thread_([this] { work(); }) {
     traffic_->thread = thread_.get_id();
   }
   ~ThreadedBackend() override {
@@ -92,7 +94,6 @@ class ThreadedBackend final : public Backend {
     note();
     return real_->sync(timeout);
   }
-  std::string url() const override { return real_->url(); }
 
  private:
   struct Answer {
@@ -118,7 +119,6 @@ class ThreadedBackend final : public Backend {
     }
   }
 
-  std::unique_ptr<Backend> real_;
   std::shared_ptr<Traffic> traffic_;
   std::deque<std::function<void()>> answers_;
   bool over_ = false;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/support/barrier_fixture.hpp"
+#include "tests/support/forwarding_backend.hpp"
 
 namespace strongroom::reencrypt_test {
 namespace {
@@ -156,26 +157,14 @@ TEST(Retire, AnEnvelopeOfARetiredTermOpensNoMore) {
 // A process that sleeps between sealing an envelope and committing it wakes up after the key it used
 // was retired: what it would write, nothing would open.
 TEST(Retire, AProcessThatSleptCanNotWriteUnderARetiredKey) {
-  class Sleeper final : public Backend {
+  class Sleeper final : public testing::ForwardingBackend {
    public:
-    explicit Sleeper(std::unique_ptr<Backend> real) : real_(std::move(real)) {}
-    Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
-      return real_->read(keys, sink, timeout);
-    }
+    using ForwardingBackend::ForwardingBackend;
     Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
       if (auto wake = std::exchange(meanwhile, nullptr)) wake();
       return real_->commit(batch, timeout);
     }
-    Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                      Timeout timeout) override {
-      return real_->scan(prefix, after, limit, sink, timeout);
-    }
-    Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-    std::string url() const override { return real_->url(); }
     std::function<void()> meanwhile = nullptr;
-
-   private:
-    std::unique_ptr<Backend> real_;
   };
   TestStore store;
   put(store.barrier(), "a", "1");

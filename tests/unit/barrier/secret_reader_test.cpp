@@ -9,6 +9,7 @@
 
 #include "strongroom/store.hpp"
 #include "support/barrier_fixture.hpp"
+#include "support/forwarding_backend.hpp"
 
 namespace strongroom::secret_reader_test {
 namespace {
@@ -28,10 +29,10 @@ struct Lag {
 };
 
 // LaggingBackend answers from what it saw first until it is told to sync, as a replica may.
-class LaggingBackend final : public Backend {
+class LaggingBackend final : public testing::ForwardingBackend {
  public:
   LaggingBackend(std::unique_ptr<Backend> real, std::shared_ptr<Lag> lag)
-      : real_(std::move(real)), lag_(std::move(lag)) {}
+      : ForwardingBackend(std::move(real)), lag_(std::move(lag)) {}
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -53,27 +54,18 @@ class LaggingBackend final : public Backend {
     }
     return stamp_;
   }
-  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
-    return real_->commit(batch, timeout);
-  }
-  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                    Timeout timeout) override {
-    return real_->scan(prefix, after, limit, sink, timeout);
-  }
   Result<void> sync(Timeout timeout) override {
     lag_->num_syncs += 1;
     if (lag_->cut_off) return Error{Code::unavailable, "cut off"};
     seen_.clear();
     return real_->sync(timeout);
   }
-  std::string url() const override { return real_->url(); }
 
  private:
   struct Kept {
     std::vector<std::uint8_t> bytes;
     Version version;
   };
-  std::unique_ptr<Backend> real_;
   std::shared_ptr<Lag> lag_;
   std::map<std::string, Kept> seen_;
   Stamp stamp_ = 0;

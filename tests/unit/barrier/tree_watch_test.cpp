@@ -15,6 +15,7 @@
 #include "strongroom/impl/barrier/barrier.hpp"
 #include "support/barrier_fixture.hpp"
 #include "support/faulty_backend.hpp"
+#include "support/forwarding_backend.hpp"
 #include "support/process.hpp"
 #include "support/sharded_backend.hpp"
 
@@ -399,10 +400,10 @@ TEST(TreeWatch, ManyEventsComeInPortions) {
 }
 
 // AgedBackend is out of reach of its storage, and says how old its records are.
-class AgedBackend final : public Backend {
+class AgedBackend final : public testing::ForwardingBackend {
  public:
   AgedBackend(std::unique_ptr<Backend> real, std::shared_ptr<std::atomic<bool>> aged)
-      : real_(std::move(real)), aged_(std::move(aged)) {}
+      : ForwardingBackend(std::move(real)), aged_(std::move(aged)) {}
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
     return real_->read(
         keys,
@@ -413,18 +414,8 @@ class AgedBackend final : public Backend {
         },
         timeout);
   }
-  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
-    return real_->commit(batch, timeout);
-  }
-  Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
-                    Timeout timeout) override {
-    return real_->scan(prefix, after, limit, sink, timeout);
-  }
-  Result<void> sync(Timeout timeout) override { return real_->sync(timeout); }
-  std::string url() const override { return real_->url(); }
 
  private:
-  std::unique_ptr<Backend> real_;
   std::shared_ptr<std::atomic<bool>> aged_;
 };
 

@@ -24,6 +24,8 @@
 #include "big_store.hpp"
 #include "lifecycle_bench.hpp"
 #include "scratch.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/identity.hpp"
 
 namespace strongroom::bench::backup_bench {
 namespace {

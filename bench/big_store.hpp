@@ -25,12 +25,17 @@
 #include "raw_gcm.hpp"
 #include "raw_lmdb.hpp"
 #include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::bench {

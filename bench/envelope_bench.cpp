@@ -21,6 +21,10 @@
 #include "bench_main.hpp"
 #include "raw_gcm.hpp"
 #include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/impl/crypto/secret_arena.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/secrets.hpp"
 
 namespace strongroom::bench {
 namespace {

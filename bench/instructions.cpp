@@ -18,9 +18,15 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 // The kernel's random bytes, the same in every run: how keys and names fall decides how long a search takes.

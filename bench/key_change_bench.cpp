@@ -25,7 +25,12 @@
 #include "big_store.hpp"
 #include "lifecycle_bench.hpp"
 #include "scratch.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/seal_status.hpp"
+#include "strongroom/slots.hpp"
 
 namespace strongroom::bench::key_change_bench {
 namespace {

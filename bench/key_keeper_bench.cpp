@@ -17,6 +17,8 @@
 #include "big_store.hpp"
 #include "lifecycle_bench.hpp"
 #include "scratch.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
 
 namespace strongroom::bench::key_keeper_bench {
 namespace {

@@ -24,7 +24,9 @@
 #include "bench_main.hpp"
 #include "lifecycle_bench.hpp"
 #include "strongroom/backends/memory.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/openpgp.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::bench::openpgp_bench {

@@ -25,8 +25,14 @@
 
 #include "bench_main.hpp"
 #include "scratch.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace {

@@ -15,6 +15,8 @@
 #include <memory>
 #include <span>
 
+#include "strongroom/impl/crypto/aead.hpp"
+
 #if STRONGROOM_HAVE_LIBCRYPTO
 #include <openssl/evp.h>
 #endif

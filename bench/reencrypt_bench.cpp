@@ -35,6 +35,9 @@
 #include "big_store.hpp"
 #include "lifecycle_bench.hpp"
 #include "scratch.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/progress.hpp"
 
 namespace strongroom::bench::reencrypt_bench {
 namespace {

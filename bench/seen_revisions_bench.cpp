@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench_main.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/seen_revisions.hpp"
 
 namespace strongroom::bench {

@@ -9,8 +9,13 @@
 
 #include "bench_main.hpp"
 #include "raw_lmdb.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::bench {

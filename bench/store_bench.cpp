@@ -24,6 +24,15 @@
 #include "raw_gcm.hpp"
 #include "raw_lmdb.hpp"
 #include "scratch.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/path.hpp"
 
 namespace strongroom::bench {
 namespace {

@@ -16,8 +16,12 @@
 #include <string>
 #include <vector>
 
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "zookeeper_cases.hpp"
 

@@ -3,8 +3,8 @@
 
 #include "guard.hpp"
 #include "strongroom.h"
-#include "strongroom/impl/barrier/barrier.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secrets.hpp"
 
 namespace strongroom::capi {
 

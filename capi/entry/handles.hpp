@@ -82,7 +82,7 @@ struct FileSecret {
 // LetGo deletes a store. Its destructor waits for callbacks, and one of them may have let go of it.
 struct LetGo {
   void operator()(Store* store) const noexcept {
-    if (!AsyncReads::in_callback()) return delete store;
+    if (!Store::in_callback()) return delete store;
     try {
       std::thread([store] { delete store; }).detach();
     } catch (...) {  // it stays: better than to wait for ever

@@ -4,7 +4,7 @@
 #include "callbacks.hpp"
 #include "guard.hpp"
 #include "strongroom/anchor.hpp"
-#include "strongroom/impl/barrier/reencrypt.hpp"
+#include "strongroom/progress.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;

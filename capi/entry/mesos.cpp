@@ -6,11 +6,11 @@
 #include "batch.hpp"
 #include "callbacks.hpp"
 #include "guard.hpp"
-#include "strongroom/impl/json/json.hpp"
 #include "strongroom/mesos/environment.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/mesos/volume.hpp"
 #include "strongroom/store.hpp"
+#include "strongroom/types.hpp"
 
 using namespace strongroom;
 using namespace strongroom::capi;

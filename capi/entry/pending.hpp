@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "guard.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/slots.hpp"
 
 namespace strongroom::capi {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "strongroom.h"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/slots.hpp"
 
 namespace strongroom::capi {
 

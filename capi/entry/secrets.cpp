@@ -1,4 +1,6 @@
 // secrets.cpp: get, put, delete, and secrets themselves.
+#include <sodium.h>
+
 #include <cstring>
 #include <utility>
 #include <vector>

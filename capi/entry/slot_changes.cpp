@@ -4,7 +4,7 @@
 
 #include "guard.hpp"
 #include "pending.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;

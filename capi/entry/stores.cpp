@@ -8,8 +8,8 @@
 #include "guard.hpp"
 #include "open.hpp"
 #include "strongroom/anchor.hpp"
-#include "strongroom/impl/crypto/secret_arena.hpp"
 #include "strongroom/openpgp.hpp"
+#include "strongroom/secret_bytes.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;
@@ -62,7 +62,7 @@ Result<ZkAuth> zk_auth_of(const void* auth, std::size_t len, const char* file) {
 
 strongroom_status strongroom_memory_set_budget(size_t budget_bytes) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    SecretArena::instance().set_budget(budget_bytes);
+    set_secret_budget(budget_bytes);
     return {};
   });
 }
@@ -70,14 +70,14 @@ strongroom_status strongroom_memory_set_budget(size_t budget_bytes) noexcept {
 strongroom_status strongroom_memory_allow_unlocked(int allowed) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
     if (allowed != 0 && allowed != 1) return Error{Code::invalid, "neither 0 nor 1"};
-    SecretArena::instance().allow_unlocked(allowed == 1);
+    allow_unlocked_secrets(allowed == 1);
     return {};
   });
 }
 
 strongroom_status strongroom_memory_stats(strongroom_memory_info* out_info) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    const SecretArena::Stats stats = SecretArena::instance().stats();
+    const SecretMemory stats = secret_memory();
     strongroom_memory_info info = STRONGROOM_MEMORY_INFO_INIT;
     info.budget_bytes = stats.budget_bytes;
     info.reserved_bytes = stats.reserved_bytes;

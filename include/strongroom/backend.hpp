@@ -31,17 +31,11 @@
 
 #include "strongroom/function_ref.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 
 class SecretBytes;  // secret_bytes.hpp
-
-// ByteView is a borrowed run of bytes that are not secret: keys, envelopes, headers.
-using ByteView = std::span<const std::uint8_t>;
-
-// Timeout is how long one backend call may take.
-using Timeout = std::chrono::milliseconds;
-inline constexpr Timeout kDefaultTimeout{10'000};
 
 // Limits that every backend accepts: keys of 1..320 bytes, values of 0..64 MiB + 64 KiB, commits of
 // up to 256 changes.

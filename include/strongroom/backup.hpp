@@ -12,21 +12,33 @@
 //   Threads  any number at once, also beside whatever else the storage is used for.
 #pragma once
 
-#include <array>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <string>
-#include <utility>
+#include <span>
 
-#include "strongroom/backend.hpp"
-#include "strongroom/backends/limits.hpp"
-#include "strongroom/impl/copies/backup_reader.hpp"
-#include "strongroom/impl/copies/backup_records.hpp"
-#include "strongroom/impl/copies/backup_stream.hpp"
-#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/function_ref.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
+
+class Backend;
+
+// BackupInfo is what a backup tells of itself.
+struct BackupInfo {
+  StoreId store{};
+  std::uint64_t generation = 0;
+  std::uint64_t created_ms = 0;   // when the backup was made
+  std::uint64_t num_records = 0;  // of all kinds
+  std::uint64_t size_bytes = 0;   // of the stream
+};
+
+// BackupSink takes the next bytes; its error ends the backup. BackupSource fills as much of the span
+// as it can and says how much; 0 is the end.
+using BackupSink = FunctionRef<Result<void>(ByteView)>;
+using BackupSource = FunctionRef<Result<std::size_t>(std::span<std::uint8_t>)>;
+// BackupProgress is called about once a MiB with the records and bytes so far.
+using BackupProgress = FunctionRef<void(std::uint64_t num_records, std::uint64_t size_bytes)>;
 
 // write_backup streams the store as of one point in time, while writers and rotations go on.
 //
@@ -36,13 +48,13 @@ namespace strongroom {
 // before an error is no backup: it lacks the end, and is refused.
 // Errors  not_initialized.  corrupt: the header record can not be read.  unsupported: it is of a
 //         newer format.  conflict: as said; run it again.  Those of sink and storage.
-inline Result<BackupInfo> write_backup(Backend& from, BackupSink sink, BackupProgress progress,
-                                       Timeout timeout = kDefaultTimeout);
+Result<BackupInfo> write_backup(Backend& from, BackupSink sink, BackupProgress progress,
+                                Timeout timeout = kDefaultTimeout);
 
 // verify_backup reads a backup to its end, without keys.
 // Errors  corrupt: damaged, cut short, or longer than it says; the message tells which record and
 //         bytes.  invalid: no backup of a store.  unsupported: of a newer form.  Those of source.
-inline Result<BackupInfo> verify_backup(BackupSource source, BackupProgress progress);
+Result<BackupInfo> verify_backup(BackupSource source, BackupProgress progress);
 
 // restore_backup puts a backup into a storage that holds no store. Records first, in commits of a
 // bounded size, the header last: until then there is no store, and a restore that was stopped is
@@ -50,156 +62,7 @@ inline Result<BackupInfo> verify_backup(BackupSource source, BackupProgress prog
 // removed at once.
 // Errors  already_exists: there is a store, or something else that is not ours to clear.  conflict:
 //         another restore took over.  As verify_backup, and those of the storage.
-inline Result<BackupInfo> restore_backup(BackupSource source, Backend& into, Timeout timeout,
-                                         BackupProgress progress);
-
-//
-// What follows is how.
-//
-
-namespace backup {
-
-// read_all reads what comes after the head to the end: header records are kept in copies, others given
-// to take(key, value) -> Result<void>, whose error ends it. Damaged records are passed over, and told
-// at the end, or with stop_at_damage at once.
-template <typename Take>
-Result<BackupInfo> read_all(StreamReader& stream, HeaderCopies& copies, bool stop_at_damage,
-                            Take take) {
-  for (bool checked = false;;) {
-    auto step = stream.next();
-    if (!step) return stream.with_damage(std::move(step).error());
-    if (*step == StreamReader::Step::damaged) {
-      if (stop_at_damage) return *stream.damage();
-      continue;
-    }
-    const bool at_end = *step == StreamReader::Step::end;
-    if (!at_end) {
-      auto kept = copies.take(stream.key(), stream.value());
-      if (!kept) return std::move(kept).error();
-      if (*kept) continue;
-    }
-    if (!checked && !stream.damage()) {  // else the header may be what was passed over
-      if (auto fine = copies.check_against(stream.info()); !fine) return std::move(fine).error();
-      checked = true;
-    }
-    if (at_end) return stream.info();
-    if (is_one_of(std::array{ByteView(kRestoreKey)}, stream.key())) {
-      return Error{Code::corrupt, "the backup held the marker of a restore"};
-    }
-    if (auto done = take(stream.key(), stream.value()); !done) return std::move(done).error();
-  }
-}
-
-// Writing is write_backup under way.
-class Writing {
- public:
-  Writing(BackupSink sink, BackupProgress progress, std::string url)
-      : stream_(sink, progress), url_(std::move(url)) {}
-
-  // take is given the header records first, then the others.
-  Result<void> take(const Record& record) {
-    if (is_one_of(std::array{ByteView(kRestoreKey)}, record.key)) {
-      restoring_ = true;
-      return {};
-    }
-    auto kept = copies_.take(record.key, record.value);
-    if (!kept) return std::move(kept).error();
-    if (*kept) return {};
-    if (auto begun = begin(); !begun) return begun;
-    return stream_.record(record.key, record.value);
-  }
-
-  Result<BackupInfo> end() {
-    if (auto begun = begin(); !begun) return std::move(begun).error();
-    return stream_.end();
-  }
-
- private:
-  Result<void> begin() {
-    if (begun_) return {};
-    begun_ = true;
-    auto header = copies_.header();
-    if (!header && header.error().code == Code::not_initialized) return no_store();
-    if (!header) return std::move(header).error();
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    BackupInfo info;
-    info.store = header->store;
-    info.generation = header->generation;
-    info.created_ms = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-    auto done = stream_.begin(info);
-    const auto keys = HeaderCopies::keys();
-    for (std::size_t i = 0; done && i < keys.size(); ++i) {
-      if (copies_.at(i)) done = stream_.record(keys[i], *copies_.at(i));
-    }
-    return done;
-  }
-
-  Error no_store() const {
-    if (!restoring_) return {Code::not_initialized, "there is no store at " + url_ + " yet"};
-    return {Code::not_initialized, "a restore into " + url_ + " was stopped; run it again first"};
-  }
-
-  StreamWriter stream_;
-  const std::string url_;
-  HeaderCopies copies_;
-  bool restoring_ = false;
-  bool begun_ = false;
-};
-
-}  // namespace backup
-
-inline Result<BackupInfo> write_backup(Backend& from, BackupSink sink, BackupProgress progress,
-                                       Timeout timeout) {
-  if (auto synced = from.sync(timeout); !synced) return std::move(synced).error();
-  const auto copies = backup::HeaderCopies::keys();
-  const std::array<ByteView, 4> first = {copies[0], copies[1], copies[2], kRestoreKey};
-  backup::Writing writing(sink, progress, from.url());
-  bool storage_failed = true;
-  auto done = from.snapshot(
-      first,
-      [&](const Record& record) {
-        auto taken = writing.take(record);
-        storage_failed = taken.ok();
-        return taken;
-      },
-      timeout);
-  if (done) return writing.end();
-  if (!storage_failed || done.error().code != Code::conflict) return std::move(done).error();
-  return Error{Code::conflict, "the keys were changed while the backup was made; run it again"};
-}
-
-inline Result<BackupInfo> verify_backup(BackupSource source, BackupProgress progress) {
-  backup::StreamReader stream(source, progress);
-  if (auto begun = stream.begin(); !begun) return std::move(begun).error();
-  backup::HeaderCopies copies;
-  return backup::read_all(stream, copies, false, [](ByteView, ByteView) { return Result<void>(); });
-}
-
-inline Result<BackupInfo> restore_backup(BackupSource source, Backend& into, Timeout timeout,
-                                         BackupProgress progress) {
-  backup::StreamReader stream(source, progress);
-  if (auto begun = stream.begin(); !begun) return std::move(begun).error();
-  backup::Restore restore(into, timeout);
-  if (auto begun = restore.begin(stream.info(), stream.head_mark()); !begun) {
-    return std::move(begun).error();
-  }
-  backup::HeaderCopies copies;
-  bool storage_failed = false;
-  auto done = backup::read_all(stream, copies, true, [&](ByteView key, ByteView value) {
-    auto put = restore.put(key, value);
-    storage_failed = !put;
-    return put;
-  });
-  if (done) {
-    auto active = restore.activate(copies);
-    storage_failed = !active;
-    if (!active) done = std::move(active).error();
-  }
-  // A conflict is a record that the backup had twice, or another restore, of which nothing is cleared.
-  const bool clear = !done && (!storage_failed || done.error().code == Code::conflict);
-  if (clear) restore.give_up();
-  return done;
-}
+Result<BackupInfo> restore_backup(BackupSource source, Backend& into, Timeout timeout,
+                                  BackupProgress progress);
 
 }  // namespace strongroom

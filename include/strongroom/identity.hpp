@@ -129,17 +129,10 @@ class Identity {
         : words_(std::make_unique<std::atomic<std::uint64_t>[]>(num_words)),
           num_words_(num_words) {}
     Known(const Known& other) : Known(other.num_words_) {}
-    Known& operator=(const Known& other) {
-      if (this != &other) *this = Known(other.num_words_);
-      return *this;
-    }
+    Known& operator=(const Known& other);
     Known(Known&& other) noexcept
         : words_(std::move(other.words_)), num_words_(std::exchange(other.num_words_, 0)) {}
-    Known& operator=(Known&& other) noexcept {
-      words_ = std::move(other.words_);
-      num_words_ = std::exchange(other.num_words_, 0);
-      return *this;
-    }
+    Known& operator=(Known&& other) noexcept;
 
     std::size_t size() const noexcept { return num_words_; }
     std::atomic<std::uint64_t>& operator[](std::size_t i) const noexcept { return words_[i]; }
@@ -168,19 +161,6 @@ class Identity {
 // in_space is DC/OS' rule: the secret's path without its last segment must be a segment-wise prefix
 // of the service's own path, or equal to it. A secret without a path is everybody's. In space, a
 // leading '/' and empty segments do not count; case does.
-inline bool in_space(const Path& secret, std::string_view space) noexcept {
-  const auto next = [](std::string_view& rest) {
-    while (!rest.empty() && rest.front() == '/') rest.remove_prefix(1);
-    const std::string_view segment = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(segment.size());
-    return segment;
-  };
-  std::string_view folder = secret.parent();
-  for (;;) {
-    const std::string_view wanted = next(folder);
-    if (wanted.empty()) return true;
-    if (wanted != next(space)) return false;
-  }
-}
+bool in_space(const Path& secret, std::string_view space) noexcept;
 
 }  // namespace strongroom

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "strongroom/identity.hpp"
 #include "strongroom/path.hpp"
@@ -33,27 +32,10 @@ class Policy {
   //
   // path     canonical, as every Path is. The root where the action concerns the whole store.
   // Threads  any number at once. It allocates nothing.
-  Decision decide(const Identity& who, Action action, const Path& path) const noexcept {
-    if (who.kind() == Identity::Kind::trusted) return Decision::allowed;
-    if (is_administration(action)) {
-      if (who.kind() == Identity::Kind::administrator) return Decision::allowed;
-      return by_rules(who, action, path);
-    }
-    if (action != Action::resolve) return by_rules(who, action, path);
-    const bool ours =
-        who.kind() == Identity::Kind::service && !path.is_root() && in_space(path, who.space());
-    if (!ours) return Decision::refused;
-    const Decision decision = by_rules(who, action, path);
-    if (decision == Decision::refused && !services_need_grants()) return Decision::allowed;
-    return decision;
-  }
+  Decision decide(const Identity& who, Action action, const Path& path) const noexcept;
 
   // check is decide as a result: denied, with a message for the operator.
-  Result<void> check(const Identity& who, Action action, const Path& path) const {
-    if (decide(who, action, path) == Decision::allowed) return {};
-    return Error{Code::denied, "'" + who.id() + "' may not " + std::string(to_string(action)) +
-                                   " '" + path.text() + "'"};
-  }
+  Result<void> check(const Identity& who, Action action, const Path& path) const;
 
  private:
   virtual Decision by_rules(const Identity& who, Action action,

@@ -1,14 +1,14 @@
 // seal_status.hpp: what can be told of a store without its keys, and a little more with them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "strongroom/impl/keys/header.hpp"
-#include "strongroom/impl/keys/keyring.hpp"
-#include "strongroom/impl/keys/slots.hpp"
 #include "strongroom/openpgp.hpp"
+#include "strongroom/slots.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 

@@ -1,15 +1,10 @@
 // secret_bytes.hpp: the only type in which plaintext and keys live.
 //
-// Move-only, locked, out of core dumps, wiped when let go. Nothing in it converts, prints or
+// Move-only, locked, out of core dumps, wiped when released. Nothing in it converts, prints or
 // compares by accident: every look inside is spelled reveal(), so that `git grep reveal` is the
 // audit. Keys lie behind guard pages and read as zeros in a forked child; values lie in the arena.
 #pragma once
 
-#include <sodium.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -18,8 +13,6 @@
 #include <string_view>
 #include <utility>
 
-#include "strongroom/impl/base/fork_guard.hpp"
-#include "strongroom/impl/crypto/secret_arena.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom {
@@ -48,9 +41,19 @@ class SecretView {
 };
 
 // same_secret compares in a time that depends on the lengths alone.
-inline bool same_secret(SecretView a, SecretView b) noexcept {
-  return a.size() == b.size() && sodium_memcmp(a.reveal().data(), b.reveal().data(), a.size()) == 0;
-}
+bool same_secret(SecretView a, SecretView b) noexcept;
+
+namespace detail {
+
+// ArenaSlot is one allocation of the arena for values: see impl/crypto/secret_arena.hpp.
+struct ArenaSlot {
+  std::uint8_t* bytes = nullptr;
+  void* chunk = nullptr;    // the mapping that it lies in
+  std::uint16_t index = 0;  // of the slot in its chunk
+  std::uint16_t count = 1;  // slots in a row
+};
+
+}  // namespace detail
 
 class SecretBytes {
  public:
@@ -68,51 +71,18 @@ class SecretBytes {
 
   // for_value gives len bytes of the arena, contents unspecified.
   // Errors  too_large, unavailable, as SecretArena::allocate.
-  static Result<SecretBytes> for_value(std::size_t len) {
-    Result<SecretBytes> secret(std::in_place);
-    if (auto made = secret->make_value(len); !made) return std::move(made).error();
-    return secret;
-  }
+  static Result<SecretBytes> for_value(std::size_t len);
 
   // make_value does the same where the secret stands; what it held is wiped.
-  Result<void> make_value(std::size_t len) {
-    wipe();
-    auto slot = SecretArena::instance().allocate(len == 0 ? 1 : len);
-    if (!slot) return std::move(slot).error();
-    held_.slot = slot.value();
-    held_.begin = held_.slot.bytes;
-    held_.size = held_.allocated = len;
-    return {};
-  }
+  Result<void> make_value(std::size_t len);
 
   // for_key gives len zero bytes behind guard pages, locked, and wiped in a forked child. For keys
   // and shares: it costs three pages and about 15 us.
   // Errors  unavailable: the system refused to map, lock or watch the page; there is no opt-out.
-  static Result<SecretBytes> for_key(std::size_t len) {
-    if (!sodium_started()) return Error{Code::internal, "libsodium did not start"};
-    if (len > kMaxKeyLen) return Error{Code::unavailable, "the system gave no memory for a key"};
-    auto* const guarded = map_guarded(guarded_len(len));
-    if (guarded == nullptr) return Error{Code::unavailable, "the system gave no memory for a key"};
-    if (!protect(pages_of(guarded, guarded_len(len)))) {
-      unmap_guarded(guarded, guarded_len(len));
-      return Error{Code::unavailable,
-                   "the system refused to lock memory for a key; raise RLIMIT_MEMLOCK "
-                   "(ulimit -l, LimitMEMLOCK=)"};
-    }
-    std::memcpy(guarded, &kCanary, sizeof kCanary);
-    SecretBytes secret;
-    secret.held_.guarded = guarded;
-    secret.held_.begin = guarded + kCanaryLen;
-    secret.held_.size = secret.held_.allocated = len;
-    return secret;
-  }
+  static Result<SecretBytes> for_key(std::size_t len);
 
-  static Result<SecretBytes> copy_value(std::span<const std::uint8_t> bytes) {
-    return filled(for_value(bytes.size()), bytes);
-  }
-  static Result<SecretBytes> copy_key(std::span<const std::uint8_t> bytes) {
-    return filled(for_key(bytes.size()), bytes);
-  }
+  static Result<SecretBytes> copy_value(std::span<const std::uint8_t> bytes);
+  static Result<SecretBytes> copy_key(std::span<const std::uint8_t> bytes);
 
   std::size_t size() const noexcept { return held_.size; }
   bool empty() const noexcept { return held_.size == 0; }
@@ -134,82 +104,21 @@ class SecretBytes {
     held_.size = len;
   }
 
-  // wipe overwrites and lets go; the secret is empty afterwards.
+  // wipe overwrites the bytes and releases them; the secret is empty afterwards.
   void wipe() noexcept {
-    if (held_.begin == nullptr) return;
-    if (held_.slot.bytes != nullptr) SecretArena::release(held_.slot, held_.allocated);
-    if (held_.guarded != nullptr) {
-      sodium_memzero(held_.guarded, guarded_len(held_.allocated));
-      unmap_guarded(held_.guarded, guarded_len(held_.allocated));
-    }
-    held_ = {};
+    if (held_.begin != nullptr) release();
   }
 
  private:
   static constexpr std::uint64_t kCanary = 0x5e41ed0fb0a7c0deULL;
-  static constexpr std::size_t kCanaryLen = 16;  // keeps what follows aligned for key schedules
-  static constexpr std::size_t kMaxKeyLen = std::size_t{1} << 30;  // so that no sum wraps
-
-  // sodium_started asks libsodium once: it answers under a lock, which a forked child may find held
-  // by a thread that it does not have.
-  static bool sodium_started() noexcept {
-    static std::atomic<bool> started{false};
-    if (!started.load(std::memory_order_acquire)) started.store(sodium_init() >= 0);
-    return started.load(std::memory_order_relaxed);
-  }
-
-  // The canary goes first, on the same pages: a forked child reads it as zero.
-  static std::size_t guarded_len(std::size_t len) noexcept {
-    return kCanaryLen + (len + 15) / 16 * 16;
-  }
-
-  // Pages are those that hold a key; before and after them is one that nobody may touch.
-  struct Pages {
-    std::uint8_t* begin;
-    std::size_t len;
-    std::size_t guard_len;
-  };
-  static Pages pages_of(std::uint8_t* guarded, std::size_t len) noexcept {
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const std::size_t before = reinterpret_cast<std::uintptr_t>(guarded) % page;
-    return {guarded - before, before + len, page};
-  }
-
-  // map_guarded gives len bytes of zeros that end where a guard page begins. Not sodium_malloc: with
-  // it a key took 13 system calls in its life, not 6; and it hides a refused lock, and aborts in a
-  // forked child.
-  static std::uint8_t* map_guarded(std::size_t len) noexcept {
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const std::size_t inner = (len + page - 1) / page * page;
-    void* const memory =
-        ::mmap(nullptr, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
-    auto* const guarded = static_cast<std::uint8_t*>(memory) + page + inner - len;
-    if (::mprotect(guarded + len - inner, inner, PROT_READ | PROT_WRITE) == 0) return guarded;
-    ::munmap(memory, inner + 2 * page);
-    return nullptr;
-  }
-
-  static bool protect(const Pages& pages) noexcept {
-    return ::mlock(pages.begin, pages.len) == 0 &&
-           ::madvise(pages.begin, pages.len, MADV_DONTDUMP) == 0 &&
-           ::madvise(pages.begin, pages.len, MADV_WIPEONFORK) == 0;
-  }
-
-  static void unmap_guarded(std::uint8_t* guarded, std::size_t len) noexcept {
-    const Pages pages = pages_of(guarded, len);
-    ::munmap(pages.begin - pages.guard_len, pages.len + 2 * pages.guard_len);
-  }
 
   static Result<SecretBytes> filled(Result<SecretBytes> secret,
-                                    std::span<const std::uint8_t> bytes) {
-    if (secret && !bytes.empty()) std::memcpy(secret->held_.begin, bytes.data(), bytes.size());
-    return secret;
-  }
+                                    std::span<const std::uint8_t> bytes);
+  void release() noexcept;
 
   // Held is what moves from one to the other.
   struct Held {
-    SecretArena::Slot slot;
+    detail::ArenaSlot slot;
     std::uint8_t* guarded = nullptr;
     std::uint8_t* begin = nullptr;
     std::size_t size = 0;
@@ -217,5 +126,21 @@ class SecretBytes {
   };
   Held held_;
 };
+
+// SecretMemory is the locked memory for values (not for keys) of this process.
+struct SecretMemory {
+  std::size_t budget_bytes;    // what may be locked
+  std::size_t reserved_bytes;  // what is mapped for values now, in use or kept for the next
+  bool unlocked_allowed;
+};
+SecretMemory secret_memory() noexcept;
+
+// set_secret_budget changes how many bytes may be locked for values from now on; what is in use stays.
+void set_secret_budget(std::size_t bytes) noexcept;
+
+// allow_unlocked_secrets lets values live in memory that may be swapped once the system refuses to lock
+// more (still wiped, still out of core dumps). The budget holds all the same. Withdrawn, it holds for
+// every later value; those that lie in such memory stay there.
+void allow_unlocked_secrets(bool allowed) noexcept;
 
 }  // namespace strongroom

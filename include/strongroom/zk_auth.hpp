@@ -4,6 +4,7 @@
 // or from a file that nobody else can read; and it lies in key memory as long as the store is open.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 

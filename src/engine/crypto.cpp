@@ -1,3 +1,5 @@
-// crypto.cpp: the bodies of include/strongroom/impl/crypto.
+// crypto.cpp: bodies of include/strongroom/impl/crypto.
 #include "strongroom/impl/crypto/aes.ipp"
 #include "strongroom/impl/crypto/gcm.ipp"
+#include "strongroom/impl/crypto/sealed_blob.ipp"
+#include "strongroom/impl/crypto/shamir.ipp"

@@ -1,4 +1,4 @@
-// doctor.cpp: the bodies of include/strongroom/impl/doctor.
+// doctor.cpp: bodies of include/strongroom/impl/doctor.
 #include "strongroom/impl/doctor/doctor.ipp"
 
 #include "strongroom/impl/doctor/doctor_files.ipp"

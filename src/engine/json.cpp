@@ -1,2 +1,2 @@
-// json.cpp: the bodies of include/strongroom/impl/json.
+// json.cpp: bodies of include/strongroom/impl/json.
 #include "strongroom/impl/json/json.ipp"

@@ -1,4 +1,5 @@
-// openpgp.cpp: the bodies of include/strongroom/impl/openpgp.
-#include "strongroom/impl/openpgp/openpgp_answer.ipp"
+// openpgp.cpp: bodies of include/strongroom/impl/openpgp.
 #include "strongroom/impl/openpgp/openpgp.ipp"
+
+#include "strongroom/impl/openpgp/openpgp_answer.ipp"
 #include "strongroom/impl/openpgp/openpgp_process.ipp"

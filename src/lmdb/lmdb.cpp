@@ -32,9 +32,9 @@
 #include "group_commit.hpp"
 #include "lmdb_files.hpp"
 #include "strongroom/backends/limits.hpp"
+#include "strongroom/impl/backends/record_page.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/gate.hpp"
-#include "strongroom/impl/backends/record_page.hpp"
 
 namespace strongroom {
 namespace lmdb {

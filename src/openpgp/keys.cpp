@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "forms.hpp"
+#include "strongroom/openpgp.hpp"
 
 namespace strongroom::openpgp {
 namespace {

@@ -9,6 +9,8 @@
 
 #include "forms.hpp"
 #include "keys.hpp"
+#include "strongroom/impl/base/wipe.hpp"
+#include "strongroom/openpgp.hpp"
 
 namespace strongroom::openpgp {
 namespace {

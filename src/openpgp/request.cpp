@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/openpgp.hpp"
 
 namespace strongroom::openpgp {
 namespace {

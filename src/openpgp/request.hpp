@@ -7,6 +7,7 @@
 
 #include "strongroom/impl/openpgp/channel.hpp"
 #include "strongroom/impl/openpgp/protocol.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::openpgp {
 

@@ -16,7 +16,15 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/copies/backup_stream.hpp"
+#include "strongroom/impl/copies/header_copies.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "support/barrier_fixture.hpp"
 #include "support/contents.hpp"
 #include "support/faulty_backend.hpp"

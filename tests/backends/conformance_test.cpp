@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
 #include "support/forwarding_backend.hpp"
 

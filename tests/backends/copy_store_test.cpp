@@ -1,7 +1,5 @@
 // copy_store_test.cpp: a store copied as it is: between storages, stopped midway, changed meanwhile,
 // and into what is in the way.
-#include "strongroom/impl/copies/copy_store.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,8 +9,16 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
 #include "strongroom/backup.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/copies/backup_records.hpp"
+#include "strongroom/impl/copies/store_copy.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "support/barrier_fixture.hpp"
 #include "support/contents.hpp"
 #include "support/faulty_backend.hpp"

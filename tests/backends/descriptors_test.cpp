@@ -10,6 +10,10 @@
 
 #if STRONGROOM_HAVE_ZOOKEEPER
 #include "one_zookeeper.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #endif
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"

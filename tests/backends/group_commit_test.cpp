@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+
 namespace strongroom::lmdb::group_commit_test {
 namespace {
 

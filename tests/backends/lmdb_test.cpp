@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "conformance.hpp"
+#include "strongroom/backend.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STRONGROOM_SANITIZED 1

@@ -10,6 +10,9 @@
 #include <string>
 #include <thread>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/impl/backends/record_page.hpp"
+
 namespace strongroom::page_workers_test {
 namespace {
 

@@ -11,6 +11,7 @@
 
 #include "conformance.hpp"
 #include "one_zookeeper.hpp"
+#include "strongroom/backend.hpp"
 #include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::conformance::zookeeper_test {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "secret_text.hpp"
+#include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/mesos/secret.hpp"
 
 namespace strongroom::secret_wire_test {

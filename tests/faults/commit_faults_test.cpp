@@ -7,6 +7,11 @@
 #include <memory>
 #include <string>
 
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 

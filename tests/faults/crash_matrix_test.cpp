@@ -11,7 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/backend.hpp"
 #include "strongroom/backup.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/seal_status.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/world.hpp"
 
 namespace strongroom::crash_matrix_test {

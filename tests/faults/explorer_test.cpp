@@ -18,6 +18,15 @@
 #include <unordered_set>
 #include <vector>
 
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/world.hpp"
 
@@ -231,7 +240,7 @@ class Scene {
                        : generation == records.header.generation ? "current"
                                                                  : "behind";
     if (admin.pending) {
-      text += " pending " + std::to_string(admin.pending->add.size()) +
+      text += " pending " + std::to_string(admin.pending->add->size()) +
               std::to_string(admin.pending->remove.size()) +
               (admin.pending->ready() ? " ready" : "") +
               (admin.pending->table == records.header.fixed_table() ? "" : " stale");

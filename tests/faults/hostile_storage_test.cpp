@@ -6,6 +6,22 @@
 #include <random>
 #include <string>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/impl/crypto/digest.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/seal_status.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/process.hpp"
 

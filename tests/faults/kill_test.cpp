@@ -18,6 +18,11 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/process.hpp"
@@ -224,7 +229,7 @@ class Worker {
     }
     change.verify = random_() % 2 == 0;
     auto pending = must(store_.prepare_slots(kTrusted, change), 23);
-    if (!pending.add.empty() && !keys_.hand_out(pending, pending.add[0].slot.id)) ::_exit(24);
+    if (!pending.add->empty() && !keys_.hand_out(pending, (*pending.add)[0].slot.id)) ::_exit(24);
     for (const SecretBytes& share : pending.shares) must(typed_back(pending, share), 25);
     if (!pending.key_file.empty()) must(typed_back(pending, pending.key_file), 26);
     must(store_.activate(kTrusted, pending), 27);

@@ -10,6 +10,19 @@
 #include <string>
 #include <thread>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 #include "tests/support/meanwhile_backend.hpp"

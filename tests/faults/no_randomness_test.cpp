@@ -16,8 +16,13 @@
 #include <memory>
 #include <string>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/tools.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/process.hpp"

@@ -7,6 +7,15 @@
 #include <new>
 #include <string>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/barrier/policy_records.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 

@@ -22,6 +22,10 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/process.hpp"

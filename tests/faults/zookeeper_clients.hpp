@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
+#include "strongroom/impl/barrier/names.hpp"
 #include "tests/support/cas_history.hpp"
 #include "tests/support/child_process.hpp"
 

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/secrets.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_zookeeper.hpp"
 #include "tests/support/zookeeper_server.hpp"

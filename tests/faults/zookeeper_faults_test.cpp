@@ -18,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/impl/barrier/names.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/role.hpp"
 #include "tests/support/scratch.hpp"

@@ -12,6 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/barrier/names.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/role.hpp"
 #include "tests/support/scratch.hpp"

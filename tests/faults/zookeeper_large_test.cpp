@@ -11,6 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/secrets.hpp"
 #include "tests/support/zookeeper_server.hpp"
 #include "zookeeper_store.hpp"
 

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/backend.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_zookeeper.hpp"
 #include "tests/support/role.hpp"

@@ -11,6 +11,10 @@
 #include <string_view>
 #include <utility>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 

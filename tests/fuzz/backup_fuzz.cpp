@@ -10,8 +10,12 @@
 #include <span>
 #include <vector>
 
+#include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
 #include "strongroom/backup.hpp"
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/copies/backup_stream.hpp"
+#include "strongroom/impl/crypto/digest.hpp"
 
 using namespace strongroom;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
 
 using namespace strongroom;
 

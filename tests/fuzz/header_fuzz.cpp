@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "strongroom/credential.hpp"
+#include "strongroom/impl/crypto/digest.hpp"
 #include "strongroom/impl/keys/header.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/slots.hpp"
 
 using namespace strongroom;
 

@@ -14,6 +14,7 @@
 #include "src/openpgp/forms.hpp"
 #include "src/openpgp/request.hpp"
 #include "strongroom/impl/openpgp/openpgp_answer.hpp"
+#include "strongroom/openpgp.hpp"
 
 using namespace strongroom;
 using namespace strongroom::openpgp;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "tests/support/policy_maker.hpp"

@@ -11,8 +11,13 @@
 #include <vector>
 
 #include "secret_text.hpp"
+#include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
 #include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/slots.hpp"
 
 namespace strongroom::testing {
 

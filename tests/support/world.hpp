@@ -14,6 +14,14 @@
 
 #include "barrier_fixture.hpp"
 #include "faulty_backend.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 
 namespace strongroom::testing {
 

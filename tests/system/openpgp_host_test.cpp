@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "openpgp_fixture.hpp"
+#include "strongroom/backend.hpp"
 #include "strongroom/impl/base/codec.hpp"
 #include "support/process.hpp"
 

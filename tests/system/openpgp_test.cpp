@@ -9,6 +9,8 @@
 
 #include "memory_scan.hpp"
 #include "openpgp_fixture.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/impl/crypto/aead.hpp"
 #include "support/process.hpp"
 
 namespace strongroom::testing::openpgp_test {

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "strongroom/function_ref.hpp"
-#include "strongroom/impl/json/json.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 

@@ -14,9 +14,9 @@
 #include <optional>
 #include <string>
 
-#include "strongroom/impl/json/json.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 

@@ -15,10 +15,10 @@
 #include <string_view>
 #include <vector>
 
-#include "strongroom/impl/json/json.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 

@@ -9,6 +9,8 @@
 #include <memory>
 #include <string_view>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"

@@ -4,6 +4,7 @@
 // these rules, by the place in the text that they came from.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>

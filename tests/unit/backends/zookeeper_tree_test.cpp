@@ -9,6 +9,7 @@
 
 #include "src/zookeeper/zookeeper_frame.hpp"
 #include "src/zookeeper/zookeeper_shards.hpp"
+#include "strongroom/backend.hpp"
 
 namespace strongroom::zookeeper::zookeeper_tree_test {
 namespace {

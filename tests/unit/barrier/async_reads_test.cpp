@@ -11,6 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/secret_reader.hpp"
+#include "strongroom/secrets.hpp"
 #include "strongroom/store.hpp"
 #include "support/barrier_fixture.hpp"
 #include "support/process.hpp"

@@ -6,6 +6,14 @@
 #include <atomic>
 #include <thread>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
 namespace strongroom::barrier_test {

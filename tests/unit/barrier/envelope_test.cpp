@@ -5,6 +5,9 @@
 #include <set>
 #include <string>
 
+#include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/secrets.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
 namespace strongroom::envelope_test {

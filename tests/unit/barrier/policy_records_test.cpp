@@ -9,9 +9,20 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/anchor.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
 #include "strongroom/backup.hpp"
-#include "strongroom/impl/copies/copy_store.hpp"
-#include "strongroom/impl/copies/migrate.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/copies/migration.hpp"
+#include "strongroom/impl/copies/store_copy.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/contents.hpp"
 #include "tests/support/meanwhile_backend.hpp"

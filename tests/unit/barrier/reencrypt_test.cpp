@@ -1,11 +1,13 @@
-#include "strongroom/impl/barrier/reencrypt.hpp"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <functional>
 #include <thread>
 
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/forwarding_backend.hpp"
 

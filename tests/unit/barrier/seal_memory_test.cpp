@@ -4,6 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/memory_scan.hpp"
 #include "tests/support/barrier_fixture.hpp"

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/secrets.hpp"
 #include "strongroom/store.hpp"
 #include "support/barrier_fixture.hpp"
 #include "support/forwarding_backend.hpp"

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/impl/barrier/envelope.hpp"
 #include "support/process.hpp"
 
 namespace strongroom::seen_revisions_test {

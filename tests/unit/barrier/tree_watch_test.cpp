@@ -12,7 +12,15 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
 #include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/barrier/secret_reader.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "support/barrier_fixture.hpp"
 #include "support/faulty_backend.hpp"
 #include "support/forwarding_backend.hpp"

@@ -1,7 +1,11 @@
-#include "strongroom/impl/copies/migrate.hpp"
-
 #include <gtest/gtest.h>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/copies/migration.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "strongroom/impl/crypto/aes_internal.hpp"
+#include "strongroom/impl/crypto/secret_arena.hpp"
 
 #if STRONGROOM_HAVE_LIBCRYPTO
 #include <openssl/err.h>

@@ -1,6 +1,7 @@
 #include "strongroom/secret_bytes.hpp"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/crypto/secret_arena.hpp"
 #include "support/process.hpp"
 
 namespace strongroom::secret_bytes_test {

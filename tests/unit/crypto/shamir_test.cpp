@@ -3,6 +3,7 @@
 #include <botan/auto_rng.h>
 #include <botan/tss.h>
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <numeric>

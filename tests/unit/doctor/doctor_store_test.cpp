@@ -6,7 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
 #include "strongroom/doctor.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/seal_status.hpp"
+#include "strongroom/slots.hpp"
 #include "support/barrier_fixture.hpp"
 
 namespace strongroom::doctor_store_test {

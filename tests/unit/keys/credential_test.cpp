@@ -1,6 +1,7 @@
 #include "strongroom/credential.hpp"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/crypto/digest.hpp"
+#include "strongroom/impl/crypto/secret_arena.hpp"
 #include "support/process.hpp"
 
 namespace strongroom::credential_test {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/crypto/digest.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
 namespace strongroom::header_test {

@@ -2,9 +2,22 @@
 #include "strongroom/impl/keys/key_keeper.hpp"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <thread>
 
+#include "strongroom/anchor.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/seal_status.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/faulty_backend.hpp"
 

@@ -14,7 +14,10 @@
 #include <thread>
 #include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "support/policy_maker.hpp"
 #include "support/reference_policy.hpp"
 

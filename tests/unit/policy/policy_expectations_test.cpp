@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 

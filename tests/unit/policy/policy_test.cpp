@@ -8,6 +8,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
+
 namespace strongroom::policy_test {
 namespace {
 

@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/text.hpp"

@@ -4,6 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/tools.hpp"
 #include "support/policy_rules.hpp"
 

@@ -14,6 +14,15 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/memory.hpp"
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/progress.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "tests/support/barrier_fixture.hpp"
 #include "tests/support/contents.hpp"

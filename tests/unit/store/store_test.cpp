@@ -5,6 +5,11 @@
 #include <filesystem>
 #include <string>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
 namespace strongroom::store_test {

@@ -7,6 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "strongroom/credential.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 #include "support/barrier_fixture.hpp"
 

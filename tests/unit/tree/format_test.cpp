@@ -14,7 +14,8 @@
 #include "strongroom/impl/barrier/policy_records.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
-#include "strongroom/impl/keys/slots.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/secrets.hpp"
 #include "tests/support/barrier_fixture.hpp"
 
 namespace strongroom::format_test {

@@ -10,15 +10,17 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
-#include "strongroom/backends/limits.hpp"
+#include "strongroom/function_ref.hpp"
 #include "strongroom/impl/backends/record_page.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::backend {
 
 // versions_of gives the versions of the records, and the records themselves to keep, if wanted.
-Result<std::vector<Version>> versions_of(Backend& from, std::span<const ByteView> keys,
-                                         RecordPage* keep, Timeout timeout) {
+static Result<std::vector<Version>> versions_of(Backend& from, std::span<const ByteView> keys,
+                                                RecordPage* keep, Timeout timeout) {
   std::vector<Version> versions(keys.size());
   auto stamp = from.read(
       keys,
@@ -33,8 +35,8 @@ Result<std::vector<Version>> versions_of(Backend& from, std::span<const ByteView
 
 // hand_over_first gives the sink the records of the keys in their order: a read may have had
 // another one.
-Result<void> hand_over_first(std::span<const ByteView> keys, const RecordPage& page,
-                             Backend::SnapshotSink sink) {
+static Result<void> hand_over_first(std::span<const ByteView> keys, const RecordPage& page,
+                                    Backend::SnapshotSink sink) {
   for (const ByteView key : keys) {
     const auto record = page.find(key);
     if (!record) continue;
@@ -43,7 +45,7 @@ Result<void> hand_over_first(std::span<const ByteView> keys, const RecordPage& p
   return {};
 }
 
-}  // namespace
+}  // namespace detail::backend
 
 void Backend::read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done) {
   std::vector<Record> records(keys.size());
@@ -86,9 +88,9 @@ Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
 Result<void> Backend::snapshot(std::span<const ByteView> first, SnapshotSink sink,
                                Timeout timeout) {
   RecordPage page;
-  auto before = versions_of(*this, first, &page, timeout);
+  auto before = detail::backend::versions_of(*this, first, &page, timeout);
   if (!before) return std::move(before).error();
-  if (auto done = hand_over_first(first, page, sink); !done) return done;
+  if (auto done = detail::backend::hand_over_first(first, page, sink); !done) return done;
 
   page.clear();
   RecordPages pages(*this, timeout);
@@ -99,7 +101,7 @@ Result<void> Backend::snapshot(std::span<const ByteView> first, SnapshotSink sin
     there_is_more = more.value();
   }
 
-  auto after = versions_of(*this, first, nullptr, timeout);
+  auto after = detail::backend::versions_of(*this, first, nullptr, timeout);
   if (!after) return std::move(after).error();
   if (before.value() == after.value()) return {};
   return Error{Code::conflict,

@@ -13,22 +13,22 @@
 #endif
 
 namespace strongroom {
-namespace {
+namespace detail::open_backend {
 
 constexpr std::string_view kShapes =
     "memory: or lmdb:/absolute/directory[?quota=BYTES] or zk://host:port,host:port/root";
 
-Error refuse(std::string_view url, std::string_view why) {
+static Error refuse(std::string_view url, std::string_view why) {
   return {Code::invalid, "the store URL '" + std::string(url) + "' " + std::string(why)};
 }
 
-[[maybe_unused]] Error not_built_in(std::string_view scheme) {
+[[maybe_unused]] static Error not_built_in(std::string_view scheme) {
   return {Code::unsupported, "the backend '" + std::string(scheme) + "' was not built in"};
 }
 
 #if STRONGROOM_HAVE_LMDB
 // read_options takes what stands behind the '?': quota=BYTES, once.
-Result<LmdbOptions> read_options(std::string_view url, std::string_view query) {
+static Result<LmdbOptions> read_options(std::string_view url, std::string_view query) {
   constexpr std::string_view kQuota = "quota=";
   if (!query.starts_with(kQuota) || query.find('&') != std::string_view::npos) {
     return refuse(url, "had an option other than quota=BYTES");
@@ -46,8 +46,8 @@ Result<LmdbOptions> read_options(std::string_view url, std::string_view query) {
   return options;
 }
 
-Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string_view rest,
-                                               bool must_exist) {
+static Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string_view rest,
+                                                      bool must_exist) {
   const std::size_t mark = rest.find('?');
   const std::string_view directory = rest.substr(0, mark);
   if (!directory.starts_with('/')) return refuse(url, "had no absolute path; use lmdb:/directory");
@@ -63,32 +63,33 @@ Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string
 }
 #endif
 
-}  // namespace
+}  // namespace detail::open_backend
 
 Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
                                               [[maybe_unused]] const BackendOptions& options) {
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) {
-    return Error{Code::invalid, "the store URL named no backend; use " + std::string(kShapes)};
+    return Error{Code::invalid, "the store URL named no backend; use " +
+                                    std::string(detail::open_backend::kShapes)};
   }
   const std::string_view scheme = url.substr(0, colon);
   const std::string_view rest = url.substr(colon + 1);
   if (scheme == "memory") {
-    if (!rest.empty()) return refuse(url, "had something behind memory:");
+    if (!rest.empty()) return detail::open_backend::refuse(url, "had something behind memory:");
     return std::unique_ptr<Backend>(std::make_unique<MemoryBackend>());
   }
   if (scheme == "lmdb") {
 #if STRONGROOM_HAVE_LMDB
-    return open_lmdb_url(url, rest, options.must_exist);
+    return detail::open_backend::open_lmdb_url(url, rest, options.must_exist);
 #else
-    return not_built_in(scheme);
+    return detail::open_backend::not_built_in(scheme);
 #endif
   }
   if (scheme == "zk") {
 #if STRONGROOM_HAVE_ZOOKEEPER
     return open_zookeeper(url, options);
 #else
-    return not_built_in(scheme);
+    return detail::open_backend::not_built_in(scheme);
 #endif
   }
   if (scheme == "zks") {
@@ -100,7 +101,7 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
   }
   // The scheme alone: what follows an unknown one may hold a password.
   return Error{Code::invalid, "the store URL named the unknown backend '" + std::string(scheme) +
-                                  "'; use " + std::string(kShapes)};
+                                  "'; use " + std::string(detail::open_backend::kShapes)};
 }
 
 }  // namespace strongroom

@@ -1,7 +1,6 @@
 // record_page.hpp: some records copied out of a storage, to be handed on when it was let go.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,8 +8,8 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
-#include "strongroom/backends/limits.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 
@@ -21,49 +20,22 @@ class RecordPage {
 
   bool is_full() const noexcept { return bytes_.size() >= kFullLen; }
   bool empty() const noexcept { return places_.empty(); }
-  void clear() noexcept {
-    places_.clear();
-    bytes_.clear();
-  }
+  void clear() noexcept;
 
-  void add(const Record& record) {
-    places_.push_back({bytes_.size(), record.key.size(), record.value.size(), record.version});
-    bytes_.insert(bytes_.end(), record.key.begin(), record.key.end());
-    bytes_.insert(bytes_.end(), record.value.begin(), record.value.end());
-  }
+  void add(const Record& record);
 
-  Record at(std::size_t i) const noexcept {
-    const Place& place = places_[i];
-    const ByteView both = ByteView(bytes_).subspan(place.begin, place.key_len + place.value_len);
-    return {both.first(place.key_len), both.subspan(place.key_len), place.version};
-  }
+  Record at(std::size_t i) const noexcept;
   std::size_t size() const noexcept { return places_.size(); }
   std::size_t num_bytes() const noexcept { return bytes_.size(); }
 
   // find gives the record of a key, if it is on the page.
-  std::optional<Record> find(ByteView key) const {
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (is_one_of(std::span(&key, 1), at(i).key)) return at(i);
-    }
-    return {};
-  }
+  std::optional<Record> find(ByteView key) const;
 
   // last_key is a copy of the key that was added last; empty where there is none.
-  std::vector<std::uint8_t> last_key() const {
-    if (empty()) return {};
-    const ByteView key = at(size() - 1).key;
-    return {key.begin(), key.end()};
-  }
+  std::vector<std::uint8_t> last_key() const;
 
   // hand_over gives the sink every record but those of the keys to skip.
-  Result<void> hand_over(std::span<const ByteView> skip, Backend::SnapshotSink sink) const {
-    for (std::size_t i = 0; i < size(); ++i) {
-      const Record record = at(i);
-      if (is_one_of(skip, record.key)) continue;
-      if (auto done = sink(record); !done) return done;
-    }
-    return {};
-  }
+  Result<void> hand_over(std::span<const ByteView> skip, Backend::SnapshotSink sink) const;
 
  private:
   struct Place {
@@ -83,23 +55,7 @@ class RecordPages {
   RecordPages(Backend& from, Timeout timeout) noexcept : from_(from), timeout_(timeout) {}
 
   // next fills the page. Returns  whether there is more.
-  Result<bool> next(RecordPage& page) {
-    page.clear();
-    bool dropped = false;
-    auto more = from_.scan(
-        {}, after_, limit_,
-        [&](const Record& record) {
-          dropped = dropped || page.is_full();
-          if (!dropped) page.add(record);
-        },
-        timeout_);
-    if (!more) return more;
-    if (page.empty()) return false;
-    after_ = page.last_key();
-    // What did not fit is fetched again, so ask for about as much as fits.
-    limit_ = dropped ? std::max(page.size(), std::size_t{1}) : std::min(2 * limit_, kMostAtOnce);
-    return more.value() || dropped;
-  }
+  Result<bool> next(RecordPage& page);
 
  private:
   static constexpr std::size_t kMostAtOnce = 1024;

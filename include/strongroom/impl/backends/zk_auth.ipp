@@ -5,16 +5,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 #include "strongroom/zk_auth.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::zk_auth {
 
-Error refuse(const std::string& file, const std::string& why) {
+static Error refuse(const std::string& file, const std::string& why) {
   return {Code::invalid, "the ZooKeeper credentials in '" + file + "' " + why};
 }
 
@@ -36,7 +41,7 @@ class File {
 };
 
 // check_private looks at the open file, so that it can not be exchanged in between.
-Result<void> check_private(const File& file, const std::string& name) {
+static Result<void> check_private(const File& file, const std::string& name) {
   struct stat status {};
   if (file.fd() < 0 || ::fstat(file.fd(), &status) != 0)
     return refuse(name, "could not be read: " + std::generic_category().message(errno));
@@ -56,7 +61,7 @@ Result<void> check_private(const File& file, const std::string& name) {
 }
 
 // read_all fills room, and gives how many bytes there were; at most its size.
-Result<std::size_t> read_all(const File& file, const std::string& name, SecretBytes& room) {
+static Result<std::size_t> read_all(const File& file, const std::string& name, SecretBytes& room) {
   std::size_t len = 0;
   while (len < room.size()) {
     const auto left = room.reveal_mutable().subspan(len);
@@ -71,7 +76,7 @@ Result<std::size_t> read_all(const File& file, const std::string& name, SecretBy
 }
 
 // fault says what is wrong with user:password, or nothing.
-const char* fault_of_auth(std::string_view text) {
+static const char* fault_of_auth(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (text.size() > kMaxZkAuthLen) return "had more than 1,024 bytes";
   if (colon == text.npos || colon == 0) return "must be one line, user:password";
@@ -80,7 +85,7 @@ const char* fault_of_auth(std::string_view text) {
   return control ? "must be one line, user:password, without control characters" : nullptr;
 }
 
-SecretView without_line_end(SecretView text) {
+static SecretView without_line_end(SecretView text) {
   const std::string_view bytes = text.reveal_text();
   std::size_t len = bytes.size();
   if (len > 0 && bytes[len - 1] == '\n') len -= 1;
@@ -88,31 +93,33 @@ SecretView without_line_end(SecretView text) {
   return text.first(len);
 }
 
-Result<ZkAuth> keep(SecretView text) {
+static Result<ZkAuth> keep(SecretView text) {
   auto kept = SecretBytes::copy_key(text.reveal());
   if (!kept) return std::move(kept).error();
   return std::make_shared<const SecretBytes>(std::move(kept).value());
 }
 
-}  // namespace
+}  // namespace detail::zk_auth
 
 Result<ZkAuth> take_zk_auth(SecretView text) {
-  text = without_line_end(text);
-  if (const char* why = fault_of_auth(text.reveal_text()); why != nullptr)
+  text = detail::zk_auth::without_line_end(text);
+  if (const char* why = detail::zk_auth::fault_of_auth(text.reveal_text()); why != nullptr)
     return Error{Code::invalid, "the ZooKeeper credentials " + std::string(why)};
-  return keep(text);
+  return detail::zk_auth::keep(text);
 }
 
 Result<ZkAuth> read_zk_auth_file(const std::string& file) {
-  const File opened(file);
-  if (auto fine = check_private(opened, file); !fine) return std::move(fine).error();
+  const detail::zk_auth::File opened(file);
+  if (auto fine = detail::zk_auth::check_private(opened, file); !fine)
+    return std::move(fine).error();
   auto room = SecretBytes::for_key(kMaxZkAuthLen + 3);
   if (!room) return std::move(room).error();
-  auto len = read_all(opened, file, room.value());
+  auto len = detail::zk_auth::read_all(opened, file, room.value());
   if (!len) return std::move(len).error();
-  const SecretView text = without_line_end(room->view().first(len.value()));
-  if (const char* why = fault_of_auth(text.reveal_text()); why != nullptr) return refuse(file, why);
-  return keep(text);
+  const SecretView text = detail::zk_auth::without_line_end(room->view().first(len.value()));
+  if (const char* why = detail::zk_auth::fault_of_auth(text.reveal_text()); why != nullptr)
+    return detail::zk_auth::refuse(file, why);
+  return detail::zk_auth::keep(text);
 }
 
 }  // namespace strongroom

@@ -8,21 +8,15 @@
 // Threads  any number at once.
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <span>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,38 +26,9 @@
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
-
-namespace detail {
-
-// Deliveries are the calls that landed while this thread is inside a callback: they are answered
-// when that returned, so that a callback which asks for more never runs inside itself.
-using Deliveries = std::deque<std::function<void()>>;
-inline constinit thread_local Deliveries* deliveries = nullptr;
-
-// deliver runs f now, or after the callback that this thread is in.
-template <typename F>
-void deliver(F f) {
-  if (deliveries != nullptr) {
-    try {
-      deliveries->emplace_back(f);
-      return;
-    } catch (const std::bad_alloc&) {  // then inside the callback after all
-      return f();
-    }
-  }
-  Deliveries mine;
-  deliveries = &mine;
-  f();
-  for (; !mine.empty(); mine.pop_front()) mine.front()();
-  deliveries = nullptr;
-}
-
-// on_storage_thread: this thread is the backend's, which must not wait for itself.
-inline constinit thread_local bool on_storage_thread = false;
-
-}  // namespace detail
 
 class AsyncReads {
  public:
@@ -86,7 +51,7 @@ class AsyncReads {
   static constexpr std::size_t kMaxSecrets = 65'536;
 
   // in_callback tells whether this thread is inside a callback, of any store: it must wait for none.
-  static bool in_callback() noexcept { return detail::deliveries != nullptr; }
+  static bool in_callback() noexcept;
 
   AsyncReads(Backend& backend, SecretReader& reader, Timeout timeout)
       : backend_(backend), reader_(reader), timeout_(timeout) {}
@@ -95,39 +60,13 @@ class AsyncReads {
 
   // The destructor returns when every callback has: within about a timeout, since what waits for
   // the plain read is told unavailable. In a forked child it waits for nobody.
-  ~AsyncReads() {
-    if (!guard_.same_process()) {
-      static_cast<void>(state_.release());  // its lock and thread are the parent's
-      return;
-    }
-    std::unique_lock lock(state_->mutex);
-    state_->closing = true;
-    state_->changed.notify_all();
-    state_->changed.wait(lock, [&] { return state_->num_unfinished == 0; });
-    lock.unlock();
-    if (state_->worker.joinable()) state_->worker.join();
-  }
+  ~AsyncReads();
 
   // read_many is SecretReader::read_many without waiting. done hears what that returns.
   // review  none: everything may be handed out.
   // Errors  of the start alone, and done is not called then: sealed.  unavailable: too much is under
   //         way already.
-  Result<void> read_many(std::vector<Path> paths, Callback done, Review review = nullptr) {
-    if (!guard_.same_process())
-      return Error{Code::sealed,
-                   "this handle belongs to the parent process; open the store again in this one"};
-    auto call = std::make_shared<Call>(std::move(paths), std::move(done), std::move(review));
-    auto may = judge(*call, !detail::on_storage_thread);
-    if (may && !*may) return std::move(*may);
-    auto lookup = reader_.locate(call->paths);
-    if (!lookup) return std::move(lookup).error();
-    call->lookup = std::move(lookup).value();
-    if (auto room = admit(*call); !room) return room;
-    if (may) return start(call);
-    call->lookup = {};
-    detail::deliver([this, call] { read_again(call); });
-    return {};
-  }
+  Result<void> read_many(std::vector<Path> paths, Callback done, Review review = nullptr);
 
  private:
   struct Call {
@@ -159,175 +98,42 @@ class AsyncReads {
 
   // ---- the usual way ----
 
-  Result<void> start(const CallPtr& call) {
-    const std::vector<ByteView> wanted = call->lookup.wanted();
-    try {
-      backend_.read_async(wanted, timeout_,
-                          [this, call](Result<Stamp> stamp, std::span<const Record> records) {
-                            arrived(call, std::move(stamp), records);
-                          });
-    } catch (const std::bad_alloc&) {
-      if (!call->answered.exchange(true)) {
-        leave(*call);
-        finished();
-        return no_memory();
-      }
-    }
-    call->starting = false;
-    if (call->landed) complete_later(call);
-    return {};
-  }
+  Result<void> start(const CallPtr& call);
 
   // arrived runs on whatever thread the backend has for it. On the caller's own it only takes what
   // came: the backend may hold a lock there.
-  void arrived(const CallPtr& call, Result<Stamp> stamp, std::span<const Record> records) {
-    if (call->answered.exchange(true)) return;
-    for (std::size_t i = 0; stamp && i < records.size() && i < call->paths.size(); ++i)
-      call->lookup.take(i, records[i]);
-    call->stamp = std::move(stamp);
-    if (call->starter == std::this_thread::get_id() && call->starting) {
-      call->landed = true;
-      return;
-    }
-    const bool before = std::exchange(detail::on_storage_thread, true);
-    complete_later(call);
-    detail::on_storage_thread = before;
-  }
+  void arrived(const CallPtr& call, Result<Stamp> stamp, std::span<const Record> records);
 
-  void complete_later(const CallPtr& call) {
-    detail::deliver([this, call] { complete(call); });
-  }
+  void complete_later(const CallPtr& call);
 
-  void complete(const CallPtr& call) {
-    auto secrets = outcome(*call);
-    auto reviewed = secrets ? judge(*call, !detail::on_storage_thread) : std::nullopt;
-    if (reviewed && !*reviewed) return answer(*call, std::move(*reviewed).error());
-    if (reviewed) return answer(*call, std::move(*secrets));
-    call->lookup = {};  // locked memory, which is scarce
-    read_again(call);
-  }
+  void complete(const CallPtr& call);
 
   // outcome gives nothing when this thread would have to wait for it.
-  std::optional<Result<Secrets>> outcome(Call& call) {
-    if (!call.stamp) return Result<Secrets>(std::move(call.stamp).error());
-    try {
-      if (!detail::on_storage_thread) return reader_.finish(call.lookup, call.stamp.value());
-      auto secrets = reader_.finish_at_once(call.lookup, call.stamp.value());
-      if (!secrets) return std::nullopt;
-      return Result<Secrets>(std::move(*secrets));
-    } catch (const std::bad_alloc&) {
-      return Result<Secrets>(no_memory());
-    }
-  }
+  std::optional<Result<Secrets>> outcome(Call& call);
 
   // judge gives nothing when this thread would have to wait for it.
-  static std::optional<Result<void>> judge(const Call& call, bool may_wait) {
-    if (!call.review) return Result<void>();
-    try {
-      return call.review(call.paths, may_wait);
-    } catch (const std::bad_alloc&) {
-      return Result<void>(no_memory());
-    } catch (...) {  // of the host's policy
-      return Result<void>(Error{Code::internal, "deciding failed"});
-    }
-  }
+  static std::optional<Result<void>> judge(const Call& call, bool may_wait);
 
   // answer may be the last that happens here: the destructor waits for it, and for nothing more.
-  void answer(Call& call, Result<Secrets> secrets) {
-    leave(call);
-    Callback done = std::exchange(call.done, nullptr);
-    try {
-      done(std::move(secrets));
-    } catch (...) {  // theirs
-    }
-    done = nullptr;  // what it holds on to goes before the store may
-    call.review = nullptr;
-    finished();
-  }
+  void answer(Call& call, Result<Secrets> secrets);
 
   // ---- counting ----
 
-  Result<void> admit(const Call& call) {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->num_calls == kMaxCalls || state_->num_secrets + call.paths.size() > kMaxSecrets) {
-      return Error{Code::unavailable,
-                   "4,096 calls or 65,536 secrets were under way already; wait for some of them"};
-    }
-    state_->num_calls += 1;
-    state_->num_secrets += call.paths.size();
-    state_->num_unfinished += 1;
-    return {};
-  }
-  void leave(const Call& call) {
-    const std::lock_guard lock(state_->mutex);
-    state_->num_calls -= 1;
-    state_->num_secrets -= call.paths.size();
-  }
-  void finished() {
-    const std::lock_guard lock(state_->mutex);
-    if (--state_->num_unfinished == 0) state_->changed.notify_all();
-  }
+  Result<void> admit(const Call& call);
+  void leave(const Call& call);
+  void finished();
 
   // ---- the slow way ----
 
-  void read_again(const CallPtr& call) {
-    Error why = was_closed();
-    try {
-      const std::lock_guard lock(state_->mutex);
-      if (!state_->closing && make_worker()) {
-        state_->slow.push_back(call);
-        state_->changed.notify_all();
-        return;
-      }
-      if (!state_->closing) why = {Code::unavailable, "the system gave no thread to read again on"};
-    } catch (const std::bad_alloc&) {
-      why = no_memory();
-    }
-    answer(*call, std::move(why));
-  }
+  void read_again(const CallPtr& call);
 
   // make_worker needs the mutex. The host's signals are not for our thread.
-  bool make_worker() {
-    if (state_->worker.joinable()) return true;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
-    try {
-      state_->worker = std::thread([this] { work(); });
-    } catch (const std::exception&) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return state_->worker.joinable();
-  }
+  bool make_worker();
 
-  void work() {
-    std::unique_lock lock(state_->mutex);
-    for (;;) {
-      state_->changed.wait(lock, [&] { return state_->closing || !state_->slow.empty(); });
-      if (state_->slow.empty()) return;
-      const CallPtr call = std::move(state_->slow.front());
-      state_->slow.pop_front();
-      const bool closing = state_->closing;
-      lock.unlock();
-      detail::deliver([&] { answer(*call, closing ? was_closed() : reread(*call)); });
-      lock.lock();
-    }
-  }
+  void work();
 
-  Result<Secrets> reread(const Call& call) {
-    if (auto may = judge(call, true); may && !*may) return std::move(*may).error();
-    auto secrets = read_plainly(call.paths);
-    if (auto may = judge(call, true); may && !*may) return std::move(*may).error();
-    return secrets;
-  }
-  Result<Secrets> read_plainly(std::span<const Path> paths) {
-    try {
-      return reader_.read_many(paths);
-    } catch (const std::bad_alloc&) {
-      return no_memory();
-    }
-  }
+  Result<Secrets> reread(const Call& call);
+  Result<Secrets> read_plainly(std::span<const Path> paths);
 
   static Error no_memory() { return {Code::unavailable, "memory ran out"}; }
   static Error was_closed() {

@@ -13,15 +13,12 @@
 //   Others   what another process changed (rotation, lock flag) is followed at the next call.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,28 +29,19 @@
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/names_reader.hpp"
 #include "strongroom/impl/barrier/policy_records.hpp"
-#include "strongroom/impl/barrier/reencrypt.hpp"
+#include "strongroom/impl/barrier/reencryption.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/barrier/tree_watch.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/progress.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
-
-// Condition is what must hold for a write to happen.
-struct Condition {
-  enum class Kind : std::uint8_t { any, create, update, revision };
-  Kind kind = Kind::any;
-  Revision revision = 0;
-
-  static Condition any() { return {}; }
-  static Condition create() { return {Kind::create, 0}; }
-  static Condition update() { return {Kind::update, 0}; }
-  // at is compare-and-set: the secret must be there in exactly this revision.
-  static Condition at(Revision revision) { return {Kind::revision, revision}; }
-};
 
 // Permit tells whether a write may happen, and under which fence (KeyKeeper::mark) that was decided:
 // it happens under this one or not at all. kAny: under any. It is asked again when the fence moved.
@@ -83,21 +71,7 @@ class Barrier {
   // the fence is raised first, so that nobody seals under an old one meanwhile, not even a process
   // that slept since before the rotation.
   // Errors  invalid: there are secrets under old data keys; re-encrypt first. Or: no old data key.
-  Result<void> retire(ReencryptObserver observer, Version permitted = kAny) {
-    if (auto ready = keeper_.refresh(); !ready) return ready;
-    auto active = keeper_.with_keys(
-        [](const Keys& keys) -> Result<TermId> { return keys.keyring.active_term(); });
-    if (!active) return std::move(active).error();
-    if (auto raised = keeper_.raise_fence(active.value(), permitted); !raised) return raised;
-    auto needed = count_older(active.value(), observer);
-    if (!needed) return std::move(needed).error();
-    if (needed.value() > 0) {
-      return Error{Code::invalid, std::to_string(needed.value()) +
-                                      " secrets are still sealed under older data keys; re-encrypt "
-                                      "first ('reencrypt')"};
-    }
-    return keeper_.retire(active.value());
-  }
+  Result<void> retire(ReencryptObserver observer, Version permitted = kAny);
 
   // ---- secrets ----
 
@@ -122,30 +96,12 @@ class Barrier {
   // the
   //         condition did not hold.  corrupt: what is stored there now does not open; it stays.
   Result<Revision> write(const Path& path, Content content, SecretView value, Condition condition,
-                         const Permit* permit = nullptr) {
-    if (content == Content::text && !well_formed_utf8(value.reveal_text())) {
-      return Error{Code::invalid,
-                   "text for '" + path.text() + "' was not UTF-8; store it as binary"};
-    }
-    return replace(path, permit, [&](const Keys& keys, const Current& current) -> Result<Next> {
-      if (value.size() > keys.records.header.max_secret_len) return over_limit(path, keys, value);
-      if (auto held = check(path, current, condition); !held) return std::move(held).error();
-      const std::uint64_t now = now_ms();
-      return Next{
-          RecordKind::secret, {content, current.alive ? current.created_ms : now, now}, value};
-    });
-  }
+                         const Permit* permit = nullptr);
 
   // erase leaves a tombstone with the next revision, so that the path goes on counting.
   // Errors  not_found.  conflict: the secret is not in the revision that the condition names.
   Result<Revision> erase(const Path& path, Condition condition = Condition::update(),
-                         const Permit* permit = nullptr) {
-    return replace(path, permit, [&](const Keys&, const Current& current) -> Result<Next> {
-      if (!current.alive) return not_found(path);
-      if (auto held = check(path, current, condition); !held) return std::move(held).error();
-      return Next{RecordKind::tombstone, {Content::binary, current.created_ms, now_ms()}, {}};
-    });
-  }
+                         const Permit* permit = nullptr);
 
   // list, list_page: see NamesReader.
   Result<std::vector<Entry>> list(const Path& folder, bool recursive,
@@ -191,216 +147,39 @@ class Barrier {
 
   // ---- records ----
 
-  Result<Current> current_of(const Keys& keys, const Location& location, Fetched& fetched) const {
-    Current current;
-    current.version = fetched.version;
-    if (fetched.version == kAbsent && fetched.floor != 0)
-      return SecretReader::vanished(fetched.floor);
-    if (fetched.version == kAbsent) return current;
-    if (auto done = reader_.unwrap(keys, location, fetched); !done) return std::move(done).error();
-    current.alive = fetched.opened.kind == RecordKind::secret;
-    current.revision = fetched.opened.revision;
-    current.created_ms = fetched.opened.metadata.created_ms;
-    return current;
-  }
+  Result<Current> current_of(const Keys& keys, const Location& location, Fetched& fetched) const;
 
-  static Result<void> check(const Path& path, const Current& current, Condition condition) {
-    switch (condition.kind) {
-      case Condition::Kind::any:
-        return {};
-      case Condition::Kind::create:
-        if (!current.alive) return {};
-        return Error{Code::already_exists, "'" + path.text() + "' exists already"};
-      case Condition::Kind::update:
-        if (current.alive) return {};
-        return not_found(path);
-      case Condition::Kind::revision:
-        if (current.alive && current.revision == condition.revision) return {};
-        return Error{
-            Code::conflict,
-            "'" + path.text() + "' was not in revision " + std::to_string(condition.revision) +
-                (current.alive ? " but in " + std::to_string(current.revision) : " but not there")};
-    }
-    return Error{Code::invalid, "an unknown condition was given"};
-  }
+  static Result<void> check(const Path& path, const Current& current, Condition condition);
 
   // replace reads what is stored, lets decide say what comes next, and commits that, again and
   // again while others are faster. decide(const Keys&, const Current&) -> Result<Next>.
   template <typename Decide>
-  Result<Revision> replace(const Path& path, const Permit* permit, Decide decide) {
-    if (path.is_root()) return Error{Code::invalid, "the root of the tree is no name of a secret"};
-    const auto begin = std::chrono::steady_clock::now();
-    do {
-      auto permitted = permit == nullptr ? Result<Version>(kAny) : (*permit)();
-      if (!permitted) return std::move(permitted).error();
-      auto done = replace_once(path, permitted.value(), decide);
-      if (!done) return SecretReader::naming(path, std::move(done).error());
-      if (done->has_value()) return **done;
-    } while (std::chrono::steady_clock::now() - begin < timeout_);
-    return Error{Code::conflict, "'" + path.text() + "' kept being changed by others"};
-  }
+  Result<Revision> replace(const Path& path, const Permit* permit, Decide decide);
 
   // replace_once gives the new revision, or nothing when somebody else was faster, or the fence is not
   // the one that was permitted.
   template <typename Decide>
-  Result<std::optional<Revision>> replace_once(const Path& path, Version permitted,
-                                               Decide& decide) {
-    Location location;
-    std::uint64_t generation = 0;
-    Entries entries;
-    auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-      location = secret_location(keys.keyring, path.text());
-      generation = keys.records.header.generation;
-      entries = entries_of(keys.keyring, path.text());
-      return {};
-    });
-    if (!located) return std::move(located).error();
-    const RecordKey key = record_key(location);
-    Fetched fetched;
-    fetched.floor = reader_.floor(location);
-    auto stamp = read_with_entries(key, entries, fetched);
-    if (!stamp) return std::move(stamp).error();
-    auto followed = keeper_.follow(stamp.value());
-    if (!followed) return std::move(followed).error();
-    const Version expected = fetched.version;
+  Result<std::optional<Revision>> replace_once(const Path& path, Version permitted, Decide& decide);
 
-    std::vector<std::uint8_t> envelope;
-    Version fence = kAbsent;
-    bool was_alive = false;
-    bool is_alive = false;
-    bool other_fence = false;
-    auto revision = keeper_.with_keys([&](const Keys& keys) -> Result<Revision> {
-      fence = keys.records.fence_version;
-      other_fence = permitted != kAny && permitted != fence;
-      if (other_fence) return Revision{0};
-      auto current = current_of(keys, location, fetched);
-      if (!current) return std::move(current).error();
-      auto next = decide(keys, current.value());
-      if (!next) return std::move(next).error();
-      was_alive = current->alive;
-      is_alive = next->kind == RecordKind::secret;
-      envelope.resize(kEnvelopeOverhead + next->value.size());
-      auto sealed = seal_envelope(keys.keyring, {keys.records.header.store, location}, next->kind,
-                                  current->revision + 1, next->metadata, next->value, envelope);
-      if (!sealed) return std::move(sealed).error();
-      return current->revision + 1;
-    });
-    if (!revision) {
-      const bool again = revision.error().code == Code::corrupt && reader_.keys_moved(generation);
-      if (again) return std::optional<Revision>();
-      return std::move(revision).error();
-    }
-    if (other_fence) return std::optional<Revision>();
+  Result<Stamp> read_with_entries(ByteView record, Entries& entries, Fetched& fetched);
 
-    std::vector<Change> batch = {{Change::Kind::check, kFenceKey, {}, fence},
-                                 {Change::Kind::put, key, envelope, expected}};
-    if (is_alive && !was_alive) add_missing(entries, batch);
-    if (was_alive && !is_alive)
-      batch.push_back({Change::Kind::erase, entries.keys.front(), {}, kAny});
-    auto commit = backend_->commit(batch, timeout_);
-    if (!commit) return std::move(commit).error();
-    if (commit->conflict) return std::optional<Revision>();
-    reader_.saw(location, revision.value());
-    return std::optional<Revision>(revision.value());
-  }
+  static void add_missing(const Entries& entries, std::vector<Change>& batch);
 
-  Result<Stamp> read_with_entries(ByteView record, Entries& entries, Fetched& fetched) {
-    std::vector<ByteView> keys = {record};
-    keys.insert(keys.end(), entries.keys.begin(), entries.keys.end());
-    return backend_->read(
-        keys,
-        [&](std::size_t i, const Record& found) {
-          if (i == 0) return fetched.take(found);
-          entries.present[i - 1] = found.version != kAbsent;
-        },
-        timeout_);
-  }
-
-  static void add_missing(const Entries& entries, std::vector<Change>& batch) {
-    for (std::size_t i = 0; i < entries.keys.size(); ++i) {
-      if (!entries.present[i]) batch.push_back({Change::Kind::put, entries.keys[i], {}, kAny});
-    }
-  }
-
-  static Entries entries_of(const Keyring& keyring, std::string_view path) {
-    Entries entries;
-    const std::size_t last = path.rfind('/');
-    const std::string_view parent = last == path.npos ? std::string_view() : path.substr(0, last);
-    const std::string_view name = last == path.npos ? path : path.substr(last + 1);
-    entries.keys.push_back(
-        entry_key(keyring, EntryKind::secret, directory_location(keyring, parent), name));
-    for (std::size_t begin = 0; begin < parent.size();) {
-      const std::size_t end = std::min(parent.find('/', begin), parent.size());
-      const std::string_view above = parent.substr(0, begin == 0 ? 0 : begin - 1);
-      entries.keys.push_back(entry_key(keyring, EntryKind::folder,
-                                       directory_location(keyring, above),
-                                       parent.substr(begin, end - begin)));
-      begin = end + 1;
-    }
-    entries.present.resize(entries.keys.size());
-    return entries;
-  }
+  static Entries entries_of(const Keyring& keyring, std::string_view path);
 
   // ---- retirement ----
 
   // count_older counts the records that open under a term before first_live, and would open no more.
-  Result<std::uint64_t> count_older(TermId first_live, ReencryptObserver observer) {
-    ReencryptProgress progress;
-    std::uint64_t needed = 0;
-    std::vector<std::uint8_t> after;
-    for (bool more = true; more;) {
-      std::vector<std::vector<std::uint8_t>> old;
-      const std::uint8_t prefix = 'r';
-      auto page = backend_->scan(
-          std::span(&prefix, 1), after, kScanPage,
-          [&](const Record& record) {
-            progress.seen += 1;
-            after.assign(record.key.begin(), record.key.end());
-            const bool ours =
-                record.key.size() == sizeof(RecordKey) && record.value.size() >= kEnvelopeOverhead;
-            if (ours && get_be(record.value.subspan<4, 4>()) < first_live) old.push_back(after);
-          },
-          timeout_);
-      if (!page) return std::move(page).error();
-      more = page.value();
-      for (const auto& key : old) {
-        auto older = needs_older(key, first_live);
-        if (!older) return std::move(older).error();
-        needed += older.value() ? 1 : 0;
-      }
-      if (!observer(progress))
-        return Error{Code::unavailable, "retiring was stopped; nothing was changed"};
-    }
-    return needed;
-  }
+  Result<std::uint64_t> count_older(TermId first_live, ReencryptObserver observer);
 
   // needs_older tells a secret from a record that is damaged anyway, or was replaced meanwhile. What
   // a newer program made may well open to it.
-  Result<bool> needs_older(std::span<const std::uint8_t> key, TermId first_live) {
-    Fetched fetched;
-    auto stamp = backend_->read(
-        std::span(&key, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
-        timeout_);
-    if (!stamp) return std::move(stamp).error();
-    if (fetched.version == kAbsent) return false;
-    Location location;
-    std::copy(key.begin() + 1, key.end(), location.begin());
-    auto opened = keeper_.with_keys(
-        [&](const Keys& keys) { return reader_.unwrap(keys, location, fetched); });
-    if (opened) return fetched.opened.term < first_live;
-    if (opened.error().code == Code::corrupt) return false;
-    if (opened.error().code == Code::unsupported) return true;
-    return std::move(opened).error();
-  }
+  Result<bool> needs_older(std::span<const std::uint8_t> key, TermId first_live);
 
   // ---- errors ----
 
   static Error not_found(const Path& path) { return SecretReader::not_found(path); }
-  static Error over_limit(const Path& path, const Keys& keys, SecretView value) {
-    return {Code::too_large, "'" + path.text() + "' would have had " +
-                                 std::to_string(value.size()) + " bytes; this store takes up to " +
-                                 std::to_string(keys.records.header.max_secret_len)};
-  }
+  static Error over_limit(const Path& path, const Keys& keys, SecretView value);
   const std::unique_ptr<Backend> backend_;
   const Timeout timeout_;
   KeyKeeper keeper_;

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -42,18 +41,7 @@ constexpr std::size_t base64_encoded_len(std::size_t len) noexcept {
 }
 
 // base64_encode writes base64_encoded_len(secret.size()) characters, padded, to out.
-inline void base64_encode(SecretView secret, std::uint8_t* out) noexcept {
-  const auto bytes = secret.reveal();
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    const int group =
-        bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
-    *out++ = base64_character(group >> 18);
-    *out++ = base64_character(group >> 12 & 63);
-    *out++ = left > 1 ? base64_character(group >> 6 & 63) : std::uint8_t{'='};
-    *out++ = left > 2 ? base64_character(group & 63) : std::uint8_t{'='};
-  }
-}
+void base64_encode(SecretView secret, std::uint8_t* out) noexcept;
 
 // base64_decode is as lenient as Mesos: white space anywhere is skipped, the first '=' ends the
 // text whatever follows, padding may be missing, and one lone leftover character is dropped.
@@ -61,38 +49,6 @@ inline void base64_encode(SecretView secret, std::uint8_t* out) noexcept {
 // that
 //          does not print is given as \xNN. '-' and '_' are outside.  too_large, unavailable.
 // Source   stout base64.hpp; RFC 4648 section 4.
-inline Result<SecretBytes> base64_decode(SecretView text) {
-  auto secret = SecretBytes::for_value(text.size() / 4 * 3 + 3);
-  if (!secret) return secret;
-  std::uint8_t* out = secret->reveal_mutable().data();
-  std::size_t len = 0;
-  std::uint32_t group = 0;
-  unsigned held = 0;
-  for (const std::uint8_t c : text.reveal()) {
-    if (c == '=') break;
-    if (c == ' ' || (c >= '\t' && c <= '\r')) continue;
-    const int sextet = base64_sextet(c);
-    if (sextet < 0) {
-      constexpr char kHex[] = "0123456789ABCDEF";
-      const std::string shown = c > ' ' && c < 0x7F
-                                    ? std::string(1, static_cast<char>(c))
-                                    : std::string("\\x") + kHex[c >> 4] + kHex[c & 15];
-      return Error{Code::invalid, "Invalid character '" + shown + "'"};
-    }
-    group = group << 6 | static_cast<std::uint32_t>(sextet);
-    if (++held < 4) continue;
-    out[len++] = static_cast<std::uint8_t>(group >> 16);
-    out[len++] = static_cast<std::uint8_t>(group >> 8);
-    out[len++] = static_cast<std::uint8_t>(group);
-    held = 0;
-  }
-  if (held >= 2) {
-    group <<= 6 * (4 - held);
-    out[len++] = static_cast<std::uint8_t>(group >> 16);
-    if (held == 3) out[len++] = static_cast<std::uint8_t>(group >> 8);
-  }
-  secret->keep(0, len);
-  return secret;
-}
+Result<SecretBytes> base64_decode(SecretView text);
 
 }  // namespace strongroom

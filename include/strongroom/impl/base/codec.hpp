@@ -1,7 +1,6 @@
 // codec.hpp: big-endian fields of the stored records, read and written within bounds.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,16 +16,14 @@ class Writer {
   void u16(std::uint16_t v) { number(v, 2); }
   void u32(std::uint32_t v) { number(v, 4); }
   void u64(std::uint64_t v) { number(v, 8); }
-  void bytes(std::span<const std::uint8_t> v) { bytes_.insert(bytes_.end(), v.begin(), v.end()); }
+  void bytes(std::span<const std::uint8_t> v);
 
   std::size_t size() const noexcept { return bytes_.size(); }
   std::span<const std::uint8_t> view() const noexcept { return bytes_; }
   std::vector<std::uint8_t> take() && { return std::move(bytes_); }
 
  private:
-  void number(std::uint64_t v, unsigned len) {
-    for (unsigned i = len; i-- > 0;) bytes_.push_back(static_cast<std::uint8_t>(v >> (8 * i)));
-  }
+  void number(std::uint64_t v, unsigned len);
 
   std::vector<std::uint8_t> bytes_;
 };
@@ -41,35 +38,15 @@ class Reader {
   std::uint16_t u16() noexcept { return static_cast<std::uint16_t>(number(2)); }
   std::uint32_t u32() noexcept { return static_cast<std::uint32_t>(number(4)); }
   std::uint64_t u64() noexcept { return number(8); }
-  std::span<const std::uint8_t> bytes(std::size_t len) noexcept {
-    if (len > rest_.size()) {
-      ok_ = false;
-      rest_ = {};
-      return {};
-    }
-    const auto head = rest_.first(len);
-    rest_ = rest_.subspan(len);
-    return head;
-  }
+  std::span<const std::uint8_t> bytes(std::size_t len) noexcept;
   // copy fills out, with zeros where the record is too short.
-  void copy(std::span<std::uint8_t> out) noexcept {
-    const auto from = bytes(out.size());
-    if (from.empty()) {
-      std::fill(out.begin(), out.end(), std::uint8_t{0});
-    } else {
-      std::copy(from.begin(), from.end(), out.begin());
-    }
-  }
+  void copy(std::span<std::uint8_t> out) noexcept;
 
   bool ok() const noexcept { return ok_; }
   std::size_t left() const noexcept { return rest_.size(); }
 
  private:
-  std::uint64_t number(std::size_t len) noexcept {
-    std::uint64_t v = 0;
-    for (const std::uint8_t byte : bytes(len)) v = v << 8 | byte;
-    return v;
-  }
+  std::uint64_t number(std::size_t len) noexcept;
 
   std::span<const std::uint8_t> rest_;
   bool ok_ = true;

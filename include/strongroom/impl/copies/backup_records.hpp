@@ -2,18 +2,15 @@
 // others put in small commits, several of them at once, and all of it nothing until the last one.
 #pragma once
 
-#include <cstddef>
-#include <span>
-#include <utility>
-#include <vector>
-
 #include "strongroom/backend.hpp"
+#include "strongroom/backup.hpp"
+#include "strongroom/impl/backends/record_page.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
 #include "strongroom/impl/copies/header_copies.hpp"
 #include "strongroom/impl/copies/page_workers.hpp"
-#include "strongroom/impl/backends/record_page.hpp"
 #include "strongroom/impl/copies/unfinished_store.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom::backup {
 
@@ -24,44 +21,20 @@ class Restore {
 
   // begin puts the marker and clears what an earlier restore or copy left.
   // Errors  as of UnfinishedStore::begin.
-  Result<void> begin(const BackupInfo& info, const Mark& head) {
-    auto left_over = store_.begin(info.store, head, UnfinishedStore::GoOn::from_any);
-    if (!left_over) return std::move(left_over).error();
-    return *left_over ? store_.clear() : Result<void>();
-  }
+  Result<void> begin(const BackupInfo& info, const Mark& head);
 
   // put keeps a record and commits when there is enough of them. Errors  conflict: the marker is not
   // ours any more, or the record was there. An error may be that of a record before.
-  Result<void> put(ByteView key, ByteView value) {
-    if (page_.size() == UnfinishedStore::kMaxChanges || page_.is_full()) {
-      if (auto given = workers_.give(std::exchange(page_, {})); !given) return given;
-    }
-    page_.add({key, value, kAbsent});
-    return {};
-  }
+  Result<void> put(ByteView key, ByteView value);
 
   // activate makes it a store. Errors  as of put, and of UnfinishedStore::activate.
-  Result<void> activate(const HeaderCopies& copies) {
-    if (auto given = workers_.give(std::exchange(page_, {})); !given) return given;
-    if (auto done = workers_.finish(); !done) return done;
-    return store_.activate(copies);
-  }
+  Result<void> activate(const HeaderCopies& copies);
 
   // give_up clears what was put, as far as the storage lets it, so that it is as it was.
-  void give_up() {
-    (void)workers_.finish();
-    store_.give_up();
-  }
+  void give_up();
 
  private:
-  Result<void> commit(const RecordPage& page) {
-    std::vector<Change> changes;
-    for (std::size_t i = 0; i < page.size(); ++i) {
-      const Record record = page.at(i);
-      changes.push_back({Change::Kind::put, record.key, record.value, kAbsent});
-    }
-    return store_.commit(changes);
-  }
+  Result<void> commit(const RecordPage& page);
 
   UnfinishedStore store_;
   RecordPage page_;

@@ -5,16 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <utility>
 #include <vector>
 
-#include "strongroom/backend.hpp"
-#include "strongroom/backends/limits.hpp"
-#include "strongroom/impl/copies/backup_stream.hpp"
+#include "strongroom/backup.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom::backup {
 
@@ -31,47 +28,17 @@ class HeaderCopies {
 
   // take keeps a record if it is one of them. Returns  whether it was.
   // Errors  corrupt: too large, or not in their order.
-  Result<bool> take(ByteView key, ByteView value) {
-    const auto all = keys();
-    for (std::size_t i = 0; i < kNum; ++i) {
-      if (!is_one_of(std::span(all).subspan(i, 1), key)) continue;
-      if (value.size() > kMaxLen || i < num_passed_) {
-        return Error{Code::corrupt, "the header records were too large, or out of their place"};
-      }
-      copies_[i].emplace(value.begin(), value.end());
-      num_passed_ = i + 1;
-      return true;
-    }
-    num_passed_ = kNum;
-    return false;
-  }
+  Result<bool> take(ByteView key, ByteView value);
 
   bool has_header() const noexcept { return copies_[0] || copies_[1]; }
   const std::optional<std::vector<std::uint8_t>>& at(std::size_t i) const { return copies_[i]; }
 
   // header gives the better copy: the whole one of two, and of two whole ones the newer.
   // Errors  not_initialized: there is none.  corrupt, unsupported: as Header::decode.
-  Result<Header> header() const {
-    if (!has_header()) return Error{Code::not_initialized, "there is no store header"};
-    if (!copies_[0]) return Header::decode(*copies_[1]);
-    auto first = Header::decode(*copies_[0]);
-    if (!copies_[1]) return first;
-    auto second = Header::decode(*copies_[1]);
-    if (!second) return first;
-    if (!first || !detail::better_first(*first, *second)) return second;
-    return first;
-  }
+  Result<Header> header() const;
 
   // check_against refuses a header that is not of the store that the backup says it is of.
-  Result<void> check_against(const BackupInfo& info) const {
-    auto found = header();
-    if (!found && found.error().code == Code::not_initialized) {
-      return Error{Code::corrupt, "the backup held no header of a store"};
-    }
-    if (!found) return std::move(found).error();
-    if (found->store == info.store && found->generation == info.generation) return {};
-    return Error{Code::corrupt, "the backup held the header of another store than it says"};
-  }
+  Result<void> check_against(const BackupInfo& info) const;
 
  private:
   std::array<std::optional<std::vector<std::uint8_t>>, kNum> copies_;

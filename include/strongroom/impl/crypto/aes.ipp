@@ -10,18 +10,21 @@
 #include <nettle/siv-cmac.h>
 #include <sodium.h>
 
+#include <array>
 #include <atomic>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <type_traits>
 
 #include "strongroom/impl/crypto/aead.hpp"
-#include "strongroom/impl/crypto/aes_internal.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::aes {
 
 static_assert(sizeof(aes256_ctx) <= sizeof(AesKey::opaque) &&
               alignof(aes256_ctx) <= alignof(AesKey));
@@ -30,14 +33,14 @@ static_assert(alignof(cmac128_key) <= alignof(AesKey) &&
               offsetof(CmacKey, subkeys) % alignof(AesKey) == 0);
 static_assert(std::is_trivial_v<SivKey> && std::is_trivial_v<XaesKey>);
 
-std::atomic<bool>& portable_flag() noexcept {
+static std::atomic<bool>& portable_flag() noexcept {
   // libsodium says yes on x86 alone, by the same bit of CPUID as Nettle. On other architectures it
   // depends on Nettle's build whether its AES is constant time, so it is not asked there.
   static std::atomic<bool> portable{sodium_init() < 0 || sodium_runtime_has_aesni() == 0};
   return portable;
 }
 
-bool portable() noexcept {
+static bool portable() noexcept {
   return portable_flag().load(std::memory_order_relaxed);
 }
 
@@ -108,34 +111,34 @@ class Cipher {
   std::unique_ptr<Botan::BlockCipher> portable_;
 };
 
-cmac128_key* subkeys_of(CmacKey& key) noexcept {
+static cmac128_key* subkeys_of(CmacKey& key) noexcept {
   return reinterpret_cast<cmac128_key*>(key.subkeys.data());
 }
 
-const cmac128_key* subkeys_of(const CmacKey& key) noexcept {
+static const cmac128_key* subkeys_of(const CmacKey& key) noexcept {
   return reinterpret_cast<const cmac128_key*>(key.subkeys.data());
 }
 
-void zero(std::span<std::uint8_t> out) noexcept {
+static void zero(std::span<std::uint8_t> out) noexcept {
   if (!out.empty()) sodium_memzero(out.data(), out.size());
 }
 
-}  // namespace
+}  // namespace detail::aes
 
 namespace detail {
 
 void portable_aes(bool portable) noexcept {
-  portable_flag().store(portable || sodium_runtime_has_aesni() == 0);
+  detail::aes::portable_flag().store(portable || sodium_runtime_has_aesni() == 0);
 }
 
 bool aes_is_portable() noexcept {
-  return portable();
+  return detail::aes::portable();
 }
 
 }  // namespace detail
 
 void set_key(AesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept {
-  if (portable()) {
+  if (detail::aes::portable()) {
     std::memcpy(schedule.opaque.data(), key.data(), kKeyLen);
     return;
   }
@@ -143,17 +146,17 @@ void set_key(AesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexc
 }
 
 void set_key(CmacKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept {
-  const StackWiper wiper(StackWiper::kDeepLen);
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kDeepLen);
   set_key(schedule.aes, key);
-  const Cipher cipher(schedule.aes);
-  cmac128_set_key(subkeys_of(schedule), cipher.context(), cipher.encryptor());
+  const detail::aes::Cipher cipher(schedule.aes);
+  cmac128_set_key(detail::aes::subkeys_of(schedule), cipher.context(), cipher.encryptor());
 }
 
 // The subkey of XAES-256-GCM is the first of CMAC's (its steps 1 and 2).
 void set_key(XaesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept {
-  const StackWiper wiper(StackWiper::kDeepLen);
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kDeepLen);
   set_key(schedule.aes, key);
-  const Cipher cipher(schedule.aes);
+  const detail::aes::Cipher cipher(schedule.aes);
   cmac128_key subkeys;
   cmac128_set_key(&subkeys, cipher.context(), cipher.encryptor());
   std::memcpy(schedule.subkey.data(), subkeys.K1.b, kBlockLen);
@@ -168,26 +171,26 @@ void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) no
 // What is encrypted is made in out and encrypted where it is, so that none of it is left anywhere.
 void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
                  std::span<std::uint8_t, kKeyLen> out) noexcept {
-  const StackWiper wiper(0);  // the block cipher of Nettle alone leaves nothing
+  const detail::aes::StackWiper wiper(0);  // the block cipher of Nettle alone leaves nothing
   std::array<std::uint8_t, 2 * kBlockLen> blocks = {0, 1, 'X', 0};
   std::memcpy(blocks.data() + 4, nonce.data(), kGcmNonceLen);
   std::memcpy(blocks.data() + kBlockLen, blocks.data(), kBlockLen);
   blocks[kBlockLen + 1] = 2;
   for (std::size_t i = 0; i < blocks.size(); ++i) out[i] = blocks[i] ^ key.subkey[i % kBlockLen];
-  Cipher(key.aes).encrypt(out.size(), out.data(), out.data());
+  detail::aes::Cipher(key.aes).encrypt(out.size(), out.data(), out.data());
 }
 
 Block cmac(const CmacKey& key, std::span<const std::uint8_t> first,
            std::span<const std::uint8_t> second) noexcept {
-  const StackWiper wiper(StackWiper::kNettleLen);
-  const Cipher cipher(key.aes);
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
+  const detail::aes::Cipher cipher(key.aes);
   cmac128_ctx state;
   cmac128_init(&state);
   cmac128_update(&state, cipher.context(), cipher.encryptor(), first.size(), first.data());
   cmac128_update(&state, cipher.context(), cipher.encryptor(), second.size(), second.data());
   Block tag;
-  cmac128_digest(&state, subkeys_of(key), cipher.context(), cipher.encryptor(), kBlockLen,
-                 tag.data());
+  cmac128_digest(&state, detail::aes::subkeys_of(key), cipher.context(), cipher.encryptor(),
+                 kBlockLen, tag.data());
   sodium_memzero(&state, sizeof state);
   return tag;
 }
@@ -197,31 +200,31 @@ void siv_seal(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<std::uint8_t> out) noexcept {
   const bool fits = !bound.empty() && out.size() == kTagLen + plaintext.size();
   assert(fits);
-  if (!fits) return zero(out);
-  const StackWiper wiper(StackWiper::kNettleLen);
-  const Cipher mac(key.mac.aes);
-  const Cipher ctr(key.ctr);
+  if (!fits) return detail::aes::zero(out);
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
+  const detail::aes::Cipher mac(key.mac.aes);
+  const detail::aes::Cipher ctr(key.ctr);
   const nettle_cipher meta = mac.meta();
-  siv_cmac_encrypt_message(subkeys_of(key.mac), mac.context(), &meta, ctr.context(), bound.size(),
-                           bound.data(), label.size(), label.data(), out.size(), out.data(),
-                           plaintext.reveal().data());
+  siv_cmac_encrypt_message(detail::aes::subkeys_of(key.mac), mac.context(), &meta, ctr.context(),
+                           bound.size(), bound.data(), label.size(), label.data(), out.size(),
+                           out.data(), plaintext.reveal().data());
 }
 
 bool siv_open(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<const std::uint8_t> bound, std::span<const std::uint8_t> sealed,
               std::span<std::uint8_t> out) noexcept {
   if (bound.empty() || sealed.size() < kTagLen || out.size() != sealed.size() - kTagLen) {
-    zero(out);
+    detail::aes::zero(out);
     return false;
   }
-  const StackWiper wiper(StackWiper::kNettleLen);
-  const Cipher mac(key.mac.aes);
-  const Cipher ctr(key.ctr);
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
+  const detail::aes::Cipher mac(key.mac.aes);
+  const detail::aes::Cipher ctr(key.ctr);
   const nettle_cipher meta = mac.meta();
   const int genuine = siv_cmac_decrypt_message(
-      subkeys_of(key.mac), mac.context(), &meta, ctr.context(), bound.size(), bound.data(),
-      label.size(), label.data(), out.size(), out.data(), sealed.data());
-  if (genuine != 1) zero(out);
+      detail::aes::subkeys_of(key.mac), mac.context(), &meta, ctr.context(), bound.size(),
+      bound.data(), label.size(), label.data(), out.size(), out.data(), sealed.data());
+  if (genuine != 1) detail::aes::zero(out);
   return genuine == 1;
 }
 

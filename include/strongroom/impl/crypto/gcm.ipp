@@ -21,7 +21,7 @@
 #endif
 
 namespace strongroom {
-namespace {
+namespace detail::gcm {
 
 using Bytes = std::span<const std::uint8_t>;
 using Out = std::span<std::uint8_t>;
@@ -42,26 +42,26 @@ struct Call {
   Bytes associated;
 };
 
-Error refused(Out out, Code code, const char* why) {
+static Error refused(Out out, Code code, const char* why) {
   if (!out.empty()) sodium_memzero(out.data(), out.size());
   return Error{code, why};
 }
 
-Error provider_failed(Out out) {
+static Error provider_failed(Out out) {
   return refused(out, Code::internal, "the AES-256-GCM provider failed");
 }
 
-Error did_not_authenticate(Out out) {
+static Error did_not_authenticate(Out out) {
   return refused(out, Code::corrupt, "the ciphertext did not authenticate");
 }
 
-Error not_here(Out out) {
+static Error not_here(Out out) {
   return refused(out, Code::unsupported,
                  "this AES-256-GCM provider was not built in or needs a CPU "
                  "with AES instructions");
 }
 
-void append(std::uint8_t*& to, SecretView from) noexcept {
+static void append(std::uint8_t*& to, SecretView from) noexcept {
   if (from.empty()) return;
   std::memcpy(to, from.reveal().data(), from.size());
   to += from.size();
@@ -74,7 +74,7 @@ void append(std::uint8_t*& to, SecretView from) noexcept {
 // changes nothing.
 [[maybe_unused]] const bool started_at_load = sodium_init() >= 0;
 
-bool libsodium_available() noexcept {
+static bool libsodium_available() noexcept {
   static const bool available = sodium_init() >= 0 && crypto_aead_aes256gcm_is_available() == 1;
   return available;
 }
@@ -82,7 +82,7 @@ bool libsodium_available() noexcept {
 // libsodium leaves pieces of key and plaintext on the stack.
 constexpr std::size_t kLibsodiumStackLen = 1280;
 
-Result<void> libsodium_seal_whole(const Call& call, SecretView plaintext, Out out) {
+static Result<void> libsodium_seal_whole(const Call& call, SecretView plaintext, Out out) {
   crypto_aead_aes256gcm_encrypt(out.data(), nullptr, plaintext.reveal().data(), plaintext.size(),
                                 call.associated.data(), call.associated.size(), nullptr,
                                 call.nonce.data(), call.key.data());
@@ -91,7 +91,7 @@ Result<void> libsodium_seal_whole(const Call& call, SecretView plaintext, Out ou
 }
 
 // libsodium takes one piece of plaintext, so two are put together in locked memory first.
-Result<void> libsodium_seal(const Call& call, SecretView head, SecretView body, Out out) {
+static Result<void> libsodium_seal(const Call& call, SecretView head, SecretView body, Out out) {
   if (head.empty()) return libsodium_seal_whole(call, body, out);
   if (body.empty()) return libsodium_seal_whole(call, head, out);
   auto joined = SecretBytes::for_value(head.size() + body.size());
@@ -106,7 +106,7 @@ Result<void> libsodium_seal(const Call& call, SecretView head, SecretView body, 
 }
 
 // libsodium compares the tag before it writes any plaintext.
-Result<void> libsodium_open(const Call& call, Bytes sealed, Out out) {
+static Result<void> libsodium_open(const Call& call, Bytes sealed, Out out) {
   const int status = crypto_aead_aes256gcm_decrypt(
       out.data(), nullptr, nullptr, sealed.data(), sealed.size(), call.associated.data(),
       call.associated.size(), call.nonce.data(), call.key.data());
@@ -126,17 +126,17 @@ using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
 // evp_cipher looks the algorithm up once: a lookup costs more than sealing 1 KiB. It holds no key
 // and is never freed, since it may be needed until the last static is gone.
-const EVP_CIPHER* evp_cipher() noexcept {
+static const EVP_CIPHER* evp_cipher() noexcept {
   static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
   return cipher;
 }
 
-bool libcrypto_available() noexcept {
+static bool libcrypto_available() noexcept {
   return evp_cipher() != nullptr;
 }
 
 // evp_update feeds in to the cipher in pieces that fit an int; out null means associated data.
-bool evp_update(EVP_CIPHER_CTX* context, std::uint8_t* out, Bytes in) noexcept {
+static bool evp_update(EVP_CIPHER_CTX* context, std::uint8_t* out, Bytes in) noexcept {
   constexpr std::size_t kPiece = std::size_t{1} << 30;
   while (!in.empty()) {
     const Bytes piece = in.first(std::min(in.size(), kPiece));
@@ -150,14 +150,14 @@ bool evp_update(EVP_CIPHER_CTX* context, std::uint8_t* out, Bytes in) noexcept {
   return true;
 }
 
-bool evp_begin(EVP_CIPHER_CTX* context, const Call& call, bool seal) noexcept {
+static bool evp_begin(EVP_CIPHER_CTX* context, const Call& call, bool seal) noexcept {
   return context != nullptr &&
          EVP_CipherInit_ex2(context, evp_cipher(), call.key.data(), call.nonce.data(), seal ? 1 : 0,
                             nullptr) == 1 &&
          evp_update(context, nullptr, call.associated);
 }
 
-bool evp_seal(const Call& call, SecretView head, SecretView body, Out out) noexcept {
+static bool evp_seal(const Call& call, SecretView head, SecretView body, Out out) noexcept {
   const Context context(EVP_CIPHER_CTX_new());
   std::uint8_t* const tag = out.data() + head.size() + body.size();
   int written = 0;
@@ -171,17 +171,17 @@ bool evp_seal(const Call& call, SecretView head, SecretView body, Out out) noexc
 // A failure of libcrypto (a wrong tag is none) leaves an entry in the thread's queue, in which the
 // host's next SSL_get_error would stumble over it. Marking the queue in every call would cost 33
 // ns.
-Error libcrypto_failed(Out out) {
+static Error libcrypto_failed(Out out) {
   ERR_clear_error();
   return provider_failed(out);
 }
 
-Result<void> libcrypto_seal(const Call& call, SecretView head, SecretView body, Out out) {
+static Result<void> libcrypto_seal(const Call& call, SecretView head, SecretView body, Out out) {
   if (!evp_seal(call, head, body, out)) return libcrypto_failed(out);
   return {};
 }
 
-Result<void> libcrypto_open(const Call& call, Bytes sealed, Out out) {
+static Result<void> libcrypto_open(const Call& call, Bytes sealed, Out out) {
   const Context context(EVP_CIPHER_CTX_new());
   const Bytes ciphertext = sealed.first(out.size());
   std::uint8_t tag[kTagLen];
@@ -216,13 +216,13 @@ Result<void> libcrypto_open(const Call&, Bytes, Out out) {
 // vector registers, with whatever is in them, on the stack.
 constexpr std::size_t kBotanStackLen = 16'384;
 
-std::unique_ptr<Botan::AEAD_Mode> botan_mode(Botan::Cipher_Dir direction) {
+static std::unique_ptr<Botan::AEAD_Mode> botan_mode(Botan::Cipher_Dir direction) {
   return Botan::AEAD_Mode::create("AES-256/GCM", direction);
 }
 
 // botan_available comes before every use of Botan, which makes its allocator in a static of its own
 // code at the first one. ThreadSanitizer does not see into that static, but it does into ours.
-bool botan_available() noexcept {
+static bool botan_available() noexcept {
   static const bool available = [] {
     try {
       return botan_mode(Botan::ENCRYPTION) != nullptr;
@@ -233,7 +233,8 @@ bool botan_available() noexcept {
   return available;
 }
 
-std::unique_ptr<Botan::AEAD_Mode> botan_begin(const Call& call, Botan::Cipher_Dir direction) {
+static std::unique_ptr<Botan::AEAD_Mode> botan_begin(const Call& call,
+                                                     Botan::Cipher_Dir direction) {
   auto mode = botan_mode(direction);
   mode->set_key(call.key.data(), call.key.size());
   mode->set_associated_data(call.associated.data(), call.associated.size());
@@ -241,7 +242,7 @@ std::unique_ptr<Botan::AEAD_Mode> botan_begin(const Call& call, Botan::Cipher_Di
   return mode;
 }
 
-Result<void> botan_seal(const Call& call, SecretView head, SecretView body, Out out) try {
+static Result<void> botan_seal(const Call& call, SecretView head, SecretView body, Out out) try {
   const auto mode = botan_begin(call, Botan::ENCRYPTION);
   Botan::secure_vector<std::uint8_t> text;
   text.reserve(out.size());  // growing later would copy
@@ -257,7 +258,7 @@ Result<void> botan_seal(const Call& call, SecretView head, SecretView body, Out 
   return provider_failed(out);
 }
 
-Result<void> botan_open(const Call& call, Bytes sealed, Out out) try {
+static Result<void> botan_open(const Call& call, Bytes sealed, Out out) try {
   const auto mode = botan_begin(call, Botan::DECRYPTION);
   Botan::secure_vector<std::uint8_t> text(sealed.begin(), sealed.end());
   mode->finish(text);
@@ -270,21 +271,22 @@ Result<void> botan_open(const Call& call, Bytes sealed, Out out) try {
   return provider_failed(out);
 }
 
-GcmProvider chosen(GcmProvider asked, std::size_t plaintext_len) noexcept {
+static GcmProvider chosen(GcmProvider asked, std::size_t plaintext_len) noexcept {
   if (asked != GcmProvider::best) return asked;
   if (plaintext_len >= kLibcryptoFrom && libcrypto_available()) return GcmProvider::libcrypto;
   if (libsodium_available()) return GcmProvider::libsodium;
   return libcrypto_available() ? GcmProvider::libcrypto : GcmProvider::botan;
 }
 
-}  // namespace
+}  // namespace detail::gcm
 
 Result<void> random_bytes(std::span<std::uint8_t> out) {
   std::size_t filled = 0;
   while (filled < out.size()) {
     const ssize_t got = ::getrandom(out.data() + filled, out.size() - filled, 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return refused(out, Code::internal, "the kernel gave no random bytes");
+    if (got <= 0)
+      return detail::gcm::refused(out, Code::internal, "the kernel gave no random bytes");
     filled += static_cast<std::size_t>(got);
   }
   return {};
@@ -293,13 +295,14 @@ Result<void> random_bytes(std::span<std::uint8_t> out) {
 bool gcm_available(GcmProvider provider) noexcept {
   switch (provider) {
     case GcmProvider::best:
-      return libsodium_available() || libcrypto_available() || botan_available();
+      return detail::gcm::libsodium_available() || detail::gcm::libcrypto_available() ||
+             detail::gcm::botan_available();
     case GcmProvider::libsodium:
-      return libsodium_available();
+      return detail::gcm::libsodium_available();
     case GcmProvider::libcrypto:
-      return libcrypto_available();
+      return detail::gcm::libcrypto_available();
     case GcmProvider::botan:
-      return botan_available();
+      return detail::gcm::botan_available();
   }
   return false;
 }
@@ -309,16 +312,16 @@ Result<void> gcm_seal(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<const std::uint8_t> associated, SecretView head, SecretView body,
                       std::span<std::uint8_t> out, GcmProvider provider) {
   const std::size_t plaintext_len = head.size() + body.size();
-  if (head.size() > kMaxHeadLen || out.size() != plaintext_len + kTagLen) {
-    return refused(out, Code::invalid, "the sizes for sealing did not fit together");
+  if (head.size() > detail::gcm::kMaxHeadLen || out.size() != plaintext_len + kTagLen) {
+    return detail::gcm::refused(out, Code::invalid, "the sizes for sealing did not fit together");
   }
-  const GcmProvider by = chosen(provider, plaintext_len);
-  if (!gcm_available(by)) return not_here(out);
-  const Call call{key, nonce, associated};
-  if (by == GcmProvider::libsodium) return libsodium_seal(call, head, body, out);
-  if (by == GcmProvider::libcrypto) return libcrypto_seal(call, head, body, out);
-  auto sealed = botan_seal(call, head, body, out);
-  sodium_stackzero(kBotanStackLen);
+  const GcmProvider by = detail::gcm::chosen(provider, plaintext_len);
+  if (!gcm_available(by)) return detail::gcm::not_here(out);
+  const detail::gcm::Call call{key, nonce, associated};
+  if (by == GcmProvider::libsodium) return detail::gcm::libsodium_seal(call, head, body, out);
+  if (by == GcmProvider::libcrypto) return detail::gcm::libcrypto_seal(call, head, body, out);
+  auto sealed = detail::gcm::botan_seal(call, head, body, out);
+  sodium_stackzero(detail::gcm::kBotanStackLen);
   return sealed;
 }
 
@@ -327,17 +330,18 @@ Result<void> gcm_open(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<const std::uint8_t> associated,
                       std::span<const std::uint8_t> sealed, std::span<std::uint8_t> out,
                       GcmProvider provider) {
-  if (sealed.size() < kTagLen) return refused(out, Code::corrupt, "the ciphertext was cut short");
+  if (sealed.size() < kTagLen)
+    return detail::gcm::refused(out, Code::corrupt, "the ciphertext was cut short");
   if (out.size() != sealed.size() - kTagLen) {
-    return refused(out, Code::invalid, "the sizes for opening did not fit together");
+    return detail::gcm::refused(out, Code::invalid, "the sizes for opening did not fit together");
   }
-  const GcmProvider by = chosen(provider, out.size());
-  if (!gcm_available(by)) return not_here(out);
-  const Call call{key, nonce, associated};
-  if (by == GcmProvider::libsodium) return libsodium_open(call, sealed, out);
-  if (by == GcmProvider::libcrypto) return libcrypto_open(call, sealed, out);
-  auto opened = botan_open(call, sealed, out);
-  sodium_stackzero(kBotanStackLen);
+  const GcmProvider by = detail::gcm::chosen(provider, out.size());
+  if (!gcm_available(by)) return detail::gcm::not_here(out);
+  const detail::gcm::Call call{key, nonce, associated};
+  if (by == GcmProvider::libsodium) return detail::gcm::libsodium_open(call, sealed, out);
+  if (by == GcmProvider::libcrypto) return detail::gcm::libcrypto_open(call, sealed, out);
+  auto opened = detail::gcm::botan_open(call, sealed, out);
+  sodium_stackzero(detail::gcm::kBotanStackLen);
   return opened;
 }
 

@@ -2,7 +2,7 @@
 // the header. Layout: nonce 24, ciphertext, tag 16 (XAES-256-GCM); FORMAT.md has the contexts.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,55 +15,16 @@ namespace strongroom {
 
 inline constexpr std::size_t kBlobOverhead = kXaesNonceLen + kTagLen;
 
-namespace detail {
-
-// blob_key derives the AES-256-GCM key of one nonce into key memory of its own.
-inline Result<SecretBytes> blob_key(SecretView key, const XaesNonce& nonce) {
-  if (key.size() != kKeyLen) return Error{Code::internal, "a key was not 32 bytes"};
-  auto schedule = SecretBytes::for_key(sizeof(XaesKey));
-  if (!schedule) return schedule;
-  auto derived = SecretBytes::for_key(kKeyLen);
-  if (!derived) return derived;
-  auto& xaes = *reinterpret_cast<XaesKey*>(schedule->reveal_mutable().data());
-  set_key(xaes, key.reveal().first<kKeyLen>());
-  xaes_derive(xaes, nonce, derived->reveal_mutable().first<kKeyLen>());
-  return derived;
-}
-
-}  // namespace detail
+namespace detail {}  // namespace detail
 
 // seal_blob seals plaintext under a 32-byte key, bound to context (public bytes, checked on
 // opening). Errors  internal: no randomness; nothing was sealed.  unavailable: no key memory.
-inline Result<std::vector<std::uint8_t>> seal_blob(SecretView key,
-                                                   std::span<const std::uint8_t> context,
-                                                   SecretView plaintext) {
-  std::vector<std::uint8_t> blob(kBlobOverhead + plaintext.size());
-  XaesNonce nonce{};
-  if (auto random = random_bytes(nonce); !random) return std::move(random).error();
-  auto derived = detail::blob_key(key, nonce);
-  if (!derived) return std::move(derived).error();
-  std::copy(nonce.begin(), nonce.end(), blob.begin());
-  auto sealed = gcm_seal(derived->reveal().first<kKeyLen>(), std::span(nonce).last<kGcmNonceLen>(),
-                         context, {}, plaintext, std::span(blob).subspan(kXaesNonceLen));
-  if (!sealed) return std::move(sealed).error();
-  return blob;
-}
+Result<std::vector<std::uint8_t>> seal_blob(SecretView key, std::span<const std::uint8_t> context,
+                                            SecretView plaintext);
 
 // open_blob gives the plaintext in key memory.
 // Errors  corrupt: another key, another context, or damage.  unavailable: no key memory.
-inline Result<SecretBytes> open_blob(SecretView key, std::span<const std::uint8_t> context,
-                                     std::span<const std::uint8_t> blob) {
-  if (blob.size() < kBlobOverhead) return Error{Code::corrupt, "a sealed key was cut short"};
-  XaesNonce nonce{};
-  std::copy_n(blob.begin(), kXaesNonceLen, nonce.begin());
-  auto derived = detail::blob_key(key, nonce);
-  if (!derived) return derived;
-  auto plaintext = SecretBytes::for_key(blob.size() - kBlobOverhead);
-  if (!plaintext) return plaintext;
-  auto opened = gcm_open(derived->reveal().first<kKeyLen>(), std::span(nonce).last<kGcmNonceLen>(),
-                         context, blob.subspan(kXaesNonceLen), plaintext->reveal_mutable());
-  if (!opened) return std::move(opened).error();
-  return plaintext;
-}
+Result<SecretBytes> open_blob(SecretView key, std::span<const std::uint8_t> context,
+                              std::span<const std::uint8_t> blob);
 
 }  // namespace strongroom

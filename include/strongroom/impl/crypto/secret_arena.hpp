@@ -5,34 +5,20 @@
 // when it is given back. It must never hand out unlocked memory unless the host said so.
 #pragma once
 
-#include <sys/mman.h>
-
-#include <algorithm>
 #include <array>
 #include <atomic>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <new>
-#include <string>
 #include <thread>
 #include <vector>
 
-#include "strongroom/impl/base/fork_guard.hpp"
-#include "strongroom/impl/base/gate.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-
-// wipe overwrites memory that is about to be let go. Short runs of known length become a few stores,
-// which sodium_memzero, a call, can not; the empty statement keeps the compiler from dropping them.
-inline void wipe(void* memory, std::size_t len) noexcept {
-  std::memset(memory, 0, len);
-  __asm__ __volatile__("" : : "r"(memory) : "memory");
-}
 
 class SecretArena {
   struct Stripe;
@@ -40,72 +26,30 @@ class SecretArena {
 
  public:
   // Slot is one allocation; give it back with release.
-  struct Slot {
-    std::uint8_t* bytes = nullptr;
-    Chunk* chunk = nullptr;
-    std::uint16_t index = 0;  // of the slot in its chunk
-    std::uint16_t count = 1;  // slots in a row
-  };
-
-  struct Stats {
-    std::size_t budget_bytes;    // what may be locked
-    std::size_t reserved_bytes;  // what is mapped for values now, in use or kept for the next
-    bool unlocked_allowed;
-  };
+  using Slot = detail::ArenaSlot;
 
   static constexpr std::size_t kDefaultBudget = std::size_t{4} << 20;
 
   // instance is the arena of this process; a forked child gets one of its own.
-  static SecretArena& instance() {
-    static std::atomic<SecretArena*> current{nullptr};
-    const std::uint64_t epoch = process_epoch();
-    SecretArena* arena = current.load(std::memory_order_acquire);
-    if (arena != nullptr && arena->epoch_ == epoch) return *arena;
-    // Never freed: slots may outlive every static. A child leaves its parent's copy alone.
-    auto fresh = std::unique_ptr<SecretArena>(new SecretArena(epoch));
-    if (arena != nullptr) fresh->adopt_limits_of(*arena);
-    if (current.compare_exchange_strong(arena, fresh.get())) arena = fresh.release();
-    return *arena;
-  }
+  static SecretArena& instance();
 
   // allocate gives a slot of at least len bytes, contents unspecified (zeros or wiped).
   // Errors  too_large: over the budget.  unavailable: the system refused to map or to lock.
-  Result<Slot> allocate(std::size_t len) {
-    if (len > kMaxSlot)
-      return Error{Code::too_large, "a secret of " + std::to_string(len) + " bytes was asked for"};
-    const std::size_t kind = class_of(len);
-    const std::size_t size = slot_size(len, kind);
-    Stripe& stripe = stripes_[thread_stripe(kStripes)];
-    if (Slot slot = stripe.take(size, kind); slot.bytes != nullptr) return slot;
-    auto chunk = map_chunk(stripe, size, kind);
-    if (!chunk) {
-      if (Slot slot = take_anywhere(len); slot.bytes != nullptr) return slot;
-      return std::move(chunk).error();
-    }
-    return stripe.add(std::move(chunk).value(), kind);
-  }
+  Result<Slot> allocate(std::size_t len);
 
   // release wipes the first used_len bytes and gives the slot back. In a forked child it only
   // wipes.
-  static void release(Slot slot, std::size_t used_len) noexcept {
-    wipe(slot.bytes, used_len);
-    if (slot.chunk->arena->epoch_ != process_epoch()) return;
-    slot.chunk->stripe->give_back(slot);
-  }
+  static void release(Slot slot, std::size_t used_len) noexcept;
 
   // set_budget changes how many bytes may be locked for values from now on; what is in use stays.
-  void set_budget(std::size_t bytes) noexcept {
-    const std::lock_guard alone(mapping_);
-    budget_.store(bytes);
-    if (reserved_.load() > bytes) drop_idle();
-  }
+  void set_budget(std::size_t bytes) noexcept;
 
   // allow_unlocked lets values live in memory that may be swapped once the system refuses to lock
   // more (still wiped, still out of core dumps). The budget holds all the same. Withdrawn, it holds
   // for every later value; those that lie in such memory stay there.
   void allow_unlocked(bool allowed) noexcept { unlocked_allowed_.store(allowed); }
 
-  Stats stats() const noexcept {
+  SecretMemory stats() const noexcept {
     return {budget_.load(), reserved_.load(), unlocked_allowed_.load()};
   }
 
@@ -148,10 +92,7 @@ class SecretArena {
     bool may_serve() const noexcept {
       return num_free != 0 && (locked || arena->unlocked_allowed_.load());
     }
-    ~Chunk() {
-      if (bytes != nullptr) ::munmap(bytes, len);  // unlocks too; every slot came back wiped
-      arena->reserved_.fetch_sub(len);
-    }
+    ~Chunk();
   };
   using Chunks = std::vector<std::unique_ptr<Chunk>>;
 
@@ -160,101 +101,26 @@ class SecretArena {
     std::array<Chunks, kClasses.size() + 1> chunks;  // the last: slots larger than any class
     std::array<Chunk*, kClasses.size()> recent{};    // where the last free slot of a class was seen
 
-    Slot take(std::size_t size, std::size_t kind) noexcept {
-      const std::lock_guard guard(lock);
-      if (kind < kClasses.size() && recent[kind] != nullptr && recent[kind]->may_serve()) {
-        return pop(*recent[kind]);
-      }
-      for (auto& chunk : chunks[kind]) {
-        if (!chunk->may_serve() || chunk->slot_len < size) continue;
-        if (chunk->slot_len > size + size / 4) continue;  // keep large slots for large values
-        if (kind < kClasses.size()) recent[kind] = chunk.get();
-        return pop(*chunk);
-      }
-      return {};
-    }
+    Slot take(std::size_t size, std::size_t kind) noexcept;
 
-    Slot add(std::unique_ptr<Chunk> chunk, std::size_t kind) {
-      const std::lock_guard guard(lock);
-      chunks[kind].push_back(std::move(chunk));
-      if (kind < kClasses.size()) recent[kind] = chunks[kind].back().get();
-      return pop(*chunks[kind].back());
-    }
+    Slot add(std::unique_ptr<Chunk> chunk, std::size_t kind);
 
-    static Slot pop(Chunk& chunk) noexcept {
-      const std::uint16_t index = chunk.free[--chunk.num_free];
-      return {chunk.bytes + index * chunk.slot_len, &chunk, index};
-    }
+    static Slot pop(Chunk& chunk) noexcept;
 
     // take_row finds free slots in a row, of whatever class, that hold len bytes together.
-    Slot take_row(std::size_t len) noexcept {
-      const std::lock_guard guard(lock);
-      for (auto& list : chunks) {
-        for (auto& chunk : list) {
-          if (!chunk->may_serve() || chunk->num_free * chunk->slot_len < len) continue;
-          if (Slot slot = row_of(*chunk, len); slot.bytes != nullptr) return slot;
-        }
-      }
-      return {};
-    }
+    Slot take_row(std::size_t len) noexcept;
 
-    static Slot row_of(Chunk& chunk, std::size_t len) noexcept {
-      const std::size_t count =
-          std::max<std::size_t>(1, (len + chunk.slot_len - 1) / chunk.slot_len);
-      std::bitset<kChunk / kClasses.front()> is_free;
-      for (std::size_t i = 0; i < chunk.num_free; ++i) is_free.set(chunk.free[i]);
-      std::size_t row = 0;
-      for (std::size_t end = 0; end < chunk.num_slots; ++end) {
-        row = is_free.test(end) ? row + 1 : 0;
-        if (row < count) continue;
-        const std::size_t first = end + 1 - count;
-        const auto all = chunk.free.begin();
-        const auto kept = std::remove_if(all, all + chunk.num_free, [&](std::uint16_t index) {
-          return index >= first && index <= end;
-        });
-        chunk.num_free = static_cast<std::size_t>(kept - all);
-        return {chunk.bytes + first * chunk.slot_len, &chunk, static_cast<std::uint16_t>(first),
-                static_cast<std::uint16_t>(count)};
-      }
-      return {};
-    }
+    static Slot row_of(Chunk& chunk, std::size_t len) noexcept;
 
-    void give_back(const Slot& slot) noexcept {
-      const std::lock_guard guard(lock);
-      for (std::uint16_t i = 0; i < slot.count; ++i) {
-        slot.chunk->free[slot.chunk->num_free++] = static_cast<std::uint16_t>(slot.index + i);
-      }
-    }
+    void give_back(Chunk& chunk, const Slot& slot) noexcept;
 
     // drop_idle unmaps every chunk that nothing uses.
-    void drop_idle() noexcept {
-      std::unique_ptr<Chunk> idle;
-      {
-        const std::lock_guard guard(lock);
-        recent.fill(nullptr);
-        for (auto& list : chunks) {
-          for (std::size_t i = 0; i < list.size();) {
-            if (!list[i]->idle()) {
-              ++i;
-              continue;
-            }
-            list[i]->next = std::move(idle);
-            idle = std::move(list[i]);
-            list[i] = std::move(list.back());
-            list.pop_back();
-          }
-        }
-      }
-      while (idle != nullptr) idle = std::move(idle->next);
-    }
+    void drop_idle() noexcept;
   };
 
   explicit SecretArena(std::uint64_t epoch) noexcept : epoch_(epoch) {}
 
-  void adopt_limits_of(const SecretArena& other) noexcept {
-    budget_.store(other.budget_.load());
-    unlocked_allowed_.store(other.unlocked_allowed_.load());
-  }
+  void adopt_limits_of(const SecretArena& other) noexcept;
 
   // kClassOf[n] is the class of n times 64 bytes: every class is a multiple of that.
   static constexpr auto kClassOf = [] {
@@ -276,13 +142,7 @@ class SecretArena {
     return kind < kClasses.size() ? kClasses[kind] : (len + kPage - 1) / kPage * kPage;
   }
 
-  bool reserve(std::size_t len) noexcept {
-    std::size_t now = reserved_.load();
-    do {
-      if (now + len > budget_.load()) return false;
-    } while (!reserved_.compare_exchange_weak(now, now + len));
-    return true;
-  }
+  bool reserve(std::size_t len) noexcept;
 
   void drop_idle() noexcept {
     for (auto& each : stripes_) each.drop_idle();
@@ -290,60 +150,13 @@ class SecretArena {
 
   // take_anywhere is for when nothing can be mapped any more: holes in the chunks of other sizes and threads.
   // A few small values would else hold a whole budget, one in each chunk.
-  Slot take_anywhere(std::size_t len) noexcept {
-    for (auto& each : stripes_) {
-      if (Slot slot = each.take_row(len); slot.bytes != nullptr) return slot;
-    }
-    return {};
-  }
+  Slot take_anywhere(std::size_t len) noexcept;
 
-  Result<std::unique_ptr<Chunk>> map_chunk(Stripe& stripe, std::size_t size, std::size_t kind) {
-    const std::size_t len = kind < kClasses.size() ? kChunk : size;
-    // One at a time: what another thread is just unmapping must not be missing from the budget.
-    const std::lock_guard alone(mapping_);
-    if (!reserve(len)) {
-      drop_idle();
-      if (!reserve(len)) return over_budget(size);
-    }
-    std::unique_ptr<Chunk> chunk(new (std::nothrow) Chunk);
-    if (chunk == nullptr) {
-      reserved_.fetch_sub(len);
-      return no_memory();
-    }
-    chunk->arena = this;  // from here on the chunk gives the reservation back
-    chunk->len = len;
-    chunk->stripe = &stripe;
-    chunk->slot_len = size;
-    chunk->num_slots = len / size;
-    for (std::size_t i = chunk->num_slots; i-- > 0;)
-      chunk->free[chunk->num_free++] = static_cast<std::uint16_t>(i);
-
-    void* bytes = ::mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (bytes == MAP_FAILED) return no_memory();
-    chunk->bytes = static_cast<std::uint8_t*>(bytes);
-    if (::madvise(bytes, len, MADV_DONTDUMP) != 0) {
-      return Error{Code::unavailable, "the system refused to keep secrets out of core dumps"};
-    }
-    chunk->locked = ::mlock(bytes, len) == 0;
-    if (chunk->locked || unlocked_allowed_.load()) return chunk;
-    drop_idle();  // what is kept for later counts against the system's limit too
-    chunk->locked = ::mlock(bytes, len) == 0;
-    if (!chunk->locked) {
-      return Error{Code::unavailable,
-                   "the system refused to lock memory for a secret; raise RLIMIT_MEMLOCK "
-                   "(ulimit -l, LimitMEMLOCK=) or allow unlocked memory"};
-    }
-    return chunk;
-  }
+  Result<std::unique_ptr<Chunk>> map_chunk(Stripe& stripe, std::size_t size, std::size_t kind);
 
   static Error no_memory() { return {Code::unavailable, "the system gave no memory for a secret"}; }
 
-  Error over_budget(std::size_t size) const {
-    return {Code::too_large, "no room for a secret of " + std::to_string(size) +
-                                 " bytes in the locked memory budget of " +
-                                 std::to_string(budget_.load()) +
-                                 " bytes; let go of values or raise the budget"};
-  }
+  Error over_budget(std::size_t size) const;
 
   const std::uint64_t epoch_;
   std::array<Stripe, kStripes> stripes_;

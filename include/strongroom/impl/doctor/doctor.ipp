@@ -3,7 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "strongroom/doctor.hpp"
 #include "strongroom/impl/doctor/doctor_internal.hpp"

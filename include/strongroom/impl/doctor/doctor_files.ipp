@@ -4,17 +4,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <system_error>
+#include <utility>
 
+#include "strongroom/doctor.hpp"
 #include "strongroom/impl/doctor/doctor_internal.hpp"
 
 namespace strongroom::doctor {
-namespace {
+namespace detail::doctor_files {
 
 namespace fs = std::filesystem;
 
-Finding judge_neighbours(const std::string& key, const std::string& storage) {
+static Finding judge_neighbours(const std::string& key, const std::string& storage) {
   const std::string check = "key-beside-data";
   const std::string advice =
       "keep it on another disk, or hand it to the service as a systemd credential: "
@@ -43,7 +50,7 @@ Finding judge_neighbours(const std::string& key, const std::string& storage) {
 }
 
 // check_own_key is for a key file that is kept, and not handed to the process for its lifetime.
-void check_own_key(const std::string& key, const struct stat& status, Findings& findings) {
+static void check_own_key(const std::string& key, const struct stat& status, Findings& findings) {
   const std::size_t num_before = findings.size();
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     findings.push_back(
@@ -69,7 +76,7 @@ void check_own_key(const std::string& key, const struct stat& status, Findings& 
   }
 }
 
-}  // namespace
+}  // namespace detail::doctor_files
 
 std::string mode_text(mode_t mode) {
   std::string digits(4, '0');
@@ -83,15 +90,16 @@ std::string user_text(uid_t user) {
 
 std::string resolved(const std::string& path) {
   std::error_code trouble;
-  const fs::path absolute = fs::absolute(path, trouble);
-  const fs::path found = fs::weakly_canonical(absolute, trouble);
+  const detail::doctor_files::fs::path absolute = detail::doctor_files::fs::absolute(path, trouble);
+  const detail::doctor_files::fs::path found =
+      detail::doctor_files::fs::weakly_canonical(absolute, trouble);
   std::string text = trouble ? absolute.string() : found.string();
   while (text.size() > 1 && text.ends_with('/')) text.pop_back();
   return text;
 }
 
 std::string parent_of(const std::string& path) {
-  return fs::path(path).parent_path().string();
+  return detail::doctor_files::fs::path(path).parent_path().string();
 }
 
 bool is_below(const std::string& path, const std::string& directory) {
@@ -156,10 +164,10 @@ void check_key_file(const std::string& key_file, const std::string& storage_dire
   if (!everyone && is_systemd_credential(key, handed == nullptr ? "" : handed)) {
     findings.push_back({Level::good, "key-file", key + " was a systemd credential", ""});
   } else {
-    check_own_key(key, status, findings);
+    detail::doctor_files::check_own_key(key, status, findings);
   }
   if (storage_directory.empty()) return;
-  findings.push_back(judge_neighbours(key, resolved(storage_directory)));
+  findings.push_back(detail::doctor_files::judge_neighbours(key, resolved(storage_directory)));
 }
 
 }  // namespace strongroom::doctor

@@ -10,13 +10,21 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
+#include "strongroom/doctor.hpp"
 #include "strongroom/impl/crypto/secret_arena.hpp"
 #include "strongroom/impl/doctor/doctor_internal.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::doctor {
-namespace {
+namespace detail::doctor_host {
 
 // Each key lies on a page of its own: this is room for the keys of 30 slots and 30 terms.
 constexpr std::uint64_t kKeysLen = 256 * kKiB;
@@ -24,7 +32,7 @@ constexpr std::uint64_t kKeysLen = 256 * kKiB;
 constexpr std::uint64_t kHelperLen = 32 * kMiB;
 
 // can_lock tries. With touch the pages are brought in too, as they are for a key.
-bool can_lock(std::uint64_t len, bool touch) noexcept {
+static bool can_lock(std::uint64_t len, bool touch) noexcept {
   if (len == 0) return true;
   void* memory = ::mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return false;
@@ -34,13 +42,13 @@ bool can_lock(std::uint64_t len, bool touch) noexcept {
   return failed == 0;
 }
 
-std::uint64_t limit_of(__rlimit_resource resource) noexcept {
+static std::uint64_t limit_of(__rlimit_resource resource) noexcept {
   rlimit limit{};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
   return limit.rlim_cur;
 }
 
-std::string more_memory(const LockedMemory& memory) {
+static std::string more_memory(const LockedMemory& memory) {
   const std::uint64_t all = std::max(memory.keys_len + memory.values_len, kHelperLen);
   const std::uint64_t mib = (all + kMiB - 1) / kMiB;
   return "raise the limit: LimitMEMLOCK=" + std::to_string(mib) +
@@ -56,7 +64,7 @@ void each_line(std::string_view text, Visit visit) {
   }
 }
 
-bool has_word(std::string_view text, std::string_view word) {
+static bool has_word(std::string_view text, std::string_view word) {
   constexpr std::string_view kSpace = " \t\n";
   for (std::size_t at = text.find(word); at != std::string_view::npos;
        at = text.find(word, at + 1)) {
@@ -69,7 +77,7 @@ bool has_word(std::string_view text, std::string_view word) {
   return false;
 }
 
-}  // namespace
+}  // namespace detail::doctor_host
 
 Finding judge_locked_memory(const LockedMemory& memory) {
   const std::string check = "locked-memory";
@@ -81,34 +89,37 @@ Finding judge_locked_memory(const LockedMemory& memory) {
     return {Level::danger, check,
             "the system refused to lock " + size_text(memory.keys_len) +
                 " for keys, without which no store is unsealed; " + limit,
-            more_memory(memory)};
+            detail::doctor_host::more_memory(memory)};
   }
   if (!memory.values_fit) {
     return {Level::warning, check,
             "keys could be locked, but not the " + size_text(memory.values_len) +
                 " more that the budget allows for values; " + limit,
-            more_memory(memory)};
+            detail::doctor_host::more_memory(memory)};
   }
   const std::string fits = size_text(memory.keys_len + memory.values_len) +
                            " of memory could be locked for keys and values; " + limit;
-  if (memory.limit_binds && memory.limit < kHelperLen) {
+  if (memory.limit_binds && memory.limit < detail::doctor_host::kHelperLen) {
     return {Level::note, check,
-            fits + ", and the OpenPGP helper locks up to " + size_text(kHelperLen) + " of its own",
-            "where shares are wrapped with OpenPGP, " + more_memory(memory)};
+            fits + ", and the OpenPGP helper locks up to " +
+                size_text(detail::doctor_host::kHelperLen) + " of its own",
+            "where shares are wrapped with OpenPGP, " + detail::doctor_host::more_memory(memory)};
   }
   return {Level::good, check, fits, ""};
 }
 
 Finding check_locked_memory() {
-  const SecretArena::Stats values = SecretArena::instance().stats();
+  const SecretMemory values = SecretArena::instance().stats();
   LockedMemory memory;
-  memory.limit = limit_of(RLIMIT_MEMLOCK);
-  memory.keys_len = kKeysLen;
+  memory.limit = detail::doctor_host::limit_of(RLIMIT_MEMLOCK);
+  memory.keys_len = detail::doctor_host::kKeysLen;
   memory.values_len = values.budget_bytes - std::min(values.reserved_bytes, values.budget_bytes);
-  memory.keys_fit = can_lock(memory.keys_len, true);
-  memory.values_fit = memory.keys_fit && can_lock(memory.keys_len + memory.values_len, false);
+  memory.keys_fit = detail::doctor_host::can_lock(memory.keys_len, true);
+  memory.values_fit =
+      memory.keys_fit && detail::doctor_host::can_lock(memory.keys_len + memory.values_len, false);
   constexpr std::uint64_t kSane = std::uint64_t{1} << 40;  // what a mapping may ask for
-  memory.limit_binds = memory.limit < kSane && !can_lock(memory.limit / 4096 * 4096 + 4096, false);
+  memory.limit_binds = memory.limit < kSane &&
+                       !detail::doctor_host::can_lock(memory.limit / 4096 * 4096 + 4096, false);
   return judge_locked_memory(memory);
 }
 
@@ -135,7 +146,7 @@ Finding judge_core_dumps(const CoreDumps& dumps) {
 Finding check_core_dumps() {
   CoreDumps dumps;
   dumps.dumpable = ::prctl(PR_GET_DUMPABLE) != 0;
-  dumps.limit = limit_of(RLIMIT_CORE);
+  dumps.limit = detail::doctor_host::limit_of(RLIMIT_CORE);
   dumps.pattern = read_small("/proc/sys/kernel/core_pattern").value_or("core");
   while (dumps.pattern.ends_with('\n')) dumps.pattern.pop_back();
   return judge_core_dumps(dumps);
@@ -144,7 +155,7 @@ Finding check_core_dumps() {
 std::vector<std::string> swaps_of(std::string_view proc_swaps) {
   std::vector<std::string> swaps;
   bool heading = true;
-  each_line(proc_swaps, [&](std::string_view line) {
+  detail::doctor_host::each_line(proc_swaps, [&](std::string_view line) {
     const std::string_view name = line.substr(0, line.find_first_of(" \t"));
     if (!heading && !name.empty() && !name.starts_with("/dev/zram")) swaps.emplace_back(name);
     heading = false;
@@ -153,7 +164,8 @@ std::vector<std::string> swaps_of(std::string_view proc_swaps) {
 }
 
 bool hibernates(std::string_view power_state, std::string_view power_disk) {
-  return has_word(power_state, "disk") && !has_word(power_disk, "[disabled]");
+  return detail::doctor_host::has_word(power_state, "disk") &&
+         !detail::doctor_host::has_word(power_disk, "[disabled]");
 }
 
 Finding judge_swap(const std::vector<std::string>& swaps, bool can_hibernate) {

@@ -7,11 +7,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
 
+#include "strongroom/doctor.hpp"
 #include "strongroom/impl/doctor/doctor_internal.hpp"
 
 namespace strongroom::doctor {
-namespace {
+namespace detail::doctor_storage {
 
 // The files that an LMDB store is made of (lmdb_files.hpp).
 constexpr std::array<const char*, 4> kStoreFiles = {"data.mdb", "data.mdb.new", "lock.mdb",
@@ -19,8 +26,8 @@ constexpr std::array<const char*, 4> kStoreFiles = {"data.mdb", "data.mdb.new", 
 constexpr mode_t kForeignBits = S_IRWXG | S_IRWXO;
 
 // foreign_access tells who else may enter what the store alone should.
-std::optional<Finding> foreign_access(const std::string& path, const struct stat& status,
-                                      const char* mode) {
+static std::optional<Finding> foreign_access(const std::string& path, const struct stat& status,
+                                             const char* mode) {
   if (status.st_uid != ::geteuid()) {
     return Finding{Level::danger, "file-modes",
                    path + " belonged to " + user_text(status.st_uid) + ", and this process to " +
@@ -37,7 +44,7 @@ std::optional<Finding> foreign_access(const std::string& path, const struct stat
   return {};
 }
 
-std::optional<Finding> check_store_file(const std::string& path) {
+static std::optional<Finding> check_store_file(const std::string& path) {
   struct stat status;
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return {};
@@ -52,7 +59,7 @@ std::optional<Finding> check_store_file(const std::string& path) {
   return foreign_access(path, status, "600");
 }
 
-void check_modes(const std::string& directory, Findings& findings) {
+static void check_modes(const std::string& directory, Findings& findings) {
   struct stat status;
   if (::stat(directory.c_str(), &status) != 0) {
     findings.push_back(errno == ENOENT
@@ -80,7 +87,7 @@ void check_modes(const std::string& directory, Findings& findings) {
   }
 }
 
-void check_file_system(const std::string& directory, Findings& findings) {
+static void check_file_system(const std::string& directory, Findings& findings) {
   struct statfs kind;
   struct statvfs room;
   if (::statfs(directory.c_str(), &kind) != 0 || ::statvfs(directory.c_str(), &room) != 0) {
@@ -103,7 +110,7 @@ void check_file_system(const std::string& directory, Findings& findings) {
   findings.push_back(judge_space(directory, space));
 }
 
-}  // namespace
+}  // namespace detail::doctor_storage
 
 Finding judge_file_system(const std::string& directory, std::uint32_t magic, bool read_only) {
   struct Known {
@@ -181,14 +188,14 @@ Finding judge_space(const std::string& directory, const Space& space) {
 
 void check_storage(const std::string& directory, Findings& findings) {
   const std::string path = resolved(directory);
-  check_file_system(nearest_existing(path), findings);
-  check_modes(path, findings);
+  detail::doctor_storage::check_file_system(nearest_existing(path), findings);
+  detail::doctor_storage::check_modes(path, findings);
 }
 
 std::pair<std::string, std::int64_t> newest_file(const std::string& storage_directory) {
   std::pair<std::string, std::int64_t> newest;
   if (storage_directory.empty()) return newest;
-  for (const char* name : kStoreFiles) {
+  for (const char* name : detail::doctor_storage::kStoreFiles) {
     const std::string path = resolved(storage_directory) + "/" + name;
     struct stat status;
     if (::lstat(path.c_str(), &status) != 0) continue;

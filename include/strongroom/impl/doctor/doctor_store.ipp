@@ -1,29 +1,35 @@
 // doctor_store.ipp: the checks of what a store tells of itself; see doctor.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
 
+#include "strongroom/doctor.hpp"
 #include "strongroom/impl/doctor/doctor_internal.hpp"
-#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/seal_status.hpp"
+#include "strongroom/slots.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::doctor_store {
 
 using doctor::Findings;
 using doctor::Level;
 
-std::string count_of(std::size_t n, const char* one) {
+static std::string count_of(std::size_t n, const char* one) {
   return std::to_string(n) + " " + one + (n == 1 ? "" : "s");
 }
 
-std::string name_of(const SlotStatus& slot) {
+static std::string name_of(const SlotStatus& slot) {
   return "slot " + std::to_string(slot.id);
 }
 
-bool any_shares(const SealStatus& status) {
+static bool any_shares(const SealStatus& status) {
   return std::any_of(status.slots.begin(), status.slots.end(),
                      [](const SlotStatus& slot) { return !slot.damaged && has_shares(slot.kind); });
 }
 
-Finding check_header(const SealStatus& status) {
+static Finding check_header(const SealStatus& status) {
   if (!status.header_damaged) {
     return {Level::good, "header",
             "both copies of the header record were whole (generation " +
@@ -37,7 +43,7 @@ Finding check_header(const SealStatus& status) {
           "cause: a failing disk, or a program that wrote there"};
 }
 
-void check_slot(const SlotStatus& slot, Findings& findings) {
+static void check_slot(const SlotStatus& slot, Findings& findings) {
   const std::string name = name_of(slot);
   if (slot.damaged) {
     findings.push_back({Level::warning, "slots",
@@ -65,7 +71,7 @@ void check_slot(const SlotStatus& slot, Findings& findings) {
   }
 }
 
-void check_slots(const SealStatus& status, Findings& findings) {
+static void check_slots(const SealStatus& status, Findings& findings) {
   const std::size_t num_before = findings.size();
   for (const SlotStatus& slot : status.slots) check_slot(slot, findings);
   if (!any_shares(status)) {
@@ -78,7 +84,7 @@ void check_slots(const SealStatus& status, Findings& findings) {
       {Level::good, "slots", count_of(status.slots.size(), "slot") + " stood whole", ""});
 }
 
-Finding check_last_slot(const SealStatus& status) {
+static Finding check_last_slot(const SealStatus& status) {
   const std::string check = "last-slot";
   const auto whole = [](const SlotStatus& slot) { return !slot.damaged; };
   const auto num =
@@ -100,7 +106,7 @@ Finding check_last_slot(const SealStatus& status) {
   return {Level::warning, check, only + ": with its credential everything is lost", advice};
 }
 
-Finding check_terms(const SealStatus& status) {
+static Finding check_terms(const SealStatus& status) {
   const std::string check = "terms";
   if (status.sealed) {
     return {Level::note, check, "the store was sealed, so that its data keys could not be seen",
@@ -124,13 +130,13 @@ Finding check_terms(const SealStatus& status) {
           ""};
 }
 
-Finding check_locked(const SealStatus& status) {
+static Finding check_locked(const SealStatus& status) {
   if (!status.locked) return {Level::good, "locked", "no operator had sealed the store", ""};
   return {Level::note, "locked", "an operator had sealed the store for every process",
           "when that is over, unseal it by hand with what it takes"};
 }
 
-Finding check_anchor(bool has_anchor) {
+static Finding check_anchor(bool has_anchor) {
   if (has_anchor) return {Level::good, "anchor", "the store was checked against an anchor", ""};
   return {Level::note, "anchor",
           "no anchor was given: an old copy of the whole store would not be noticed by a fresh "
@@ -139,7 +145,7 @@ Finding check_anchor(bool has_anchor) {
           "--anchor"};
 }
 
-Finding check_escrow(const SealStatus& status) {
+static Finding check_escrow(const SealStatus& status) {
   if (!status.escrowed) {
     return {Level::good, "escrow", "no private key lay beside what it opens", ""};
   }
@@ -149,19 +155,19 @@ Finding check_escrow(const SealStatus& status) {
           "make new shares for a key pair that is kept elsewhere: strongroom rekey --pgp-key FILE"};
 }
 
-}  // namespace
+}  // namespace detail::doctor_store
 
 std::vector<Finding> examine_store(const SealStatus& status, bool has_anchor) {
   if (!status.initialized) {
-    return {{Level::note, "header", "there was no store yet", "make one: strongroom init"}};
+    return {{doctor::Level::note, "header", "there was no store yet", "make one: strongroom init"}};
   }
-  Findings findings = {check_header(status)};
-  check_slots(status, findings);
-  findings.push_back(check_last_slot(status));
-  findings.push_back(check_terms(status));
-  findings.push_back(check_locked(status));
-  findings.push_back(check_anchor(has_anchor));
-  findings.push_back(check_escrow(status));
+  doctor::Findings findings = {detail::doctor_store::check_header(status)};
+  detail::doctor_store::check_slots(status, findings);
+  findings.push_back(detail::doctor_store::check_last_slot(status));
+  findings.push_back(detail::doctor_store::check_terms(status));
+  findings.push_back(detail::doctor_store::check_locked(status));
+  findings.push_back(detail::doctor_store::check_anchor(has_anchor));
+  findings.push_back(detail::doctor_store::check_escrow(status));
   return findings;
 }
 

@@ -5,9 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string_view>
-#include <utility>
 
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"

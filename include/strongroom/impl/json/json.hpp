@@ -20,11 +20,10 @@
 
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
 
-// Room for a secret of the default limit (1 MiB) in base64, and for the JSON around it.
-inline constexpr std::size_t kDefaultMaxJsonLen = std::size_t{3} << 19;
 inline constexpr std::size_t kMaxJsonLen = std::size_t{1} << 30;
 inline constexpr std::size_t kMaxJsonDepth = 64;
 

@@ -10,13 +10,20 @@
 #include <array>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::json {
 
 // InPlace is the stream that RapidJSON reads and writes. RapidJSON's own one ends at a NUL and
 // steps past it on a cut-off UTF-8 sequence; this one knows its end, needs no terminator, and tells
@@ -162,7 +169,7 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
   bool full_ = false;
 };
 
-const char* describe(rapidjson::ParseErrorCode code) noexcept {
+static const char* describe(rapidjson::ParseErrorCode code) noexcept {
   switch (code) {
     case rapidjson::kParseErrorDocumentEmpty:
       return "it was empty, or began with no value";
@@ -196,27 +203,27 @@ const char* describe(rapidjson::ParseErrorCode code) noexcept {
   }
 }
 
-Error refused(const JsonFault& fault) {
+static Error refused(const JsonFault& fault) {
   return {Code::invalid,
           "a JSON text was refused at byte " + std::to_string(fault.offset) + ": " + fault.why};
 }
 
-}  // namespace
+}  // namespace detail::json
 }  // namespace strongroom
 
 // With the copy optimization the reader gives numbers their right begin in place (reader.h,
 // ParseNumber takes it from the stream as it was before the number).
 template <>
-struct rapidjson::StreamTraits<strongroom::InPlace> {
+struct rapidjson::StreamTraits<strongroom::detail::json::InPlace> {
   enum { copyOptimization = 1 };
 };
 
 // The reader's own stack: here never the heap, never more than this. RapidJSON's one would also begin
 // with arithmetic on a null pointer, which is undefined.
 template <>
-class rapidjson::internal::Stack<strongroom::FixedStack> {
+class rapidjson::internal::Stack<strongroom::detail::json::FixedStack> {
  public:
-  Stack(strongroom::FixedStack*, std::size_t) noexcept {}
+  Stack(strongroom::detail::json::FixedStack*, std::size_t) noexcept {}
 
   void Clear() noexcept { len_ = 0; }
   template <typename T>
@@ -245,11 +252,11 @@ class rapidjson::internal::Stack<strongroom::FixedStack> {
 
 namespace strongroom {
 
-namespace {
+namespace detail::json {
 
 // read fills the tape from the text, or tells why not.
-Result<void> read(std::span<std::uint8_t> text, std::size_t max_values,
-                  std::vector<JsonNode>& nodes, JsonFault& fault) {
+static Result<void> read(std::span<std::uint8_t> text, std::size_t max_values,
+                         std::vector<JsonNode>& nodes, JsonFault& fault) {
   constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                               rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, FixedStack> reader;
@@ -272,7 +279,7 @@ Result<void> read(std::span<std::uint8_t> text, std::size_t max_values,
                "a JSON text held more than " + std::to_string(max_values) + " values"};
 }
 
-}  // namespace
+}  // namespace detail::json
 
 Result<JsonText> JsonText::parse(SecretBytes text, std::size_t max_len) {
   const std::size_t limit = std::min(max_len, kMaxJsonLen);
@@ -282,7 +289,8 @@ Result<JsonText> JsonText::parse(SecretBytes text, std::size_t max_len) {
   }
   std::vector<JsonNode> nodes;
   JsonFault fault;
-  if (auto done = read(text.reveal_mutable(), SIZE_MAX, nodes, fault); !done) return done.error();
+  if (auto done = detail::json::read(text.reveal_mutable(), SIZE_MAX, nodes, fault); !done)
+    return done.error();
   return JsonText(std::move(text), {}, std::move(nodes));
 }
 
@@ -294,7 +302,7 @@ Result<JsonText> JsonText::parse_public(std::vector<std::uint8_t> text, std::siz
   }
   std::vector<JsonNode> nodes;
   JsonFault found;
-  auto done = read(text, max_values, nodes, found);
+  auto done = detail::json::read(text, max_values, nodes, found);
   if (fault != nullptr) *fault = found;
   if (!done) return done.error();
   return JsonText({}, std::move(text), std::move(nodes));

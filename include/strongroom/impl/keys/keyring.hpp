@@ -6,16 +6,9 @@
 // new one. It must never be copied outside key memory.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <optional>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
@@ -23,22 +16,15 @@
 #include "strongroom/impl/keys/slot_key.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
-
-using StoreId = std::array<std::uint8_t, 16>;
-using TermId = std::uint32_t;
-using SlotId = std::uint32_t;
 
 inline constexpr std::size_t kMaxTerms = 1024;
 inline constexpr std::size_t kMaxSlots = 64;
 
 // now_ms is the time as the store writes it: milliseconds since 1970, UTC.
-inline std::uint64_t now_ms() noexcept {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  return ms > 0 ? static_cast<std::uint64_t>(ms) : 0;
-}
+std::uint64_t now_ms() noexcept;
 
 // KeyringSlot is what the keyring keeps of a slot: its wrap key, and a digest of the slot but for
 // the wrapped root key, which tells a damaged slot from a sound one.
@@ -60,89 +46,22 @@ struct KeyringEdit {
 class Keyring {
  public:
   // create makes a keyring with fresh random keys, one term and no slots.
-  static Result<Keyring> create() {
-    const Shape shape{0, 1};
-    auto plain = SecretBytes::for_key(shape.len());
-    if (!plain) return std::move(plain).error();
-    const auto bytes = plain->reveal_mutable();
-    const auto keys = bytes.subspan(kLocationAt, kNextSlotAt - kLocationAt);
-    if (auto random = random_bytes(keys); !random) return std::move(random).error();
-    put_be(bytes.first<2>(), kForm);
-    put_be(bytes.subspan<4, 4>(), 1);
-    put_be(bytes.subspan<kNextSlotAt, 4>(), 1);
-    if (auto made = make_term(bytes.subspan(shape.term(0), kTermLen), 1); !made) {
-      return std::move(made).error();
-    }
-    return from(std::move(plain).value());
-  }
+  static Result<Keyring> create();
 
   // from takes a keyring in its stored form (FORMAT.md, "Keyring").
   // Errors  corrupt: not of that form.  unsupported: of a newer form.
-  static Result<Keyring> from(SecretBytes plain) {
-    auto shape = shape_of(plain.reveal());
-    if (!shape) return std::move(shape).error();
-    auto hot = SecretBytes::for_key(sizeof(Hot) + shape->num_terms * sizeof(XaesKey));
-    if (!hot) return std::move(hot).error();
-    Keyring keyring;
-    keyring.shape_ = shape.value();
-    keyring.plain_ = std::move(plain);
-    keyring.hot_ = std::move(hot).value();
-    keyring.schedule();
-    return keyring;
-  }
+  static Result<Keyring> from(SecretBytes plain);
 
   // edited is this keyring with some changes.
   // Errors  too_large: more than 1,024 terms or 64 slots.  invalid: a slot or term that can not be.
-  Result<Keyring> edited(const KeyringEdit& edit) const {
-    const TermId first = edit.first_term == 0 ? first_term_ : edit.first_term;
-    if (first < first_term_ || first > active_term()) {
-      return Error{Code::invalid, "there is no data key of term " + std::to_string(first)};
-    }
-    const std::size_t num_dropped = first - first_term_;
-    const std::size_t num_terms = shape_.num_terms - num_dropped;
-    const Shape shape{shape_.num_slots + edit.add.size() - edit.remove.size(),
-                      num_terms + (edit.new_term ? 1 : 0)};
-    if (shape.num_terms > kMaxTerms) {
-      return Error{Code::too_large, "the keyring held 1024 terms; retire old ones first"};
-    }
-    if (shape.num_slots > kMaxSlots) {
-      return Error{Code::too_large, "the store had 64 unseal slots; remove some first"};
-    }
-    auto plain = SecretBytes::for_key(shape.len());
-    if (!plain) return std::move(plain).error();
-    const auto bytes = plain->reveal_mutable();
-    std::memcpy(bytes.data(), plain_.reveal().data(), kFixedLen);
-    put_be(bytes.subspan<2, 2>(), shape.num_slots);
-    put_be(bytes.subspan<4, 4>(), shape.num_terms);
-    if (edit.policy_revision != 0) {
-      put_be(bytes.subspan(kPolicyRevisionAt).first<8>(), edit.policy_revision);
-    }
-    if (auto done = edit_slots(edit, shape, bytes); !done) return std::move(done).error();
-    std::memcpy(bytes.data() + shape.term(0), plain_.reveal().data() + shape_.term(num_dropped),
-                num_terms * kTermLen);
-    if (edit.new_term) {
-      auto made = make_term(bytes.subspan(shape.term(num_terms), kTermLen), active_term() + 1);
-      if (!made) return std::move(made).error();
-    }
-    return from(std::move(plain).value());
-  }
+  Result<Keyring> edited(const KeyringEdit& edit) const;
 
   // with_new_term is edited with nothing but that.
-  Result<Keyring> with_new_term() const {
-    KeyringEdit edit;
-    edit.new_term = true;
-    return edited(edit);
-  }
+  Result<Keyring> with_new_term() const;
 
   // stored writes generation and the digest of the slot table into the stored form and shows it.
   Result<SecretBytes> stored(std::uint64_t generation,
-                             std::span<const std::uint8_t, 32> slots_digest) const {
-    auto copy = SecretBytes::copy_key(plain_.reveal());
-    if (!copy) return copy;
-    put_be(copy->reveal_mutable().subspan(8).first<8>(), generation);
-    std::memcpy(copy->reveal_mutable().data() + 16, slots_digest.data(), 32);
-    return copy;
-  }
+                             std::span<const std::uint8_t, 32> slots_digest) const;
 
   std::uint64_t generation() const noexcept {
     return get_be(plain_.reveal().subspan(8).first<8>());
@@ -166,36 +85,20 @@ class Keyring {
     return first_term_ + static_cast<TermId>(shape_.num_terms) - 1;
   }
   // term is the data key of one term; null when the keyring does not have it.
-  const XaesKey* term(TermId id) const noexcept {
-    if (id < first_term_ || id > active_term()) return nullptr;
-    return terms() + (id - first_term_);
-  }
+  const XaesKey* term(TermId id) const noexcept;
   const CmacKey& location_key() const noexcept { return hot().location; }
   const SivKey& name_key() const noexcept { return hot().name; }
 
   // slot is what is kept of one slot; its wrap key is empty when there is no such slot.
-  KeyringSlot slot(SlotId id) const noexcept {
-    for (std::size_t i = 0; i < shape_.num_slots; ++i) {
-      const KeyringSlot each = slot_at(i);
-      if (each.id == id) return each;
-    }
-    return {};
-  }
+  KeyringSlot slot(SlotId id) const noexcept;
   std::size_t num_slots() const noexcept { return shape_.num_slots; }
-  std::vector<SlotId> slot_ids() const {
-    std::vector<SlotId> ids;
-    for (std::size_t i = 0; i < shape_.num_slots; ++i) ids.push_back(slot_at(i).id);
-    return ids;
-  }
+  std::vector<SlotId> slot_ids() const;
   // next_slot is the id that the next slot gets: ids never come again.
   SlotId next_slot() const noexcept {
     return static_cast<SlotId>(get_be(plain_.reveal().subspan<kNextSlotAt, 4>()));
   }
   // term_created_ms is when a term of the keyring was made.
-  std::uint64_t term_created_ms(TermId id) const noexcept {
-    if (term(id) == nullptr) return 0;
-    return get_be(plain_.reveal().subspan(shape_.term(id - first_term_) + 4).first<8>());
-  }
+  std::uint64_t term_created_ms(TermId id) const noexcept;
 
  private:
   static constexpr std::uint16_t kForm = 2;
@@ -223,62 +126,14 @@ class Keyring {
     SivKey name;
   };
 
-  static Result<Shape> shape_of(std::span<const std::uint8_t> bytes) {
-    const Error corrupt{Code::corrupt, "the keyring was not of its stored form"};
-    if (bytes.size() < kFixedLen) return corrupt;
-    if (get_be(bytes.first<2>()) != kForm) {
-      return Error{Code::unsupported, "the keyring was of form " +
-                                          std::to_string(get_be(bytes.first<2>())) +
-                                          "; this program knows form 2"};
-    }
-    const Shape shape{static_cast<std::size_t>(get_be(bytes.subspan(2).first<2>())),
-                      static_cast<std::size_t>(get_be(bytes.subspan(4).first<4>()))};
-    if (shape.num_slots > kMaxSlots || shape.num_terms == 0 || shape.num_terms > kMaxTerms) {
-      return corrupt;
-    }
-    if (bytes.size() != shape.len()) return corrupt;
-    const std::uint64_t first = get_be(bytes.subspan(shape.term(0)).first<4>());
-    for (std::size_t i = 0; i < shape.num_terms; ++i) {
-      if (get_be(bytes.subspan(shape.term(i)).first<4>()) != first + i || first == 0)
-        return corrupt;
-    }
-    return shape;
-  }
+  static Result<Shape> shape_of(std::span<const std::uint8_t> bytes);
 
   // make_term writes a fresh data key.
-  static Result<void> make_term(std::span<std::uint8_t> out, TermId id) {
-    put_be(out.first<4>(), id);
-    put_be(out.subspan<4, 8>(), now_ms());
-    return random_bytes(out.subspan(12));
-  }
+  static Result<void> make_term(std::span<std::uint8_t> out, TermId id);
 
   // edit_slots writes the slots that stay, then the added ones.
   Result<void> edit_slots(const KeyringEdit& edit, const Shape& shape,
-                          std::span<std::uint8_t> out) const {
-    std::size_t num = 0;
-    for (std::size_t i = 0; i < shape_.num_slots; ++i) {
-      const auto from = plain_.reveal().subspan(shape_.slot(i), kSlotLen);
-      const auto id = static_cast<SlotId>(get_be(from.first<4>()));
-      if (std::find(edit.remove.begin(), edit.remove.end(), id) != edit.remove.end()) continue;
-      if (num == shape.num_slots) return no_such_slot();
-      std::copy(from.begin(), from.end(), out.begin() + diff(shape.slot(num++)));
-    }
-    SlotId next = next_slot();
-    for (const KeyringSlot& slot : edit.add) {
-      if (num == shape.num_slots || slot.id < next || slot.wrap_key.size() != kWrapKeyLen ||
-          slot.digest.size() != kDigestLen) {
-        return Error{Code::invalid, "a new slot did not fit the keyring"};
-      }
-      const auto to = out.subspan(shape.slot(num++), kSlotLen);
-      put_be(to.first<4>(), slot.id);
-      std::memcpy(to.data() + 4, slot.wrap_key.reveal().data(), kWrapKeyLen);
-      std::copy(slot.digest.begin(), slot.digest.end(), to.begin() + 4 + kWrapKeyLen);
-      next = slot.id + 1;
-    }
-    if (num != shape.num_slots) return no_such_slot();
-    put_be(out.subspan<kNextSlotAt, 4>(), next);
-    return {};
-  }
+                          std::span<std::uint8_t> out) const;
 
   static Error no_such_slot() {
     return {Code::invalid, "a slot to be removed was not in the keyring, or named twice"};
@@ -286,25 +141,11 @@ class Keyring {
 
   static std::ptrdiff_t diff(std::size_t at) noexcept { return static_cast<std::ptrdiff_t>(at); }
 
-  KeyringSlot slot_at(std::size_t i) const noexcept {
-    const auto bytes = plain_.reveal().subspan(shape_.slot(i), kSlotLen);
-    return {static_cast<SlotId>(get_be(bytes.first<4>())),
-            SecretView(bytes.subspan(4, kWrapKeyLen)), bytes.subspan(4 + kWrapKeyLen)};
-  }
+  KeyringSlot slot_at(std::size_t i) const noexcept;
 
   Keyring() = default;
 
-  void schedule() noexcept {
-    const auto bytes = plain_.reveal();
-    auto& hot = *reinterpret_cast<Hot*>(hot_.reveal_mutable().data());
-    set_key(hot.location, bytes.subspan(kLocationAt).first<kKeyLen>());
-    set_key(hot.name, bytes.subspan(kNameAt).first<kSivKeyLen>());
-    auto* term = reinterpret_cast<XaesKey*>(hot_.reveal_mutable().data() + sizeof(Hot));
-    for (std::size_t i = 0; i < shape_.num_terms; ++i) {
-      set_key(term[i], bytes.subspan(shape_.term(i) + 12).first<kKeyLen>());
-    }
-    first_term_ = static_cast<TermId>(get_be(bytes.subspan(shape_.term(0)).first<4>()));
-  }
+  void schedule() noexcept;
 
   const Hot& hot() const noexcept { return *reinterpret_cast<const Hot*>(hot_.reveal().data()); }
   const XaesKey* terms() const noexcept {

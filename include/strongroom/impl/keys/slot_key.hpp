@@ -17,14 +17,12 @@
 
 #include <sodium.h>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
+#include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/sealed_blob.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -39,90 +37,19 @@ namespace detail {
 static_assert(crypto_kdf_KEYBYTES == kKeyLen && crypto_box_SECRETKEYBYTES == kKeyLen &&
               crypto_box_PUBLICKEYBYTES == kKeyLen);
 
-// slot_subkey derives one of a slot key's two subkeys.
-inline Result<SecretBytes> slot_subkey(SecretView slot_key, std::uint64_t number) {
-  if (slot_key.size() != kKeyLen) return Error{Code::internal, "a slot key was not 32 bytes"};
-  auto subkey = SecretBytes::for_key(kKeyLen);
-  if (!subkey) return subkey;
-  crypto_kdf_derive_from_key(subkey->reveal_mutable().data(), kKeyLen, number, "sr slot ",
-                             slot_key.reveal().data());
-  return subkey;
-}
-
-// seal_box is libsodium's crypto_box_seal with an ephemeral key of ours. libsodium would draw one itself,
-// and end the process where the kernel gives no random bytes.
-// Errors  internal: no randomness, or no point of the curve.  unavailable: no key memory.
-inline Result<void> seal_box(std::span<const std::uint8_t, kKeyLen> public_key, SecretView message,
-                             std::span<std::uint8_t> out) {
-  auto ephemeral = SecretBytes::for_key(kKeyLen);
-  if (!ephemeral) return std::move(ephemeral).error();
-  if (auto drawn = random_bytes(ephemeral->reveal_mutable()); !drawn) return drawn;
-  std::array<std::uint8_t, 2 * kKeyLen> keys;  // ephemeral public key, public key
-  std::copy_n(public_key.begin(), kKeyLen, keys.begin() + kKeyLen);
-  std::array<std::uint8_t, crypto_box_NONCEBYTES> nonce;
-  const bool sealed =
-      crypto_scalarmult_base(keys.data(), ephemeral->reveal().data()) == 0 &&
-      crypto_generichash(nonce.data(), nonce.size(), keys.data(), keys.size(), nullptr, 0) == 0 &&
-      crypto_box_easy(out.data() + kKeyLen, message.reveal().data(), message.size(), nonce.data(),
-                      public_key.data(), ephemeral->reveal().data()) == 0;
-  if (!sealed) return Error{Code::internal, "a slot's public key was no point of the curve"};
-  std::copy_n(keys.begin(), kKeyLen, out.begin());
-  return {};
-}
-
 }  // namespace detail
 
 // wrap_key_of gives what the keyring keeps of a slot, kWrapKeyLen bytes.
-inline Result<SecretBytes> wrap_key_of(SecretView slot_key) {
-  auto authentication = detail::slot_subkey(slot_key, 1);
-  if (!authentication) return authentication;
-  auto box = detail::slot_subkey(slot_key, 2);
-  if (!box) return box;
-  auto wrap_key = SecretBytes::for_key(kWrapKeyLen);
-  if (!wrap_key) return wrap_key;
-  const auto out = wrap_key->reveal_mutable();
-  std::copy_n(authentication->reveal().begin(), kKeyLen, out.begin());
-  crypto_scalarmult_base(out.data() + kKeyLen, box->reveal().data());
-  return wrap_key;
-}
+Result<SecretBytes> wrap_key_of(SecretView slot_key);
 
 // wrap_root wraps a root key for a slot, kWrappedRootLen bytes, bound to context.
 // Errors  internal: no randomness.  unavailable: no key memory.
-inline Result<std::vector<std::uint8_t>> wrap_root(SecretView wrap_key,
-                                                   std::span<const std::uint8_t> context,
-                                                   SecretView root) {
-  if (wrap_key.size() != kWrapKeyLen || root.size() != kKeyLen) {
-    return Error{Code::internal, "a wrap key or root key was of the wrong size"};
-  }
-  auto boxed = SecretBytes::for_key(crypto_box_SEALBYTES + kKeyLen);
-  if (!boxed) return std::move(boxed).error();
-  auto done = detail::seal_box(wrap_key.reveal().last<kKeyLen>(), root, boxed->reveal_mutable());
-  if (!done) return std::move(done).error();
-  return seal_blob(wrap_key.first(kKeyLen), context, boxed->view());
-}
+Result<std::vector<std::uint8_t>> wrap_root(SecretView wrap_key,
+                                            std::span<const std::uint8_t> context, SecretView root);
 
 // unwrap_root gives the root key, in key memory.
 // Errors  corrupt: another slot key, another context, or damage.  unavailable: no key memory.
-inline Result<SecretBytes> unwrap_root(SecretView slot_key, std::span<const std::uint8_t> context,
-                                       std::span<const std::uint8_t> wrapped) {
-  if (wrapped.size() != kWrappedRootLen) {
-    return Error{Code::corrupt, "an unseal slot was cut short"};
-  }
-  auto authentication = detail::slot_subkey(slot_key, 1);
-  if (!authentication) return authentication;
-  auto boxed = open_blob(authentication->view(), context, wrapped);
-  if (!boxed) return boxed;
-  auto box = detail::slot_subkey(slot_key, 2);
-  if (!box) return box;
-  std::array<std::uint8_t, kKeyLen> public_key;
-  crypto_scalarmult_base(public_key.data(), box->reveal().data());
-  auto root = SecretBytes::for_key(kKeyLen);
-  if (!root) return root;
-  if (crypto_box_seal_open(root->reveal_mutable().data(), boxed->reveal().data(), boxed->size(),
-                           public_key.data(), box->reveal().data()) != 0) {
-    return Error{Code::corrupt, "a wrapped root key did not open"};
-  }
-  return root;
-}
+Result<SecretBytes> unwrap_root(SecretView slot_key, std::span<const std::uint8_t> context,
+                                std::span<const std::uint8_t> wrapped);
 
 }  // namespace strongroom

@@ -1,24 +1,33 @@
 // environment.ipp: reading, validating and merging environment variables; see environment.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/environment.hpp"
+#include "strongroom/mesos/secret.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::environment {
 
 using message_json::Missing;
 
-Variable::Type variable_type_named(std::string_view name) noexcept {
+static Variable::Type variable_type_named(std::string_view name) noexcept {
   if (name == "UNKNOWN") return Variable::Type::unknown;
   if (name == "SECRET") return Variable::Type::secret;
   return Variable::Type::value;
 }
 
-Result<Variable> read_variable(JsonValue object, const std::string& prefix, Missing& missing) {
+static Result<Variable> read_variable(JsonValue object, const std::string& prefix,
+                                      Missing& missing) {
   Variable variable;
   auto name = message_json::name_field(object, "name");
   if (!name) return std::move(name).error();
@@ -42,15 +51,15 @@ Result<Variable> read_variable(JsonValue object, const std::string& prefix, Miss
   return variable;
 }
 
-bool has_nul(SecretView bytes) noexcept {
+static bool has_nul(SecretView bytes) noexcept {
   return bytes.reveal_text().find('\0') != std::string_view::npos;
 }
 
-Error refused(const Variable& variable, const std::string& why) {
+static Error refused(const Variable& variable, const std::string& why) {
   return {Code::invalid, "Environment variable '" + variable.name + "' " + why};
 }
 
-Result<void> validate_secret(const Variable& variable) {
+static Result<void> validate_secret(const Variable& variable) {
   if (!variable.secret) return refused(variable, "of type 'SECRET' must have a secret set");
   if (variable.value) return refused(variable, "of type 'SECRET' must not have a value set");
   if (const auto valid = validate(*variable.secret); !valid) {
@@ -64,13 +73,13 @@ Result<void> validate_secret(const Variable& variable) {
   return {};
 }
 
-Result<void> validate_plain(const Variable& variable) {
+static Result<void> validate_plain(const Variable& variable) {
   if (!variable.value) return refused(variable, "of type 'VALUE' must have a value set");
   if (variable.secret) return refused(variable, "of type 'VALUE' must not have a secret set");
   return {};
 }
 
-Result<void> validate_variable(const Variable& variable) {
+static Result<void> validate_variable(const Variable& variable) {
   switch (variable.type) {
     case Variable::Type::secret:
       return validate_secret(variable);
@@ -83,7 +92,7 @@ Result<void> validate_variable(const Variable& variable) {
 }
 
 // winners lists the variables that count, in their order.
-std::vector<std::size_t> winners(const std::vector<Variable>& variables) {
+static std::vector<std::size_t> winners(const std::vector<Variable>& variables) {
   std::unordered_map<std::string_view, std::size_t> winner;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const auto [now, first] = winner.try_emplace(variables[i].name, i);
@@ -97,7 +106,7 @@ std::vector<std::size_t> winners(const std::vector<Variable>& variables) {
   return order;
 }
 
-}  // namespace
+}  // namespace detail::environment
 
 Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len) {
   const auto json = JsonText::parse(std::move(text), max_len);
@@ -105,10 +114,11 @@ Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len)
   if (!json->root().is(JsonKind::object)) return Error{Code::invalid, "Expecting a JSON object"};
 
   Environment environment;
-  Missing missing;
+  message_json::Missing missing;
   const auto read = [&](JsonValue object) -> Result<void> {
     const std::string index = std::to_string(environment.variables.size());
-    auto variable = read_variable(object, "variables[" + index + "].", missing);
+    auto variable =
+        detail::environment::read_variable(object, "variables[" + index + "].", missing);
     if (!variable) return std::move(variable).error();
     environment.variables.push_back(std::move(variable).value());
     return {};
@@ -124,7 +134,7 @@ Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len)
 
 Result<void> validate_environment(const Environment& environment) {
   for (const Variable& variable : environment.variables) {
-    if (auto valid = validate_variable(variable); !valid) return valid;
+    if (auto valid = detail::environment::validate_variable(variable); !valid) return valid;
   }
   return {};
 }
@@ -152,12 +162,14 @@ Result<std::vector<ResolvedVariable>> merge(Environment environment,
     if (is_secret(variable)) variable.value = std::move(*next++);
     if (!variable.value) return Error{Code::internal, "an environment was not validated"};
     const SecretView name(variable.name.data(), variable.name.size());
-    if (has_nul(variable.value->view()) || has_nul(name)) {
-      return refused(variable, "held a null byte, which no environment can hold");
+    if (detail::environment::has_nul(variable.value->view()) ||
+        detail::environment::has_nul(name)) {
+      return detail::environment::refused(variable,
+                                          "held a null byte, which no environment can hold");
     }
   }
   std::vector<ResolvedVariable> merged;
-  for (const std::size_t i : winners(variables)) {
+  for (const std::size_t i : detail::environment::winners(variables)) {
     merged.push_back({std::move(variables[i].name), std::move(*variables[i].value)});
   }
   return merged;

@@ -9,13 +9,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/base64.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::message_json {
 

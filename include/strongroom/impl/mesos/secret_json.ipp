@@ -1,5 +1,9 @@
 // secret_json.ipp: the JSON form of Secret, and the choice of one member of a JSON secret.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "strongroom/impl/base/base64.hpp"
@@ -8,23 +12,26 @@
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::secret_json {
 
 using message_json::Missing;
 
-Secret::Type secret_type_named(std::string_view name) noexcept {
+static Secret::Type secret_type_named(std::string_view name) noexcept {
   if (name == "REFERENCE") return Secret::Type::reference;
   if (name == "VALUE") return Secret::Type::value;
   return Secret::Type::unknown;
 }
 
-std::string_view name_of(Secret::Type type) noexcept {
+static std::string_view name_of(Secret::Type type) noexcept {
   return type == Secret::Type::reference ? "REFERENCE" : "VALUE";
 }
 
-Result<Reference> read_reference(JsonValue object, const std::string& prefix, Missing& missing) {
+static Result<Reference> read_reference(JsonValue object, const std::string& prefix,
+                                        Missing& missing) {
   Reference reference;
   auto key = message_json::name_field(object, "key");
   if (!key) return std::move(key).error();
@@ -36,7 +43,7 @@ Result<Reference> read_reference(JsonValue object, const std::string& prefix, Mi
   return reference;
 }
 
-Result<Value> read_value(JsonValue object, const std::string& prefix, Missing& missing) {
+static Result<Value> read_value(JsonValue object, const std::string& prefix, Missing& missing) {
   auto data = message_json::bytes_field(object, "data");
   if (!data) return std::move(data).error();
   missing.require(data->has_value(), prefix, "data");
@@ -45,7 +52,7 @@ Result<Value> read_value(JsonValue object, const std::string& prefix, Missing& m
 }
 
 // Escapes as RapidJSON's writer has them, which is what Mesos writes with.
-void put_string(ByteSink& sink, std::string_view text) noexcept {
+static void put_string(ByteSink& sink, std::string_view text) noexcept {
   constexpr std::string_view kShort = "\b\t\n\f\r\"\\";
   constexpr std::string_view kLetter = "btnfr\"\\";
   constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -66,7 +73,7 @@ void put_string(ByteSink& sink, std::string_view text) noexcept {
   sink.put('"');
 }
 
-void put_json(ByteSink& sink, const Secret& secret) noexcept {
+static void put_json(ByteSink& sink, const Secret& secret) noexcept {
   std::string_view separator = "{";
   const auto member = [&](std::string_view name) {
     sink.put(std::exchange(separator, ","));
@@ -98,7 +105,7 @@ void put_json(ByteSink& sink, const Secret& secret) noexcept {
   sink.put("}");
 }
 
-}  // namespace
+}  // namespace detail::secret_json
 
 Result<Secret> message_json::read_secret(JsonValue object, const std::string& prefix,
                                          Missing& missing) {
@@ -106,17 +113,17 @@ Result<Secret> message_json::read_secret(JsonValue object, const std::string& pr
   const auto reference = message_field(object, "reference");
   if (!reference) return reference.error();
   if (*reference) {
-    auto read = read_reference(**reference, prefix + "reference.", missing);
+    auto read = detail::secret_json::read_reference(**reference, prefix + "reference.", missing);
     if (!read) return std::move(read).error();
     secret.reference = std::move(read).value();
   }
   const auto type = name_field(object, "type");
   if (!type) return type.error();
-  if (*type) secret.type = secret_type_named(**type);
+  if (*type) secret.type = detail::secret_json::secret_type_named(**type);
   const auto value = message_field(object, "value");
   if (!value) return value.error();
   if (*value) {
-    auto read = read_value(**value, prefix + "value.", missing);
+    auto read = detail::secret_json::read_value(**value, prefix + "value.", missing);
     if (!read) return std::move(read).error();
     secret.value = std::move(read).value();
   }
@@ -129,7 +136,7 @@ Result<Secret> secret_from_json(SecretBytes text, std::size_t max_len) {
   if (!json->root().is(JsonKind::object)) {
     return Error{Code::invalid, "Expecting a JSON object"};
   }
-  Missing missing;
+  message_json::Missing missing;
   auto secret = message_json::read_secret(json->root(), "", missing);
   if (!secret) return secret;
   if (auto complete = missing.check(); !complete) return complete.error();
@@ -142,7 +149,7 @@ Result<SecretBytes> secret_to_json(const Secret& secret) {
                       (!secret.reference->key || well_formed_utf8(*secret.reference->key));
     if (!good) return Error{Code::invalid, "the name or key of a reference was not UTF-8"};
   }
-  return ByteSink::make([&](ByteSink& sink) { put_json(sink, secret); });
+  return ByteSink::make([&](ByteSink& sink) { detail::secret_json::put_json(sink, secret); });
 }
 
 Result<SecretBytes> select_key(SecretBytes secret, const std::string& key,

@@ -6,14 +6,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "strongroom/impl/json/byte_sink.hpp"
 #include "strongroom/mesos/secret.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::secret_wire {
 
 enum Wire : std::uint32_t {
   kVarint = 0,
@@ -124,18 +128,18 @@ struct Partial {
   std::optional<SecretBytes> data;
 };
 
-Error malformed() {
+static Error malformed() {
   return {Code::invalid, "a Secret message was cut short or malformed"};
 }
 
-bool read_text(WireReader& reader, std::optional<std::string>& out) {
+static bool read_text(WireReader& reader, std::optional<std::string>& out) {
   SecretView bytes;
   if (!reader.bytes(bytes)) return false;
   out.emplace(bytes.reveal_text());
   return true;
 }
 
-bool read_reference(WireReader reader, Partial& secret) {
+static bool read_reference(WireReader reader, Partial& secret) {
   secret.has_reference = true;
   while (!reader.done()) {
     std::uint32_t tag = 0;
@@ -149,7 +153,7 @@ bool read_reference(WireReader reader, Partial& secret) {
 }
 
 // The last data counts: it is only remembered here, and copied once at the end.
-bool read_value(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
+static bool read_value(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
   secret.has_value = true;
   while (!reader.done()) {
     std::uint32_t tag = 0;
@@ -166,7 +170,7 @@ bool read_value(WireReader reader, Partial& secret, std::optional<SecretView>& d
 }
 
 // An unknown type leaves the one before it: to protobuf it is an unknown field.
-bool read_type(WireReader& reader, Partial& secret) noexcept {
+static bool read_type(WireReader& reader, Partial& secret) noexcept {
   std::uint64_t number = 0;
   if (!reader.varint(number)) return false;
   const auto type = static_cast<std::uint32_t>(number);  // an enum is an int32 on the wire
@@ -174,7 +178,7 @@ bool read_type(WireReader& reader, Partial& secret) noexcept {
   return true;
 }
 
-bool read_secret(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
+static bool read_secret(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
   while (!reader.done()) {
     std::uint32_t tag = 0;
     if (!reader.tag(tag)) return false;
@@ -196,7 +200,7 @@ bool read_secret(WireReader reader, Partial& secret, std::optional<SecretView>& 
   return true;
 }
 
-Result<Secret> complete(Partial partial) {
+static Result<Secret> complete(Partial partial) {
   std::string missing;
   if (partial.has_reference && !partial.name) missing = "reference.name";
   if (partial.has_value && !partial.data) {
@@ -212,12 +216,12 @@ Result<Secret> complete(Partial partial) {
   return secret;
 }
 
-void put_varint(ByteSink& sink, std::uint64_t value) noexcept {
+static void put_varint(ByteSink& sink, std::uint64_t value) noexcept {
   for (; value >= 0x80; value >>= 7) sink.put(static_cast<std::uint8_t>(value | 0x80));
   sink.put(static_cast<std::uint8_t>(value));
 }
 
-void put_bytes(ByteSink& sink, std::uint32_t field, std::string_view bytes) noexcept {
+static void put_bytes(ByteSink& sink, std::uint32_t field, std::string_view bytes) noexcept {
   put_varint(sink, tag_of(field, kBytes));
   put_varint(sink, bytes.size());
   sink.put(bytes);
@@ -232,7 +236,7 @@ void put_message(ByteSink& sink, std::uint32_t field, Write write) noexcept {
   write(sink);
 }
 
-void put_wire(ByteSink& sink, const Secret& secret) noexcept {
+static void put_wire(ByteSink& sink, const Secret& secret) noexcept {
   if (secret.type != Secret::Type::unknown) {
     put_varint(sink, tag_of(1, kVarint));
     put_varint(sink, static_cast<std::uint8_t>(secret.type));
@@ -249,7 +253,7 @@ void put_wire(ByteSink& sink, const Secret& secret) noexcept {
   }
 }
 
-}  // namespace
+}  // namespace detail::secret_wire
 
 Result<void> validate(const Secret& secret) {
   switch (secret.type) {
@@ -281,19 +285,21 @@ Result<Secret> decode_secret(SecretView wire) {
     return Error{Code::too_large, "a Secret message was longer than " +
                                       std::to_string(kMaxSecretWireLen) + " bytes"};
   }
-  Partial partial;
+  detail::secret_wire::Partial partial;
   std::optional<SecretView> data;
-  if (!read_secret(WireReader(wire, kMaxNesting), partial, data)) return malformed();
+  if (!detail::secret_wire::read_secret(
+          detail::secret_wire::WireReader(wire, detail::secret_wire::kMaxNesting), partial, data))
+    return detail::secret_wire::malformed();
   if (data) {
     auto copy = SecretBytes::copy_value(data->reveal());
     if (!copy) return std::move(copy).error();
     partial.data = std::move(copy).value();
   }
-  return complete(std::move(partial));
+  return detail::secret_wire::complete(std::move(partial));
 }
 
 Result<SecretBytes> encode_secret(const Secret& secret) {
-  auto wire = ByteSink::make([&](ByteSink& sink) { put_wire(sink, secret); });
+  auto wire = ByteSink::make([&](ByteSink& sink) { detail::secret_wire::put_wire(sink, secret); });
   if (wire && wire->size() > kMaxSecretWireLen) {
     return Error{Code::too_large, "a Secret message would be longer than " +
                                       std::to_string(kMaxSecretWireLen) + " bytes"};

@@ -1,13 +1,23 @@
 // volume.ipp: reading and validating secret volumes; see volume.hpp.
 #include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
+#include "strongroom/mesos/secret.hpp"
 #include "strongroom/mesos/volume.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::volume {
 
 using message_json::Missing;
 
@@ -25,7 +35,7 @@ struct Draft {
   std::optional<Secret> secret;
 };
 
-Source source_named(std::string_view type) noexcept {
+static Source source_named(std::string_view type) noexcept {
   if (type == "SECRET") return Source::secret;
   for (const std::string_view other :
        {"DOCKER_VOLUME", "HOST_PATH", "SANDBOX_PATH", "CSI_VOLUME"}) {
@@ -34,8 +44,8 @@ Source source_named(std::string_view type) noexcept {
   return Source::unknown;
 }
 
-Result<void> read_source(JsonValue object, const std::string& prefix, Missing& missing,
-                         Draft& draft) {
+static Result<void> read_source(JsonValue object, const std::string& prefix, Missing& missing,
+                                Draft& draft) {
   const auto secret = message_json::message_field(object, "secret");
   if (!secret) return secret.error();
   if (*secret) {
@@ -49,7 +59,7 @@ Result<void> read_source(JsonValue object, const std::string& prefix, Missing& m
   return {};
 }
 
-Result<std::optional<Volume::Mode>> read_mode(JsonValue object) {
+static Result<std::optional<Volume::Mode>> read_mode(JsonValue object) {
   const auto mode = message_json::name_field(object, "mode");
   if (!mode) return mode.error();
   if (!*mode) return std::optional<Volume::Mode>();
@@ -58,7 +68,7 @@ Result<std::optional<Volume::Mode>> read_mode(JsonValue object) {
   return Error{Code::invalid, "Failed to find enum for field 'mode'"};  // Mesos quotes it
 }
 
-Result<Draft> read_volume(JsonValue object, const std::string& prefix, Missing& missing) {
+static Result<Draft> read_volume(JsonValue object, const std::string& prefix, Missing& missing) {
   Draft draft;
   auto path = message_json::name_field(object, "container_path");
   if (!path) return std::move(path).error();
@@ -85,7 +95,7 @@ Result<Draft> read_volume(JsonValue object, const std::string& prefix, Missing& 
   return draft;
 }
 
-Result<Volume> finish(Draft draft) {
+static Result<Volume> finish(Draft draft) {
   const int num_set = draft.has_host_path + draft.has_image + (draft.source != Source::absent);
   if (num_set != 1) {
     return Error{Code::invalid,
@@ -111,7 +121,7 @@ Result<Volume> finish(Draft draft) {
 // Segments is a path without what does not count in it; an absolute one begins with "/".
 using Segments = std::vector<std::string_view>;
 
-Segments segments_of(std::string_view path) {
+static Segments segments_of(std::string_view path) {
   Segments segments;
   if (path.starts_with('/')) segments.push_back("/");
   for (std::size_t begin = 0; begin <= path.size();) {
@@ -123,7 +133,7 @@ Segments segments_of(std::string_view path) {
   return segments;
 }
 
-const char* fault_of_path(std::string_view path) {
+static const char* fault_of_path(std::string_view path) {
   if (path.empty()) return "it was empty";
   if (path.size() > kMaxContainerPathLen) return "it was longer than 4095 bytes";
   if (path.find('\0') != std::string_view::npos) return "it held a null byte";
@@ -137,30 +147,30 @@ const char* fault_of_path(std::string_view path) {
   return nullptr;
 }
 
-}  // namespace
+}  // namespace detail::volume
 
 Result<void> validate_container_path(std::string_view path) {
-  const char* const why = fault_of_path(path);
+  const char* const why = detail::volume::fault_of_path(path);
   if (why == nullptr) return {};
   return Error{Code::invalid, "the container path '" + std::string(path) + "' was refused: " + why};
 }
 
 Result<void> validate_container_paths(std::span<const Volume> volumes) {
   struct Target {
-    Segments segments;
+    detail::volume::Segments segments;
     const std::string* path;
   };
   std::vector<Target> targets;
   for (const Volume& volume : volumes) {
     if (auto good = validate_container_path(volume.container_path); !good) return good;
-    targets.push_back({segments_of(volume.container_path), &volume.container_path});
+    targets.push_back({detail::volume::segments_of(volume.container_path), &volume.container_path});
   }
   // Sorted by segments, a path stands right before those that lead through it.
   std::stable_sort(targets.begin(), targets.end(),
                    [](const Target& a, const Target& b) { return a.segments < b.segments; });
   for (std::size_t i = 1; i < targets.size(); ++i) {
-    const Segments& outer = targets[i - 1].segments;
-    const Segments& inner = targets[i].segments;
+    const detail::volume::Segments& outer = targets[i - 1].segments;
+    const detail::volume::Segments& inner = targets[i].segments;
     if (outer.size() > inner.size() || !std::equal(outer.begin(), outer.end(), inner.begin())) {
       continue;
     }
@@ -180,11 +190,12 @@ Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_
   const std::optional<JsonValue> list = root.member("volumes");
   const bool single = root.is(JsonKind::object) && !list;
 
-  std::vector<Draft> drafts;
-  Missing missing;
+  std::vector<detail::volume::Draft> drafts;
+  message_json::Missing missing;
   const auto read = [&](JsonValue object) -> Result<void> {
     const std::string index = std::to_string(drafts.size());
-    auto draft = read_volume(object, single ? "" : "volumes[" + index + "].", missing);
+    auto draft =
+        detail::volume::read_volume(object, single ? "" : "volumes[" + index + "].", missing);
     if (!draft) return std::move(draft).error();
     drafts.push_back(std::move(draft).value());
     return {};
@@ -195,8 +206,8 @@ Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_
   if (auto complete = missing.check(); !complete) return std::move(complete).error();
 
   std::vector<Volume> volumes;
-  for (Draft& draft : drafts) {
-    auto volume = finish(std::move(draft));
+  for (detail::volume::Draft& draft : drafts) {
+    auto volume = detail::volume::finish(std::move(draft));
     if (!volume) return std::move(volume).error();
     volumes.push_back(std::move(volume).value());
   }

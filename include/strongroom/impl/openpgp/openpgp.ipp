@@ -1,25 +1,35 @@
 // openpgp.ipp: OpenPGP by way of the helper program; see openpgp.hpp. No OpenPGP library
 // here.
-#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/openpgp/channel.hpp"
 #include "strongroom/impl/openpgp/openpgp_answer.hpp"
 #include "strongroom/impl/openpgp/openpgp_process.hpp"
+#include "strongroom/impl/openpgp/protocol.hpp"
+#include "strongroom/openpgp.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::openpgp_client {
 
 using namespace openpgp;
 
-Error too_large(const std::string& what, std::size_t len, std::size_t max_len) {
+static Error too_large(const std::string& what, std::size_t len, std::size_t max_len) {
   return {Code::too_large, what + " had " + std::to_string(len) + " bytes, and " +
                                std::to_string(max_len) + " is the most; hand in the right file"};
 }
 
-Result<void> check_keys(std::span<const SecretView> texts, std::span<const ByteView> keys) {
+static Result<void> check_keys(std::span<const SecretView> texts, std::span<const ByteView> keys) {
   if (keys.size() > kMaxKeys) return Error{Code::invalid, "there were more than 255 keys"};
   if (!texts.empty() && texts.size() != keys.size()) {
     return Error{Code::invalid, "there were " + std::to_string(keys.size()) + " keys for " +
@@ -41,7 +51,7 @@ Result<void> check_keys(std::span<const SecretView> texts, std::span<const ByteV
   return {};
 }
 
-bool good_user_id(const std::string& user_id) noexcept {
+static bool good_user_id(const std::string& user_id) noexcept {
   if (user_id.empty() || user_id.size() > kMaxUserIdLen || !well_formed_utf8(user_id)) return false;
   for (const char c : user_id) {
     const auto byte = static_cast<unsigned char>(c);
@@ -183,11 +193,11 @@ class HelperOpenPgp final : public OpenPgp {
   const Timeout timeout_;
 };
 
-}  // namespace
+}  // namespace detail::openpgp_client
 
 std::shared_ptr<OpenPgp> openpgp_helper(std::string program, Timeout timeout) {
-  if (program.empty()) program = find_helper();
-  return std::make_shared<HelperOpenPgp>(std::move(program), timeout);
+  if (program.empty()) program = openpgp::find_helper();
+  return std::make_shared<detail::openpgp_client::HelperOpenPgp>(std::move(program), timeout);
 }
 
 }  // namespace strongroom

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "strongroom/impl/openpgp/channel.hpp"
 #include "strongroom/impl/openpgp/protocol.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::openpgp {
 

@@ -1,34 +1,44 @@
 // openpgp_answer.ipp: see openpgp_answer.hpp.
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/openpgp/channel.hpp"
 #include "strongroom/impl/openpgp/openpgp_answer.hpp"
+#include "strongroom/impl/openpgp/protocol.hpp"
+#include "strongroom/openpgp.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::openpgp {
-namespace {
+namespace detail::openpgp_answer {
 
-Error nonsense() {
+static Error nonsense() {
   return {Code::unavailable,
           "the OpenPGP helper gave an answer that is none; install the helper of this version"};
 }
 
-Error ended() {
+static Error ended() {
   return {Code::unavailable,
           "the OpenPGP helper ended before it answered; it was killed or ran out of memory"};
 }
 
-Error too_late() {
+static Error too_late() {
   return {Code::timeout, "the OpenPGP helper was too slow and was killed; try again"};
 }
 
 // about_key finishes a sentence about a public key. The number is missing in "key" alone.
-Error about_key(unsigned number, const char* what) {
+static Error about_key(unsigned number, const char* what) {
   const std::string key = number == 0 ? "the key " : "key " + std::to_string(number) + " ";
   return {Code::invalid, key + what};
 }
 
-Error describe_key(Trouble trouble, unsigned number) {
+static Error describe_key(Trouble trouble, unsigned number) {
   switch (trouble) {
     case Trouble::private_key:
       return about_key(number, "was a private key; keep that one secret, hand in the public key");
@@ -51,7 +61,7 @@ Error describe_key(Trouble trouble, unsigned number) {
   }
 }
 
-Error describe_message(Trouble trouble) {
+static Error describe_message(Trouble trouble) {
   switch (trouble) {
     case Trouble::not_encrypted:
       return {Code::invalid, "the OpenPGP message was not encrypted to a key"};
@@ -66,7 +76,7 @@ Error describe_message(Trouble trouble) {
   }
 }
 
-Error describe_private_key(Trouble trouble) {
+static Error describe_private_key(Trouble trouble) {
   switch (trouble) {
     case Trouble::public_key:
       return {Code::invalid,
@@ -80,12 +90,12 @@ Error describe_private_key(Trouble trouble) {
   }
 }
 
-}  // namespace
+}  // namespace detail::openpgp_answer
 
 Error describe(Trouble trouble, unsigned number) {
   switch (trouble) {
     case Trouble::not_a_key:
-      if (number != 0) return describe_key(trouble, number);
+      if (number != 0) return detail::openpgp_answer::describe_key(trouble, number);
       return {Code::invalid,
               "the private key was no OpenPGP key; hand in what gpg --export-secret-keys writes"};
     case Trouble::private_key:
@@ -95,18 +105,18 @@ Error describe(Trouble trouble, unsigned number) {
     case Trouble::cannot_encrypt:
     case Trouble::weak:
     case Trouble::other_algorithm:
-      return describe_key(trouble, number);
+      return detail::openpgp_answer::describe_key(trouble, number);
     case Trouble::not_a_message:
     case Trouble::not_encrypted:
     case Trouble::no_integrity:
     case Trouble::damaged:
     case Trouble::text_too_large:
-      return describe_message(trouble);
+      return detail::openpgp_answer::describe_message(trouble);
     case Trouble::public_key:
     case Trouble::wrong_key:
     case Trouble::needs_passphrase:
     case Trouble::wrong_passphrase:
-      return describe_private_key(trouble);
+      return detail::openpgp_answer::describe_private_key(trouble);
     case Trouble::other_version:
       return {Code::unsupported,
               "the OpenPGP helper was of another version; install the helper of this version"};
@@ -125,18 +135,19 @@ Error describe(Trouble trouble, unsigned number) {
     case Trouble::count:
       break;
   }
-  return nonsense();
+  return detail::openpgp_answer::nonsense();
 }
 
 Result<void> Answer::begin() {
   std::array<std::uint8_t, kHeadLen> bytes{};
   if (auto got = read(bytes); !got) return got;
   Reader head(bytes);
-  if (head.u32() != kMagic) return nonsense();
+  if (head.u32() != kMagic) return detail::openpgp_answer::nonsense();
   const auto trouble = static_cast<Trouble>(head.u8());
   const bool padded = head.u8() == 0;
   const unsigned number = head.u16();
-  if (!padded || trouble >= Trouble::count || number > kMaxKeys) return nonsense();
+  if (!padded || trouble >= Trouble::count || number > kMaxKeys)
+    return detail::openpgp_answer::nonsense();
   if (trouble != Trouble::none) return describe(trouble, number);
   return {};
 }
@@ -151,7 +162,8 @@ Result<std::vector<std::uint8_t>> Answer::bytes(std::size_t max_len) {
 
 Result<std::vector<std::uint8_t>> Answer::fingerprint() {
   auto field = bytes(kMaxFingerprintLen);
-  if (field && field->size() != 20 && field->size() != kMaxFingerprintLen) return nonsense();
+  if (field && field->size() != 20 && field->size() != kMaxFingerprintLen)
+    return detail::openpgp_answer::nonsense();
   return field;
 }
 
@@ -170,11 +182,11 @@ Result<void> Answer::end() {
     case Io::ended:
       return {};
     case Io::timed_out:
-      return too_late();
+      return detail::openpgp_answer::too_late();
     case Io::done:
       break;
   }
-  return nonsense();
+  return detail::openpgp_answer::nonsense();
 }
 
 Result<void> Answer::read(std::span<std::uint8_t> out) {
@@ -182,18 +194,18 @@ Result<void> Answer::read(std::span<std::uint8_t> out) {
     case Io::done:
       return {};
     case Io::timed_out:
-      return too_late();
+      return detail::openpgp_answer::too_late();
     case Io::ended:
       break;
   }
-  return ended();
+  return detail::openpgp_answer::ended();
 }
 
 Result<std::size_t> Answer::length(std::size_t max_len) {
   std::array<std::uint8_t, 4> bytes{};
   if (auto got = read(bytes); !got) return std::move(got).error();
   const std::size_t len = Reader(bytes).u32();
-  if (len > max_len) return nonsense();
+  if (len > max_len) return detail::openpgp_answer::nonsense();
   return len;
 }
 

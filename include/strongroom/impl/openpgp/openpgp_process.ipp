@@ -13,29 +13,34 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdlib>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "strongroom/impl/openpgp/openpgp_process.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::openpgp {
-namespace {
+namespace detail::openpgp_process {
 
-Error missing(const std::string& program) {
+static Error missing(const std::string& program) {
   return {Code::unsupported,
           "there was no OpenPGP helper at '" + program +
               "'; build strongroom with librnp, install it, or name the helper in "
               "STRONGROOM_OPENPGP_HELPER"};
 }
 
-Error not_started(const std::string& program, int error) {
+static Error not_started(const std::string& program, int error) {
   return {Code::unavailable, "the OpenPGP helper '" + program + "' did not start (" +
                                  std::generic_category().message(error) + ")"};
 }
 
 // check_program refuses what others than root and this user could have written: it will see shares.
-Result<void> check_program(const std::string& program) {
+static Result<void> check_program(const std::string& program) {
   if (program.empty() || program.front() != '/') {
     return Error{Code::unsupported, "the OpenPGP helper '" + program +
                                         "' was not named by an absolute path; give the whole path"};
@@ -59,7 +64,7 @@ Result<void> check_program(const std::string& program) {
 // own_file returns the absolute path of the file that holds this code, a library or a program; empty
 // when it cannot be told. What the loader knows by a relative path may lie elsewhere by now, so then
 // it is the program's.
-std::string own_file() {
+static std::string own_file() {
   Dl_info info{};
   const void* const here = reinterpret_cast<const void*>(&check_program);
   const bool known = ::dladdr(here, &info) != 0 && info.dli_fname != nullptr;
@@ -70,7 +75,7 @@ std::string own_file() {
 
 // helper_beside returns the helper of the tree that a file is installed in, as PREFIX/bin/x,
 // PREFIX/lib/x or PREFIX/lib/ARCHITECTURE/x; empty when there is none.
-std::string helper_beside(std::string_view file) {
+static std::string helper_beside(std::string_view file) {
   std::size_t slash = file.rfind('/');
   for (int steps = 0; steps < 2 && slash != std::string_view::npos && slash > 0; ++steps) {
     slash = file.rfind('/', slash - 1);
@@ -83,10 +88,10 @@ std::string helper_beside(std::string_view file) {
 }
 
 // glibc 2.36 declares these two without extern "C".
-int pidfd_open(pid_t pid) noexcept {
+static int pidfd_open(pid_t pid) noexcept {
   return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
 }
-void kill_by(int pidfd) noexcept {
+static void kill_by(int pidfd) noexcept {
   ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
 }
 
@@ -136,34 +141,39 @@ class SpawnPlan {
   int error_ = 0;
 };
 
-}  // namespace
+}  // namespace detail::openpgp_process
 
 std::string find_helper() {
   const char* const named = ::secure_getenv("STRONGROOM_OPENPGP_HELPER");
   if (named != nullptr && *named != '\0') return named;
   // A set-user-id program takes no part in guessing.
-  std::string beside = ::getauxval(AT_SECURE) == 0 ? helper_beside(own_file()) : std::string();
+  std::string beside =
+      ::getauxval(AT_SECURE) == 0
+          ? detail::openpgp_process::helper_beside(detail::openpgp_process::own_file())
+          : std::string();
   return beside.empty() ? STRONGROOM_OPENPGP_HELPER_PATH : beside;
 }
 
 Result<HelperProcess> HelperProcess::start(const std::string& program) {
-  if (auto sound = check_program(program); !sound) return std::move(sound).error();
+  if (auto sound = detail::openpgp_process::check_program(program); !sound)
+    return std::move(sound).error();
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return not_started(program, errno);
+    return detail::openpgp_process::not_started(program, errno);
   }
   pid_t pid = -1;
-  const int error = SpawnPlan(ends[1]).run(program, pid);
+  const int error = detail::openpgp_process::SpawnPlan(ends[1]).run(program, pid);
   ::close(ends[1]);
   if (error == 0) return HelperProcess(pid, ends[0]);
   ::close(ends[0]);
-  return error == ENOENT ? missing(program) : not_started(program, error);
+  return error == ENOENT ? detail::openpgp_process::missing(program)
+                         : detail::openpgp_process::not_started(program, error);
 }
 
 // A pid can be another process by now where the host ignores SIGCHLD, a pidfd can not; so it is
 // asked whether it is our child before it is trusted.
 HelperProcess::HelperProcess(pid_t pid, int socket) noexcept
-    : pid_(pid), pidfd_(pidfd_open(pid)), socket_(socket) {
+    : pid_(pid), pidfd_(detail::openpgp_process::pidfd_open(pid)), socket_(socket) {
   if (pidfd_ < 0) return;
   siginfo_t ended{};
   const int options = WEXITED | WNOHANG | WNOWAIT;
@@ -175,7 +185,7 @@ HelperProcess::HelperProcess(pid_t pid, int socket) noexcept
 // ECHILD at the end: the host ignores SIGCHLD or waits for every child; then none is left to reap.
 HelperProcess::~HelperProcess() {
   if (pidfd_ >= 0) {
-    kill_by(pidfd_);
+    detail::openpgp_process::kill_by(pidfd_);
     while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_), nullptr, WEXITED) < 0 && errno == EINTR) {
     }
     ::close(pidfd_);

@@ -17,8 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "strongroom/openpgp.hpp"
-
 namespace strongroom::openpgp {
 
 inline constexpr std::uint32_t kMagic = 0x53525031;  // "SRP1"; the last digit counts formats

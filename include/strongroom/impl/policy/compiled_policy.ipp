@@ -12,15 +12,26 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_segment.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
 namespace policy_tables {
@@ -383,14 +394,14 @@ struct CompiledPolicy::Tables {
   }
 };
 
-namespace {
+namespace detail::compiled_policy {
 
 // ---- freezing ----
 
 constexpr std::size_t kLongestProbe = 256;
 constexpr int kMaxSeeds = 16;
 
-}  // namespace
+}  // namespace detail::compiled_policy
 
 class CompiledPolicy::Freezer {
  public:
@@ -398,12 +409,12 @@ class CompiledPolicy::Freezer {
 
   Result<void> freeze() {
     tables_.mode = trie_.mode;
-    for (int i = 0; i < kMaxSeeds; ++i) {
+    for (int i = 0; i < detail::compiled_policy::kMaxSeeds; ++i) {
       freeze_subjects();
       freeze_grants();
       freeze_nodes();
       freeze_edges();
-      if (tables_.longest_probe <= kLongestProbe) return {};
+      if (tables_.longest_probe <= detail::compiled_policy::kLongestProbe) return {};
       if (auto fresh = reseed(); !fresh) return fresh;
     }
     return Error{Code::internal, "no seed spread the edges of a policy"};

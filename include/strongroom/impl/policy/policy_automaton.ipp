@@ -6,12 +6,20 @@
 //    would multiply. It lists those of its most specific node without a wildcard below, and for all
 //    other labels defers to the state without that node, which many states share.
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
 namespace policy_trie {
@@ -47,7 +55,7 @@ struct PolicyAutomaton::Parts : policy_trie::Trie {
   State start = 0;
 };
 
-namespace {
+namespace detail::policy_automaton {
 
 using namespace policy_trie;
 using State = PolicyAutomaton::State;
@@ -280,13 +288,14 @@ class StateBuilder {
   std::size_t work_ = 0;
 };
 
-}  // namespace
+}  // namespace detail::policy_automaton
 
 Result<PolicyAutomaton> PolicyAutomaton::build(const PolicyRules& rules) {
   auto trie = policy_trie::build(rules);
   if (!trie) return std::move(trie).error();
   auto parts = std::make_unique<Parts>(std::move(trie).value());
-  if (auto built = StateBuilder(*parts).build(); !built) return std::move(built).error();
+  if (auto built = detail::policy_automaton::StateBuilder(*parts).build(); !built)
+    return std::move(built).error();
   return PolicyAutomaton(std::move(parts));
 }
 
@@ -316,13 +325,13 @@ bool PolicyAutomaton::dead(State state) const noexcept {
 
 PolicyAutomaton::State PolicyAutomaton::step(State state, std::string_view segment) const noexcept {
   const std::uint32_t label = parts_->labels.find(segment);
-  if (label == kNone) return otherwise(state);
+  if (label == policy_trie::kNone) return otherwise(state);
   for (State at = parts_->states[state].edges_of;;) {
-    const StateRow& row = parts_->states[at];
+    const policy_trie::StateRow& row = parts_->states[at];
     const auto edges = part(parts_->edges, row.edges);
-    const auto edge =
-        std::lower_bound(edges.begin(), edges.end(), label,
-                         [](const Edge& one, std::uint32_t wanted) { return one.label < wanted; });
+    const auto edge = std::lower_bound(
+        edges.begin(), edges.end(), label,
+        [](const policy_trie::Edge& one, std::uint32_t wanted) { return one.label < wanted; });
     if (edge != edges.end() && edge->label == label) return edge->target;
     if (row.miss_steps) return row.miss;
     at = row.miss;
@@ -338,8 +347,9 @@ PolicyAutomaton::State PolicyAutomaton::otherwise(State state) const noexcept {
 std::vector<std::string_view> PolicyAutomaton::labels(State state) const {
   std::vector<std::uint32_t> numbers;
   for (State at = parts_->states[state].edges_of;;) {
-    const StateRow& row = parts_->states[at];
-    for (const Edge& edge : part(parts_->edges, row.edges)) numbers.push_back(edge.label);
+    const policy_trie::StateRow& row = parts_->states[at];
+    for (const policy_trie::Edge& edge : part(parts_->edges, row.edges))
+      numbers.push_back(edge.label);
     if (row.miss_steps) break;
     at = row.miss;
   }
@@ -354,7 +364,7 @@ std::vector<std::string_view> PolicyAutomaton::labels(State state) const {
 std::vector<std::string_view> PolicyAutomaton::prefixes(State state) const {
   std::vector<std::string_view> texts;
   for (const std::uint32_t list : part(parts_->state_prefixes, parts_->states[state].prefixes)) {
-    for (const Prefix& prefix : parts_->prefixes[list]) {
+    for (const policy_trie::Prefix& prefix : parts_->prefixes[list]) {
       texts.push_back(parts_->labels[prefix.label]);
     }
   }
@@ -375,7 +385,7 @@ void PolicyAutomaton::collect(State state, std::string_view segment,
   const auto always = tails(state);
   passed.insert(passed.end(), always.begin(), always.end());
   for (const std::uint32_t list : part(parts_->state_prefixes, parts_->states[state].prefixes)) {
-    for (const Prefix& prefix : parts_->prefixes[list]) {
+    for (const policy_trie::Prefix& prefix : parts_->prefixes[list]) {
       if (segment.starts_with(parts_->labels[prefix.label])) passed.push_back(prefix.pattern);
     }
   }

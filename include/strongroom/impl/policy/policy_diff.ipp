@@ -6,19 +6,27 @@
 // change, one that makes the old answer and one that makes the new one.
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <map>
+#include <string>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_walk.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/tools.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_diff {
 
 using policy_match::covers;
 using policy_match::may_be_both;
@@ -128,7 +136,7 @@ class Diff {
 
 // applies tells whether somebody of that subject can ask for an action at all. Who resolves is one of
 // any-service, so anyone is not asked about.
-bool applies(const Subject& subject, Action action) noexcept {
+static bool applies(const Subject& subject, Action action) noexcept {
   if (is_administration(action)) return subject.kind != Kind::administrator;
   if (action != Action::resolve) return true;
   return may_serve(subject) && subject.kind != Kind::anyone;
@@ -418,10 +426,10 @@ std::vector<PolicyChange> Diff::changes() const {
   return changes;
 }
 
-}  // namespace
+}  // namespace detail::policy_diff
 
 Result<std::vector<PolicyChange>> diff(const PolicyRules& before, const PolicyRules& after) {
-  return Diff(before, after).run();
+  return detail::policy_diff::Diff(before, after).run();
 }
 
 }  // namespace strongroom

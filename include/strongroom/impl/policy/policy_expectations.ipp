@@ -1,13 +1,25 @@
 // policy_expectations.ipp: what a policy must allow and deny, as a text; see tools.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/tools.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_expectations {
 
 using policy_text::in_quotes;
 
@@ -55,7 +67,7 @@ class Line {
 };
 
 // without_comment cuts a line where a comment begins, and the blanks before it.
-std::string_view without_comment(std::string_view line) noexcept {
+static std::string_view without_comment(std::string_view line) noexcept {
   if (line.ends_with('\r')) line.remove_suffix(1);
   for (std::size_t i = 0; i < line.size(); ++i) {
     const bool begins = i == 0 || kBlanksBetween.find(line[i - 1]) != std::string_view::npos;
@@ -68,14 +80,14 @@ std::string_view without_comment(std::string_view line) noexcept {
   return last == std::string_view::npos ? std::string_view() : line.substr(0, last + 1);
 }
 
-std::optional<Action> action_of(std::string_view name) noexcept {
+static std::optional<Action> action_of(std::string_view name) noexcept {
   for (std::size_t i = 0; i < kNumActions; ++i) {
     if (to_string(static_cast<Action>(i)) == name) return static_cast<Action>(i);
   }
   return {};
 }
 
-Error no_action(const Line& line, std::string_view name) {
+static Error no_action(const Line& line, std::string_view name) {
   std::vector<std::string_view> known;
   for (std::size_t i = 0; i < kNumActions; ++i) known.push_back(to_string(static_cast<Action>(i)));
   return line.error("there was no action " + in_quotes(name) +
@@ -84,7 +96,7 @@ Error no_action(const Line& line, std::string_view name) {
 }
 
 // check_path tells whether an expectation's path is one that its action can be asked for.
-Result<void> check_path(const Line& line, const Expectation& expectation) {
+static Result<void> check_path(const Line& line, const Expectation& expectation) {
   const std::string action(to_string(expectation.action));
   if (is_administration(expectation.action)) {
     if (expectation.path.empty()) return {};
@@ -96,7 +108,7 @@ Result<void> check_path(const Line& line, const Expectation& expectation) {
   return line.error("'" + action + "' needs a path; only list and scan go without");
 }
 
-Result<Expectation> parse_expectation(Line& line) {
+static Result<Expectation> parse_expectation(Line& line) {
   Expectation expectation;
   expectation.line = line.number();
   const std::string_view verb = line.word();
@@ -124,7 +136,7 @@ struct Question {
   Path path;
 };
 
-Result<Question> question(const Expectation& expectation) {
+static Result<Question> question(const Expectation& expectation) {
   const std::string at = "line " + std::to_string(expectation.line) + ": ";
   auto who = parse_identity(expectation.who);
   if (!who) return Error{who.error().code, at + who.error().message};
@@ -133,7 +145,7 @@ Result<Question> question(const Expectation& expectation) {
   return Question{std::move(who).value(), std::move(path).value()};
 }
 
-}  // namespace
+}  // namespace detail::policy_expectations
 
 Result<std::vector<Expectation>> parse_expectations(std::string_view text) {
   if (text.size() > kMaxPolicyTextLen) return Error{Code::too_large, "expectations over 64 MiB"};
@@ -141,14 +153,15 @@ Result<std::vector<Expectation>> parse_expectations(std::string_view text) {
   std::uint32_t number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    Line line(without_comment(text.substr(0, end)), ++number);
+    detail::policy_expectations::Line line(
+        detail::policy_expectations::without_comment(text.substr(0, end)), ++number);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty()) continue;
     if (expectations.size() == kMaxExpectations) {
       return Error{Code::too_large, "line " + std::to_string(number) +
                                         ": more than 100000 expectations; split the file"};
     }
-    auto expectation = parse_expectation(line);
+    auto expectation = detail::policy_expectations::parse_expectation(line);
     if (!expectation) return expectation.error();
     expectations.push_back(std::move(expectation).value());
   }
@@ -161,7 +174,7 @@ Result<std::vector<Disappointment>> disappointments(const PolicyRules& rules,
   if (!policy) return policy.error();
   std::vector<Disappointment> found;
   for (const Expectation& expectation : expectations) {
-    auto asked = question(expectation);
+    auto asked = detail::policy_expectations::question(expectation);
     if (!asked) return asked.error();
     const Decision decision = (*policy)->decide(asked->who, expectation.action, asked->path);
     if ((decision == Decision::allowed) == expectation.allow) continue;

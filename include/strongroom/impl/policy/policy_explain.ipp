@@ -1,13 +1,22 @@
 // policy_explain.ipp: why a request is allowed or not, in words; see tools.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/tools.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_explain {
 
 using policy_match::shown;
 using policy_match::Spoken;
@@ -38,18 +47,19 @@ struct Hearing {
   Decision decision = Decision::refused;
 };
 
-std::optional<std::size_t> subject_of(const PolicyRule& rule, const std::vector<Subject>& sorted) {
+static std::optional<std::size_t> subject_of(const PolicyRule& rule,
+                                             const std::vector<Subject>& sorted) {
   for (std::size_t i = 0; i < rule.subjects.size(); ++i) {
     if (std::binary_search(sorted.begin(), sorted.end(), rule.subjects[i])) return i;
   }
   return {};
 }
 
-bool by_rank(const Request& request) noexcept {
+static bool by_rank(const Request& request) noexcept {
   return request.rules.mode == PolicyMode::vault_compat && !is_administration(request.action);
 }
 
-Hearing hear(const Request& request) {
+static Hearing hear(const Request& request) {
   Hearing hearing;
   const auto subjects = policy_match::subjects_of(request.who);
   policy_match::for_each_match(
@@ -74,7 +84,7 @@ Hearing hear(const Request& request) {
 
 // ---- sentences ----
 
-std::string who_text(const Request& request) {
+static std::string who_text(const Request& request) {
   const Identity& who = request.who;
   switch (who.kind()) {
     case Identity::Kind::trusted:
@@ -91,11 +101,11 @@ std::string who_text(const Request& request) {
   return shown({Subject::Kind::service, who.id()});
 }
 
-std::string shown_subject(const Request& request, const Voice& voice) {
+static std::string shown_subject(const Request& request, const Voice& voice) {
   return shown(request.rules.rules[voice.spoken.rule].subjects[voice.subject]);
 }
 
-std::string list_of(ActionSet actions) {
+static std::string list_of(ActionSet actions) {
   std::string text;
   for (std::size_t i = 0; i < kNumActions; ++i) {
     const auto action = static_cast<Action>(i);
@@ -105,7 +115,7 @@ std::string list_of(ActionSet actions) {
 }
 
 // outranked names what else would have spoken, had the decider not been more specific.
-std::string outranked(const Request& request, const Hearing& hearing) {
+static std::string outranked(const Request& request, const Hearing& hearing) {
   std::string text;
   std::size_t num_named = 0;
   std::string last;
@@ -120,7 +130,7 @@ std::string outranked(const Request& request, const Hearing& hearing) {
   return text;
 }
 
-std::string why_allowed(const Request& request, const Hearing& hearing) {
+static std::string why_allowed(const Request& request, const Hearing& hearing) {
   const Voice& first = hearing.voices.front();
   const std::string text = shown_subject(request, first) + " may " +
                            std::string(to_string(request.action)) + " by " +
@@ -129,7 +139,7 @@ std::string why_allowed(const Request& request, const Hearing& hearing) {
   return text + ", and nothing denies it";
 }
 
-std::string why_denied(const Request& request, const Hearing& hearing) {
+static std::string why_denied(const Request& request, const Hearing& hearing) {
   const Voice& first = hearing.voices.front();
   const std::string text =
       "denied by " + shown(request.rules, first.spoken) + " for " + shown_subject(request, first);
@@ -142,7 +152,7 @@ std::string why_denied(const Request& request, const Hearing& hearing) {
   return text;
 }
 
-std::size_t segments_in_common(std::string_view a, std::string_view b) noexcept {
+static std::size_t segments_in_common(std::string_view a, std::string_view b) noexcept {
   std::size_t num = 0;
   for (std::size_t i = 0; i < a.size() && i < b.size() && a[i] == b[i]; ++i) {
     const bool ends =
@@ -153,7 +163,7 @@ std::size_t segments_in_common(std::string_view a, std::string_view b) noexcept 
 }
 
 // nearest names the pattern, of those that give the action, that begins most as the path does.
-std::string nearest(const Request& request) {
+static std::string nearest(const Request& request) {
   const auto subjects = policy_match::subjects_of(request.who);
   const PathPattern* best = nullptr;
   std::size_t most = 0;
@@ -171,7 +181,7 @@ std::string nearest(const Request& request) {
   return "; the nearest is " + to_string(request.rules, best->place) + " " + in_quotes(best->text);
 }
 
-std::string why_refused(const Request& request, const Hearing& hearing) {
+static std::string why_refused(const Request& request, const Hearing& hearing) {
   const std::string action(to_string(request.action));
   const std::string none = "no rule gives " + who_text(request) + " '" + action + "'";
   if (hearing.voices.empty()) {
@@ -189,7 +199,7 @@ std::string why_refused(const Request& request, const Hearing& hearing) {
          "; " + name + " gives " + list_of(allow);
 }
 
-std::string why(const Request& request, const Hearing& hearing) {
+static std::string why(const Request& request, const Hearing& hearing) {
   switch (hearing.decision) {
     case Decision::allowed:
       return why_allowed(request, hearing);
@@ -202,7 +212,7 @@ std::string why(const Request& request, const Hearing& hearing) {
 }
 
 // without_rules explains what no rule is asked about.
-std::optional<Explanation> without_rules(const Request& request) {
+static std::optional<Explanation> without_rules(const Request& request) {
   using AskerKind = Identity::Kind;
   const Identity& who = request.who;
   if (who.kind() == AskerKind::trusted) {
@@ -228,7 +238,7 @@ std::optional<Explanation> without_rules(const Request& request) {
       {}};
 }
 
-std::vector<Matched> matched(const Hearing& hearing) {
+static std::vector<Matched> matched(const Hearing& hearing) {
   std::vector<Matched> matched;
   for (const Voice& voice : hearing.voices) {
     if (matched.size() == kMaxMatched) break;
@@ -238,16 +248,19 @@ std::vector<Matched> matched(const Hearing& hearing) {
   return matched;
 }
 
-}  // namespace
+}  // namespace detail::policy_explain
 
 Explanation explain(const PolicyRules& rules, const Identity& who, Action action,
                     const Path& path) {
-  const Request request{rules, who, action, path};
-  if (auto explanation = without_rules(request)) return *std::move(explanation);
-  const Hearing hearing = hear(request);
-  Explanation explanation{hearing.decision, why(request, hearing), matched(hearing)};
+  const detail::policy_explain::Request request{rules, who, action, path};
+  if (auto explanation = detail::policy_explain::without_rules(request))
+    return *std::move(explanation);
+  const detail::policy_explain::Hearing hearing = detail::policy_explain::hear(request);
+  Explanation explanation{hearing.decision, detail::policy_explain::why(request, hearing),
+                          detail::policy_explain::matched(hearing)};
   if (action != Action::resolve || hearing.decision != Decision::refused) return explanation;
-  const std::string in = in_quotes(path.text()) + " is in the space " + in_quotes(who.space());
+  const std::string in = policy_text::in_quotes(path.text()) + " is in the space " +
+                         policy_text::in_quotes(who.space());
   if (rules.services_need_grants) {
     explanation.because = in + ", but services need a grant here: " + explanation.because;
   } else {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::policy_text {
 

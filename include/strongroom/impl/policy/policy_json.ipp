@@ -1,14 +1,22 @@
 // policy_json.ipp: policy_json.hpp over the engine's JSON.
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
+#include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_text {
-namespace {
+namespace detail::policy_json {
 
 // A policy at its limits takes less, so that no text needs a tape of more than 96 MB.
 constexpr std::size_t kMaxValues = 8'000'000;
@@ -19,17 +27,17 @@ constexpr std::string_view with_article(JsonKind kind) noexcept {
   return names[static_cast<std::size_t>(kind)];
 }
 
-}  // namespace
+}  // namespace detail::policy_json
 
 Result<Json> Json::parse(Text& text) {
   const std::string_view bytes = text.text();
   JsonFault fault;
   auto json = JsonText::parse_public(std::vector<std::uint8_t>(bytes.begin(), bytes.end()),
-                                     kMaxValues, &fault);
+                                     detail::policy_json::kMaxValues, &fault);
   if (json) return Json(text, std::move(json).value());
   if (json.error().code == Code::too_large) {
     return text.error(fault.offset,
-                      "the JSON held more than " + std::to_string(kMaxValues) +
+                      "the JSON held more than " + std::to_string(detail::policy_json::kMaxValues) +
                           " values; a policy has at most " + std::to_string(kMaxPolicyRules) +
                           " rules",
                       Code::too_large);
@@ -39,8 +47,9 @@ Result<Json> Json::parse(Text& text) {
 
 Result<void> Json::expect(JsonValue value, JsonKind kind, std::string_view what) const {
   if (value.is(kind)) return {};
-  return error(value, std::string(what) + " was " + std::string(with_article(value.kind())) +
-                          "; write " + std::string(with_article(kind)));
+  return error(value, std::string(what) + " was " +
+                          std::string(detail::policy_json::with_article(value.kind())) +
+                          "; write " + std::string(detail::policy_json::with_article(kind)));
 }
 
 Result<void> Json::only_members(JsonValue object, std::span<const std::string_view> known) const {

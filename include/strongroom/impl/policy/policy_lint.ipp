@@ -1,18 +1,25 @@
 // policy_lint.ipp: what is odd about a policy; see tools.hpp.
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_surplus.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/tools.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_lint {
 
 using policy_surplus::Part;
 using policy_surplus::Surplus;
@@ -52,7 +59,7 @@ class Lint {
   std::vector<PolicyFinding> findings_;
 };
 
-bool before(const TextPlace& a, const TextPlace& b) noexcept {
+static bool before(const TextPlace& a, const TextPlace& b) noexcept {
   return std::tie(a.document, a.line, a.column) < std::tie(b.document, b.line, b.column);
 }
 
@@ -201,7 +208,7 @@ void Lint::look_at_twins(const PathPattern& pattern) {
            to_string(rules_, twin->place) + " in another case, and so another path");
 }
 
-bool for_anyone(const PolicyRule& rule) {
+static bool for_anyone(const PolicyRule& rule) {
   return std::find(rule.subjects.begin(), rule.subjects.end(),
                    Subject{Subject::Kind::anyone, {}}) != rule.subjects.end();
 }
@@ -219,7 +226,7 @@ void Lint::look_at_own(const PolicyRule& rule, const PathPattern& pattern) {
 // ---- vault-compat ----
 
 // reachable is a path, or the begin of one, that an exact pattern or an open one matches.
-bool reachable(std::string_view pattern) {
+static bool reachable(std::string_view pattern) {
   const bool open = pattern.ends_with('*');
   if (open) pattern.remove_suffix(1);
   if (!open && pattern.ends_with('/')) pattern.remove_suffix(1);  // as a list asks
@@ -280,12 +287,12 @@ void Lint::look_at_end(const PolicyRule& rule, const PathPattern& pattern) {
 }
 
 // has_any: a '+' of the pattern is a segment.
-bool has_any(std::string_view pattern) {
+static bool has_any(std::string_view pattern) {
   return pattern == "+" || pattern.starts_with("+/") || pattern.find("/+") != pattern.npos;
 }
 
 // may_match_below tells whether a pattern can match "p/" for a path p that a pattern with '+' is for.
-bool may_match_below(std::string_view other, std::string_view of_paths) {
+static bool may_match_below(std::string_view other, std::string_view of_paths) {
   const bool open = other.ends_with('*');
   if (open) other.remove_suffix(1);
   const std::string below = std::string(of_paths) + "/";
@@ -333,10 +340,10 @@ void Lint::look_at_lists(const PolicyRule& rule, const PathPattern& pattern) {
   }
 }
 
-}  // namespace
+}  // namespace detail::policy_lint
 
 Result<std::vector<PolicyFinding>> lint(const PolicyRules& rules) {
-  return Lint(rules).run();
+  return detail::policy_lint::Lint(rules).run();
 }
 
 }  // namespace strongroom

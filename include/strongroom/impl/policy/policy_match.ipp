@@ -1,9 +1,17 @@
 // policy_match.ipp: see policy_match.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
-#include "strongroom/policy/tools.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy/rules.hpp"
 
 namespace strongroom {
 
@@ -14,19 +22,18 @@ std::string to_string(const PolicyRules& rules, const TextPlace& place) {
 }
 
 namespace policy_match {
-namespace {
-
 using Kind = Subject::Kind;
 
 // pop takes the first segment off a path; what is left is null after the last one.
-std::string_view pop(std::string_view& rest) noexcept {
+static std::string_view pop(std::string_view& rest) noexcept {
   const std::size_t slash = rest.find('/');
   const std::string_view segment = rest.substr(0, slash);
   rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
   return segment;
 }
 
-bool deny_overrides_match(std::string_view pattern, std::string_view path, bool names) noexcept {
+static bool deny_overrides_match(std::string_view pattern, std::string_view path,
+                                 bool names) noexcept {
   bool pattern_left = !pattern.empty();
   bool path_left = !path.empty();
   while (pattern_left) {
@@ -44,16 +51,16 @@ bool deny_overrides_match(std::string_view pattern, std::string_view path, bool 
 
 // ---- Vault's ----
 
-bool has_any(std::string_view pattern) noexcept {
+static bool has_any(std::string_view pattern) noexcept {
   return pattern == "+" || pattern.starts_with("+/") ||
          pattern.find("/+") != std::string_view::npos;
 }
 
-bool exact(std::string_view pattern) noexcept {
+static bool exact(std::string_view pattern) noexcept {
   return !has_any(pattern) && !pattern.ends_with('*');
 }
 
-std::vector<std::string_view> split(std::string_view text) {
+static std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> segments;
   for (;;) {
     const std::size_t slash = text.find('/');
@@ -63,7 +70,7 @@ std::vector<std::string_view> split(std::string_view text) {
   }
 }
 
-bool any_match(std::string_view pattern, bool open, std::string_view path) {
+static bool any_match(std::string_view pattern, bool open, std::string_view path) {
   const auto wanted = split(pattern);
   const auto segments = split(path);
   if (open ? segments.size() < wanted.size() : segments.size() != wanted.size()) return false;
@@ -75,7 +82,7 @@ bool any_match(std::string_view pattern, bool open, std::string_view path) {
 }
 
 // wild_match ranks a pattern that is not exact.
-std::optional<Rank> wild_match(std::string_view pattern, std::string_view path, int stage) {
+static std::optional<Rank> wild_match(std::string_view pattern, std::string_view path, int stage) {
   Rank rank;
   rank.stage = stage;
   rank.open = pattern.ends_with('*');
@@ -92,7 +99,7 @@ std::optional<Rank> wild_match(std::string_view pattern, std::string_view path, 
   return rank;
 }
 
-std::optional<Rank> exact_match(std::string_view pattern, std::string_view path, int stage) {
+static std::optional<Rank> exact_match(std::string_view pattern, std::string_view path, int stage) {
   if (pattern != path) return {};
   Rank rank;
   rank.stage = stage;
@@ -100,7 +107,8 @@ std::optional<Rank> exact_match(std::string_view pattern, std::string_view path,
   return rank;
 }
 
-std::optional<Rank> vault_match(std::string_view pattern, std::string_view path, bool names) {
+static std::optional<Rank> vault_match(std::string_view pattern, std::string_view path,
+                                       bool names) {
   const bool folder = names && !path.empty();
   const std::string given = std::string(path) + (folder ? "/" : "");
   if (exact(pattern)) {
@@ -111,7 +119,7 @@ std::optional<Rank> vault_match(std::string_view pattern, std::string_view path,
   return folder ? wild_match(pattern, path, 2) : std::nullopt;
 }
 
-Kind kind_of(const Identity& who) noexcept {
+static Kind kind_of(const Identity& who) noexcept {
   switch (who.kind()) {
     case Identity::Kind::user:
       return Kind::user;
@@ -121,8 +129,6 @@ Kind kind_of(const Identity& who) noexcept {
       return Kind::administrator;
   }
 }
-
-}  // namespace
 
 bool covers(const Subject& wide, const Subject& narrow) noexcept {
   if (wide.kind == Kind::anyone || wide == narrow) return true;

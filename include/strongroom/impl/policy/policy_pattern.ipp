@@ -1,12 +1,15 @@
 // policy_pattern.ipp: which patterns mean something; see policy/rules.hpp.
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "strongroom/path.hpp"
 #include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_pattern {
 
 // Fault is what is wrong with a pattern, and which byte of it.
 struct Fault {
@@ -15,7 +18,7 @@ struct Fault {
 };
 
 // byte_fault finds what no path ever holds.
-Fault byte_fault(std::string_view pattern) noexcept {
+static Fault byte_fault(std::string_view pattern) noexcept {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const auto c = static_cast<unsigned char>(pattern[i]);
     if (c < 0x20 || c == 0x7F) return {"had a control character", i};
@@ -27,7 +30,7 @@ Fault byte_fault(std::string_view pattern) noexcept {
   return {};
 }
 
-Fault own_segment_fault(std::string_view segment, bool last) {
+static Fault own_segment_fault(std::string_view segment, bool last) {
   if (segment.empty()) return {"had an empty segment, or a '/' too many at an end", 0};
   if (segment == "*") return {};
   if (segment == "**") {
@@ -45,13 +48,13 @@ Fault own_segment_fault(std::string_view segment, bool last) {
 }
 
 // A '+' or '*' of Vault's that is no wildcard is text there, so nothing is wrong with it here.
-Fault vault_segment_fault(std::string_view segment, bool last) noexcept {
+static Fault vault_segment_fault(std::string_view segment, bool last) noexcept {
   const std::size_t star = last && segment.ends_with('*') ? 1 : 0;
   if (segment.size() - star > kMaxSegmentLen) return {"had a segment longer than 255 bytes", 0};
   return {};
 }
 
-Fault segments_fault(PolicyMode mode, std::string_view pattern) {
+static Fault segments_fault(PolicyMode mode, std::string_view pattern) {
   const bool own = mode == PolicyMode::deny_overrides;
   // Vault asks for a list of "a" as "a/": one segment more, an empty one.
   const std::size_t max_segments = own ? kMaxSegments : kMaxSegments + 1;
@@ -68,7 +71,7 @@ Fault segments_fault(PolicyMode mode, std::string_view pattern) {
   }
 }
 
-Fault vault_fault(std::string_view pattern) noexcept {
+static Fault vault_fault(std::string_view pattern) noexcept {
   if (const std::size_t at = pattern.find("+*"); at != std::string_view::npos) {
     return {"had '+*', which Vault forbids", at};
   }
@@ -78,7 +81,7 @@ Fault vault_fault(std::string_view pattern) noexcept {
   return {};
 }
 
-Fault pattern_fault(PolicyMode mode, std::string_view pattern) {
+static Fault pattern_fault(PolicyMode mode, std::string_view pattern) {
   const bool own = mode == PolicyMode::deny_overrides;
   if (own && pattern.empty()) return {"was empty", 0};
   // Vault's may end in the '/' of a list, and in '*'.
@@ -91,10 +94,10 @@ Fault pattern_fault(PolicyMode mode, std::string_view pattern) {
   return segments_fault(mode, pattern);
 }
 
-}  // namespace
+}  // namespace detail::policy_pattern
 
 Result<void> check_pattern(PolicyMode mode, std::string_view pattern, std::size_t* offset) {
-  const Fault fault = pattern_fault(mode, pattern);
+  const detail::policy_pattern::Fault fault = detail::policy_pattern::pattern_fault(mode, pattern);
   if (fault.what == nullptr) return {};
   if (offset != nullptr) *offset = fault.offset;
   return Error{Code::invalid, std::string("a pattern ") + fault.what};

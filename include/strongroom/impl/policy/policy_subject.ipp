@@ -1,16 +1,20 @@
 // policy_subject.ipp: how subjects and identities are written; see policy/rules.hpp.
 #include <algorithm>
-#include <array>
+#include <cstddef>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_subject {
 
 using policy_text::did_you_mean;
 using policy_text::in_quotes;
@@ -24,11 +28,11 @@ constexpr bool has_name(Subject::Kind kind) noexcept {
   return kind < Subject::Kind::any_user;
 }
 
-Error refused(const std::string& what) {
+static Error refused(const std::string& what) {
   return {Code::invalid, what};
 }
 
-bool has_control(std::string_view text) noexcept {
+static bool has_control(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c == 0x7F) return true;
@@ -40,7 +44,7 @@ bool has_control(std::string_view text) noexcept {
 }
 
 // check_name refuses what would be a name that nobody has, and so a rule that silently is for nobody.
-Result<void> check_name(std::string_view subject, std::string_view name) {
+static Result<void> check_name(std::string_view subject, std::string_view name) {
   if (name.empty()) return refused("the subject " + in_quotes(subject) + " had no name");
   if (name.size() > kMaxSubjectLen) {
     return refused("a subject's name was longer than " + std::to_string(kMaxSubjectLen) + " bytes");
@@ -62,7 +66,7 @@ Result<void> check_name(std::string_view subject, std::string_view name) {
                  "'anyone', or a group");
 }
 
-Error unknown_subject(std::string_view text, std::string_view kind) {
+static Error unknown_subject(std::string_view text, std::string_view kind) {
   const std::string rest = std::string(text.substr(kind.size()));
   std::string hint = did_you_mean(kind, kKinds);
   if (hint.empty() && rest.empty() && !text.empty()) {
@@ -72,36 +76,39 @@ Error unknown_subject(std::string_view text, std::string_view kind) {
                  " (known: " + listed(kKinds) + ", the first four with ':' and a name)");
 }
 
-}  // namespace
+}  // namespace detail::policy_subject
 
 std::string to_string(const Subject& subject) {
-  const std::string kind(kKinds[static_cast<std::size_t>(subject.kind)]);
-  return has_name(subject.kind) ? kind + ":" + subject.name : kind;
+  const std::string kind(detail::policy_subject::kKinds[static_cast<std::size_t>(subject.kind)]);
+  return detail::policy_subject::has_name(subject.kind) ? kind + ":" + subject.name : kind;
 }
 
 Result<Subject> parse_subject(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
-  const auto* const found = std::find(std::begin(kKinds), std::end(kKinds), kind);
-  if (found == std::end(kKinds)) return unknown_subject(text, kind);
-  const auto known = static_cast<Subject::Kind>(found - std::begin(kKinds));
-  if (!has_name(known)) {
+  const auto* const found = std::find(std::begin(detail::policy_subject::kKinds),
+                                      std::end(detail::policy_subject::kKinds), kind);
+  if (found == std::end(detail::policy_subject::kKinds))
+    return detail::policy_subject::unknown_subject(text, kind);
+  const auto known = static_cast<Subject::Kind>(found - std::begin(detail::policy_subject::kKinds));
+  if (!detail::policy_subject::has_name(known)) {
     if (colon == std::string_view::npos) return Subject{known, {}};
-    return refused("the subject " + in_quotes(text) + " had a name; " + in_quotes(kind) +
-                   " has none");
+    return detail::policy_subject::refused("the subject " + policy_text::in_quotes(text) +
+                                           " had a name; " + policy_text::in_quotes(kind) +
+                                           " has none");
   }
   const std::string_view name =
       colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
-  if (auto good = check_name(text, name); !good) return good.error();
+  if (auto good = detail::policy_subject::check_name(text, name); !good) return good.error();
   return Subject{known, std::string(name)};
 }
 
-namespace {
+namespace detail::policy_subject {
 
 constexpr std::string_view kPlusGroup = "+group:";
 
 // take_groups takes "+group:a+group:b" off the end of a text.
-Result<std::vector<std::string>> take_groups(std::string_view& text) {
+static Result<std::vector<std::string>> take_groups(std::string_view& text) {
   std::vector<std::string> groups;
   const std::size_t first = text.find(kPlusGroup);
   if (first == std::string_view::npos) return groups;
@@ -119,7 +126,7 @@ Result<std::vector<std::string>> take_groups(std::string_view& text) {
   return groups;
 }
 
-Identity made(Subject subject, std::string space, std::vector<std::string> groups) {
+static Identity made(Subject subject, std::string space, std::vector<std::string> groups) {
   std::string& id = subject.name;
   switch (subject.kind) {
     case Subject::Kind::service:
@@ -132,7 +139,7 @@ Identity made(Subject subject, std::string space, std::vector<std::string> group
   }
 }
 
-}  // namespace
+}  // namespace detail::policy_subject
 
 Result<Identity> parse_identity(std::string_view text) {
   if (text == "trusted") return Identity::trusted();
@@ -140,26 +147,29 @@ Result<Identity> parse_identity(std::string_view text) {
   const bool service = text.starts_with("service:") || text.starts_with("any-service");
   const std::size_t at = service ? text.rfind('@') : std::string_view::npos;
   std::string_view rest = text.substr(0, at);
-  auto groups = take_groups(rest);
+  auto groups = detail::policy_subject::take_groups(rest);
   if (!groups) return groups.error();
   auto subject = parse_subject(rest);
   if (!subject) return subject.error();
   if (subject->kind == Subject::Kind::group || subject->kind == Subject::Kind::anyone) {
-    return refused(in_quotes(rest) +
-                   " is nobody who asks; write user:ID, service:ID, "
-                   "administrator:ID, any-user, any-service or trusted, and "
-                   "+group:NAME after it");
+    return detail::policy_subject::refused(
+        policy_text::in_quotes(rest) +
+        " is nobody who asks; write user:ID, service:ID, "
+        "administrator:ID, any-user, any-service or trusted, and "
+        "+group:NAME after it");
   }
   std::string space(at == std::string_view::npos ? std::string_view(subject->name)
                                                  : text.substr(at + 1));
-  if (space.find(kPlusGroup) != std::string::npos) {
-    return refused("the space " + in_quotes(space) +
-                   " had a group in it; write groups before the '@'");
+  if (space.find(detail::policy_subject::kPlusGroup) != std::string::npos) {
+    return detail::policy_subject::refused("the space " + policy_text::in_quotes(space) +
+                                           " had a group in it; write groups before the '@'");
   }
-  if (has_control(space) || !well_formed_utf8(space)) {
-    return refused("the space " + in_quotes(space) + " had a control character, or was not UTF-8");
+  if (detail::policy_subject::has_control(space) || !well_formed_utf8(space)) {
+    return detail::policy_subject::refused("the space " + policy_text::in_quotes(space) +
+                                           " had a control character, or was not UTF-8");
   }
-  return made(std::move(subject).value(), std::move(space), std::move(groups).value());
+  return detail::policy_subject::made(std::move(subject).value(), std::move(space),
+                                      std::move(groups).value());
 }
 
 }  // namespace strongroom

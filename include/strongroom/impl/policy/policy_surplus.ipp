@@ -6,22 +6,26 @@
 // for certain makes a part surplus, and what is perhaps must not make it matter again.
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
-#include <string>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_surplus.hpp"
 #include "strongroom/impl/policy/policy_walk.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_surplus {
-namespace {
-
 using policy_match::covers;
 using policy_match::may_be_both;
 using policy_match::may_serve;
@@ -71,7 +75,7 @@ struct Given {
   }
 };
 
-bool within(ActionSet part, ActionSet whole) noexcept {
+static bool within(ActionSet part, ActionSet whole) noexcept {
   return part.without(whole).empty();
 }
 
@@ -397,12 +401,12 @@ struct Outcome {
   ActionSet denied;
 };
 
-Outcome outcome(ActionSet allow, ActionSet deny, ActionSet actions, ActionSet free) {
+static Outcome outcome(ActionSet allow, ActionSet deny, ActionSet actions, ActionSet free) {
   return {(allow | free).without(deny) & actions, deny & actions};
 }
 
 // same compares outcomes; a weak comparison takes denied and refused for one.
-bool same(const Outcome& a, const Outcome& b, bool weak) noexcept {
+static bool same(const Outcome& a, const Outcome& b, bool weak) noexcept {
   return a.allowed == b.allowed && (weak || a.denied == b.denied);
 }
 
@@ -531,8 +535,6 @@ const std::vector<Search::Share>& Search::shares_of(std::uint32_t pattern) {
   }
   return found->second;
 }
-
-}  // namespace
 
 Result<Surpluses> surpluses(const PolicyRules& rules) {
   auto automaton = PolicyAutomaton::build(rules);

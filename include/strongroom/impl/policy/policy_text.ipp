@@ -1,18 +1,26 @@
 // policy_text.ipp: documents into the rules of one policy.
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <limits>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/policy/text.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
 namespace policy_text {
-namespace {
-
 constexpr std::size_t kMaxQuotedLen = 60;
 
 // A subject's name is kept once for every rule that is given to it.
@@ -20,7 +28,7 @@ constexpr std::size_t kMaxSubjectsLen = std::size_t{64} << 20;
 
 constexpr std::string_view kBlanks = " \t\r\n";
 
-std::string escaped(unsigned char byte) {
+static std::string escaped(unsigned char byte) {
   char text[5];
   std::snprintf(text, sizeof(text), "\\x%02x", byte);
   return text;
@@ -28,7 +36,7 @@ std::string escaped(unsigned char byte) {
 
 // num_utf8 is the length of the character that a text begins with; 0 where that is no UTF-8, or a
 // control character.
-std::size_t num_printable(std::string_view text) noexcept {
+static std::size_t num_printable(std::string_view text) noexcept {
   const auto first = static_cast<unsigned char>(text.front());
   const std::size_t len = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
   const std::string_view character = text.substr(0, len);
@@ -39,7 +47,7 @@ std::size_t num_printable(std::string_view text) noexcept {
 
 // distance is how many characters are to be put in, left out, changed or swapped with their
 // neighbour to make one word of the other (optimal string alignment). For short words.
-std::size_t distance(std::string_view a, std::string_view b) {
+static std::size_t distance(std::string_view a, std::string_view b) {
   constexpr std::size_t kMax = 40;
   if (a.size() >= kMax || b.size() >= kMax) return kMax;
   std::array<std::array<std::size_t, kMax>, kMax> d{};
@@ -58,14 +66,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
-std::string lower(std::string_view text) {
+static std::string lower(std::string_view text) {
   std::string copy(text);
   for (char& c : copy) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return copy;
 }
 
 // num_json_escape tells how many bytes an escape takes in the text, and how many it stands for.
-std::pair<std::size_t, std::size_t> escape_len(std::string_view text) noexcept {
+static std::pair<std::size_t, std::size_t> escape_len(std::string_view text) noexcept {
   if (text.size() < 6 || text[1] != 'u') return {2, 1};
   const auto digit = [](char c) {
     return static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
@@ -75,8 +83,6 @@ std::pair<std::size_t, std::size_t> escape_len(std::string_view text) noexcept {
   if (unit >= 0xD800 && unit < 0xDC00) return {12, 4};
   return {6, unit < 0x80 ? 1U : unit < 0x800 ? 2U : 3U};
 }
-
-}  // namespace
 
 std::string in_quotes(std::string_view text) {
   std::string out = "'";
@@ -285,10 +291,8 @@ Result<PolicyRules> PolicyParts::finish(std::span<const PolicyDocument> document
   return std::move(rules_);
 }
 
-namespace {
-
 // check_utf8 refuses what no form allows, with its place.
-Result<void> check_utf8(Text& text) {
+static Result<void> check_utf8(Text& text) {
   const std::string_view all = text.text();
   if (all.starts_with("\xEF\xBB\xBF")) {
     return text.error(0, "it began with a byte order mark; save it as UTF-8 without one");
@@ -304,7 +308,7 @@ Result<void> check_utf8(Text& text) {
   return text.error(at, "a byte was not UTF-8; save it as UTF-8");
 }
 
-Result<void> read_json(Text& text, std::size_t begin, PolicyParts& parts) {
+static Result<void> read_json(Text& text, std::size_t begin, PolicyParts& parts) {
   auto json = Json::parse(text);
   if (!json) return json.error();
   const JsonValue root = json->root();
@@ -315,7 +319,7 @@ Result<void> read_json(Text& text, std::size_t begin, PolicyParts& parts) {
                     "{\"path\": {...}}");
 }
 
-Result<void> read_document(Text& text, PolicyParts& parts) {
+static Result<void> read_document(Text& text, PolicyParts& parts) {
   if (auto good = check_utf8(text); !good) return good;
   const std::size_t begin = text.text().find_first_not_of(kBlanks);
   // A file cut short to nothing must not lift what it denied.
@@ -326,7 +330,7 @@ Result<void> read_document(Text& text, PolicyParts& parts) {
   return read_permissions(text, parts);
 }
 
-Result<void> check_sizes(std::span<const PolicyDocument> documents) {
+static Result<void> check_sizes(std::span<const PolicyDocument> documents) {
   if (documents.size() > kMaxPolicyDocuments) {
     return Error{Code::too_large, "there were more than " + std::to_string(kMaxPolicyDocuments) +
                                       " documents of a policy; join some"};
@@ -342,7 +346,6 @@ Result<void> check_sizes(std::span<const PolicyDocument> documents) {
   return {};
 }
 
-}  // namespace
 }  // namespace policy_text
 
 Result<PolicyRules> parse_policy(std::span<const PolicyDocument> documents) {

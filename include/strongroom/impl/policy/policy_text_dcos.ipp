@@ -7,14 +7,21 @@
 //
 // A star elsewhere is an error. Other resources are none of a secret store's.
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_text {
-namespace {
+namespace detail::policy_text_dcos {
 
 constexpr std::string_view kSecrets = "dcos:secrets:default:";
 constexpr std::string_view kLists = "dcos:secrets:list:default:";
@@ -27,14 +34,14 @@ constexpr std::string_view kBlanksInLine = " \t\r";
 constexpr ActionSet kFull =
     ActionSet(Action::create) | Action::read | Action::update | Action::erase;
 
-std::string_view trimmed(std::string_view text) noexcept {
+static std::string_view trimmed(std::string_view text) noexcept {
   const std::size_t begin = std::min(text.find_first_not_of(kBlanksInLine), text.size());
   text.remove_prefix(begin);
   return text.substr(0, text.find_last_not_of(kBlanksInLine) + 1);
 }
 
 // take_word takes what stands before the next blank, and the blanks after it.
-std::string_view take_word(std::string_view& text) noexcept {
+static std::string_view take_word(std::string_view& text) noexcept {
   const std::string_view word = text.substr(0, text.find_first_of(kBlanksInLine));
   text.remove_prefix(word.size());
   text.remove_prefix(std::min(text.find_first_not_of(kBlanksInLine), text.size()));
@@ -50,7 +57,7 @@ constexpr Word kDcosWords[] = {
     {"delete", Action::erase},  {"full", kFull},
 };
 
-Result<ActionSet> read_word(const Spelled& permission, std::string_view word) {
+static Result<ActionSet> read_word(const Spelled& permission, std::string_view word) {
   const auto* const found = std::find_if(std::begin(kDcosWords), std::end(kDcosWords),
                                          [&](const Word& each) { return each.name == word; });
   if (found != std::end(kDcosWords)) return found->actions;
@@ -63,7 +70,7 @@ Result<ActionSet> read_word(const Spelled& permission, std::string_view word) {
 }
 
 // read_words reads "read,update": no blanks between, none too few.
-Result<ActionSet> read_words(const Spelled& permission, std::string_view words) {
+static Result<ActionSet> read_words(const Spelled& permission, std::string_view words) {
   ActionSet actions;
   for (;;) {
     const std::string_view word = words.substr(0, words.find(','));
@@ -76,7 +83,7 @@ Result<ActionSet> read_words(const Spelled& permission, std::string_view words) 
 }
 
 // read_resource_path turns "/a/*" into "a/**". A star that stands for nothing is refused.
-Result<PathPattern> read_resource_path(const Spelled& permission, std::string_view path) {
+static Result<PathPattern> read_resource_path(const Spelled& permission, std::string_view path) {
   const bool below = path.ends_with("/*");
   const std::string_view folder = below ? path.substr(0, path.size() - 2) : path;
   if (const std::size_t star = folder.find('*'); star != std::string_view::npos) {
@@ -97,7 +104,7 @@ Result<PathPattern> read_resource_path(const Spelled& permission, std::string_vi
   return pattern;
 }
 
-Result<PathPattern> read_list_path(const Spelled& permission, std::string_view path) {
+static Result<PathPattern> read_list_path(const Spelled& permission, std::string_view path) {
   if (path == "/") return PathPattern{"**", permission.place(path)};
   return read_resource_path(permission, path);
 }
@@ -143,7 +150,7 @@ class Permission {
   PolicyParts& parts_;
 };
 
-Error unknown_resource(const Spelled& permission, std::string_view resource) {
+static Error unknown_resource(const Spelled& permission, std::string_view resource) {
   if (resource.starts_with("dcos:secrets:")) {
     return permission.error(resource, "the resource " + in_quotes(resource) +
                                           " was unknown; there is the store 'default' alone "
@@ -156,7 +163,7 @@ Error unknown_resource(const Spelled& permission, std::string_view resource) {
 }
 
 // read_section reads "[user:alice group:ops]".
-Result<std::vector<Subject>> read_section(const Spelled& line) {
+static Result<std::vector<Subject>> read_section(const Spelled& line) {
   std::string_view rest = line.value();
   if (!rest.ends_with(']')) {
     return line.error(rest, "a line of subjects was not closed; write [user:alice group:ops]");
@@ -177,7 +184,7 @@ Result<std::vector<Subject>> read_section(const Spelled& line) {
 }
 
 // check_line refuses control characters, and HCL, which begins like nothing of ours.
-Result<void> check_line(const Spelled& line) {
+static Result<void> check_line(const Spelled& line) {
   const std::string_view text = line.value();
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -192,7 +199,8 @@ Result<void> check_line(const Spelled& line) {
                     "{\"capabilities\": [...]}}}");
 }
 
-Result<void> read_line(const Spelled& line, std::vector<Subject>& section, PolicyParts& parts) {
+static Result<void> read_line(const Spelled& line, std::vector<Subject>& section,
+                              PolicyParts& parts) {
   if (auto good = check_line(line); !good) return good;
   if (line.value().starts_with('[')) {
     auto subjects = read_section(line);
@@ -207,22 +215,23 @@ Result<void> read_line(const Spelled& line, std::vector<Subject>& section, Polic
   return add_permission(line, section, parts);
 }
 
-}  // namespace
+}  // namespace detail::policy_text_dcos
 
 Result<void> add_permission(const Spelled& permission, std::span<const Subject> to,
                             PolicyParts& parts) {
-  std::string_view words = trimmed(permission.value());
-  const std::string_view resource = take_word(words);
-  Permission made(permission, resource, to, parts);
-  const bool secrets = resource.starts_with(kSecrets);
-  const bool lists = resource.starts_with(kLists);
-  const bool known = secrets || lists || resource == kSuperuser || resource == kAdminRouter;
-  if (!known) return unknown_resource(permission, resource);
-  const auto actions = read_words(permission, words);
+  std::string_view words = detail::policy_text_dcos::trimmed(permission.value());
+  const std::string_view resource = detail::policy_text_dcos::take_word(words);
+  detail::policy_text_dcos::Permission made(permission, resource, to, parts);
+  const bool secrets = resource.starts_with(detail::policy_text_dcos::kSecrets);
+  const bool lists = resource.starts_with(detail::policy_text_dcos::kLists);
+  const bool known = secrets || lists || resource == detail::policy_text_dcos::kSuperuser ||
+                     resource == detail::policy_text_dcos::kAdminRouter;
+  if (!known) return detail::policy_text_dcos::unknown_resource(permission, resource);
+  const auto actions = detail::policy_text_dcos::read_words(permission, words);
   if (!actions) return actions.error();
   if (secrets) return made.add_secrets(*actions);
   if (lists) return made.add_lists(words, *actions);
-  return resource == kSuperuser ? made.add_superuser() : Result<void>();
+  return resource == detail::policy_text_dcos::kSuperuser ? made.add_superuser() : Result<void>();
 }
 
 Result<void> read_permissions(Text& text, PolicyParts& parts) {
@@ -234,9 +243,12 @@ Result<void> read_permissions(Text& text, PolicyParts& parts) {
     const std::size_t end = std::min(all.find('\n', begin), all.size());
     const std::string_view whole = all.substr(begin, end - begin);
     begin = end + 1;
-    const std::string_view line = trimmed(whole.substr(0, whole.find('#')));
+    const std::string_view line =
+        detail::policy_text_dcos::trimmed(whole.substr(0, whole.find('#')));
     if (line.empty()) continue;
-    if (auto done = read_line(Spelled::as_is(text, line), section, parts); !done) return done;
+    if (auto done = detail::policy_text_dcos::read_line(Spelled::as_is(text, line), section, parts);
+        !done)
+      return done;
   }
   return {};
 }

@@ -1,16 +1,23 @@
 // policy_text_own.ipp: our own form of a policy, {"version": 1, ...}; see policy/text.hpp.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <iterator>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/function_ref.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_text {
-namespace {
+namespace detail::policy_text_own {
 
 constexpr auto kActionNames = [] {
   std::array<std::string_view, kNumActions> names{};
@@ -19,7 +26,7 @@ constexpr auto kActionNames = [] {
 }();
 
 // meant_action is for words that other stores use.
-std::string meant_action(std::string_view word) {
+static std::string meant_action(std::string_view word) {
   constexpr std::pair<std::string_view, std::string_view> kWords[] = {
       {"*", "; write out what you mean"},
       {"all", "; write out what you mean"},
@@ -38,7 +45,7 @@ std::string meant_action(std::string_view word) {
   return did_you_mean(word, kActionNames);
 }
 
-Result<Action> read_action(const Spelled& spelled) {
+static Result<Action> read_action(const Spelled& spelled) {
   const auto* const found = std::find(kActionNames.begin(), kActionNames.end(), spelled.value());
   if (found != kActionNames.end()) return static_cast<Action>(found - kActionNames.begin());
   return spelled.error(spelled.value(), "the action " + in_quotes(spelled.value()) +
@@ -46,7 +53,7 @@ Result<Action> read_action(const Spelled& spelled) {
                                             " (known: " + listed(kActionNames) + ")");
 }
 
-Result<ActionSet> read_actions(const Json& json, JsonValue array, std::string_view what) {
+static Result<ActionSet> read_actions(const Json& json, JsonValue array, std::string_view what) {
   ActionSet actions;
   auto done = json.each_string(array, what, [&](const Spelled& spelled) -> Result<void> {
     const auto action = read_action(spelled);
@@ -59,14 +66,14 @@ Result<ActionSet> read_actions(const Json& json, JsonValue array, std::string_vi
 }
 
 // first_of names an action of a set that is not empty.
-std::string first_of(ActionSet actions) {
+static std::string first_of(ActionSet actions) {
   for (std::size_t i = 0; i < kNumActions; ++i) {
     if (actions.has(static_cast<Action>(i))) return in_quotes(kActionNames[i]);
   }
   return "";
 }
 
-Result<std::vector<Subject>> read_subjects(const Json& json, JsonValue of) {
+static Result<std::vector<Subject>> read_subjects(const Json& json, JsonValue of) {
   const auto to = of.member("to");
   if (!to) return json.error(of, "a member 'to' was missing; say whom it is for");
   std::vector<Subject> subjects;
@@ -81,7 +88,8 @@ Result<std::vector<Subject>> read_subjects(const Json& json, JsonValue of) {
 }
 
 // check_reach holds actions on paths to paths, and others to the whole store.
-Result<void> check_reach(const Json& json, JsonValue rule, JsonValue written, ActionSet actions) {
+static Result<void> check_reach(const Json& json, JsonValue rule, JsonValue written,
+                                ActionSet actions) {
   const ActionSet on_paths = actions & ActionSet::on_paths();
   const ActionSet on_store = actions & ActionSet::administration();
   const auto paths = rule.member("paths");
@@ -100,7 +108,7 @@ Result<void> check_reach(const Json& json, JsonValue rule, JsonValue written, Ac
   return {};
 }
 
-Result<void> read_paths(const Json& json, JsonValue array, PolicyRule& rule) {
+static Result<void> read_paths(const Json& json, JsonValue array, PolicyRule& rule) {
   return json.each_string(array, "'paths'", [&](const Spelled& spelled) -> Result<void> {
     auto pattern = read_pattern(spelled, spelled.value(), PolicyMode::deny_overrides);
     if (!pattern) return pattern.error();
@@ -109,8 +117,8 @@ Result<void> read_paths(const Json& json, JsonValue array, PolicyRule& rule) {
   });
 }
 
-Result<void> read_permissions_of(const Json& json, JsonValue rule, JsonValue dcos,
-                                 PolicyParts& parts) {
+static Result<void> read_permissions_of(const Json& json, JsonValue rule, JsonValue dcos,
+                                        PolicyParts& parts) {
   if (const auto paths = rule.member("paths"); paths) {
     return json.error(*paths, "'dcos' names its paths itself; leave 'paths' out");
   }
@@ -121,8 +129,8 @@ Result<void> read_permissions_of(const Json& json, JsonValue rule, JsonValue dco
   });
 }
 
-Result<void> read_plain_rule(const Json& json, JsonValue object, JsonValue written, bool allows,
-                             PolicyParts& parts) {
+static Result<void> read_plain_rule(const Json& json, JsonValue object, JsonValue written,
+                                    bool allows, PolicyParts& parts) {
   PolicyRule rule;
   rule.place = json.text().place(Json::offset(object));
   auto subjects = read_subjects(json, object);
@@ -139,7 +147,7 @@ Result<void> read_plain_rule(const Json& json, JsonValue object, JsonValue writt
 }
 
 // check_vault_rule leaves to 'rules' what Vault's form cannot say.
-Result<void> check_vault_rule(const Json& json, JsonValue rule) {
+static Result<void> check_vault_rule(const Json& json, JsonValue rule) {
   for (const char* name : {"paths", "dcos"}) {
     if (const auto member = rule.member(name); member) {
       return json.error(*member,
@@ -150,7 +158,8 @@ Result<void> check_vault_rule(const Json& json, JsonValue rule) {
   return {};
 }
 
-Result<void> read_rule(const Json& json, JsonValue rule, PolicyMode mode, PolicyParts& parts) {
+static Result<void> read_rule(const Json& json, JsonValue rule, PolicyMode mode,
+                              PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"to", "allow", "deny", "dcos", "paths"};
   if (auto right = json.expect(rule, JsonKind::object, "a rule"); !right) return right;
   if (auto known = json.only_members(rule, kMembers); !known) return known;
@@ -167,7 +176,8 @@ Result<void> read_rule(const Json& json, JsonValue rule, PolicyMode mode, Policy
   return read_plain_rule(json, rule, allow ? *allow : *deny, allow.has_value(), parts);
 }
 
-Result<void> read_rules(const Json& json, JsonValue rules, PolicyMode mode, PolicyParts& parts) {
+static Result<void> read_rules(const Json& json, JsonValue rules, PolicyMode mode,
+                               PolicyParts& parts) {
   if (auto right = json.expect(rules, JsonKind::array, "'rules'"); !right) return right;
   for (const JsonValue rule : rules.elements()) {
     if (auto done = read_rule(json, rule, mode, parts); !done) return done;
@@ -175,7 +185,7 @@ Result<void> read_rules(const Json& json, JsonValue rules, PolicyMode mode, Poli
   return {};
 }
 
-Result<void> read_grant(const Json& json, JsonValue object, PolicyParts& parts) {
+static Result<void> read_grant(const Json& json, JsonValue object, PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"to", "policies"};
   if (auto right = json.expect(object, JsonKind::object, "a grant"); !right) return right;
   if (auto known = json.only_members(object, kMembers); !known) return known;
@@ -192,7 +202,7 @@ Result<void> read_grant(const Json& json, JsonValue object, PolicyParts& parts) 
   return parts.grant(json.text(), Json::offset(object), std::move(grant));
 }
 
-Result<void> read_grants(const Json& json, JsonValue grants, PolicyParts& parts) {
+static Result<void> read_grants(const Json& json, JsonValue grants, PolicyParts& parts) {
   if (auto right = json.expect(grants, JsonKind::array, "'grants'"); !right) return right;
   for (const JsonValue grant : grants.elements()) {
     if (auto done = read_grant(json, grant, parts); !done) return done;
@@ -200,7 +210,7 @@ Result<void> read_grants(const Json& json, JsonValue grants, PolicyParts& parts)
   return {};
 }
 
-Result<void> read_policies(const Json& json, JsonValue policies, PolicyParts& parts) {
+static Result<void> read_policies(const Json& json, JsonValue policies, PolicyParts& parts) {
   if (auto right = json.expect(policies, JsonKind::object, "'policies'"); !right) return right;
   return json.each_member(policies, [&](JsonValue name, JsonValue policy) -> Result<void> {
     auto begun = parts.begin_vault_policy(json.text(), Json::offset(name), plain(name));
@@ -211,7 +221,7 @@ Result<void> read_policies(const Json& json, JsonValue policies, PolicyParts& pa
   });
 }
 
-Result<void> check_version(const Json& json) {
+static Result<void> check_version(const Json& json) {
   const JsonValue version = *json.root().member("version");
   if (version.is(JsonKind::number) && plain(version) == "1") return {};
   const bool written = version.is(JsonKind::number) || version.is(JsonKind::string);
@@ -220,7 +230,7 @@ Result<void> check_version(const Json& json) {
 }
 
 // read_mode gives the mode, and refuses what does not belong to it.
-Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
+static Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
   constexpr std::string_view kModes[] = {"deny-overrides", "vault-compat"};
   const JsonValue root = json.root();
   const auto member = root.member("mode");
@@ -246,7 +256,7 @@ Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
   return mode;
 }
 
-Result<void> read_services_need_grants(const Json& json, PolicyParts& parts) {
+static Result<void> read_services_need_grants(const Json& json, PolicyParts& parts) {
   const auto member = json.root().member("services_need_grants");
   if (!member) return {};
   auto right = json.expect(*member, JsonKind::boolean, "'services_need_grants'");
@@ -254,25 +264,28 @@ Result<void> read_services_need_grants(const Json& json, PolicyParts& parts) {
   return right;
 }
 
-}  // namespace
+}  // namespace detail::policy_text_own
 
 Result<void> read_own(Json& json, PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"version", "mode",     "services_need_grants",
                                            "rules",   "policies", "grants"};
   const JsonValue root = json.root();
-  if (auto good = check_version(json); !good) return good;
+  if (auto good = detail::policy_text_own::check_version(json); !good) return good;
   if (auto known = json.only_members(root, kMembers); !known) return known;
-  const auto mode = read_mode(json, parts);
+  const auto mode = detail::policy_text_own::read_mode(json, parts);
   if (!mode) return mode.error();
-  if (auto done = read_services_need_grants(json, parts); !done) return done;
+  if (auto done = detail::policy_text_own::read_services_need_grants(json, parts); !done)
+    return done;
   if (const auto rules = root.member("rules"); rules) {
-    if (auto done = read_rules(json, *rules, *mode, parts); !done) return done;
+    if (auto done = detail::policy_text_own::read_rules(json, *rules, *mode, parts); !done)
+      return done;
   }
   if (const auto policies = root.member("policies"); policies) {
-    if (auto done = read_policies(json, *policies, parts); !done) return done;
+    if (auto done = detail::policy_text_own::read_policies(json, *policies, parts); !done)
+      return done;
   }
   const auto grants = root.member("grants");
-  return grants ? read_grants(json, *grants, parts) : Result<void>();
+  return grants ? detail::policy_text_own::read_grants(json, *grants, parts) : Result<void>();
 }
 
 }  // namespace strongroom::policy_text

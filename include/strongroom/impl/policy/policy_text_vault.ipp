@@ -4,15 +4,24 @@
 // than Vault did, so all of that is refused by name.
 // Source: OpenBao vault/policy.go, which keys and capabilities there are.
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/function_ref.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_text {
-namespace {
+namespace detail::policy_text_vault {
 
 constexpr std::string_view kNarrowing[] = {
     "allowed_parameters", "denied_parameters",     "required_parameters",
@@ -21,7 +30,7 @@ constexpr std::string_view kNarrowing[] = {
     "expiration",         "subscribe_event_types",
 };
 
-bool one_of(std::span<const std::string_view> words, std::string_view word) {
+static bool one_of(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
@@ -42,7 +51,7 @@ constexpr Capability kCapabilities[] = {
     {"deny", {}},
 };
 
-Error unknown_capability(const Spelled& word) {
+static Error unknown_capability(const Spelled& word) {
   std::vector<std::string_view> known;
   for (const Capability& each : kCapabilities) known.push_back(each.name);
   const std::string why = word.value() == "root"
@@ -53,7 +62,7 @@ Error unknown_capability(const Spelled& word) {
 }
 
 // read_capability adds a word to a rule, whatever stands beside it: deny takes the rest away later.
-Result<void> read_capability(const Spelled& word, PolicyRule& rule) {
+static Result<void> read_capability(const Spelled& word, PolicyRule& rule) {
   const auto* const found =
       std::find_if(std::begin(kCapabilities), std::end(kCapabilities),
                    [&](const Capability& each) { return each.name == word.value(); });
@@ -64,7 +73,7 @@ Result<void> read_capability(const Spelled& word, PolicyRule& rule) {
 }
 
 // An empty list is legal: such a rule allows nothing, and stands before wider ones that would.
-Result<void> read_capabilities(const Json& json, JsonValue array, PolicyRule& rule) {
+static Result<void> read_capabilities(const Json& json, JsonValue array, PolicyRule& rule) {
   if (!array.is(JsonKind::array) || array.elements().begin() == array.elements().end()) {
     return json.expect(array, JsonKind::array, "'capabilities'");
   }
@@ -74,7 +83,7 @@ Result<void> read_capabilities(const Json& json, JsonValue array, PolicyRule& ru
   return done;
 }
 
-std::string capabilities_of_old(std::string_view policy) {
+static std::string capabilities_of_old(std::string_view policy) {
   if (policy == "deny") return "[\"deny\"]";
   if (policy == "read") return "[\"read\", \"list\"]";
   if (policy == "write") return "[\"create\", \"read\", \"update\", \"delete\", \"list\"]";
@@ -82,7 +91,7 @@ std::string capabilities_of_old(std::string_view policy) {
   return "[...]";
 }
 
-Result<void> check_member(const Json& json, JsonValue name, JsonValue value) {
+static Result<void> check_member(const Json& json, JsonValue name, JsonValue value) {
   constexpr std::string_view kMembers[] = {"capabilities", "comment"};
   const std::string_view word = plain(name);
   if (one_of(kMembers, word)) return {};
@@ -100,7 +109,7 @@ Result<void> check_member(const Json& json, JsonValue name, JsonValue value) {
                               did_you_mean(word, kMembers) + " (known: 'capabilities')");
 }
 
-Result<PathPattern> read_vault_pattern(const Json& json, JsonValue name) {
+static Result<PathPattern> read_vault_pattern(const Json& json, JsonValue name) {
   const Spelled spelled = json.spelled(name);
   const std::size_t brace = spelled.value().find("{{");
   if (brace != std::string_view::npos) {
@@ -110,7 +119,8 @@ Result<PathPattern> read_vault_pattern(const Json& json, JsonValue name) {
   return read_pattern(spelled, spelled.value(), PolicyMode::vault_compat);
 }
 
-Result<void> read_path(const Json& json, JsonValue name, JsonValue value, PolicyParts& parts) {
+static Result<void> read_path(const Json& json, JsonValue name, JsonValue value,
+                              PolicyParts& parts) {
   auto pattern = read_vault_pattern(json, name);
   if (!pattern) return pattern.error();
   if (auto right = json.expect(value, JsonKind::object, "a path's value"); !right) return right;
@@ -127,7 +137,7 @@ Result<void> read_path(const Json& json, JsonValue name, JsonValue value, Policy
   return parts.add(json.text(), Json::offset(name), std::move(rule));
 }
 
-}  // namespace
+}  // namespace detail::policy_text_vault
 
 Result<void> read_vault_policy(const Json& json, JsonValue policy, PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"path"};
@@ -136,8 +146,9 @@ Result<void> read_vault_policy(const Json& json, JsonValue policy, PolicyParts& 
   const auto paths = policy.member("path");
   if (!paths) return json.error(policy, "a member 'path' was missing");
   if (auto right = json.expect(*paths, JsonKind::object, "'path'"); !right) return right;
-  return json.each_member(
-      *paths, [&](JsonValue name, JsonValue value) { return read_path(json, name, value, parts); });
+  return json.each_member(*paths, [&](JsonValue name, JsonValue value) {
+    return detail::policy_text_vault::read_path(json, name, value, parts);
+  });
 }
 
 Result<void> read_vault(Json& json, PolicyParts& parts) {

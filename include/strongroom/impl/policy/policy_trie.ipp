@@ -1,14 +1,22 @@
 // policy_trie.ipp: from rules to the trie of their patterns; see policy_trie.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_trie {
-namespace {
-
 using Grant = PolicyAutomaton::Grant;
 
 constexpr std::size_t kMaxNodes = std::size_t{1} << 20;
@@ -342,8 +350,6 @@ class TrieBuilder {
   std::vector<std::size_t> num_at_depth_;
   bool too_many_placements_ = false;
 };
-
-}  // namespace
 
 std::string shown(std::string_view text) {
   constexpr std::size_t kLongest = 100;

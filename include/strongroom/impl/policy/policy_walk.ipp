@@ -1,23 +1,30 @@
 // policy_walk.ipp: see policy_walk.hpp.
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_walk.hpp"
 #include "strongroom/path.hpp"
+#include "strongroom/policy/rules.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom::policy_walk {
-namespace {
-
 constexpr std::uint64_t kStage = std::uint64_t{1} << 32;  // of Vault's: d 0, c 1, b 2, a 3
 
-Error too_large() {
+static Error too_large() {
   return {Code::too_large, "the policy has too many cases to look at each; use fewer '*' or '+'"};
 }
 
 // utf8 writes a code point.
-std::string utf8(std::uint32_t point) {
+static std::string utf8(std::uint32_t point) {
   const auto byte = [](std::uint32_t bits) { return static_cast<char>(bits); };
   const auto tail = [&](unsigned shift) { return byte(0x80 | ((point >> shift) & 0x3F)); };
   if (point < 0x80) return {byte(point)};
@@ -31,22 +38,22 @@ constexpr std::string_view kFirst =
     "xyzabcdefghijklmnopqrstuvw0123456789XYZABCDEFGHIJKLMNOPQRSTUVW_-.~!$&'()+,:;=@\"#%*<>?[]^`{|}"
     "\\ ";
 
-std::uint32_t nth_point(std::uint32_t n) noexcept {
+static std::uint32_t nth_point(std::uint32_t n) noexcept {
   if (n < kFirst.size()) return static_cast<unsigned char>(kFirst[n]);
   const std::uint32_t point = 0xA0 + (n - static_cast<std::uint32_t>(kFirst.size()));
   return point < 0xD800 ? point : point + 0x800;  // past the surrogates
 }
 
-bool canonical(std::string_view segment) {
+static bool canonical(std::string_view segment) {
   return !segment.empty() && Path::parse(segment).ok();
 }
 
-bool has(const std::vector<std::string_view>& sorted, std::string_view text) {
+static bool has(const std::vector<std::string_view>& sorted, std::string_view text) {
   return std::binary_search(sorted.begin(), sorted.end(), text);
 }
 
 // unite sorts, and drops what is there twice.
-void unite(std::vector<std::string_view>& texts) {
+static void unite(std::vector<std::string_view>& texts) {
   std::sort(texts.begin(), texts.end());
   texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
 }
@@ -58,7 +65,7 @@ void add_all(Meeting& meeting, const Patterns& patterns, Strength strength) {
 }
 
 // settle puts the strongest first, and leaves each pattern once.
-void settle(Meeting& meeting) {
+static void settle(Meeting& meeting) {
   std::sort(meeting.begin(), meeting.end(), [](const Met& a, const Met& b) {
     return a.pattern != b.pattern ? a.pattern < b.pattern : a.strength > b.strength;
   });
@@ -67,8 +74,6 @@ void settle(Meeting& meeting) {
   std::stable_sort(meeting.begin(), meeting.end(),
                    [](const Met& a, const Met& b) { return a.strength > b.strength; });
 }
-
-}  // namespace
 
 std::optional<std::string> fresh(std::string_view prefix,
                                  const std::vector<std::string_view>& labels,

@@ -1,12 +1,20 @@
 // policy_who_can.ipp: everybody who may; see tools.hpp.
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <utility>
+#include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/policy.hpp"
+#include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/tools.hpp"
+#include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace {
+namespace detail::policy_who_can {
 
 using policy_match::covers;
 using policy_match::may_be_both;
@@ -21,14 +29,14 @@ struct OwnWeight {
 };
 using OwnWeights = std::map<Subject, OwnWeight>;
 
-void add(OwnWeight& holding, const Weight& weight, std::size_t rule) {
+static void add(OwnWeight& holding, const Weight& weight, std::size_t rule) {
   const bool first = !holding.weight.any;
   const int by = first ? 1 : policy_match::compare(weight.rank, holding.weight.rank);
   if (weight.allows && (by > 0 || (by == 0 && !holding.weight.allows))) holding.rule = rule;
   holding.weight.add(weight);
 }
 
-OwnWeights holdings_of(const PolicyRules& rules, Action action, const Path& path) {
+static OwnWeights holdings_of(const PolicyRules& rules, Action action, const Path& path) {
   OwnWeights holdings;
   policy_match::for_each_match(rules, action, path, [&](const Spoken& spoken) {
     const Weight weight = policy_match::weight(rules, spoken, action);
@@ -40,7 +48,7 @@ OwnWeights holdings_of(const PolicyRules& rules, Action action, const Path& path
 }
 
 // alone weighs what somebody may who is that subject, and what it makes him.
-Weight alone(const OwnWeights& holdings, const Subject& subject) {
+static Weight alone(const OwnWeights& holdings, const Subject& subject) {
   Weight weight;
   for (const Subject& wide : {subject, Subject{Kind::any_user, {}}, Subject{Kind::any_service, {}},
                               Subject{Kind::anyone, {}}}) {
@@ -84,15 +92,16 @@ class Spoilers {
   std::size_t left_ = kMaxWhoCanLen;
 };
 
-}  // namespace
+}  // namespace detail::policy_who_can
 
 Result<std::vector<Holder>> who_can(const PolicyRules& rules, Action action, const Path& path) {
   std::vector<Holder> holders;
-  const OwnWeights holdings = holdings_of(rules, action, path);
-  Spoilers spoilers(holdings);
+  const detail::policy_who_can::OwnWeights holdings =
+      detail::policy_who_can::holdings_of(rules, action, path);
+  detail::policy_who_can::Spoilers spoilers(holdings);
   for (const auto& [subject, holding] : holdings) {
     if (action == Action::resolve && !policy_match::may_serve(subject)) continue;
-    const Weight weight = alone(holdings, subject);
+    const policy_match::Weight weight = detail::policy_who_can::alone(holdings, subject);
     const bool own =
         holding.weight.allows && policy_match::compare(holding.weight.rank, weight.rank) == 0;
     if (!own || weight.decision() != Decision::allowed) continue;

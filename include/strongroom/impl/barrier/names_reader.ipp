@@ -1,0 +1,159 @@
+// names_reader.ipp: the bodies of names_reader.hpp.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/barrier/envelope.hpp"
+#include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/barrier/names_reader.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/path.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secrets.hpp"
+#include "strongroom/types.hpp"
+
+namespace strongroom {
+
+Result<std::vector<Entry>> NamesReader::list(const Path& folder, bool recursive,
+                                             const NamesFilter* filter) {
+  if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+  std::vector<Entry> entries;
+  auto done = recursive ? collect_below(folder.text(), "", filter, entries)
+                        : collect(folder.text(), filter, entries);
+  if (!done) return std::move(done).error();
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+Result<ListPage> NamesReader::list_page(const Path& folder, ByteView after, std::size_t limit) {
+  if (limit == 0 || limit > 10'000 || after.size() > kMaxEntryKeyLen) {
+    return Error{Code::invalid, "a page of a list must have 1 to 10,000 entries"};
+  }
+  if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+  ListPage page;
+  const bool in_folders =
+      !after.empty() && after[0] == static_cast<std::uint8_t>(EntryKind::folder);
+  if (!in_folders) {
+    auto more = scan_page(folder.text(), EntryKind::secret, after, limit, page);
+    if (!more) return std::move(more).error();
+    if (more.value() || page.entries.size() == limit) return page;
+    after = {};
+  }
+  auto more = scan_page(folder.text(), EntryKind::folder, after, limit - page.entries.size(), page);
+  if (!more) return std::move(more).error();
+  if (!more.value()) page.next.clear();
+  return page;
+}
+
+Result<NamesReader::Names> NamesReader::scan_names(const std::string& folder, EntryKind kind,
+                                                   ByteView after, std::size_t limit) {
+  Location location;
+  auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
+    location = directory_location(keys.keyring, folder);
+    return {};
+  });
+  if (!located) return std::move(located).error();
+  const RecordKey prefix = entry_prefix(kind, location);
+  std::vector<EntryKey> found;
+  auto more = backend_.scan_keys(
+      prefix, after, limit,
+      [&](const Record& record) { found.emplace_back(record.key.begin(), record.key.end()); },
+      timeout_);
+  if (!more) return std::move(more).error();
+  return keeper_.with_keys([&](const Keys& keys) -> Result<Names> {
+    Names names;
+    for (const EntryKey& key : found) {
+      auto name = open_entry(keys.keyring, kind, location, key);
+      if (!name) return Error{Code::corrupt, "an entry of folder '" + folder + "' did not open"};
+      names.names.push_back(std::move(*name));
+    }
+    if (!found.empty()) names.last = std::move(found.back());
+    names.more = more.value();
+    return names;
+  });
+}
+
+Result<void> NamesReader::collect(const std::string& folder, const NamesFilter* filter,
+                                  std::vector<Entry>& entries) {
+  auto secrets = each_name(folder, EntryKind::secret, [&](std::string name) -> Result<bool> {
+    if (shows(filter, folder, name)) entries.push_back({std::move(name), false});
+    return true;
+  });
+  if (!secrets) return secrets;
+  return each_name(folder, EntryKind::folder, [&](std::string name) -> Result<bool> {
+    const std::string below = join(folder, name);
+    auto any = filter == nullptr ? holds_any(below) : shows_any(below, *filter);
+    if (!any) return any;
+    if (any.value()) entries.push_back({std::move(name), true});
+    return true;
+  });
+}
+
+Result<void> NamesReader::collect_below(const std::string& folder, const std::string& shown,
+                                        const NamesFilter* filter, std::vector<Entry>& entries) {
+  auto secrets = each_name(folder, EntryKind::secret, [&](const std::string& name) -> Result<bool> {
+    if (shows(filter, folder, name)) entries.push_back({join(shown, name), false});
+    return true;
+  });
+  if (!secrets) return secrets;
+  return each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
+    const std::string path = join(folder, name);
+    if (filter != nullptr && !filter->enters(path)) return true;
+    auto below = collect_below(path, join(shown, name), filter, entries);
+    if (!below) return std::move(below).error();
+    return true;
+  });
+}
+
+Result<bool> NamesReader::holds_any(const std::string& folder) {
+  auto secrets = scan_names(folder, EntryKind::secret, {}, 1);
+  if (!secrets) return std::move(secrets).error();
+  if (!secrets->names.empty()) return true;
+  bool any = false;
+  auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
+    auto inside = holds_any(join(folder, name));
+    if (!inside) return inside;
+    any = inside.value();
+    return !any;
+  });
+  if (!below) return std::move(below).error();
+  return any;
+}
+
+Result<bool> NamesReader::shows_any(const std::string& folder, const NamesFilter& filter) {
+  if (!filter.enters(folder)) return false;
+  bool any = false;
+  const auto shown = [&](const std::string& name) -> Result<bool> {
+    any = filter.shows(join(folder, name));
+    return !any;
+  };
+  if (auto done = each_name(folder, EntryKind::secret, shown); !done)
+    return std::move(done).error();
+  if (any) return true;
+  auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
+    auto inside = shows_any(join(folder, name), filter);
+    if (!inside) return inside;
+    any = inside.value();
+    return !any;
+  });
+  if (!below) return std::move(below).error();
+  return any;
+}
+
+Result<bool> NamesReader::scan_page(const std::string& folder, EntryKind kind, ByteView after,
+                                    std::size_t limit, ListPage& page) {
+  auto names = scan_names(folder, kind, after, limit);
+  if (!names) return std::move(names).error();
+  for (std::string& name : names->names) {
+    page.entries.push_back({std::move(name), kind == EntryKind::folder});
+  }
+  if (!names->last.empty()) page.next = std::move(names->last);
+  return names->more;
+}
+
+}  // namespace strongroom

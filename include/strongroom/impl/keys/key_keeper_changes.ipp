@@ -1,0 +1,273 @@
+// key_keeper_changes.ipp: the bodies of key_keeper.hpp.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "strongroom/backend.hpp"
+#include "strongroom/function_ref.hpp"
+#include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/keys/header.hpp"
+#include "strongroom/impl/keys/header_records.hpp"
+#include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/impl/keys/keyring.hpp"
+#include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/openpgp.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+#include "strongroom/slots.hpp"
+#include "strongroom/types.hpp"
+
+namespace strongroom {
+
+Result<void> KeyKeeper::rotate(Version permitted) {
+  KeyChange change;
+  change.new_term = true;
+  return apply(change, permitted);
+}
+
+Result<void> KeyKeeper::rotate_root(Version permitted) {
+  KeyChange change;
+  change.new_term = true;
+  change.new_root = true;
+  return apply(change, permitted);
+}
+
+Result<PendingSlots> KeyKeeper::prepare_slots(const SlotChange& change, OpenPgp* pgp) {
+  if (!guard_.same_process()) return forked();
+  PendingSlots pending;
+  SlotId next = 0;
+  {
+    const std::lock_guard admin(admin_);
+    if (auto current = adopt(); !current) return std::move(current).error();
+    const Header& header = keys_->records.header;
+    if (auto fine = check_change(*keys_, change); !fine) return std::move(fine).error();
+    next = keys_->keyring.next_slot();
+    pending.store = header.store;
+    pending.table = header.fixed_table();
+  }
+  // OpenPGP takes its time: nobody who wants to seal waits for it.
+  auto made = detail::make_slots(pending.store, next, change, pgp, pending);
+  if (!made) return std::move(made).error();
+  pending.add = std::make_shared<std::vector<NewSlot>>(std::move(made).value());
+  pending.remove = change.remove;
+  pending.new_keys = change.new_keys.value_or(!change.remove.empty());
+  pending.verify = change.verify;
+  if (auto fits = check_room(pending); !fits) return std::move(fits).error();
+  return pending;
+}
+
+Result<void> KeyKeeper::raise_fence(TermId first_live, Version permitted) {
+  if (!guard_.same_process()) return forked();
+  const std::lock_guard admin(admin_);
+  if (auto current = adopt_at(permitted); !current) return current;
+  if (first_live <= keys_->keyring.first_term() || first_live > keys_->keyring.active_term()) {
+    return Error{Code::invalid,
+                 "there are no terms to retire before term " + std::to_string(first_live)};
+  }
+  const HeaderRecords& records = keys_->records;
+  const auto fence = fence_record(first_live);
+  const std::array<Change, 2> batch = {
+      Change{Change::Kind::check, kHeaderKey, {}, records.header_version},
+      Change{Change::Kind::put, kFenceKey, fence, records.fence_version},
+  };
+  auto commit = backend_.commit(batch, options_.timeout);
+  if (!commit) return std::move(commit).error();
+  if (commit->conflict) return conflict();
+  return adopt();
+}
+
+Result<void> KeyKeeper::retire(TermId first_live) {
+  KeyChange change;
+  change.first_term = first_live;
+  return apply(change);
+}
+
+Result<void> KeyKeeper::change_policies(std::uint64_t revision, Version mark, PolicySealer seal) {
+  if (!guard_.same_process()) return forked();
+  const std::lock_guard admin(admin_);
+  if (auto current = adopt(); !current) return current;
+  const bool meant =
+      keys_->keyring.policy_revision() == revision && keys_->records.fence_version == mark;
+  if (!meant) return conflict();
+  auto beside = seal(*keys_);
+  if (!beside) return std::move(beside).error();
+  KeyChange change;
+  change.policy_revision = revision + 1;
+  change.beside = beside.value();
+  return change_keys(change);
+}
+
+Result<bool> KeyKeeper::repair(Version permitted) {
+  if (!guard_.same_process()) return forked();
+  const std::lock_guard admin(admin_);
+  if (auto current = adopt_at(permitted); !current) return std::move(current).error();
+  const HeaderRecords& records = keys_->records;
+  if (!records.differ && !records.header.damaged) return false;
+  KeyChange change;
+  change.repair = true;
+  if (auto done = change_keys(change); !done) return std::move(done).error();
+  return true;
+}
+
+Result<void> KeyKeeper::check_change(const Keys& keys, const SlotChange& change) {
+  const Header& header = keys.records.header;
+  std::size_t num_left = header.slots.size();
+  std::vector<SlotId> remove = change.remove;
+  std::sort(remove.begin(), remove.end());
+  if (std::adjacent_find(remove.begin(), remove.end()) != remove.end()) {
+    return Error{Code::invalid, "a slot was to be removed twice"};
+  }
+  for (const SlotId id : remove) {
+    if (header.slot(id) != nullptr) {
+      num_left -= 1;
+    } else if (keys.keyring.slot(id).wrap_key.empty()) {
+      return Error{Code::not_found, "there is no unseal slot " + std::to_string(id)};
+    }
+  }
+  const bool adds = change.shares > 0 || change.key_file;
+  if (num_left == 0 && !adds) {
+    return Error{Code::invalid, "the last unseal slot can not be removed; add another one first"};
+  }
+  if (!adds && remove.empty()) {
+    return Error{Code::invalid, "no unseal slot was to be added or removed"};
+  }
+  return {};
+}
+
+Result<void> KeyKeeper::check_room(const PendingSlots& pending) {
+  const std::lock_guard admin(admin_);
+  if (keys_ == nullptr) return sealed();
+  Header header = keys_->records.header;
+  auto keyring = detail::edit_keyring(keys_->keyring, *pending.add, known_slots(pending.remove),
+                                      pending.new_keys, 0);
+  if (!keyring && keyring.error().code == Code::invalid) return conflict();
+  if (!keyring) return std::move(keyring).error();
+  drop_slots(header, pending.remove);
+  for (const NewSlot& each : *pending.add) header.slots.push_back(each.slot);
+  auto sealed = header.seal_keyring(keyring.value(), keys_->root->view());
+  if (!sealed) return sealed;
+  auto record = header.encode();
+  if (!record) return std::move(record).error();
+  return {};
+}
+
+void KeyKeeper::drop_slots(Header& header, std::span<const SlotId> remove) {
+  std::erase_if(header.slots, [&](const Slot& slot) {
+    return std::find(remove.begin(), remove.end(), slot.id) != remove.end();
+  });
+}
+
+Result<void> KeyKeeper::apply(const KeyChange& change, Version permitted) {
+  if (!guard_.same_process()) return forked();
+  const std::lock_guard admin(admin_);
+  if (auto current = adopt_at(permitted); !current) return current;
+  return change_keys(change);
+}
+
+Result<void> KeyKeeper::adopt_at(Version permitted) {
+  if (auto current = adopt(); !current) return current;
+  if (permitted != kAny && permitted != keys_->records.fence_version) return conflict();
+  return {};
+}
+
+Result<void> KeyKeeper::change_keys(const KeyChange& change) {
+  HeaderRecords records = keys_->records;
+  Header& header = records.header;
+  // A slot that is damaged beyond repair can be removed: all that stay are looked at then.
+  const bool rewrap = change.new_root || change.repair || header.damaged;
+  if (header.damaged && !change.repair && change.remove.empty()) {
+    return Error{Code::corrupt,
+                 "both copies of the header record are damaged; nothing was changed; repair it "
+                 "first ('doctor')"};
+  }
+  if (change.table != nullptr && header.fixed_table() != *change.table) return conflict();
+  for (const NewSlot& each : change.add) {
+    if (each.slot.id < keys_->keyring.next_slot()) return conflict();
+  }
+  auto keyring = detail::edit_keyring(keys_->keyring, change.add, known_slots(change.remove),
+                                      change.new_term, change.first_term, change.policy_revision);
+  if (!keyring) return std::move(keyring).error();
+  auto root = keys_->root;
+  if (change.new_root) {
+    auto random = detail::random_key();
+    if (!random) return std::move(random).error();
+    root = std::make_shared<const SecretBytes>(std::move(random).value());
+  }
+  auto filled = fill_slots(header, change, rewrap, keyring.value(), root->view());
+  if (!filled) return filled;
+  header.damaged = false;
+  header.generation += 1;
+  auto sealed = header.seal_keyring(keyring.value(), root->view());
+  if (!sealed) return sealed;
+  return commit_change(records, change, keyring->first_term(), std::move(root));
+}
+
+Result<void> KeyKeeper::fill_slots(Header& header, const KeyChange& change, bool rewrap,
+                                   const Keyring& keyring, SecretView root) {
+  drop_slots(header, change.remove);
+  if (rewrap) {
+    for (const NewSlot& each : change.add) header.slots.push_back(each.slot);
+    return wrap_all(header, keyring, root);
+  }
+  for (const NewSlot& each : change.add) {
+    header.slots.push_back(each.slot);
+    auto wrapped = header.slots.back().wrap(header.store, each.wrap_key.view(), root);
+    if (!wrapped) return wrapped;
+  }
+  return {};
+}
+
+Result<void> KeyKeeper::commit_change(const HeaderRecords& records, const KeyChange& change,
+                                      TermId first_term, std::shared_ptr<const SecretBytes> root) {
+  for (const NewSlot& each : change.add) {
+    auto key = SecretBytes::copy_key(each.key.reveal());
+    if (!key) return std::move(key).error();
+    hold(each.slot.id, std::make_shared<const SecretBytes>(std::move(key).value()));
+  }
+  next_root_ = std::move(root);
+  // After a removal nobody shall seal under a data key that its holder knows: all writers look.
+  // After a change of the policies nobody shall write who was allowed to by those before.
+  const auto fence = fence_record(first_term);
+  const bool all_look = change.new_root || change.policy_revision != 0;
+  auto stored = replace_header_records(backend_, records, all_look ? ByteView(fence) : ByteView(),
+                                       options_.timeout, change.beside);
+  if (!stored && stored.error().code != Code::indeterminate) {
+    next_root_.reset();
+    for (const NewSlot& each : change.add) let_go(each.slot.id);
+  }
+  if (!stored) return stored;
+  // The change happened, whatever follows. What this handle can not read back now, it follows at its
+  // next call; that it has no memory must not pass for a change that failed.
+  try {
+    (void)adopt();
+  } catch (const std::bad_alloc&) {
+  }
+  return {};
+}
+
+std::vector<SlotId> KeyKeeper::known_slots(std::span<const SlotId> ids) const {
+  std::vector<SlotId> known;
+  for (const SlotId id : ids) {
+    if (!keys_->keyring.slot(id).wrap_key.empty()) known.push_back(id);
+  }
+  return known;
+}
+
+void KeyKeeper::hold(SlotId id, std::shared_ptr<const SecretBytes> key) {
+  let_go(id);
+  held_.push_back({id, std::move(key)});
+}
+
+void KeyKeeper::let_go(SlotId id) {
+  std::erase_if(held_, [&](const HeldSlot& held) { return held.id == id; });
+}
+
+}  // namespace strongroom

@@ -1,0 +1,81 @@
+// secrets.hpp: what goes into a store and comes out of it: secrets, lists, changes.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "strongroom/secret_bytes.hpp"
+#include "strongroom/types.hpp"
+
+namespace strongroom {
+
+// Content keeps text and binary apart: text is UTF-8 and may be shown in JSON.
+enum class Content : std::uint8_t { text = 1, binary = 2 };
+
+// StoredSecret is a secret as it was read.
+struct StoredSecret {
+  SecretBytes value;
+  Content content = Content::binary;
+  Revision revision = 0;
+  std::uint64_t created_ms = 0;
+  std::uint64_t changed_ms = 0;
+  // Over zero: the storage was out of reach, and this is what it held that long ago.
+  std::uint64_t stale_ms = 0;
+};
+
+// ReadOptions are what a reader asks for beside the secret.
+struct ReadOptions {
+  // The read sees every write that was acknowledged to anybody before it began, whatever it costs
+  // the storage to make sure of it; without, it may lag as far as the storage documents.
+  bool fresh = false;
+};
+
+// Condition is what must hold for a write to happen.
+struct Condition {
+  enum class Kind : std::uint8_t { any, create, update, revision };
+  Kind kind = Kind::any;
+  Revision revision = 0;
+
+  static Condition any() { return {}; }
+  static Condition create() { return {Kind::create, 0}; }
+  static Condition update() { return {Kind::update, 0}; }
+  // at is compare-and-set: the secret must be there in exactly this revision.
+  static Condition at(Revision revision) { return {Kind::revision, revision}; }
+};
+
+// Entry is one line of a list, relative to the listed path. A secret and a folder may share a name.
+struct Entry {
+  std::string name;
+  bool folder = false;
+
+  friend bool operator==(const Entry&, const Entry&) = default;
+  friend auto operator<=>(const Entry&, const Entry&) = default;
+};
+
+struct ListPage {
+  std::vector<Entry> entries;      // in the backend's order
+  std::vector<std::uint8_t> next;  // hand it in for the next page; empty: this was the last
+};
+
+// ListOptions are how a list is asked for.
+struct ListOptions {
+  bool recursive = false;  // every secret below, and no folders
+  // visible needs no right to list: it lists the secrets that the caller may read, update or delete,
+  // and the folders that hold any such. Nothing tells of others, nor that a folder has none. It takes
+  // as long as looking at all that lies below.
+  bool visible = false;
+};
+
+// WatchEvent is what became of one secret since it was last told of.
+struct WatchEvent {
+  enum class Kind : std::uint8_t { changed = 1, deleted = 2 };
+  Kind kind = Kind::changed;
+  std::string path;       // from the root
+  Revision revision = 0;  // the newest; of a deletion, its own. 0: not known (it does not open)
+
+  friend bool operator==(const WatchEvent&, const WatchEvent&) = default;
+};
+
+}  // namespace strongroom

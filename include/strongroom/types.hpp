@@ -1,0 +1,32 @@
+// types.hpp: the plain types that all headers share.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace strongroom {
+
+// ByteView is a borrowed run of bytes that are not secret: keys, envelopes, headers.
+using ByteView = std::span<const std::uint8_t>;
+
+// Timeout is how long one call to the storage may take.
+using Timeout = std::chrono::milliseconds;
+inline constexpr Timeout kDefaultTimeout{10'000};
+
+using StoreId = std::array<std::uint8_t, 16>;
+using TermId = std::uint32_t;  // of a data key; counts from 1
+using SlotId = std::uint32_t;  // of an unseal slot; counts from 1, and no id comes again
+inline constexpr unsigned kMaxShares = 255;  // of one slot
+using ShareSetId = std::array<std::uint8_t, 8>;
+using Digest = std::array<std::uint8_t, 32>;  // BLAKE2b-256
+
+// Revision counts the changes of one secret, or of the stored policies; 0: there never was one.
+using Revision = std::uint64_t;
+
+// kDefaultMaxJsonLen is how long a JSON text may be, in bytes, unless the caller says otherwise: room for a secret of the default limit (1 MiB) in base64, and for the JSON around it.
+inline constexpr std::size_t kDefaultMaxJsonLen = std::size_t{3} << 19;
+
+}  // namespace strongroom

@@ -1,0 +1,10 @@
+// copies.cpp: bodies of include/strongroom/impl/copies.
+#include "strongroom/impl/copies/backup.ipp"
+#include "strongroom/impl/copies/backup_reader.ipp"
+#include "strongroom/impl/copies/backup_records.ipp"
+#include "strongroom/impl/copies/backup_stream.ipp"
+#include "strongroom/impl/copies/header_copies.ipp"
+#include "strongroom/impl/copies/migration.ipp"
+#include "strongroom/impl/copies/page_workers.ipp"
+#include "strongroom/impl/copies/store_copy.ipp"
+#include "strongroom/impl/copies/unfinished_store.ipp"

@@ -1,0 +1,3 @@
+// secret_memory.cpp: bodies of include/strongroom/impl/crypto that the OpenPGP helper needs as well.
+#include "strongroom/impl/crypto/secret_arena.ipp"
+#include "strongroom/impl/crypto/secret_bytes.ipp"

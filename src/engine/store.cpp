@@ -1,0 +1,4 @@
+// store.cpp: bodies of include/strongroom/impl/store.
+#include "strongroom/impl/store/policy_in_force.ipp"
+#include "strongroom/impl/store/store.ipp"
+#include "strongroom/impl/store/watch.ipp"

@@ -6,6 +6,7 @@
 #include "guard.hpp"
 #include "pending.hpp"
 #include "strongroom/backup.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;
@@ -21,11 +22,9 @@ template <typename F>
 strongroom_status with_info(strongroom_backup_info* out_info, strongroom_error** out_error,
                             F work) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto cleared = clear_struct(out_info, STRONGROOM_BACKUP_INFO_INIT); !cleared) {
-      return cleared;
-    }
+    STRONGROOM_TRY(clear_struct(out_info, STRONGROOM_BACKUP_INFO_INIT));
     Result<BackupInfo> told = work();
-    if (!told) return std::move(told).error();
+    STRONGROOM_TRY(told);
     strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
     std::memcpy(info.store_id, told->store.data(), sizeof info.store_id);
     info.generation = told->generation;
@@ -43,8 +42,8 @@ bool same_identity(const Identity& a, const Identity& b) {
 
 // check_both refuses two sessions between which nothing can be moved.
 Result<void> check_both(strongroom_session* from, strongroom_session* to) {
-  if (auto good = check_handle(from, "from"); !good) return good;
-  if (auto good = check_handle(to, "to"); !good) return good;
+  STRONGROOM_TRY(check_handle(from, "from"));
+  STRONGROOM_TRY(check_handle(to, "to"));
   if (same_identity(from->who, to->who)) return {};
   return Error{Code::invalid, "both sessions must be of one identity"};
 }
@@ -56,7 +55,7 @@ strongroom_status strongroom_backup(strongroom_session* session, strongroom_back
                                     strongroom_backup_info* out_info,
                                     strongroom_error** out_error) noexcept {
   return with_info(out_info, out_error, [&]() -> Result<BackupInfo> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
     if (sink == nullptr) return was_null("sink");
     Listener listener(progress, self);
     const Sink take(sink, self, listener);
@@ -85,7 +84,7 @@ strongroom_status strongroom_restore(strongroom_session* session, strongroom_bac
                                      strongroom_backup_info* out_info,
                                      strongroom_error** out_error) noexcept {
   return with_info(out_info, out_error, [&]() -> Result<BackupInfo> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
     if (source == nullptr) return was_null("source");
     Listener listener(progress, self);
     const Source fill(source, self, listener);
@@ -102,14 +101,13 @@ strongroom_status strongroom_migrate(strongroom_session* from, strongroom_sessio
                                      strongroom_error** out_error) noexcept {
   give_number(out_num_secrets, uint64_t{0});
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_both(from, to); !good) return good;
-    auto init = change_of<PendingInit>(pending, "what was pending was no new store");
-    if (!init) return std::move(init).error();
+    STRONGROOM_TRY(check_both(from, to));
+    STRONGROOM_ASSIGN(init, change_of<PendingInit>(pending, "what was pending was no new store"));
     Listener listener(progress, self);
-    auto num = from->store->migrate(
-        from->who, *to->store, *init.value(),
-        [&](std::uint64_t num_secrets) { return listener.tell(num_secrets, num_secrets); });
-    if (!num) return std::move(num).error();
+    auto num = from->store->migrate(from->who, *to->store, *init, [&](std::uint64_t num_secrets) {
+      return listener.tell(num_secrets, num_secrets);
+    });
+    STRONGROOM_TRY(num);
     give_number(out_num_secrets, num.value());
     return {};
   });
@@ -120,14 +118,14 @@ strongroom_status strongroom_copy_store(strongroom_session* from, strongroom_ses
                                         strongroom_copy_info* out_info,
                                         strongroom_error** out_error) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto cleared = clear_struct(out_info, STRONGROOM_COPY_INFO_INIT); !cleared) return cleared;
-    if (auto good = check_both(from, to); !good) return good;
+    STRONGROOM_TRY(clear_struct(out_info, STRONGROOM_COPY_INFO_INIT));
+    STRONGROOM_TRY(check_both(from, to));
     Listener listener(progress, self);
     auto told = from->store->copy_to(from->who, *to->store,
                                      [&](std::uint64_t num_records, std::uint64_t len) {
                                        return listener.tell(num_records, len);
                                      });
-    if (!told) return std::move(told).error();
+    STRONGROOM_TRY(told);
     strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
     std::memcpy(info.store_id, told->store.data(), sizeof info.store_id);
     info.generation = told->generation;

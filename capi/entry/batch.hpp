@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "handles.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom::capi {
@@ -35,7 +36,7 @@ std::unique_ptr<strongroom_batch> batch_of(std::vector<T> secrets) {
 // batch_or_why is batch_of what may have failed as a whole.
 template <typename T>
 Result<std::unique_ptr<strongroom_batch>> batch_or_why(Result<std::vector<T>> secrets) {
-  if (!secrets) return std::move(secrets).error();
+  STRONGROOM_TRY(secrets);
   return batch_of(std::move(secrets).value());
 }
 

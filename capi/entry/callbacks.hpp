@@ -10,6 +10,7 @@
 #include "guard.hpp"
 #include "strongroom.h"
 #include "strongroom/backend.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom::capi {
@@ -49,7 +50,7 @@ class Sink {
       : sink_(sink), self_(self), listener_(listener) {}
 
   Result<void> operator()(ByteView bytes) const {
-    if (auto on = listener_.go_on(); !on) return on;
+    STRONGROOM_TRY(listener_.go_on());
     if (call(bytes) == 0) return {};
     return Error{Code::unavailable, "whoever took the backup's bytes took no more"};
   }
@@ -75,7 +76,7 @@ class Source {
       : source_(source), self_(self), listener_(listener) {}
 
   Result<std::size_t> operator()(std::span<std::uint8_t> bytes) const {
-    if (auto on = listener_.go_on(); !on) return std::move(on).error();
+    STRONGROOM_TRY(listener_.go_on());
     std::size_t len = 0;
     if (call(bytes, len) != 0) {
       return Error{Code::unavailable, "whoever gave the backup's bytes gave no more"};

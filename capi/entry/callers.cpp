@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/store.hpp"
 
@@ -40,7 +41,7 @@ static_assert(STRONGROOM_ACTION_BACKUP + 1 == kNumActions);
 // name_of takes a name that a rule can name, so that no rule misses who bears it.
 Result<std::string> name_of(const char* name, const char* what, const char* kind) {
   auto text = identity_text(name, what);
-  if (!text) return text;
+  STRONGROOM_TRY(text);
   auto subject = parse_subject(kind + text.value());
   if (!subject) return Error{Code::invalid, std::string(what) + ": " + subject.error().message};
   return text;
@@ -52,9 +53,8 @@ Result<std::vector<std::string>> groups_of(const strongroom_identity& given) {
     return Error{Code::too_large, "an identity was given more than 1,000 groups"};
   std::vector<std::string> groups;
   for (std::size_t i = 0; i < given.num_groups; ++i) {
-    auto group = name_of(given.groups[i], "a group", "group:");
-    if (!group) return std::move(group).error();
-    groups.push_back(std::move(group).value());
+    STRONGROOM_ASSIGN(group, name_of(given.groups[i], "a group", "group:"));
+    groups.push_back(std::move(group));
   }
   return groups;
 }
@@ -68,10 +68,9 @@ Result<Identity> trusted_of(const strongroom_identity& given) {
 strongroom_status open_session(strongroom_store* store, const strongroom_identity* identity,
                                strongroom_session** out, strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_session>> {
-    if (auto good = check_handle(store, "store"); !good) return std::move(good).error();
-    auto who = identity_of(identity);
-    if (!who) return std::move(who).error();
-    return std::make_unique<strongroom_session>(*store, std::move(who).value());
+    STRONGROOM_TRY(check_handle(store, "store"));
+    STRONGROOM_ASSIGN(who, identity_of(identity));
+    return std::make_unique<strongroom_session>(*store, std::move(who));
   });
 }
 
@@ -95,44 +94,37 @@ Result<std::string> identity_text(const char* text, const char* name) {
 
 Result<Identity> identity_of(const strongroom_identity* given) {
   if (given == nullptr) return was_null("identity");
-  auto read = read_struct(given, STRONGROOM_IDENTITY_INIT);
-  if (!read) return std::move(read).error();
-  if (read->reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
-  if (read->kind == STRONGROOM_IDENTITY_TRUSTED) return trusted_of(read.value());
-  if (read->kind > STRONGROOM_IDENTITY_SERVICE)
+  STRONGROOM_ASSIGN(read, read_struct(given, STRONGROOM_IDENTITY_INIT));
+  if (read.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
+  if (read.kind == STRONGROOM_IDENTITY_TRUSTED) return trusted_of(read);
+  if (read.kind > STRONGROOM_IDENTITY_SERVICE)
     return Error{Code::invalid, "an unknown kind of identity was given"};
-  if (read->space != nullptr && read->kind != STRONGROOM_IDENTITY_SERVICE)
+  if (read.space != nullptr && read.kind != STRONGROOM_IDENTITY_SERVICE)
     return Error{Code::invalid, "a space belongs to a service alone"};
-  auto id = name_of(read->id, "id", "user:");
-  if (!id) return std::move(id).error();
-  auto groups = groups_of(read.value());
-  if (!groups) return std::move(groups).error();
-  if (read->kind == STRONGROOM_IDENTITY_ADMINISTRATOR)
-    return Identity::administrator(std::move(id).value(), std::move(groups).value());
-  if (read->kind == STRONGROOM_IDENTITY_USER)
-    return Identity::user(std::move(id).value(), std::move(groups).value());
-  auto space = identity_text(read->space != nullptr ? read->space : "", "space");
-  if (!space) return std::move(space).error();
-  return Identity::service(std::move(id).value(), std::move(space).value(),
-                           std::move(groups).value());
+  STRONGROOM_ASSIGN(id, name_of(read.id, "id", "user:"));
+  STRONGROOM_ASSIGN(groups, groups_of(read));
+  if (read.kind == STRONGROOM_IDENTITY_ADMINISTRATOR)
+    return Identity::administrator(std::move(id), std::move(groups));
+  if (read.kind == STRONGROOM_IDENTITY_USER)
+    return Identity::user(std::move(id), std::move(groups));
+  STRONGROOM_ASSIGN(space, identity_text(read.space != nullptr ? read.space : "", "space"));
+  return Identity::service(std::move(id), std::move(space), std::move(groups));
 }
 
 Result<Request> request_of(std::uint32_t action, const char* path) {
   if (action >= kNumActions) return Error{Code::invalid, "an unknown action was given"};
-  auto text = text_of(path, "path");
-  if (!text) return std::move(text).error();
-  auto parsed = Path::parse(text.value());
-  if (!parsed) return std::move(parsed).error();
+  STRONGROOM_ASSIGN(text, text_of(path, "path"));
+  STRONGROOM_ASSIGN(parsed, Path::parse(text));
   const auto wanted = static_cast<Action>(action);
   const bool root_is_fine =
       is_administration(wanted) || wanted == Action::list || wanted == Action::scan;
-  if (parsed->is_root() && !root_is_fine)
+  if (parsed.is_root() && !root_is_fine)
     return Error{Code::invalid, std::string(to_string(wanted)) + " needs the path of a secret"};
-  if (!parsed->is_root() && is_administration(wanted)) {
+  if (!parsed.is_root() && is_administration(wanted)) {
     return Error{Code::invalid,
                  std::string(to_string(wanted)) + " concerns the whole store, and takes no path"};
   }
-  return Request{wanted, std::move(parsed).value()};
+  return Request{wanted, std::move(parsed)};
 }
 
 }  // namespace strongroom::capi
@@ -180,8 +172,7 @@ void strongroom_session_free(strongroom_session* session) noexcept {
 strongroom_status strongroom_check(strongroom_session* session, uint32_t action, const char* path,
                                    strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
-    auto request = request_of(action, path);
-    if (!request) return std::move(request).error();
-    return store.check(who, request->action, request->path);
+    STRONGROOM_ASSIGN(request, request_of(action, path));
+    return store.check(who, request.action, request.path);
   });
 }

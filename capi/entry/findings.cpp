@@ -5,6 +5,7 @@
 
 #include "guard.hpp"
 #include "strongroom/doctor.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;
@@ -35,9 +36,8 @@ Result<Examination> examination_of(const strongroom_store& store, const char* co
   examination.url = store.url;
   examination.storage_directory = storage_directory(store.url);
   for (std::size_t i = 0; i < num; ++i) {
-    auto name = text_of(key_files[i], "a key file's name");
-    if (!name) return std::move(name).error();
-    examination.key_files.emplace_back(name.value());
+    STRONGROOM_ASSIGN(name, text_of(key_files[i], "a key file's name"));
+    examination.key_files.emplace_back(name);
   }
   return examination;
 }
@@ -60,11 +60,10 @@ strongroom_status strongroom_examine(strongroom_store* store, const char* const*
                                      size_t num_key_files, strongroom_findings** out,
                                      strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
-    if (auto good = check_handle(store, "store"); !good) return std::move(good).error();
-    auto examination = examination_of(*store, key_files, num_key_files);
-    if (!examination) return std::move(examination).error();
+    STRONGROOM_TRY(check_handle(store, "store"));
+    STRONGROOM_ASSIGN(examination, examination_of(*store, key_files, num_key_files));
     auto findings = std::make_unique<strongroom_findings>();
-    findings->found = examine_host(examination.value());
+    findings->found = examine_host(examination);
     for (Finding& each : findings_of_store(*store)) findings->found.push_back(std::move(each));
     return findings;
   });
@@ -78,8 +77,8 @@ size_t strongroom_findings_size(const strongroom_findings* findings) noexcept {
 strongroom_status strongroom_findings_at(const strongroom_findings* findings, size_t index,
                                          strongroom_finding* out_finding) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    if (auto cleared = write_struct(out_finding, STRONGROOM_FINDING_INIT); !cleared) return cleared;
-    if (auto good = check_handle(findings, "findings"); !good) return good;
+    STRONGROOM_TRY(write_struct(out_finding, STRONGROOM_FINDING_INIT));
+    STRONGROOM_TRY(check_handle(findings, "findings"));
     if (index >= findings->found.size()) return Error{Code::not_found, "no such finding"};
     const Finding& found = findings->found[index];
     strongroom_finding filled = STRONGROOM_FINDING_INIT;

@@ -20,6 +20,7 @@
 
 #include "handles.hpp"
 #include "strongroom.h"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
@@ -64,7 +65,7 @@ strongroom_status deliver(T** out, strongroom_error** out_error, F body) noexcep
   return guarded(out_error, [&]() -> Result<void> {
     if (out == nullptr) return Error{Code::invalid, "out was NULL"};
     Result<std::unique_ptr<T>> made = body();
-    if (!made) return std::move(made).error();
+    STRONGROOM_TRY(made);
     *out = made->release();
     return {};
   });
@@ -73,7 +74,7 @@ strongroom_status deliver(T** out, strongroom_error** out_error, F body) noexcep
 // give is what a body returns: a new handle, or why there is none.
 template <typename T, typename From>
 Result<std::unique_ptr<T>> give(Result<From> made) {
-  if (!made) return std::move(made).error();
+  STRONGROOM_TRY(made);
   return std::make_unique<T>(std::move(made).value());
 }
 
@@ -100,7 +101,7 @@ template <typename F>
 strongroom_status in_session(const strongroom_session* session, strongroom_error** out_error,
                              F f) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
+    STRONGROOM_TRY(check_handle(session, "session"));
     return f(*session->store, session->who);
   });
 }
@@ -136,9 +137,8 @@ inline Result<std::span<const std::uint8_t>> bytes_of(const void* data, std::siz
 
 // secret_of looks at secret bytes, which stay the caller's.
 inline Result<SecretView> secret_of(const void* data, std::size_t len, const char* name) {
-  auto bytes = bytes_of(data, len, name);
-  if (!bytes) return std::move(bytes).error();
-  return SecretView(bytes.value());
+  STRONGROOM_ASSIGN(bytes, bytes_of(data, len, name));
+  return SecretView(bytes);
 }
 
 // flag_of takes 0 or 1.
@@ -173,7 +173,7 @@ template <typename T>
 Result<T> read_struct(const T* given, T defaults) {
   if (given == nullptr) return defaults;
   auto size = struct_size_of(given);
-  if (!size) return std::move(size).error();
+  STRONGROOM_TRY(size);
   // Half a field, such as half a pointer, is none.
   if (size.value() % alignof(T) != 0) {
     return Error{Code::invalid, "a struct_size of " + std::to_string(size.value()) +
@@ -195,7 +195,7 @@ template <typename T>
 Result<void> write_struct(T* out, T filled) {
   if (out == nullptr) return was_null("out");
   auto size = struct_size_of(out);
-  if (!size) return std::move(size).error();
+  STRONGROOM_TRY(size);
   filled.struct_size = size.value();
   std::memset(out, 0, size.value());
   std::memcpy(out, &filled, std::min(size.value(), sizeof(T)));

@@ -3,6 +3,7 @@
 
 #include "guard.hpp"
 #include "pending.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/openpgp.hpp"
 #include "strongroom/store.hpp"
 
@@ -16,9 +17,7 @@ constexpr std::size_t kMaxEscrowLen = std::size_t{256} << 10;  // what OpenPGP t
 Result<InitOptions> init_options(const strongroom_init_options& given) {
   if (given.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
   InitOptions options;
-  if (auto done = read_new_slots(given, given.key_file, options); !done) {
-    return std::move(done).error();
-  }
+  STRONGROOM_TRY(read_new_slots(given, given.key_file, options));
   if (given.max_secret_len != 0) options.max_secret_len = given.max_secret_len;
   return options;
 }
@@ -39,28 +38,23 @@ Result<void> keep_escrow(const strongroom_session& session, const InitOptions& o
                                     std::to_string(opened) +
                                     " of its shares; wrap at least the threshold of them to it"};
   }
-  auto copy = SecretBytes::copy_key(key.reveal());
-  if (!copy) return std::move(copy).error();
-  pending.escrow = std::move(copy).value();
+  STRONGROOM_ASSIGN(copy, SecretBytes::copy_key(key.reveal()));
+  pending.escrow = std::move(copy);
   return {};
 }
 
 Result<PendingInit> prepare(const strongroom_session& session,
                             const strongroom_init_options* given) {
   if (given == nullptr) return was_null("options");
-  auto read = read_struct(given, STRONGROOM_INIT_OPTIONS_INIT);
-  if (!read) return std::move(read).error();
-  auto options = init_options(read.value());
-  if (!options) return std::move(options).error();
-  auto escrow = secret_of(read->escrow, read->escrow_len, "escrow");
-  if (!escrow) return std::move(escrow).error();
-  if (escrow->size() > kMaxEscrowLen) {
+  STRONGROOM_ASSIGN(read, read_struct(given, STRONGROOM_INIT_OPTIONS_INIT));
+  STRONGROOM_ASSIGN(options, init_options(read));
+  STRONGROOM_ASSIGN(escrow, secret_of(read.escrow, read.escrow_len, "escrow"));
+  if (escrow.size() > kMaxEscrowLen) {
     return Error{Code::too_large, "the private key to keep was longer than 256 KiB"};
   }
-  auto pending = session.store->init(session.who, options.value());
-  if (!pending || escrow->empty()) return pending;
-  auto kept = keep_escrow(session, options.value(), escrow.value(), pending.value());
-  if (!kept) return std::move(kept).error();
+  auto pending = session.store->init(session.who, options);
+  if (!pending || escrow.empty()) return pending;
+  STRONGROOM_TRY(keep_escrow(session, options, escrow, pending.value()));
   return pending;
 }
 
@@ -71,7 +65,7 @@ strongroom_status strongroom_init_prepare(strongroom_session* session,
                                           strongroom_pending** out,
                                           strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_pending>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
     return give<strongroom_pending>(prepare(*session, options));
   });
 }
@@ -80,8 +74,7 @@ strongroom_status strongroom_init_activate(strongroom_session* session,
                                            const strongroom_pending* pending,
                                            strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
-    auto init = change_of<PendingInit>(pending, "what was pending was no new store");
-    if (!init) return std::move(init).error();
-    return store.activate(who, *init.value());
+    STRONGROOM_ASSIGN(init, change_of<PendingInit>(pending, "what was pending was no new store"));
+    return store.activate(who, *init);
   });
 }

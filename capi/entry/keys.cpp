@@ -4,6 +4,7 @@
 #include "callbacks.hpp"
 #include "guard.hpp"
 #include "strongroom/anchor.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/progress.hpp"
 #include "strongroom/store.hpp"
 
@@ -37,7 +38,7 @@ strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t dut
     auto done = store.reencrypt(who, options, [&](const ReencryptProgress& now) {
       return listener.tell(now.seen, now.rewritten);
     });
-    if (!done) return std::move(done).error();
+    STRONGROOM_TRY(done);
     give_number(out_rewritten, done->rewritten);
     give_number(out_unreadable, done->unreadable);
     return {};
@@ -57,9 +58,8 @@ strongroom_status strongroom_repair(strongroom_session* session, int* out_repair
                                     strongroom_error** out_error) noexcept {
   give_number(out_repaired, 0);
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
-    auto repaired = store.repair(who);
-    if (!repaired) return std::move(repaired).error();
-    give_number(out_repaired, repaired.value() ? 1 : 0);
+    STRONGROOM_ASSIGN(repaired, store.repair(who));
+    give_number(out_repaired, repaired ? 1 : 0);
     return {};
   });
 }
@@ -67,10 +67,9 @@ strongroom_status strongroom_repair(strongroom_session* session, int* out_repair
 strongroom_status strongroom_anchor(strongroom_session* session, strongroom_secret** out,
                                     strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto anchor = session->store->anchor(session->who);
-    if (!anchor) return std::move(anchor).error();
-    const std::string line = anchor->text();
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(anchor, session->store->anchor(session->who));
+    const std::string line = anchor.text();
     auto text = give<strongroom_secret>(
         SecretBytes::copy_value({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()}));
     if (text) text.value()->stored.content = Content::text;

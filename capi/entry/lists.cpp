@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/store.hpp"
 
@@ -11,10 +12,9 @@ using namespace strongroom::capi;
 namespace {
 
 Result<Path> folder_of(const strongroom_session* session, const char* folder) {
-  if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-  auto text = text_of(folder, "folder");
-  if (!text) return std::move(text).error();
-  return Path::parse(text.value());
+  STRONGROOM_TRY(check_handle(session, "session"));
+  STRONGROOM_ASSIGN(text, text_of(folder, "folder"));
+  return Path::parse(text);
 }
 
 // item_of gives a field of one item, or otherwise where there is no such item.
@@ -33,15 +33,13 @@ strongroom_status strongroom_list_read(strongroom_session* session, const char* 
                                        uint32_t flags, strongroom_list** out,
                                        strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_list>> {
-    auto path = folder_of(session, folder);
-    if (!path) return std::move(path).error();
+    STRONGROOM_ASSIGN(path, folder_of(session, folder));
     if ((flags & ~(STRONGROOM_LIST_RECURSIVE | STRONGROOM_LIST_VISIBLE)) != 0)
       return Error{Code::invalid, "an unknown flag was set"};
     const ListOptions options{(flags & STRONGROOM_LIST_RECURSIVE) != 0,
                               (flags & STRONGROOM_LIST_VISIBLE) != 0};
-    auto entries = session->store->list(session->who, path.value(), options);
-    if (!entries) return std::move(entries).error();
-    return std::make_unique<strongroom_list>(ListPage{std::move(entries).value(), {}});
+    STRONGROOM_ASSIGN(entries, session->store->list(session->who, path, options));
+    return std::make_unique<strongroom_list>(ListPage{std::move(entries), {}});
   });
 }
 
@@ -50,12 +48,9 @@ strongroom_status strongroom_list_page(strongroom_session* session, const char* 
                                        strongroom_list** out,
                                        strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_list>> {
-    auto path = folder_of(session, folder);
-    if (!path) return std::move(path).error();
-    auto position = bytes_of(after, after_len, "after");
-    if (!position) return std::move(position).error();
-    return give<strongroom_list>(
-        session->store->list_page(session->who, path.value(), position.value(), limit));
+    STRONGROOM_ASSIGN(path, folder_of(session, folder));
+    STRONGROOM_ASSIGN(position, bytes_of(after, after_len, "after"));
+    return give<strongroom_list>(session->store->list_page(session->who, path, position, limit));
   });
 }
 

@@ -6,6 +6,7 @@
 #include "batch.hpp"
 #include "callbacks.hpp"
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/mesos/environment.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/mesos/volume.hpp"
@@ -19,24 +20,21 @@ namespace {
 
 // json_of copies a text into secret memory, where the engine decodes it in place.
 Result<SecretBytes> json_of(const void* json, std::size_t len) {
-  auto text = bytes_of(json, len, "json");
-  if (!text) return std::move(text).error();
+  STRONGROOM_ASSIGN(text, bytes_of(json, len, "json"));
   if (len > kDefaultMaxJsonLen)
     return Error{Code::too_large, "a JSON text had " + std::to_string(len) + " bytes, over " +
                                       std::to_string(kDefaultMaxJsonLen)};
-  return SecretBytes::copy_value(text.value());
+  return SecretBytes::copy_value(text);
 }
 
 Result<Secret> decode(const strongroom_message& message) {
   if (message.reserved != 0) return Error{Code::invalid, "a reserved field was set"};
-  auto bytes = bytes_of(message.data, message.len, "data");
-  if (!bytes) return std::move(bytes).error();
-  if (message.format == STRONGROOM_FORMAT_WIRE) return decode_secret(SecretView(bytes.value()));
+  STRONGROOM_ASSIGN(bytes, bytes_of(message.data, message.len, "data"));
+  if (message.format == STRONGROOM_FORMAT_WIRE) return decode_secret(SecretView(bytes));
   if (message.format != STRONGROOM_FORMAT_JSON)
     return Error{Code::invalid, "the format was neither JSON nor wire"};
-  auto text = json_of(message.data, message.len);
-  if (!text) return std::move(text).error();
-  return secret_from_json(std::move(text).value());
+  STRONGROOM_ASSIGN(text, json_of(message.data, message.len));
+  return secret_from_json(std::move(text));
 }
 
 Result<std::vector<Secret>> decode_all(const strongroom_message* messages, std::size_t num) {
@@ -45,9 +43,8 @@ Result<std::vector<Secret>> decode_all(const strongroom_message* messages, std::
   std::vector<Secret> secrets;
   secrets.reserve(num);
   for (const strongroom_message& message : std::span(messages, num)) {
-    auto secret = decode(message);
-    if (!secret) return std::move(secret).error();
-    secrets.push_back(std::move(secret).value());
+    STRONGROOM_ASSIGN(secret, decode(message));
+    secrets.push_back(std::move(secret));
   }
   return secrets;
 }
@@ -64,25 +61,21 @@ Result<std::vector<SecretBytes>> resolve_all(const strongroom_session& session,
 
 Result<std::vector<ResolvedVariable>> resolve_variables(const strongroom_session& session,
                                                         SecretBytes text) {
-  auto environment = environment_from_json(std::move(text));
-  if (!environment) return std::move(environment).error();
-  return resolve_environment(std::move(environment).value(),
-                             [&](std::span<const Secret* const> secrets) {
-                               return session.store->resolve_many(session.who, secrets);
-                             });
+  STRONGROOM_ASSIGN(environment, environment_from_json(std::move(text)));
+  return resolve_environment(std::move(environment), [&](std::span<const Secret* const> secrets) {
+    return session.store->resolve_many(session.who, secrets);
+  });
 }
 
 Result<std::unique_ptr<strongroom_volumes>> resolve_files(const strongroom_session& session,
                                                           SecretBytes text) {
-  auto volumes = volumes_from_json(std::move(text));
-  if (!volumes) return std::move(volumes).error();
-  auto values =
-      resolve_all(session, volumes.value(), [](const Volume& each) { return &each.secret; });
-  if (!values) return std::move(values).error();
+  STRONGROOM_ASSIGN(volumes, volumes_from_json(std::move(text)));
+  auto values = resolve_all(session, volumes, [](const Volume& each) { return &each.secret; });
+  STRONGROOM_TRY(values);
   auto out = std::make_unique<strongroom_volumes>();
   out->files.reserve(values->size());
   for (std::size_t i = 0; i < values->size(); ++i) {
-    Volume& volume = volumes.value()[i];
+    Volume& volume = volumes[i];
     out->files.push_back({std::move(volume.container_path), volume.mode == Volume::Mode::read_only,
                           std::move(values.value()[i])});
   }
@@ -112,10 +105,9 @@ strongroom_status strongroom_resolve(strongroom_session* session, uint32_t forma
                                      size_t len, strongroom_secret** out,
                                      strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto secret = decode({data, len, format, 0});
-    if (!secret) return std::move(secret).error();
-    return give<strongroom_secret>(session->store->resolve(session->who, secret.value()));
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(secret, decode({data, len, format, 0}));
+    return give<strongroom_secret>(session->store->resolve(session->who, secret));
   });
 }
 
@@ -124,11 +116,10 @@ strongroom_status strongroom_resolve_many(strongroom_session* session,
                                           strongroom_batch** out,
                                           strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_batch>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto secrets = decode_all(messages, num_messages);
-    if (!secrets) return std::move(secrets).error();
-    auto values = resolve_all(*session, secrets.value(), [](const Secret& each) { return &each; });
-    if (!values) return std::move(values).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(secrets, decode_all(messages, num_messages));
+    auto values = resolve_all(*session, secrets, [](const Secret& each) { return &each; });
+    STRONGROOM_TRY(values);
     return batch_of(std::move(values).value());
   });
 }
@@ -139,10 +130,9 @@ strongroom_status strongroom_resolve_async(strongroom_session* session,
                                            strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
     if (done == nullptr) return was_null("done");
-    auto secrets = decode_all(messages, num_messages);
-    if (!secrets) return std::move(secrets).error();
+    STRONGROOM_ASSIGN(secrets, decode_all(messages, num_messages));
     std::vector<const Secret*> pointers;
-    for (const Secret& each : secrets.value()) pointers.push_back(&each);
+    for (const Secret& each : secrets) pointers.push_back(&each);
     return store.resolve_async(who, pointers, [done, self](auto values) {
       call_back(done, self, [&] { return batch_or_why(std::move(values)); });
     });
@@ -155,10 +145,9 @@ strongroom_status strongroom_resolve_environment(strongroom_session* session, co
                                                  size_t len, strongroom_environment** out,
                                                  strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_environment>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto text = json_of(json, len);
-    if (!text) return std::move(text).error();
-    return give<strongroom_environment>(resolve_variables(*session, std::move(text).value()));
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(text, json_of(json, len));
+    return give<strongroom_environment>(resolve_variables(*session, std::move(text)));
   });
 }
 
@@ -190,10 +179,9 @@ strongroom_status strongroom_resolve_volumes(strongroom_session* session, const 
                                              size_t len, strongroom_volumes** out,
                                              strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_volumes>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto text = json_of(json, len);
-    if (!text) return std::move(text).error();
-    return resolve_files(*session, std::move(text).value());
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(text, json_of(json, len));
+    return resolve_files(*session, std::move(text));
   });
 }
 

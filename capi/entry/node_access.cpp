@@ -9,6 +9,7 @@
 #include "open.hpp"
 #include "strongroom/backends/zookeeper.hpp"
 #include "strongroom/doctor.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 
 using namespace strongroom;
 using namespace strongroom::capi;
@@ -22,13 +23,11 @@ struct Tree {
 };
 
 Result<Tree> tree_of(const char* url, const strongroom_store_options* given) {
-  auto name = text_of(url, "url");
-  if (!name) return std::move(name).error();
-  if (!name->starts_with("zk:") && !name->starts_with("zks:"))
+  STRONGROOM_ASSIGN(name, text_of(url, "url"));
+  if (!name.starts_with("zk:") && !name.starts_with("zks:"))
     return Error{Code::invalid, "the store URL was not one of ZooKeeper, zk://host:port/root"};
-  auto options = store_options(given);
-  if (!options) return std::move(options).error();
-  return Tree{std::string(name.value()), {true, std::move(options->zk_auth)}};
+  STRONGROOM_ASSIGN(options, store_options(given));
+  return Tree{std::string(name), {true, std::move(options.zk_auth)}};
 }
 
 std::string such_as(const std::vector<std::string>& examples) {
@@ -74,14 +73,13 @@ strongroom_status strongroom_zk_check_access(const char* url,
                                              strongroom_findings** out,
                                              strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
-    auto tree = tree_of(url, options);
-    if (!tree) return std::move(tree).error();
-    const bool authenticated = tree->options.zk_auth != nullptr;
+    STRONGROOM_ASSIGN(tree, tree_of(url, options));
+    const bool authenticated = tree.options.zk_auth != nullptr;
     Listener listener(progress, self);
-    auto access = check_zookeeper_access(tree->url, tree->options, [&](std::uint64_t num_nodes) {
+    auto access = check_zookeeper_access(tree.url, tree.options, [&](std::uint64_t num_nodes) {
       return listener.tell(num_nodes, num_nodes);
     });
-    if (!access) return std::move(access).error();
+    STRONGROOM_TRY(access);
     auto findings = std::make_unique<strongroom_findings>();
     findings->found = findings_of(access.value(), authenticated);
     return findings;
@@ -95,15 +93,13 @@ strongroom_status strongroom_zk_reauth(const char* url, const strongroom_store_o
                                        strongroom_error** out_error) noexcept {
   give_number(out_num_nodes, uint64_t{0});
   return guarded(out_error, [&]() -> Result<void> {
-    auto tree = tree_of(url, options);
-    if (!tree) return std::move(tree).error();
-    auto fresh = zk_auth_of(new_auth, new_auth_len, new_auth_file);
-    if (!fresh) return std::move(fresh).error();
+    STRONGROOM_ASSIGN(tree, tree_of(url, options));
+    STRONGROOM_ASSIGN(fresh, zk_auth_of(new_auth, new_auth_len, new_auth_file));
     Listener listener(progress, self);
     auto done = reauthenticate_zookeeper(
-        tree->url, tree->options, std::move(fresh).value(),
+        tree.url, tree.options, std::move(fresh),
         [&](std::uint64_t num_nodes) { return listener.tell(num_nodes, num_nodes); });
-    if (!done) return std::move(done).error();
+    STRONGROOM_TRY(done);
     give_number(out_num_nodes, done.value());
     return {};
   });

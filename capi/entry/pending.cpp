@@ -1,5 +1,6 @@
 // pending.cpp: what is handed out before a new store, or a change of slots, is activated.
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "wrapped.hpp"
 
 using namespace strongroom;
@@ -50,7 +51,7 @@ strongroom_status strongroom_pending_wrapped(const strongroom_pending* pending, 
                                              strongroom_wrapped_share* out_share) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
     return lend_wrapped(out_share, [&]() -> Result<const WrappedShare*> {
-      if (auto good = check_handle(pending, "pending"); !good) return std::move(good).error();
+      STRONGROOM_TRY(check_handle(pending, "pending"));
       return wrapped_at(pending->handout().wrapped, index);
     });
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/slots.hpp"
 
 namespace strongroom::capi {
@@ -33,12 +34,11 @@ inline Result<PgpKeys> pgp_keys_of(const strongroom_bytes* keys, std::size_t num
   if (num > kMaxShares) return Error{Code::invalid, "more than 255 OpenPGP keys were given"};
   PgpKeys copies;
   for (std::size_t i = 0; i < num; ++i) {
-    auto key = bytes_of(keys[i].data, keys[i].len, "an OpenPGP key");
-    if (!key) return std::move(key).error();
-    if (key->size() > kMaxOpenPgpKeyLen) {
+    STRONGROOM_ASSIGN(key, bytes_of(keys[i].data, keys[i].len, "an OpenPGP key"));
+    if (key.size() > kMaxOpenPgpKeyLen) {
       return Error{Code::too_large, "an OpenPGP key was longer than 1 MiB"};
     }
-    copies.emplace_back(key->begin(), key->end());
+    copies.emplace_back(key.begin(), key.end());
   }
   return copies;
 }
@@ -48,14 +48,13 @@ template <typename Given, typename Options>
 Result<void> read_new_slots(const Given& given, std::uint32_t key, Options& options) {
   options.shares = given.shares;
   options.threshold = given.threshold;
-  auto has_key = flag_of(key, "the flag for a key");
-  if (!has_key) return std::move(has_key).error();
-  options.key_file = has_key.value();
+  STRONGROOM_ASSIGN(has_key, flag_of(key, "the flag for a key"));
+  options.key_file = has_key;
   auto kind = key_kind_of(given.key_kind);
-  if (!kind) return std::move(kind).error();
+  STRONGROOM_TRY(kind);
   options.key_kind = kind.value();
   auto keys = pgp_keys_of(given.pgp_keys, given.num_pgp_keys);
-  if (!keys) return std::move(keys).error();
+  STRONGROOM_TRY(keys);
   options.pgp_keys = std::move(keys).value();
   return {};
 }
@@ -64,7 +63,7 @@ Result<void> read_new_slots(const Given& given, std::uint32_t key, Options& opti
 template <typename T, typename Pending>
 auto change_of(Pending* pending, const char* otherwise)
     -> Result<decltype(std::get_if<T>(&pending->change))> {
-  if (auto good = check_handle(pending, "pending"); !good) return std::move(good).error();
+  STRONGROOM_TRY(check_handle(pending, "pending"));
   auto* const change = std::get_if<T>(&pending->change);
   if (change == nullptr) return Error{Code::invalid, otherwise};
   return change;

@@ -6,6 +6,7 @@
 
 #include "callers.hpp"
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/text.hpp"
 #include "strongroom/policy/tools.hpp"
@@ -23,10 +24,9 @@ using Line = strongroom_account::Line;
 using Account = std::unique_ptr<strongroom_account>;
 
 Result<std::unique_ptr<strongroom_policy>> compiled(Result<PolicyRules> rules) {
-  if (!rules) return std::move(rules).error();
-  auto made = CompiledPolicy::compile(rules.value());
-  if (!made) return std::move(made).error();
-  return std::make_unique<strongroom_policy>(std::move(rules).value(), std::move(made).value());
+  STRONGROOM_TRY(rules);
+  STRONGROOM_ASSIGN(made, CompiledPolicy::compile(rules.value()));
+  return std::make_unique<strongroom_policy>(std::move(rules).value(), std::move(made));
 }
 
 Result<std::vector<PolicyDocument>> documents_of(const strongroom_policy_text* texts,
@@ -37,15 +37,13 @@ Result<std::vector<PolicyDocument>> documents_of(const strongroom_policy_text* t
   std::vector<PolicyDocument> documents;
   std::size_t len = 0;
   for (std::size_t i = 0; i < num; ++i) {
-    auto name = text_of(texts[i].name, "a document's name");
-    if (!name) return std::move(name).error();
-    auto text = bytes_of(texts[i].text, texts[i].text_len, "a document's text");
-    if (!text) return std::move(text).error();
-    if (text->size() > kMaxPolicyTextLen - len)
+    STRONGROOM_ASSIGN(name, text_of(texts[i].name, "a document's name"));
+    STRONGROOM_ASSIGN(text, bytes_of(texts[i].text, texts[i].text_len, "a document's text"));
+    if (text.size() > kMaxPolicyTextLen - len)
       return Error{Code::too_large, "the documents were longer than 64 MiB together"};
-    len += text->size();
-    documents.push_back({std::string(name.value()),
-                         std::string(reinterpret_cast<const char*>(text->data()), text->size())});
+    len += text.size();
+    documents.push_back(
+        {std::string(name), std::string(reinterpret_cast<const char*>(text.data()), text.size())});
   }
   return documents;
 }
@@ -114,9 +112,9 @@ template <typename F>
 strongroom_status answer(const strongroom_policy* policy, strongroom_account** out,
                          strongroom_error** out_error, F f) noexcept {
   return deliver(out, out_error, [&]() -> Result<Account> {
-    if (auto good = check_handle(policy, "policy"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(policy, "policy"));
     auto account = std::make_unique<strongroom_account>();
-    if (auto done = f(policy->rules, *account); !done) return std::move(done).error();
+    STRONGROOM_TRY(f(policy->rules, *account));
     return account;
   });
 }
@@ -173,16 +171,15 @@ strongroom_status strongroom_policy_parse(const strongroom_policy_text* texts, s
                                           strongroom_policy** out,
                                           strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_policy>> {
-    auto documents = documents_of(texts, num_texts);
-    if (!documents) return std::move(documents).error();
-    return compiled(parse_policy(documents.value()));
+    STRONGROOM_ASSIGN(documents, documents_of(texts, num_texts));
+    return compiled(parse_policy(documents));
   });
 }
 
 strongroom_status strongroom_policy_stored(strongroom_session* session, strongroom_policy** out,
                                            strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_policy>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
     return compiled(session->store->policy_rules(session->who));
   });
 }
@@ -190,9 +187,8 @@ strongroom_status strongroom_policy_stored(strongroom_session* session, strongro
 strongroom_status strongroom_policy_describe(const strongroom_policy* policy,
                                              strongroom_policy_info* out_info) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    if (auto cleared = write_struct(out_info, STRONGROOM_POLICY_INFO_INIT); !cleared)
-      return cleared;
-    if (auto good = check_handle(policy, "policy"); !good) return good;
+    STRONGROOM_TRY(write_struct(out_info, STRONGROOM_POLICY_INFO_INIT));
+    STRONGROOM_TRY(check_handle(policy, "policy"));
     strongroom_policy_info info = STRONGROOM_POLICY_INFO_INIT;
     info.mode = static_cast<uint32_t>(policy->rules.mode);
     info.services_need_grants = policy->rules.services_need_grants ? 1 : 0;
@@ -210,12 +206,10 @@ strongroom_status strongroom_policy_decide(const strongroom_policy* policy,
                                            const char* path,
                                            strongroom_error** out_error) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(policy, "policy"); !good) return good;
-    auto who = identity_of(identity);
-    if (!who) return std::move(who).error();
-    auto request = request_of(action, path);
-    if (!request) return std::move(request).error();
-    return policy->compiled->check(who.value(), request->action, request->path);
+    STRONGROOM_TRY(check_handle(policy, "policy"));
+    STRONGROOM_ASSIGN(who, identity_of(identity));
+    STRONGROOM_ASSIGN(request, request_of(action, path));
+    return policy->compiled->check(who, request.action, request.path);
   });
 }
 
@@ -231,17 +225,13 @@ strongroom_status strongroom_policy_explain(const strongroom_policy* policy, con
                                             strongroom_error** out_error) noexcept {
   return answer(policy, out, out_error,
                 [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
-                  auto text = text_of(who, "who");
-                  if (!text) return std::move(text).error();
-                  auto identity = parse_identity(text.value());
-                  if (!identity) return std::move(identity).error();
-                  auto request = request_of(action, path);
-                  if (!request) return std::move(request).error();
-                  const auto explained =
-                      explain(rules, identity.value(), request->action, request->path);
-                  account.lines.push_back(decision_line(explained, request->action, request->path));
+                  STRONGROOM_ASSIGN(text, text_of(who, "who"));
+                  STRONGROOM_ASSIGN(identity, parse_identity(text));
+                  STRONGROOM_ASSIGN(request, request_of(action, path));
+                  const auto explained = explain(rules, identity, request.action, request.path);
+                  account.lines.push_back(decision_line(explained, request.action, request.path));
                   for (const Matched& each : explained.matched)
-                    account.lines.push_back(matched_line(rules, each, request->action));
+                    account.lines.push_back(matched_line(rules, each, request.action));
                   return {};
                 });
 }
@@ -251,12 +241,10 @@ strongroom_status strongroom_policy_who_can(const strongroom_policy* policy, uin
                                             strongroom_error** out_error) noexcept {
   return answer(policy, out, out_error,
                 [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
-                  auto request = request_of(action, path);
-                  if (!request) return std::move(request).error();
-                  auto holders = who_can(rules, request->action, request->path);
-                  if (!holders) return std::move(holders).error();
-                  for (const Holder& each : holders.value())
-                    add_holder(rules, each, request->action, account.lines);
+                  STRONGROOM_ASSIGN(request, request_of(action, path));
+                  STRONGROOM_ASSIGN(holders, who_can(rules, request.action, request.path));
+                  for (const Holder& each : holders)
+                    add_holder(rules, each, request.action, account.lines);
                   return {};
                 });
 }
@@ -266,10 +254,9 @@ strongroom_status strongroom_policy_diff(const strongroom_policy* before,
                                          strongroom_error** out_error) noexcept {
   return answer(before, out, out_error,
                 [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
-                  if (auto good = check_handle(after, "policy"); !good) return good;
-                  auto changes = diff(rules, after->rules);
-                  if (!changes) return std::move(changes).error();
-                  for (const PolicyChange& each : changes.value())
+                  STRONGROOM_TRY(check_handle(after, "policy"));
+                  STRONGROOM_ASSIGN(changes, diff(rules, after->rules));
+                  for (const PolicyChange& each : changes)
                     account.lines.push_back(change_line(each));
                   return {};
                 });
@@ -279,9 +266,8 @@ strongroom_status strongroom_policy_lint(const strongroom_policy* policy, strong
                                          strongroom_error** out_error) noexcept {
   return answer(policy, out, out_error,
                 [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
-                  auto findings = lint(rules);
-                  if (!findings) return std::move(findings).error();
-                  for (PolicyFinding& each : findings.value()) {
+                  STRONGROOM_ASSIGN(findings, lint(rules));
+                  for (PolicyFinding& each : findings) {
                     Line line;
                     line.kind = to_string(each.kind).data();
                     place(line, rules, each.place);
@@ -295,28 +281,26 @@ strongroom_status strongroom_policy_lint(const strongroom_policy* policy, strong
 strongroom_status strongroom_policy_test(const strongroom_policy* policy, const void* expectations,
                                          size_t expectations_len, strongroom_account** out,
                                          strongroom_error** out_error) noexcept {
-  return answer(policy, out, out_error,
-                [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
-                  auto bytes = bytes_of(expectations, expectations_len, "expectations");
-                  if (!bytes) return std::move(bytes).error();
-                  auto wanted = parse_expectations(
-                      {reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-                  if (!wanted) return std::move(wanted).error();
-                  auto unmet = disappointments(rules, wanted.value());
-                  if (!unmet) return std::move(unmet).error();
-                  auto next = unmet->begin();
-                  for (const Expectation& each : wanted.value()) {
-                    Line line = expectation_line(each);
-                    if (next != unmet->end() && next->expectation.line == each.line) {
-                      line.kind = "failed";
-                      line.after = word(next->found.decision);
-                      line.text = std::move(next->found.because);
-                      ++next;
-                    }
-                    account.lines.push_back(std::move(line));
-                  }
-                  return {};
-                });
+  return answer(
+      policy, out, out_error,
+      [&](const PolicyRules& rules, strongroom_account& account) -> Result<void> {
+        STRONGROOM_ASSIGN(bytes, bytes_of(expectations, expectations_len, "expectations"));
+        STRONGROOM_ASSIGN(wanted, parse_expectations(
+                                      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+        STRONGROOM_ASSIGN(unmet, disappointments(rules, wanted));
+        auto next = unmet.begin();
+        for (const Expectation& each : wanted) {
+          Line line = expectation_line(each);
+          if (next != unmet.end() && next->expectation.line == each.line) {
+            line.kind = "failed";
+            line.after = word(next->found.decision);
+            line.text = std::move(next->found.because);
+            ++next;
+          }
+          account.lines.push_back(std::move(line));
+        }
+        return {};
+      });
 }
 
 size_t strongroom_account_size(const strongroom_account* account) noexcept {
@@ -326,9 +310,8 @@ size_t strongroom_account_size(const strongroom_account* account) noexcept {
 strongroom_status strongroom_account_at(const strongroom_account* account, size_t index,
                                         strongroom_account_line* out_line) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    if (auto cleared = write_struct(out_line, STRONGROOM_ACCOUNT_LINE_INIT); !cleared)
-      return cleared;
-    if (auto good = check_handle(account, "account"); !good) return good;
+    STRONGROOM_TRY(write_struct(out_line, STRONGROOM_ACCOUNT_LINE_INIT));
+    STRONGROOM_TRY(check_handle(account, "account"));
     if (index >= account->lines.size()) return Error{Code::not_found, "no such line"};
     const Line& line = account->lines[index];
     const auto text = [](const std::string& each) { return each.empty() ? nullptr : each.c_str(); };

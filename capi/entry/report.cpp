@@ -1,6 +1,7 @@
 // report.cpp: what can be told of a store without keys.
 #include "guard.hpp"
 #include "progress.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/store.hpp"
 #include "wrapped.hpp"
 
@@ -33,7 +34,7 @@ R told(const strongroom_report* report, R otherwise, F field) noexcept {
 strongroom_status strongroom_status_read(strongroom_store* store, strongroom_report** out,
                                          strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_report>> {
-    if (auto good = check_handle(store, "store"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(store, "store"));
     return give<strongroom_report>(store->store->status());
   });
 }
@@ -87,8 +88,8 @@ size_t strongroom_report_num_slots(const strongroom_report* report) noexcept {
 strongroom_status strongroom_report_slot(const strongroom_report* report, size_t index,
                                          strongroom_slot* out_slot) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    if (auto cleared = write_struct(out_slot, STRONGROOM_SLOT_INIT); !cleared) return cleared;
-    if (auto good = check_handle(report, "report"); !good) return good;
+    STRONGROOM_TRY(write_struct(out_slot, STRONGROOM_SLOT_INIT));
+    STRONGROOM_TRY(check_handle(report, "report"));
     if (index >= report->status.slots.size()) return Error{Code::not_found, "no such slot"};
     const SlotStatus& slot = report->status.slots[index];
     strongroom_slot filled = STRONGROOM_SLOT_INIT;
@@ -108,7 +109,7 @@ strongroom_status strongroom_report_wrapped(const strongroom_report* report, siz
                                             strongroom_wrapped_share* out_share) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
     return lend_wrapped(out_share, [&]() -> Result<const WrappedShare*> {
-      if (auto good = check_handle(report, "report"); !good) return std::move(good).error();
+      STRONGROOM_TRY(check_handle(report, "report"));
       const auto& slots = report->status.slots;
       if (slot_index >= slots.size()) return Error{Code::not_found, "no such slot"};
       return wrapped_at(slots[slot_index].wrapped, index);
@@ -128,9 +129,8 @@ uint64_t strongroom_report_since_ms(const strongroom_report* report) noexcept {
 strongroom_status strongroom_report_progress(const strongroom_report* report,
                                              strongroom_unseal_progress* out_progress) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    auto cleared = write_struct(out_progress, STRONGROOM_UNSEAL_PROGRESS_INIT);
-    if (!cleared) return cleared;
-    if (auto good = check_handle(report, "report"); !good) return good;
+    STRONGROOM_TRY(write_struct(out_progress, STRONGROOM_UNSEAL_PROGRESS_INIT));
+    STRONGROOM_TRY(check_handle(report, "report"));
     return write_struct(out_progress, progress_of(report->status.progress));
   });
 }

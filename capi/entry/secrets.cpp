@@ -9,6 +9,7 @@
 #include "callbacks.hpp"
 #include "conditions.hpp"
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/store.hpp"
@@ -27,35 +28,30 @@ static_assert(STRONGROOM_CONDITION_REVISION == static_cast<int>(Condition::Kind:
 
 Result<StoredSecret> read_secret(const strongroom_session* session, const char* path,
                                  ReadOptions options = {}) {
-  if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-  auto parsed = path_of(path);
-  if (!parsed) return std::move(parsed).error();
-  return session->store->get(session->who, parsed.value(), options);
+  STRONGROOM_TRY(check_handle(session, "session"));
+  STRONGROOM_ASSIGN(parsed, path_of(path));
+  return session->store->get(session->who, parsed, options);
 }
 
 Result<StoredSecret> read_member(const strongroom_session* session, const char* path,
                                  const char* key, ReadOptions options = {}) {
-  auto wanted = text_of(key, "key");
-  if (!wanted) return std::move(wanted).error();
+  STRONGROOM_ASSIGN(wanted, text_of(key, "key"));
   auto secret = read_secret(session, path, options);
-  if (!secret) return secret;
-  auto member = select_key(std::move(secret->value), std::string(wanted.value()), path);
-  if (!member) return std::move(member).error();
-  secret->value = std::move(member).value();
+  STRONGROOM_TRY(secret);
+  STRONGROOM_ASSIGN(member, select_key(std::move(secret->value), std::string(wanted), path));
+  secret->value = std::move(member);
   secret->content = Content::text;
   return secret;
 }
 
 Result<StoredSecret> read_with(const strongroom_session* session, const char* path,
                                const strongroom_get_options* given) {
-  auto read = read_struct(given, STRONGROOM_GET_OPTIONS_INIT);
-  if (!read) return std::move(read).error();
-  if (read->reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
-  auto fresh = flag_of(read->fresh, "fresh");
-  if (!fresh) return std::move(fresh).error();
-  const ReadOptions options{fresh.value()};
-  return read->key == nullptr ? read_secret(session, path, options)
-                              : read_member(session, path, read->key, options);
+  STRONGROOM_ASSIGN(read, read_struct(given, STRONGROOM_GET_OPTIONS_INIT));
+  if (read.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
+  STRONGROOM_ASSIGN(fresh, flag_of(read.fresh, "fresh"));
+  const ReadOptions options{fresh};
+  return read.key == nullptr ? read_secret(session, path, options)
+                             : read_member(session, path, read.key, options);
 }
 
 Result<std::vector<Path>> paths_of(const char* const* paths, std::size_t num) {
@@ -64,9 +60,8 @@ Result<std::vector<Path>> paths_of(const char* const* paths, std::size_t num) {
   std::vector<Path> parsed;
   parsed.reserve(num);
   for (std::size_t i = 0; i < num; ++i) {
-    auto path = path_of(paths[i]);
-    if (!path) return std::move(path).error();
-    parsed.push_back(std::move(path).value());
+    STRONGROOM_ASSIGN(path, path_of(paths[i]));
+    parsed.push_back(std::move(path));
   }
   return parsed;
 }
@@ -81,21 +76,17 @@ struct Write {
 
 Result<Write> write_of(const char* path, uint32_t content, const void* data, size_t len,
                        const strongroom_put_options* options) {
-  auto parsed = path_of(path);
-  if (!parsed) return std::move(parsed).error();
+  STRONGROOM_ASSIGN(parsed, path_of(path));
   if (content != STRONGROOM_CONTENT_TEXT && content != STRONGROOM_CONTENT_BINARY)
     return Error{Code::invalid, "content was neither text nor binary"};
-  auto value = bytes_of(data, len, "data");
-  if (!value) return std::move(value).error();
-  auto condition = condition_of(options);
-  if (!condition) return std::move(condition).error();
-  return Write{std::move(parsed).value(), static_cast<Content>(content), SecretView(value.value()),
-               condition.value()};
+  STRONGROOM_ASSIGN(value, bytes_of(data, len, "data"));
+  STRONGROOM_ASSIGN(condition, condition_of(options));
+  return Write{std::move(parsed), static_cast<Content>(content), SecretView(value), condition};
 }
 
 // keep_revision writes a revision to where the caller wants it, if anywhere.
 Result<void> keep_revision(Result<Revision> revision, uint64_t* out_revision) {
-  if (!revision) return std::move(revision).error();
+  STRONGROOM_TRY(revision);
   if (out_revision != nullptr) *out_revision = revision.value();
   return {};
 }
@@ -140,12 +131,10 @@ strongroom_status strongroom_get_many(strongroom_session* session, const char* c
                                       size_t num_paths, strongroom_batch** out,
                                       strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_batch>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto parsed = paths_of(paths, num_paths);
-    if (!parsed) return std::move(parsed).error();
-    auto secrets = session->store->get_many(session->who, parsed.value());
-    if (!secrets) return std::move(secrets).error();
-    return batch_of(std::move(secrets).value());
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(parsed, paths_of(paths, num_paths));
+    STRONGROOM_ASSIGN(secrets, session->store->get_many(session->who, parsed));
+    return batch_of(std::move(secrets));
   });
 }
 
@@ -156,9 +145,8 @@ strongroom_status strongroom_get_async(strongroom_session* session, const char* 
                                        strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
     if (done == nullptr) return was_null("done");
-    auto parsed = path_of(path);
-    if (!parsed) return std::move(parsed).error();
-    return store.get_async(who, parsed.value(), [done, self](Result<StoredSecret> secret) {
+    STRONGROOM_ASSIGN(parsed, path_of(path));
+    return store.get_async(who, parsed, [done, self](Result<StoredSecret> secret) {
       call_back(done, self, [&] { return give<strongroom_secret>(std::move(secret)); });
     });
   });
@@ -169,9 +157,8 @@ strongroom_status strongroom_get_many_async(strongroom_session* session, const c
                                             void* self, strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
     if (done == nullptr) return was_null("done");
-    auto parsed = paths_of(paths, num_paths);
-    if (!parsed) return std::move(parsed).error();
-    return store.get_many_async(who, std::move(parsed).value(), [done, self](auto secrets) {
+    STRONGROOM_ASSIGN(parsed, paths_of(paths, num_paths));
+    return store.get_many_async(who, std::move(parsed), [done, self](auto secrets) {
       call_back(done, self, [&] { return batch_or_why(std::move(secrets)); });
     });
   });
@@ -185,12 +172,11 @@ strongroom_status strongroom_put(strongroom_session* session, const char* path, 
                                  strongroom_error** out_error) noexcept {
   if (out_revision != nullptr) *out_revision = 0;
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
-    auto write = write_of(path, content, data, len, options);
-    if (!write) return std::move(write).error();
-    return keep_revision(session->store->put(session->who, write->path, write->content,
-                                             write->value, write->condition),
-                         out_revision);
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(write, write_of(path, content, data, len, options));
+    return keep_revision(
+        session->store->put(session->who, write.path, write.content, write.value, write.condition),
+        out_revision);
   });
 }
 
@@ -199,12 +185,10 @@ strongroom_status strongroom_delete(strongroom_session* session, const char* pat
                                     strongroom_error** out_error) noexcept {
   if (out_revision != nullptr) *out_revision = 0;
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(session, "session"); !good) return good;
-    auto parsed = path_of(path);
-    if (!parsed) return std::move(parsed).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(parsed, path_of(path));
     const Condition condition = revision == 0 ? Condition::update() : Condition::at(revision);
-    return keep_revision(session->store->erase(session->who, parsed.value(), condition),
-                         out_revision);
+    return keep_revision(session->store->erase(session->who, parsed, condition), out_revision);
   });
 }
 
@@ -213,10 +197,9 @@ strongroom_status strongroom_delete(strongroom_session* session, const char* pat
 strongroom_status strongroom_secret_new(size_t len, strongroom_secret** out,
                                         strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
-    auto room = SecretBytes::for_value(len);
-    if (!room) return std::move(room).error();
-    if (len > 0) std::memset(room->reveal_mutable().data(), 0, len);
-    auto secret = std::make_unique<strongroom_secret>(std::move(room).value());
+    STRONGROOM_ASSIGN(room, SecretBytes::for_value(len));
+    if (len > 0) std::memset(room.reveal_mutable().data(), 0, len);
+    auto secret = std::make_unique<strongroom_secret>(std::move(room));
     secret->writable = true;
     return secret;
   });
@@ -230,7 +213,7 @@ uint8_t* strongroom_secret_writable(strongroom_secret* secret) noexcept {
 strongroom_status strongroom_secret_truncate(strongroom_secret* secret, size_t len,
                                              strongroom_error** out_error) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
-    if (auto good = check_handle(secret, "secret"); !good) return good;
+    STRONGROOM_TRY(check_handle(secret, "secret"));
     SecretBytes& value = secret->stored.value;
     if (!secret->writable || len > value.size())
       return Error{Code::invalid, "a secret can not be made longer, nor one that was read shorter"};

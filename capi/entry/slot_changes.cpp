@@ -4,6 +4,7 @@
 
 #include "guard.hpp"
 #include "pending.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
@@ -18,18 +19,16 @@ constexpr const char* kNoSlots = "what was pending was no change of slots";
 
 Result<SlotChange> slot_change(const strongroom_slots_options& given) {
   SlotChange change;
-  if (auto done = read_new_slots(given, given.key, change); !done) return std::move(done).error();
+  STRONGROOM_TRY(read_new_slots(given, given.key, change));
   if (given.remove == nullptr && given.num_remove > 0) return was_null("remove");
   if (given.num_remove > kMaxRemove) return Error{Code::invalid, "too many slots were to go"};
   if (given.num_remove > 0) {
     change.remove.assign(given.remove, given.remove + given.num_remove);
   }
-  auto keep_keys = flag_of(given.keep_keys, "keep_keys");
-  if (!keep_keys) return std::move(keep_keys).error();
-  if (keep_keys.value()) change.new_keys = false;
-  auto verify = flag_of(given.verify, "verify");
-  if (!verify) return std::move(verify).error();
-  change.verify = verify.value();
+  STRONGROOM_ASSIGN(keep_keys, flag_of(given.keep_keys, "keep_keys"));
+  if (keep_keys) change.new_keys = false;
+  STRONGROOM_ASSIGN(verify, flag_of(given.verify, "verify"));
+  change.verify = verify;
   return change;
 }
 
@@ -40,13 +39,11 @@ strongroom_status strongroom_slots_prepare(strongroom_session* session,
                                            strongroom_pending** out,
                                            strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_pending>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(session, "session"));
     if (options == nullptr) return was_null("options");
-    auto read = read_struct(options, STRONGROOM_SLOTS_OPTIONS_INIT);
-    if (!read) return std::move(read).error();
-    auto change = slot_change(read.value());
-    if (!change) return std::move(change).error();
-    return give<strongroom_pending>(session->store->prepare_slots(session->who, change.value()));
+    STRONGROOM_ASSIGN(read, read_struct(options, STRONGROOM_SLOTS_OPTIONS_INIT));
+    STRONGROOM_ASSIGN(change, slot_change(read));
+    return give<strongroom_pending>(session->store->prepare_slots(session->who, change));
   });
 }
 
@@ -55,16 +52,12 @@ strongroom_status strongroom_slots_verify(strongroom_pending* pending, const voi
                                           strongroom_error** out_error) noexcept {
   give_number(out_ready, 0);
   return guarded(out_error, [&]() -> Result<void> {
-    auto change = change_of<PendingSlots>(pending, kNoSlots);
-    if (!change) return std::move(change).error();
-    auto text = secret_of(credential, credential_len, "credential");
-    if (!text) return std::move(text).error();
-    auto parsed = Credential::parse(text.value());
-    if (!parsed) return std::move(parsed).error();
+    STRONGROOM_ASSIGN(change, change_of<PendingSlots>(pending, kNoSlots));
+    STRONGROOM_ASSIGN(text, secret_of(credential, credential_len, "credential"));
+    STRONGROOM_ASSIGN(parsed, Credential::parse(text));
     const std::lock_guard lock(pending->mutex);
-    auto taken = give_back(*change.value(), std::move(parsed).value());
-    if (!taken) return taken;
-    give_number(out_ready, change.value()->ready() ? 1 : 0);
+    STRONGROOM_TRY(give_back(*change, std::move(parsed)));
+    give_number(out_ready, change->ready() ? 1 : 0);
     return {};
   });
 }
@@ -73,9 +66,8 @@ strongroom_status strongroom_slots_activate(strongroom_session* session,
                                             const strongroom_pending* pending,
                                             strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
-    auto change = change_of<PendingSlots>(pending, kNoSlots);
-    if (!change) return std::move(change).error();
+    STRONGROOM_ASSIGN(change, change_of<PendingSlots>(pending, kNoSlots));
     const std::lock_guard lock(pending->mutex);
-    return store.activate(who, *change.value());
+    return store.activate(who, *change);
   });
 }

@@ -14,6 +14,7 @@
 #include "open.hpp"
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/limits.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom_backend.h"
 
@@ -199,7 +200,7 @@ class Plugin final : public Backend {
 };
 
 Result<Stamp> Plugin::read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) {
-  if (auto fine = check_keys(keys); !fine) return std::move(fine).error();
+  STRONGROOM_TRY(check_keys(keys));
   const std::vector<strongroom_bytes> wanted = as_bytes(keys);
   std::vector<bool> seen(keys.size());
   std::size_t num_seen = 0;
@@ -224,7 +225,7 @@ Result<Stamp> Plugin::read(std::span<const ByteView> keys, ReadSink sink, Timeou
 }
 
 Result<Commit> Plugin::commit(std::span<const Change> batch, Timeout timeout) {
-  if (auto fine = check_batch(batch); !fine) return std::move(fine).error();
+  STRONGROOM_TRY(check_batch(batch));
   std::vector<strongroom_change> changes;
   changes.reserve(batch.size());
   for (const Change& change : batch) changes.push_back(as_change(change));
@@ -264,7 +265,7 @@ Result<Commit> Plugin::judge_commit(strongroom_status status, const Reply& reply
 
 Result<bool> Plugin::scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                           Timeout timeout) {
-  if (auto fine = check_page(prefix, after); !fine) return std::move(fine).error();
+  STRONGROOM_TRY(check_page(prefix, after));
   std::size_t num = 0;
   const auto take = [&](std::size_t, const strongroom_record& record) -> const char* {
     const ByteView key = as_view(record.key);
@@ -300,7 +301,7 @@ Result<void> Plugin::sync(Timeout timeout) {
 Result<strongroom_backend_table> table_of(const strongroom_backend_table* given) {
   if (given == nullptr) return was_null("table");
   auto table = read_struct(given, STRONGROOM_BACKEND_TABLE_INIT);
-  if (!table) return table;
+  STRONGROOM_TRY(table);
   if (table->read == nullptr || table->commit == nullptr || table->scan == nullptr ||
       table->sync == nullptr || table->url == nullptr) {
     return Error{Code::invalid, "a function of the storage plug-in was NULL"};
@@ -327,17 +328,14 @@ strongroom_status strongroom_store_open_backend(const strongroom_backend_table* 
                                                 strongroom_store** out,
                                                 strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_store>> {
-    auto functions = table_of(table);
-    if (!functions) return std::move(functions).error();
-    auto wanted = store_options(options);
-    if (!wanted) return std::move(wanted).error();
-    auto url = url_of(functions.value(), self);
-    if (!url) return std::move(url).error();
-    const bool anchored = wanted->anchor.has_value();
-    auto plugin = std::make_unique<Plugin>(functions.value(), self, url.value());
+    STRONGROOM_ASSIGN(functions, table_of(table));
+    STRONGROOM_ASSIGN(wanted, store_options(options));
+    STRONGROOM_ASSIGN(url, url_of(functions, self));
+    const bool anchored = wanted.anchor.has_value();
+    auto plugin = std::make_unique<Plugin>(functions, self, url);
     Plugin* const taken = plugin.get();
-    auto store = std::make_unique<strongroom_store>(
-        Store(std::move(plugin), std::move(wanted).value()), std::move(url).value(), anchored);
+    auto store = std::make_unique<strongroom_store>(Store(std::move(plugin), std::move(wanted)),
+                                                    std::move(url), anchored);
     taken->take_over();
     return store;
   });

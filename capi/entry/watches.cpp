@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/store.hpp"
 #include "strongroom/watch.hpp"
@@ -23,14 +24,11 @@ strongroom_status strongroom_watch_open(strongroom_session* session, const char*
                                         strongroom_watch** out,
                                         strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_watch>> {
-    if (auto good = check_handle(session, "session"); !good) return std::move(good).error();
-    auto text = text_of(prefix, "prefix");
-    if (!text) return std::move(text).error();
-    auto path = Path::parse(text.value());
-    if (!path) return std::move(path).error();
-    auto watch = session->store->watch(session->who, path.value());
-    if (!watch) return std::move(watch).error();
-    return std::make_unique<strongroom_watch>(session->store, std::move(watch).value());
+    STRONGROOM_TRY(check_handle(session, "session"));
+    STRONGROOM_ASSIGN(text, text_of(prefix, "prefix"));
+    STRONGROOM_ASSIGN(path, Path::parse(text));
+    STRONGROOM_ASSIGN(watch, session->store->watch(session->who, path));
+    return std::make_unique<strongroom_watch>(session->store, std::move(watch));
   });
 }
 
@@ -38,7 +36,7 @@ strongroom_status strongroom_watch_next(strongroom_watch* watch, uint32_t timeou
                                         strongroom_events** out,
                                         strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_events>> {
-    if (auto good = check_handle(watch, "watch"); !good) return std::move(good).error();
+    STRONGROOM_TRY(check_handle(watch, "watch"));
     const std::lock_guard one_at_a_time(watch->mutex);
     return give<strongroom_events>(watch->watch.next(std::chrono::milliseconds(timeout_ms)));
   });
@@ -55,8 +53,8 @@ size_t strongroom_events_size(const strongroom_events* events) noexcept {
 strongroom_status strongroom_events_at(const strongroom_events* events, size_t index,
                                        strongroom_event* out_event) noexcept {
   return guarded(nullptr, [&]() -> Result<void> {
-    if (auto cleared = write_struct(out_event, STRONGROOM_EVENT_INIT); !cleared) return cleared;
-    if (auto good = check_handle(events, "events"); !good) return good;
+    STRONGROOM_TRY(write_struct(out_event, STRONGROOM_EVENT_INIT));
+    STRONGROOM_TRY(check_handle(events, "events"));
     if (index >= events->events.size()) return Error{Code::not_found, "no such event"};
     const WatchEvent& told = events->events[index];
     strongroom_event filled = STRONGROOM_EVENT_INIT;

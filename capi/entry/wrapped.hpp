@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/openpgp.hpp"
 
 namespace strongroom::capi {
@@ -10,11 +11,9 @@ namespace strongroom::capi {
 // Errors  invalid: struct_size.  not_found.
 template <typename F>
 Result<void> lend_wrapped(strongroom_wrapped_share* out_share, F f) {
-  if (auto cleared = write_struct(out_share, STRONGROOM_WRAPPED_SHARE_INIT); !cleared) {
-    return cleared;
-  }
+  STRONGROOM_TRY(write_struct(out_share, STRONGROOM_WRAPPED_SHARE_INIT));
   Result<const WrappedShare*> found = f();
-  if (!found) return std::move(found).error();
+  STRONGROOM_TRY(found);
   strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
   share.fingerprint = lend(found.value()->fingerprint, &share.fingerprint_len);
   share.message = lend(found.value()->message, &share.message_len);

@@ -26,7 +26,6 @@
 #include "strongroom/impl/barrier/secret_reader.ipp"
 #include "strongroom/impl/barrier/seen_revisions.ipp"
 #include "strongroom/impl/barrier/tree_watch.ipp"
-#include "strongroom/impl/base/base64.ipp"
 #include "strongroom/impl/base/codec.ipp"
 #include "strongroom/impl/base/path.ipp"
 #include "strongroom/impl/copies/backup.ipp"
@@ -39,6 +38,7 @@
 #include "strongroom/impl/copies/store_copy.ipp"
 #include "strongroom/impl/copies/unfinished_store.ipp"
 #include "strongroom/impl/crypto/aes.ipp"
+#include "strongroom/impl/crypto/base64.ipp"
 #include "strongroom/impl/crypto/gcm.ipp"
 #include "strongroom/impl/crypto/sealed_blob.ipp"
 #include "strongroom/impl/crypto/secret_arena.ipp"
@@ -82,6 +82,7 @@
 #include "strongroom/impl/policy/policy_pattern.ipp"
 #include "strongroom/impl/policy/policy_subject.ipp"
 #include "strongroom/impl/policy/policy_surplus.ipp"
+#include "strongroom/impl/policy/policy_surplus_vault.ipp"
 #include "strongroom/impl/policy/policy_text.ipp"
 #include "strongroom/impl/policy/policy_text_dcos.ipp"
 #include "strongroom/impl/policy/policy_text_own.ipp"
@@ -91,4 +92,9 @@
 #include "strongroom/impl/policy/policy_who_can.ipp"
 #include "strongroom/impl/store/policy_in_force.ipp"
 #include "strongroom/impl/store/store.ipp"
+#include "strongroom/impl/store/store_policies.ipp"
+#include "strongroom/impl/store/store_secrets.ipp"
 #include "strongroom/impl/store/watch.ipp"
+
+#undef STRONGROOM_TRY
+#undef STRONGROOM_ASSIGN

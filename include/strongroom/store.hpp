@@ -82,6 +82,7 @@ class Store {
  public:
   // open opens the storage that url names (open_backend has the forms) and leaves it sealed. A
   // store need not be there yet: see init.
+  // Errors  those of open_backend.  unsupported: a CPU without AES instructions, in a build without Botan.
   static Result<Store> open(std::string_view url, StoreOptions options = {});
 
   // Store over a backend of the caller's own.

@@ -1,5 +1,6 @@
 // barrier.cpp: bodies of include/strongroom/impl/barrier.
 #include "strongroom/impl/barrier/barrier.ipp"
+
 #include "strongroom/impl/barrier/envelope.ipp"
 #include "strongroom/impl/barrier/names.ipp"
 #include "strongroom/impl/barrier/names_reader.ipp"

@@ -1,4 +1,3 @@
 // base.cpp: bodies of include/strongroom/impl/base.
-#include "strongroom/impl/base/base64.ipp"
 #include "strongroom/impl/base/codec.ipp"
 #include "strongroom/impl/base/path.ipp"

@@ -5,5 +5,6 @@
 #include "strongroom/impl/policy/policy_lint.ipp"
 #include "strongroom/impl/policy/policy_match.ipp"
 #include "strongroom/impl/policy/policy_surplus.ipp"
+#include "strongroom/impl/policy/policy_surplus_vault.ipp"
 #include "strongroom/impl/policy/policy_walk.ipp"
 #include "strongroom/impl/policy/policy_who_can.ipp"

@@ -35,6 +35,7 @@
 #include "strongroom/impl/backends/record_page.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/gate.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 
 namespace strongroom {
 namespace lmdb {
@@ -368,40 +369,37 @@ class Env {
 //
 
 Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& options) {
-  auto lock = WriteLock::make(directory);
-  if (!lock) return lock.error();
+  STRONGROOM_ASSIGN(lock, WriteLock::make(directory));
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t quota = options.quota_bytes / page * page;
-  std::unique_ptr<Env> env(new Env(std::move(directory), std::move(lock).value(), quota));
+  std::unique_ptr<Env> env(new Env(std::move(directory), std::move(lock), quota));
   if (!env->guard_.same_process()) {
     return Error{Code::unavailable, env->name() + " was not opened: no page to watch forks with"};
   }
   // LMDB may fail, or wait for ever, when two processes open or close at the same moment.
   const Deadline deadline = deadline_after(kDefaultTimeout);
-  if (auto alone = env->lock_.acquire(WriteLock::What::opening, deadline); !alone) {
-    return alone.error();
-  }
+  STRONGROOM_TRY(env->lock_.acquire(WriteLock::What::opening, deadline));
   auto opened = env->open_files(options);
   env->lock_.release(WriteLock::What::opening);
-  if (!opened) return opened.error();
+  STRONGROOM_TRY(opened);
   return env;
 }
 
 Result<void> Env::open_files(const LmdbOptions& options) {
-  if (auto fine = directory_.check_file(kReaderFile); !fine) return fine.error();
+  STRONGROOM_TRY(directory_.check_file(kReaderFile));
   auto data = directory_.check_file(kDataFile);
-  if (!data) return data.error();
+  STRONGROOM_TRY(data);
   if (!data->has_value()) {
-    if (auto made = make_store(directory_); !made) return made;
+    STRONGROOM_TRY(make_store(directory_));
     name_is_durable_ = true;
     data = directory_.check_file(kDataFile);
-    if (!data) return data.error();
+    STRONGROOM_TRY(data);
   }
   if (!data->has_value()) {
     return Error{Code::unavailable, directory_.path_of(kDataFile) + " was removed while opening"};
   }
-  if (auto fine = check_header(directory_); !fine) return fine;
-  if (auto mapped = map(options); !mapped) return mapped;
+  STRONGROOM_TRY(check_header(directory_));
+  STRONGROOM_TRY(map(options));
   return check_opened(**data);
 }
 
@@ -444,7 +442,7 @@ Result<void> Env::check_opened(FileId data) {
   Txn owner(txn);
   rc = mdb_dbi_open(txn, nullptr, 0, &dbi_);
   if (rc != 0) return error(rc);
-  if (auto ours = check_format(directory_, txn, dbi_); !ours) return ours;
+  STRONGROOM_TRY(check_format(directory_, txn, dbi_));
   rc = mdb_txn_commit(owner.release());  // keeps the dbi
   return rc == 0 ? Result<void>() : error(rc);
 }
@@ -462,9 +460,8 @@ Env::~Env() {
 }
 
 Result<void> Env::still_there() const {
-  auto data = directory_.check_file(kDataFile);
-  if (!data) return data.error();
-  if (*data == data_id_) return {};
+  STRONGROOM_ASSIGN(data, directory_.check_file(kDataFile));
+  if (data == data_id_) return {};
   return Error{Code::unavailable, directory_.path_of(kDataFile) +
                                       " was replaced while it was open; close the store first"};
 }
@@ -518,7 +515,7 @@ Result<Snapshot> Env::snapshot(Timeout timeout) {
     if (rc == 0) return Snapshot(slot);
     slot->give();
     if (rc != MDB_MAP_RESIZED) return error(rc);
-    if (auto followed = follow_growth(timeout); !followed) return followed.error();
+    STRONGROOM_TRY(follow_growth(timeout));
   }
 }
 
@@ -535,7 +532,7 @@ Result<void> Env::begin_long(LongRead& read, Timeout timeout) {
     slot->give();
     if (rc == 0) return {};
     if (rc != MDB_MAP_RESIZED) return error(rc);
-    if (auto followed = follow_growth(timeout); !followed) return followed;
+    STRONGROOM_TRY(follow_growth(timeout));
   }
 }
 
@@ -854,23 +851,22 @@ class LmdbBackend final : public Backend {
   }
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
-    if (auto fine = check_keys(keys); !fine) return fine.error();
+    STRONGROOM_TRY(check_keys(keys));
     if (!env_.same_process()) return forked();
     std::array<MDB_val, 8> few;
     std::vector<MDB_val> many(keys.size() > few.size() ? keys.size() : 0);
     const std::span values = many.empty() ? std::span<MDB_val>(few).first(keys.size()) : many;
     for (int look = 0; look < kMaxLooks; ++look) {
-      auto snapshot = env_.snapshot(timeout);
-      if (!snapshot) return snapshot.error();
-      const int rc = get(snapshot->txn(), keys, values);
-      if (!env_.is_sure_of(snapshot->stamp())) continue;
-      return rc == 0 ? hand_over(*snapshot, keys, values, sink) : env_.error(rc);
+      STRONGROOM_ASSIGN(snapshot, env_.snapshot(timeout));
+      const int rc = get(snapshot.txn(), keys, values);
+      if (!env_.is_sure_of(snapshot.stamp())) continue;
+      return rc == 0 ? hand_over(snapshot, keys, values, sink) : env_.error(rc);
     }
     return overtaken();
   }
 
   Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
-    if (auto fine = check_batch(batch); !fine) return fine.error();
+    STRONGROOM_TRY(check_batch(batch));
     if (!env_.same_process()) return forked();
     if (batch.empty()) return Commit{};
     return env_.commit(batch, timeout);
@@ -878,24 +874,22 @@ class LmdbBackend final : public Backend {
 
   Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                     Timeout timeout) override {
-    if (auto fine = check_page(prefix, after); !fine) return fine.error();
+    STRONGROOM_TRY(check_page(prefix, after));
     if (!env_.same_process()) return forked();
     for (int look = 0; look < kMaxLooks; ++look) {
-      auto snapshot = env_.snapshot(timeout);
-      if (!snapshot) return snapshot.error();
+      STRONGROOM_ASSIGN(snapshot, env_.snapshot(timeout));
       MDB_cursor* opened = nullptr;
-      int rc = mdb_cursor_open(snapshot->txn(), env_.dbi(), &opened);
+      int rc = mdb_cursor_open(snapshot.txn(), env_.dbi(), &opened);
       if (rc != 0) return env_.error(rc);
       const std::unique_ptr<MDB_cursor, CloseCursor> cursor(opened);
       MDB_val key;
       MDB_val value;
       rc = seek(opened, prefix, after, key, value);
-      if (!env_.is_sure_of(snapshot->stamp())) continue;
+      if (!env_.is_sure_of(snapshot.stamp())) continue;
       for (std::size_t n = 0; rc == 0 && in_page(to_view(key), prefix); ++n) {
         if (n == limit) return true;
-        auto record = env_.record(snapshot->stamp(), to_view(key), value);
-        if (!record) return record.error();
-        sink(*record);
+        STRONGROOM_ASSIGN(record, env_.record(snapshot.stamp(), to_view(key), value));
+        sink(record);
         rc = mdb_cursor_get(opened, &key, &value, MDB_NEXT);
       }
       if (rc != 0 && rc != MDB_NOTFOUND) return env_.error(rc);
@@ -908,14 +902,14 @@ class LmdbBackend final : public Backend {
   // LMDB's is held but the place of that reader.
   Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
                         Timeout timeout) override {
-    if (auto fine = check_keys(first); !fine) return fine;
+    STRONGROOM_TRY(check_keys(first));
     if (!env_.same_process()) return forked();
     LongRead read;
     const auto end = [this](LongRead* one) {
       if (env_.same_process()) env_.end_long(*one);
     };
     const std::unique_ptr<LongRead, decltype(end)> owner(&read, end);
-    if (auto begun = begin_sure(read, timeout); !begun) return begun;
+    STRONGROOM_TRY(begin_sure(read, timeout));
 
     RecordPage page;
     for (const ByteView key : first) {
@@ -923,7 +917,7 @@ class LmdbBackend final : public Backend {
       auto copied = env_.look(read, timeout,
                               [&](MDB_txn* txn) { return copy_one(txn, read.stamp, key, page); });
       if (copied) copied = page.hand_over({}, sink);
-      if (!copied) return copied;
+      STRONGROOM_TRY(copied);
     }
     page.clear();
     for (;;) {
@@ -933,7 +927,7 @@ class LmdbBackend final : public Backend {
           read, timeout, [&](MDB_txn* txn) { return copy_page(txn, read.stamp, after, page); });
       if (copied && page.empty()) return {};
       if (copied) copied = page.hand_over(first, sink);
-      if (!copied) return copied;
+      STRONGROOM_TRY(copied);
     }
   }
 
@@ -975,9 +969,8 @@ class LmdbBackend final : public Backend {
         sink(i, Record{.key = keys[i], .value = {}, .version = kAbsent});
         continue;
       }
-      auto record = env_.record(snapshot.stamp(), keys[i], values[i]);
-      if (!record) return record.error();
-      sink(i, *record);
+      STRONGROOM_ASSIGN(record, env_.record(snapshot.stamp(), keys[i], values[i]));
+      sink(i, record);
     }
     return snapshot.stamp();
   }
@@ -985,7 +978,7 @@ class LmdbBackend final : public Backend {
   // begin_sure begins a read of which it is certain when it is: see Env::is_sure_of.
   Result<void> begin_sure(LongRead& read, Timeout timeout) {
     for (int look = 0; look < kMaxLooks; ++look) {
-      if (auto begun = env_.begin_long(read, timeout); !begun) return begun;
+      STRONGROOM_TRY(env_.begin_long(read, timeout));
       if (env_.is_sure_of(read.stamp)) return {};
       env_.end_long(read);
     }
@@ -998,9 +991,8 @@ class LmdbBackend final : public Backend {
       return env_.error(rc);
     }
     if (value.mv_data == nullptr) return {};
-    auto record = env_.record(stamp, key, value);
-    if (!record) return std::move(record).error();
-    page.add(*record);
+    STRONGROOM_ASSIGN(record, env_.record(stamp, key, value));
+    page.add(record);
     return {};
   }
 
@@ -1015,9 +1007,8 @@ class LmdbBackend final : public Backend {
     rc = seek(opened, {}, after, key, value);
     for (; rc == 0 && in_page(to_view(key), {}) && !page.is_full();
          rc = mdb_cursor_get(opened, &key, &value, MDB_NEXT)) {
-      auto record = env_.record(stamp, to_view(key), value);
-      if (!record) return std::move(record).error();
-      page.add(*record);
+      STRONGROOM_ASSIGN(record, env_.record(stamp, to_view(key), value));
+      page.add(record);
     }
     return rc == 0 || rc == MDB_NOTFOUND ? Result<void>() : env_.error(rc);
   }
@@ -1045,7 +1036,7 @@ class LmdbBackend final : public Backend {
 
 // join checks that another handle can use an environment as it is.
 Result<void> join(const Env& env, const LmdbOptions& options) {
-  if (auto fine = env.still_there(); !fine) return fine;
+  STRONGROOM_TRY(env.still_there());
   if (options.quota_bytes == 0 || env.has_quota(options.quota_bytes)) return {};
   return Error{Code::invalid, env.name() + " was open in this process with another quota"};
 }
@@ -1063,19 +1054,17 @@ Result<std::unique_ptr<Backend>> open_lmdb(const std::string& directory,
       errno == ENOENT) {
     return Error{Code::not_initialized, "there is no store at lmdb:" + directory + " yet"};
   }
-  auto opened = Directory::open(directory);
-  if (!opened) return opened.error();
+  STRONGROOM_ASSIGN(opened, Directory::open(directory));
   const std::string query =
       options.quota_bytes == 0 ? "" : "?quota=" + std::to_string(options.quota_bytes);
-  std::string url = "lmdb:" + opened->path() + query;
-  std::shared_ptr<Entry> entry = Registry::of_this_process().entry(opened->id());
+  std::string url = "lmdb:" + opened.path() + query;
+  std::shared_ptr<Entry> entry = Registry::of_this_process().entry(opened.id());
   const std::lock_guard lock(entry->mutex);
   if (entry->env != nullptr) {
-    if (auto joined = join(*entry->env, options); !joined) return joined.error();
+    STRONGROOM_TRY(join(*entry->env, options));
   } else {
-    auto env = Env::open(std::move(opened).value(), options);
-    if (!env) return env.error();
-    entry->env = std::move(env).value();
+    STRONGROOM_ASSIGN(env, Env::open(std::move(opened), options));
+    entry->env = std::move(env);
   }
   std::unique_ptr<Backend> handle = std::make_unique<LmdbBackend>(entry, std::move(url));
   ++entry->num_handles;

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <thread>
 
+#include "strongroom/impl/base/propagate.hpp"
+
 namespace strongroom::lmdb {
 namespace {
 
@@ -101,18 +103,16 @@ bool sane(const Tree& tree, std::uint64_t last_page) noexcept {
 }
 
 Result<void> check_header_once(const Directory& directory, int fd) {
-  auto first = read_meta(directory, fd, 0);
-  if (!first) return first.error();
-  const std::size_t page_len = first->free.page_len;
+  STRONGROOM_ASSIGN(first, read_meta(directory, fd, 0));
+  const std::size_t page_len = first.free.page_len;
   const bool power_of_two = (page_len & (page_len - 1)) == 0;
   if (page_len < kMinPageLen || page_len > kMaxPageLen || !power_of_two) {
     return corrupt(directory, "had an impossible page size");
   }
-  auto second = read_meta(directory, fd, page_len);
-  if (!second) return second.error();
-  if (second->free.page_len != page_len) return corrupt(directory, "had two page sizes");
-  const bool second_is_newer = first->txn < second->txn;
-  const Meta& newest = second_is_newer ? *second : *first;
+  STRONGROOM_ASSIGN(second, read_meta(directory, fd, page_len));
+  if (second.free.page_len != page_len) return corrupt(directory, "had two page sizes");
+  const bool second_is_newer = first.txn < second.txn;
+  const Meta& newest = second_is_newer ? second : first;
   // LMDB finds the header of transaction t at place t & 1.
   if (newest.txn != 0 && (newest.txn & 1) != (second_is_newer ? 1u : 0u)) {
     return corrupt(directory, "had its headers in the wrong places");
@@ -173,7 +173,7 @@ Result<Directory> Directory::open(const std::string& path) {
     return trouble(directory.path_, "could not be opened", errno);
   }
   if (!S_ISDIR(status.st_mode)) return Error{Code::invalid, directory.path_ + " was no directory"};
-  if (auto ours = check_owner(directory.path_, status, "700"); !ours) return ours.error();
+  STRONGROOM_TRY(check_owner(directory.path_, status, "700"));
   if (!directory.fd_) return trouble(directory.path_, "could not be opened", open_error);
   if (::faccessat(directory.fd(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
     return trouble(directory.path_, "could not be written", errno);
@@ -193,7 +193,7 @@ Result<std::optional<FileId>> Directory::check_file(const char* name) const {
                                    " was not a plain file; a store's files are neither "
                                    "links nor devices"};
   }
-  if (auto ours = check_owner(path_of(name), status, "600"); !ours) return ours.error();
+  STRONGROOM_TRY(check_owner(path_of(name), status, "600"));
   return std::optional<FileId>(FileId{status.st_dev, status.st_ino});
 }
 
@@ -221,7 +221,7 @@ Result<void> check_header(const Directory& directory) {
 Result<WriteLock> WriteLock::make(const Directory& directory) {
   WriteLock lock;
   lock.path_ = directory.path_of(kWriteLockFile);
-  if (auto fine = directory.check_file(kWriteLockFile); !fine) return fine.error();
+  STRONGROOM_TRY(directory.check_file(kWriteLockFile));
   constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   lock.fd_ = Fd(::openat(directory.fd(), kWriteLockFile, kFlags, S_IRUSR | S_IWUSR));
   if (!lock.fd_) return trouble(lock.path_, "could not be opened", errno);

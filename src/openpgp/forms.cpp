@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
 
 namespace strongroom::openpgp {
 namespace {

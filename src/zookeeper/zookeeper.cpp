@@ -6,6 +6,7 @@
 
 #include "strongroom/backends/limits.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "zookeeper_blobs.hpp"
 #include "zookeeper_cache.hpp"
 #include "zookeeper_commit.hpp"
@@ -65,7 +66,7 @@ class ZooKeeperBackend final : public Backend {
   Result<void> watch(ShardMarks& marks, Timeout timeout) override;
 
   Result<void> sync(Timeout timeout) override {
-    if (auto ready = check_ready(timeout); !ready) return ready;
+    STRONGROOM_TRY(check_ready(timeout));
     return session_.barrier(deadline_of(timeout));
   }
 
@@ -151,8 +152,8 @@ std::optional<std::vector<ZooKeeperBackend::Hit>> ZooKeeperBackend::look_up_all(
 
 Result<Stamp> ZooKeeperBackend::read(std::span<const ByteView> keys, ReadSink sink,
                                      Timeout timeout) {
-  if (auto fine = check_keys(keys); !fine) return fine.error();
-  if (auto ready = check_ready(timeout); !ready) return ready.error();
+  STRONGROOM_TRY(check_keys(keys));
+  STRONGROOM_TRY(check_ready(timeout));
   const Stamp stamp = session_.shards().stamp();  // before: it must not be newer than the records
   if (keys.size() == 1) {
     if (const auto hit = look_up(text(keys[0]))) {
@@ -167,14 +168,13 @@ Result<Stamp> ZooKeeperBackend::read(std::span<const ByteView> keys, ReadSink si
     return stamp;
   }
   if (keys.empty() && session_.shards().view(0).watched && session_.in_contact()) return stamp;
-  auto call = read_and_wait(session_, cache_, places_of(keys), deadline_of(timeout));
-  if (!call) return std::move(call).error();
-  remember(*call.value());
+  STRONGROOM_ASSIGN(call, read_and_wait(session_, cache_, places_of(keys), deadline_of(timeout)));
+  remember(*call);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const Found& found = call.value()->found[i];
+    const Found& found = call->found[i];
     sink(i, {keys[i], bytes(found.value), found.version, {}});
   }
-  return call.value()->stamp;
+  return call->stamp;
 }
 
 void ZooKeeperBackend::read_async(std::span<const ByteView> keys, Timeout timeout,
@@ -217,8 +217,8 @@ void ZooKeeperBackend::remember(const ReadCall& call) {
 }
 
 Result<Commit> ZooKeeperBackend::commit(std::span<const Change> batch, Timeout timeout) {
-  if (auto fine = check_batch(batch); !fine) return fine.error();
-  if (auto ready = check_ready(timeout); !ready) return ready.error();
+  STRONGROOM_TRY(check_batch(batch));
+  STRONGROOM_TRY(check_ready(timeout));
   auto done = handle_->commits->commit(batch, deadline_of(timeout));
   if (!done || done->conflict) return done;
   for (const Change& change : batch) {
@@ -234,18 +234,16 @@ Result<Commit> ZooKeeperBackend::commit(std::span<const Change> batch, Timeout t
 // Returns  how many bytes there were.
 Result<std::size_t> ZooKeeperBackend::read_places(std::span<const Place> places, ScanSink found,
                                                   Clock::time_point deadline) {
-  auto call = read_and_wait(session_, cache_, {places.begin(), places.end()}, deadline,
-                            ReadCall::SplitValues::leave);
-  if (!call) return std::move(call).error();
-  remember(*call.value());
+  STRONGROOM_ASSIGN(call, read_and_wait(session_, cache_, {places.begin(), places.end()}, deadline,
+                                        ReadCall::SplitValues::leave));
+  remember(*call);
   std::size_t total_len = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const Found* record = &call.value()->found[i];
+    const Found* record = &call->found[i];
     std::shared_ptr<ReadCall> alone;
     if (record->ref) {
-      auto whole = read_and_wait(session_, cache_, {places[i]}, deadline);
-      if (!whole) return std::move(whole).error();
-      alone = std::move(whole).value();
+      STRONGROOM_ASSIGN(whole, read_and_wait(session_, cache_, {places[i]}, deadline));
+      alone = std::move(whole);
       record = &alone->found[0];
     }
     total_len += record->value.size();
@@ -277,8 +275,8 @@ Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::
                                           ScanSink sink, Timeout timeout, bool keys_only) {
   constexpr std::size_t kFirstRead = 16, kMostAtOnce = 64;
   constexpr std::size_t kPageBytes = std::size_t{4} << 20;
-  if (auto fine = check_page(prefix, after); !fine) return fine.error();
-  if (auto ready = check_ready(timeout); !ready) return ready.error();
+  STRONGROOM_TRY(check_page(prefix, after));
+  STRONGROOM_TRY(check_ready(timeout));
   const Clock::time_point deadline = deadline_of(timeout);
   limit = std::min(limit, std::size_t{1} << 40);
   Lister lister(session_, std::string(text(prefix)), after, deadline);
@@ -290,7 +288,7 @@ Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::
     places.clear();
     const std::size_t wanted =
         std::min(limit - page.num_found + 1, keys_only ? limit + 1 : kMostAtOnce);
-    if (auto listed = lister.next(wanted, places); !listed) return std::move(listed).error();
+    STRONGROOM_TRY(lister.next(wanted, places));
     if (places.empty()) return false;
     for (std::size_t begin = 0; begin < places.size() && !page.more;) {
       if (keys_only && places[begin].is_long) {
@@ -300,10 +298,9 @@ Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::
       }
       const std::size_t num =
           std::min({at_once, places.size() - begin, limit - page.num_found + 1});
-      auto len = read_places(std::span(places).subspan(begin, num), take, deadline);
-      if (!len) return std::move(len).error();
+      STRONGROOM_ASSIGN(len, read_places(std::span(places).subspan(begin, num), take, deadline));
       begin += num;
-      at_once = std::clamp(kPageBytes / (len.value() / num + 1), std::size_t{1}, kMostAtOnce);
+      at_once = std::clamp(kPageBytes / (len / num + 1), std::size_t{1}, kMostAtOnce);
     }
   }
   return true;
@@ -318,8 +315,7 @@ Result<void> ZooKeeperBackend::watch(ShardMarks& marks, Timeout timeout) {
   const Clock::time_point deadline = deadline_of(std::max(timeout, Timeout::zero()));
   session_.shards().watch_all();
   if (!session_.shards().knows_all()) {
-    if (auto watched = session_.watch_every_shard(deadline_of(kDefaultTimeout)); !watched)
-      return watched;
+    STRONGROOM_TRY(session_.watch_every_shard(deadline_of(kDefaultTimeout)));
   }
   session_.shards().wait(marks, deadline);
   if (auto broken = session_.broken()) return std::move(*broken);
@@ -333,15 +329,12 @@ Result<void> ZooKeeperBackend::watch(ShardMarks& marks, Timeout timeout) {
 Result<std::unique_ptr<Backend>> open_zookeeper(std::string_view url,
                                                 const BackendOptions& options) {
   using namespace zookeeper;
-  auto address = parse_address(url);
-  if (!address) return std::move(address).error();
+  STRONGROOM_ASSIGN(address, parse_address(url));
   const Clock::time_point deadline = deadline_of(kDefaultTimeout);
-  auto handle = std::make_unique<Handle>(address.value(), options.zk_auth);
-  if (auto up = handle->session.client().wait_connected(deadline); !up)
-    return std::move(up).error();
-  if (auto tree = open_tree(handle->session, options.must_exist, deadline); !tree)
-    return std::move(tree).error();
-  if (auto begun = handle->session.begin(deadline); !begun) return std::move(begun).error();
+  auto handle = std::make_unique<Handle>(address, options.zk_auth);
+  STRONGROOM_TRY(handle->session.client().wait_connected(deadline));
+  STRONGROOM_TRY(open_tree(handle->session, options.must_exist, deadline));
+  STRONGROOM_TRY(handle->session.begin(deadline));
   handle->blobs = std::make_unique<Blobs>(handle->session);
   handle->commits = std::make_unique<Commits>(handle->session, *handle->blobs);
   auto backend = std::make_unique<ZooKeeperBackend>(std::move(handle));

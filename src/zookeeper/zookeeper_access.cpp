@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "strongroom/backends/zookeeper.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "zookeeper_open.hpp"
 #include "zookeeper_session.hpp"
 
@@ -25,27 +26,27 @@ class TreeWalk {
   TreeWalk(Session& session, Visit visit) : session_(session), visit_(std::move(visit)) {}
 
   Result<void> run() {
-    if (auto done = below(session_.root()); !done) return done;
-    if (auto done = flush(); !done) return done;
+    STRONGROOM_TRY(below(session_.root()));
+    STRONGROOM_TRY(flush());
     return visit_({session_.root()});
   }
 
  private:
   // below goes as deep as the tree, which is five nodes.
   Result<void> below(const std::string& path) {
-    auto listed = session_.run({op(Op::Kind::children, path)}, deadline_of(kDefaultTimeout));
-    if (!listed) return std::move(listed).error();
-    const Op& answer = listed.value()->ops[0];
+    STRONGROOM_ASSIGN(listed,
+                      session_.run({op(Op::Kind::children, path)}, deadline_of(kDefaultTimeout)));
+    const Op& answer = listed->ops[0];
     if (answer.rc == kNoNode) return {};
     if (answer.rc != kOk) return session_.trouble("list " + path, answer.rc);
     for (const std::string& name : answer.names) {
       const std::string child = path + "/" + name;
       if (may_have_children(child)) {
-        if (auto done = below(child); !done) return done;
+        STRONGROOM_TRY(below(child));
       }
       collected_.push_back(child);
       if (collected_.size() < kPathsAtOnce) continue;
-      if (auto done = flush(); !done) return done;
+      STRONGROOM_TRY(flush());
     }
     return {};
   }
@@ -82,23 +83,21 @@ bool is_ours(const std::vector<AclEntry>& acl, const std::vector<AclEntry>& want
 Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
                                                  std::shared_ptr<const SecretBytes> auth,
                                                  std::shared_ptr<const SecretBytes> other_auth) {
-  auto address = parse_address(url);
-  if (!address) return std::move(address).error();
-  address->any_owner = true;  // that it is open is what we are here to tell, or to mend
+  STRONGROOM_ASSIGN(address, parse_address(url));
+  address.any_owner = true;  // that it is open is what we are here to tell, or to mend
   const Clock::time_point deadline = deadline_of(kDefaultTimeout);
-  auto session = std::make_unique<Session>(address.value(), std::move(auth), std::move(other_auth));
-  if (auto up = session->client().wait_connected(deadline); !up) return std::move(up).error();
-  if (auto tree = open_tree(*session, true, deadline); !tree) return std::move(tree).error();
+  auto session = std::make_unique<Session>(address, std::move(auth), std::move(other_auth));
+  STRONGROOM_TRY(session->client().wait_connected(deadline));
+  STRONGROOM_TRY(open_tree(*session, true, deadline));
   return session;
 }
 
 // acl_of_new gives the ACL of a node that belongs to the new identity alone. What a session makes belongs to
 // all its identities, so the server tells theirs; the old one is taken away.
 Result<std::vector<AclEntry>> acl_of_new(Session& both, const std::vector<AclEntry>& old) {
-  auto acl = own_acl(both, deadline_of(kDefaultTimeout));
-  if (!acl) return acl;
+  STRONGROOM_ASSIGN(acl, own_acl(both, deadline_of(kDefaultTimeout)));
   std::vector<AclEntry> wanted;
-  for (AclEntry& entry : acl.value()) {
+  for (AclEntry& entry : acl) {
     const bool is_old = std::any_of(old.begin(), old.end(), [&](const AclEntry& one) {
       return one.scheme == entry.scheme && one.id == entry.id;
     });
@@ -115,22 +114,19 @@ Result<ZooKeeperAccess> check_zookeeper_access(std::string_view url, const Backe
                                                ZooKeeperProgress progress) {
   using namespace zookeeper;
   using zookeeper::Op;
-  auto opened = open_for_access(url, options.zk_auth, nullptr);
-  if (!opened) return std::move(opened).error();
-  Session& session = *opened.value();
-  auto wanted = own_acl(session, deadline_of(kDefaultTimeout));
-  if (!wanted) return std::move(wanted).error();
+  STRONGROOM_ASSIGN(opened, open_for_access(url, options.zk_auth, nullptr));
+  Session& session = *opened;
+  STRONGROOM_ASSIGN(wanted, own_acl(session, deadline_of(kDefaultTimeout)));
   ZooKeeperAccess access;
   TreeWalk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
     std::vector<Op> ops;
     for (std::string& path : paths) ops.push_back(op(Op::Kind::get_acl, std::move(path)));
-    auto looked = session.run(std::move(ops), deadline_of(kDefaultTimeout));
-    if (!looked) return std::move(looked).error();
-    for (const Op& one : looked.value()->ops) {
+    STRONGROOM_ASSIGN(looked, session.run(std::move(ops), deadline_of(kDefaultTimeout)));
+    for (const Op& one : looked->ops) {
       if (one.rc == kNoNode) continue;
       if (one.rc != kOk && one.rc != kNoAuth) return session.trouble("look at an ACL", one.rc);
       ++access.num_nodes;
-      if (one.rc == kOk && is_ours(one.acl, wanted.value())) continue;
+      if (one.rc == kOk && is_ours(one.acl, wanted)) continue;
       ++access.num_foreign;
       if (lets_world_change(one.acl)) ++access.num_world;
       if (access.examples.size() < kMaxExamples) access.examples.push_back(one.path);
@@ -138,7 +134,7 @@ Result<ZooKeeperAccess> check_zookeeper_access(std::string_view url, const Backe
     if (!progress(access.num_nodes)) return stopped();
     return {};
   });
-  if (auto done = walk.run(); !done) return std::move(done).error();
+  STRONGROOM_TRY(walk.run());
   return access;
 }
 
@@ -147,22 +143,18 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
                                                ZooKeeperProgress progress) {
   using namespace zookeeper;
   using zookeeper::Op;
-  auto opened = open_for_access(url, options.zk_auth, new_auth);
-  if (!opened) return std::move(opened).error();
-  Session& session = *opened.value();
+  STRONGROOM_ASSIGN(opened, open_for_access(url, options.zk_auth, new_auth));
+  Session& session = *opened;
   std::vector<AclEntry> wanted = {{std::string(kWorld), "anyone", kMayAll}};
   if (new_auth != nullptr) {
     std::vector<AclEntry> old;
     if (options.zk_auth != nullptr) {
-      auto alone = open_for_access(url, options.zk_auth, nullptr);
-      if (!alone) return std::move(alone).error();
-      auto acl = own_acl(*alone.value(), deadline_of(kDefaultTimeout));
-      if (!acl) return std::move(acl).error();
-      old = std::move(acl).value();
+      STRONGROOM_ASSIGN(alone, open_for_access(url, options.zk_auth, nullptr));
+      STRONGROOM_ASSIGN(acl, own_acl(*alone, deadline_of(kDefaultTimeout)));
+      old = std::move(acl);
     }
-    auto acl = acl_of_new(session, old);
-    if (!acl) return std::move(acl).error();
-    wanted = std::move(acl).value();
+    STRONGROOM_ASSIGN(acl, acl_of_new(session, old));
+    wanted = std::move(acl);
   }
   std::uint64_t num_nodes = 0;
   TreeWalk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
@@ -172,9 +164,8 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
       one.acl = wanted;
       ops.push_back(std::move(one));
     }
-    auto done = session.run(std::move(ops), deadline_of(kDefaultTimeout));
-    if (!done) return std::move(done).error();
-    for (const Op& one : done.value()->ops) {
+    STRONGROOM_ASSIGN(done, session.run(std::move(ops), deadline_of(kDefaultTimeout)));
+    for (const Op& one : done->ops) {
       if (one.rc == kNoNode) continue;
       if (one.rc != kOk) return session.trouble("change the ACL of " + one.path, one.rc);
       ++num_nodes;
@@ -182,7 +173,7 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
     if (!progress(num_nodes)) return stopped();
     return {};
   });
-  if (auto done = walk.run(); !done) return std::move(done).error();
+  STRONGROOM_TRY(walk.run());
   return num_nodes;
 }
 

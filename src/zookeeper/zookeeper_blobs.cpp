@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
+
 namespace strongroom::zookeeper {
 namespace {
 
@@ -54,11 +56,9 @@ void Blobs::run() {
 
 Result<BlobRef> Blobs::write(const std::string& record_path, ByteView value,
                              Clock::time_point deadline) {
-  auto name = session_.name(deadline);
-  if (!name) return std::move(name).error();
-  auto blob = make_name();
-  if (!blob) return std::move(blob).error();
-  BlobRef ref{std::move(name).value(), std::move(blob).value(), value.size()};
+  STRONGROOM_ASSIGN(name, session_.name(deadline));
+  STRONGROOM_ASSIGN(blob, make_name());
+  BlobRef ref{std::move(name), std::move(blob), value.size()};
   {
     const std::lock_guard lock(mutex_);
     pending_.insert(ref.stem());

@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
+
 namespace strongroom::zookeeper {
 namespace {
 
@@ -239,16 +241,15 @@ Result<void> CommitCall::look() {
       ops.push_back(op(Op::Kind::exists, stripe_path(session_.root(), places_[i])));
     ops.push_back(op(Op::Kind::exists, path(i)));
   }
-  auto looked = session_.run(std::move(ops), deadline_);
-  if (!looked) return std::move(looked).error();
+  STRONGROOM_ASSIGN(looked, session_.run(std::move(ops), deadline_));
   std::size_t next = 0;
   for (std::size_t i = 0; i < batch_.size(); ++i) {
     State& state = states_[i];
     if (places_[i].is_long) {
-      const Op& stripe = looked.value()->ops[next++];
+      const Op& stripe = looked->ops[next++];
       state.stripe_version = stripe.stat.version;
     }
-    const Op& node = looked.value()->ops[next++];
+    const Op& node = looked->ops[next++];
     if (node.rc != kOk && node.rc != kNoNode) return session_.trouble("look at a record", node.rc);
     state.known = true;
     state.exists = node.rc == kOk;
@@ -260,22 +261,21 @@ Result<void> CommitCall::look() {
 // ---- sending ----
 
 Result<Commit> CommitCall::run() {
-  if (auto done = split(); !done) return std::move(done).error();
+  STRONGROOM_TRY(split());
   const bool must_look = std::any_of(batch_.begin(), batch_.end(), [](const Change& change) {
     return change.key.size() > kHeadLen && change.expected != kAny && change.expected != kAbsent;
   });
   if (must_look) {  // at the newest, since a conflict may be told from this alone
-    if (auto newest = session_.barrier(deadline_); !newest) return std::move(newest).error();
-    if (auto looked = look(); !looked) return std::move(looked).error();
+    STRONGROOM_TRY(session_.barrier(deadline_));
+    STRONGROOM_TRY(look());
   }
   for (;;) {
     if (auto broken = session_.broken()) return std::move(*broken);
     if (!plan()) return Commit{conflict_};
     if (steps_.empty()) return Commit{};
-    auto next = send();
-    if (!next) return std::move(next).error();
-    if (next.value() == Next::conflict) return Commit{conflict_};
-    if (next.value() == Next::applied) {
+    STRONGROOM_ASSIGN(next, send());
+    if (next == Next::conflict) return Commit{conflict_};
+    if (next == Next::applied) {
       applied_ = true;
       for (std::size_t i = 0; i < batch_.size(); ++i) {
         if (batch_[i].kind == Change::Kind::check) continue;
@@ -294,9 +294,8 @@ Result<Commit> CommitCall::run() {
 Result<CommitCall::Next> CommitCall::send() {
   Op multi = op(Op::Kind::multi, "");
   if (writes_) {
-    auto lane = commits_.take_lane(deadline_);
-    if (!lane) return std::move(lane).error();
-    lane_ = std::move(lane).value();
+    STRONGROOM_ASSIGN(lane, commits_.take_lane(deadline_));
+    lane_ = std::move(lane);
     for (const auto& ref : refs_) {
       if (!ref || ref->client == lane_.client) continue;
       commits_.give_lane(std::move(lane_), true);
@@ -368,7 +367,7 @@ Result<CommitCall::Next> CommitCall::judge_step(const Step& step, std::size_t ow
     conflict_ = owner;
     return Next::conflict;
   }
-  if (auto looked = look(); !looked) return std::move(looked).error();
+  STRONGROOM_TRY(look());
   return Next::again;
 }
 
@@ -382,9 +381,8 @@ Result<CommitCall::Next> CommitCall::make_parents() {
       if (asked.insert(parent).second) ops.push_back(op(Op::Kind::create, std::move(parent)));
     }
   }
-  auto made = session_.run(std::move(ops), deadline_);
-  if (!made) return std::move(made).error();
-  for (const Op& one : made.value()->ops) {
+  STRONGROOM_ASSIGN(made, session_.run(std::move(ops), deadline_));
+  for (const Op& one : made->ops) {
     if (one.rc == kNoNode) {
       return Error{Code::corrupt, "the node above " + one.path +
                                       " was missing: the store's tree was "
@@ -430,8 +428,7 @@ Result<CommitCall::Next> CommitCall::resolve() {
 // ---- lanes ----
 
 Result<Lane> Commits::take_lane(Clock::time_point deadline) {
-  auto name = session_.name(deadline);
-  if (!name) return std::move(name).error();
+  STRONGROOM_ASSIGN(name, session_.name(deadline));
   std::unique_lock lock(mutex_);
   if (!free_.wait_until(lock, deadline, [&] { return num_taken_ < kMaxLanes; })) {
     return Error{Code::timeout, "too many commits were under way at once"};
@@ -440,10 +437,9 @@ Result<Lane> Commits::take_lane(Clock::time_point deadline) {
   while (!lanes_.empty()) {
     Lane lane = std::move(lanes_.back());
     lanes_.pop_back();
-    if (lane.client == name.value()) return lane;  // of an earlier session: others sweep it
+    if (lane.client == name) return lane;  // of an earlier session: others sweep it
   }
-  return Lane{name.value(),
-              session_.root() + "/o/" + name.value() + "-" + std::to_string(num_made_++), -1};
+  return Lane{name, session_.root() + "/o/" + name + "-" + std::to_string(num_made_++), -1};
 }
 
 void Commits::give_lane(Lane lane, bool usable) {

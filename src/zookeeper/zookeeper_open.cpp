@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
+
 namespace strongroom::zookeeper {
 namespace {
 
@@ -25,9 +27,8 @@ Result<void> make_above(Session& session, Clock::time_point deadline) {
   for (std::size_t end = root.find('/', 1); end != root.npos; end = root.find('/', end + 1))
     ops.push_back(op(Op::Kind::create, root.substr(0, end)));
   if (ops.empty()) return {};
-  auto made = session.run(std::move(ops), deadline);
-  if (!made) return std::move(made).error();
-  for (const Op& one : made.value()->ops) {
+  STRONGROOM_ASSIGN(made, session.run(std::move(ops), deadline));
+  for (const Op& one : made->ops) {
     if (one.rc != kOk && one.rc != kNodeExists && one.rc != kNoAuth)
       return session.trouble("make " + one.path, one.rc);
   }
@@ -47,9 +48,8 @@ Result<void> make_tree(Session& session, bool root_exists, int root_version,
   for (const char* room : kRooms) multi.steps.push_back(create_step(root + room));
   for (std::size_t shard = 0; shard < kNumShards; ++shard)
     multi.steps.push_back(create_step(stamp_path(root, shard)));
-  auto made = session.run({std::move(multi)}, deadline);
-  if (!made) return std::move(made).error();
-  const int rc = made.value()->ops[0].rc;
+  STRONGROOM_ASSIGN(made, session.run({std::move(multi)}, deadline));
+  const int rc = made->ops[0].rc;
   const bool other_was_faster = rc == kNodeExists || rc == kBadVersion;
   if (rc == kOk || other_was_faster) return {};  // looked at again anyway
   return session.trouble("make the store's tree", rc);
@@ -77,19 +77,17 @@ Error open_to(const Session& session, const std::string& path, const std::string
 // whoever was here first could keep his hand on it.
 Result<void> check_owner(Session& session, bool with_rooms, Clock::time_point deadline) {
   if (session.address().world || session.address().any_owner) return {};
-  auto own = own_acl(session, deadline);
-  if (!own) return std::move(own).error();
+  STRONGROOM_ASSIGN(own, own_acl(session, deadline));
   std::vector<Op> ops = {op(Op::Kind::get_acl, session.root())};
   for (const char* room : kRooms) {
     if (with_rooms) ops.push_back(op(Op::Kind::get_acl, session.root() + room));
   }
-  auto looked = session.run(std::move(ops), deadline);
-  if (!looked) return std::move(looked).error();
-  for (const Op& one : looked.value()->ops) {
+  STRONGROOM_ASSIGN(looked, session.run(std::move(ops), deadline));
+  for (const Op& one : looked->ops) {
     if (one.rc != kOk) return session.trouble("look at the ACL of " + one.path, one.rc);
     if (lets_world_change(one.acl)) return open_to(session, one.path, "anybody");
     for (const AclEntry& entry : one.acl) {
-      const bool ours = std::any_of(own->begin(), own->end(), [&](const AclEntry& mine) {
+      const bool ours = std::any_of(own.begin(), own.end(), [&](const AclEntry& mine) {
         return mine.scheme == entry.scheme && mine.id == entry.id;
       });
       const bool may_change = (entry.permissions & ~kMayRead) != 0;
@@ -102,8 +100,7 @@ Result<void> check_owner(Session& session, bool with_rooms, Clock::time_point de
 // own_root makes an empty root that somebody made for us ours alone, where we may.
 Result<void> own_root(Session& session, Clock::time_point deadline) {
   if (session.address().world || session.address().any_owner) return {};
-  auto set = session.run({op(Op::Kind::set_acl, session.root())}, deadline);
-  if (!set) return std::move(set).error();
+  STRONGROOM_TRY(session.run({op(Op::Kind::set_acl, session.root())}, deadline));
   return {};
 }
 
@@ -117,15 +114,13 @@ bool lets_world_change(const std::vector<AclEntry>& acl) {
 
 // Right below the root, whose own ACL is the last one that zk-reauth changes.
 Result<std::vector<AclEntry>> own_acl(Session& session, Clock::time_point deadline) {
-  auto name = make_name();
-  if (!name) return std::move(name).error();
-  const std::string probe = session.root() + "/probe-" + *name;
-  auto asked = session.run({op(Op::Kind::create_ephemeral, probe), op(Op::Kind::get_acl, probe),
-                            op(Op::Kind::erase, probe)},
-                           deadline);
-  if (!asked) return std::move(asked).error();
-  const Op& made = asked.value()->ops[0];
-  Op& acl = asked.value()->ops[1];
+  STRONGROOM_ASSIGN(name, make_name());
+  const std::string probe = session.root() + "/probe-" + name;
+  STRONGROOM_ASSIGN(asked, session.run({op(Op::Kind::create_ephemeral, probe),
+                                        op(Op::Kind::get_acl, probe), op(Op::Kind::erase, probe)},
+                                       deadline));
+  const Op& made = asked->ops[0];
+  Op& acl = asked->ops[1];
   if (made.rc != kOk && made.rc != kNodeExists) return session.trouble("make a node", made.rc);
   if (acl.rc != kOk) return session.trouble("look at an ACL", acl.rc);
   return std::move(acl.acl);
@@ -134,14 +129,14 @@ Result<std::vector<AclEntry>> own_acl(Session& session, Clock::time_point deadli
 Result<void> open_tree(Session& session, bool must_exist, Clock::time_point deadline) {
   const std::string& root = session.root();
   for (;;) {
-    auto looked = session.run({op(Op::Kind::sync, root), op(Op::Kind::get, root)}, deadline);
-    if (!looked) return std::move(looked).error();
-    const Op& node = looked.value()->ops[1];
+    STRONGROOM_ASSIGN(looked,
+                      session.run({op(Op::Kind::sync, root), op(Op::Kind::get, root)}, deadline));
+    const Op& node = looked->ops[1];
     if (node.rc != kOk && node.rc != kNoNode) return session.trouble("look at the root", node.rc);
     const bool exists = node.rc == kOk;
     const bool empty = exists && node.bytes.empty() && node.stat.num_children == 0;
     if (exists && !empty) {
-      if (auto fine = check_format(session, node.bytes); !fine) return fine;
+      STRONGROOM_TRY(check_format(session, node.bytes));
       return check_owner(session, true, deadline);
     }
     if (must_exist) {
@@ -153,13 +148,12 @@ Result<void> open_tree(Session& session, bool must_exist, Clock::time_point dead
                    "the store's tree would be open to anybody" + std::string(kWorldAdvice)};
     }
     if (exists) {
-      if (auto own = own_root(session, deadline); !own) return own;
-      if (auto fine = check_owner(session, false, deadline); !fine) return fine;
+      STRONGROOM_TRY(own_root(session, deadline));
+      STRONGROOM_TRY(check_owner(session, false, deadline));
     } else if (auto made = make_above(session, deadline); !made) {
       return made;
     }
-    auto made = make_tree(session, exists, node.stat.version, deadline);
-    if (!made) return made;
+    STRONGROOM_TRY(make_tree(session, exists, node.stat.version, deadline));
     if (Clock::now() >= deadline) return session.no_answer();
   }
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
+
 namespace strongroom::zookeeper {
 namespace {
 
@@ -37,11 +39,10 @@ bool Lister::comes_after(const Place& place) const {
 Result<std::vector<Lister::Names>> Lister::children(const std::vector<std::string>& paths) {
   std::vector<Op> ops;
   for (const std::string& path : paths) ops.push_back(op(Op::Kind::children, path));
-  auto listed = session_.run(std::move(ops), deadline_);
-  if (!listed) return std::move(listed).error();
+  STRONGROOM_ASSIGN(listed, session_.run(std::move(ops), deadline_));
   if (auto broken = session_.broken()) return std::move(*broken);
   std::vector<Names> names;
-  for (Op& one : listed.value()->ops) {
+  for (Op& one : listed->ops) {
     if (one.rc != kOk && one.rc != kNoNode) return session_.trouble("list nodes", one.rc);
     names.push_back(std::move(one.names));
   }
@@ -56,9 +57,8 @@ Result<std::vector<std::uint32_t>> Lister::buckets(bool is_long) {
     if (is_long || prefix_.size() == kHeadLen) found.push_back(place.bucket);
     return found;
   }
-  auto listed = children({session_.root() + (is_long ? "/e" : "/r")});
-  if (!listed) return std::move(listed).error();
-  for (const std::string& name : listed.value()[0]) {
+  STRONGROOM_ASSIGN(listed, children({session_.root() + (is_long ? "/e" : "/r")}));
+  for (const std::string& name : listed[0]) {
     const auto bucket = parse_number(name, 3);
     if (!bucket) continue;
     if (!from_start_ && after_.is_long == is_long && *bucket < after_.bucket) continue;
@@ -73,14 +73,12 @@ Result<void> Lister::next(std::size_t wanted, std::vector<Place>& places) {
   while (places.size() == before && stage_ != Stage::end) {
     const bool is_long = stage_ == Stage::long_keys;
     if (!have_buckets_) {
-      auto found = buckets(is_long);
-      if (!found) return std::move(found).error();
-      buckets_ = std::move(found).value();
+      STRONGROOM_ASSIGN(found, buckets(is_long));
+      buckets_ = std::move(found);
       have_buckets_ = true;
       at_once_ = 1;
     }
-    auto more = is_long ? next_long(wanted, places) : next_short(wanted, places);
-    if (!more) return more;
+    STRONGROOM_TRY(is_long ? next_long(wanted, places) : next_short(wanted, places));
     if (!buckets_.empty() || !heads_.empty() || !stripes_.empty()) continue;
     stage_ = is_long ? Stage::end : Stage::long_keys;
     have_buckets_ = false;
@@ -95,11 +93,10 @@ Result<void> Lister::next_short(std::size_t wanted, std::vector<Place>& places) 
     std::vector<std::string> paths;
     for (const std::uint32_t bucket : taken)
       paths.push_back(bucket_path(session_.root(), false, bucket));
-    auto listed = children(paths);
-    if (!listed) return std::move(listed).error();
+    STRONGROOM_ASSIGN(listed, children(paths));
     for (std::size_t i = 0; i < taken.size(); ++i) {
       const std::size_t begin = places.size();
-      for (const std::string& name : listed.value()[i]) {
+      for (const std::string& name : listed[i]) {
         auto head = parse_head(name);
         if (!head || !head->starts_with(prefix_)) continue;
         Place place{false, taken[i], std::move(*head), 0, {}};
@@ -122,10 +119,9 @@ Result<void> Lister::next_heads() {
   std::vector<std::string> paths;
   for (const std::uint32_t bucket : taken)
     paths.push_back(bucket_path(session_.root(), true, bucket));
-  auto listed = children(paths);
-  if (!listed) return std::move(listed).error();
+  STRONGROOM_ASSIGN(listed, children(paths));
   for (std::size_t i = 0; i < taken.size(); ++i) {
-    for (const std::string& name : listed.value()[i]) {
+    for (const std::string& name : listed[i]) {
       auto head = parse_head(name);
       if (!head || head->size() != kHeadLen || !head->starts_with(prefix_)) continue;
       Place place{true, taken[i], std::move(*head), 0, {}};
@@ -144,10 +140,9 @@ Result<void> Lister::next_stripes() {
   const auto taken = take_back(heads_, kMaxAtOnce);
   std::vector<std::string> paths;
   for (const Place& head : taken) paths.push_back(head_path(session_.root(), head));
-  auto listed = children(paths);
-  if (!listed) return std::move(listed).error();
+  STRONGROOM_ASSIGN(listed, children(paths));
   for (std::size_t i = 0; i < taken.size(); ++i) {
-    for (const std::string& name : listed.value()[i]) {
+    for (const std::string& name : listed[i]) {
       const auto stripe = parse_number(name, 2);
       if (!stripe || *stripe >= kNumStripes) continue;
       Place place = taken[i];
@@ -168,20 +163,19 @@ Result<void> Lister::next_long(std::size_t wanted, std::vector<Place>& places) {
   while (places.size() - before < wanted) {
     if (stripes_.empty() && heads_.empty()) {
       if (buckets_.empty()) return {};
-      if (auto done = next_heads(); !done) return done;
+      STRONGROOM_TRY(next_heads());
     }
     if (stripes_.empty()) {
-      if (auto done = next_stripes(); !done) return done;
+      STRONGROOM_TRY(next_stripes());
     }
     const auto taken = take_back(stripes_, at_once);
     std::vector<std::string> paths;
     for (const Place& stripe : taken) paths.push_back(stripe_path(session_.root(), stripe));
     if (paths.empty()) continue;
-    auto listed = children(paths);
-    if (!listed) return std::move(listed).error();
+    STRONGROOM_ASSIGN(listed, children(paths));
     for (std::size_t i = 0; i < taken.size(); ++i) {
       const std::size_t begin = places.size();
-      for (const std::string& name : listed.value()[i]) {
+      for (const std::string& name : listed[i]) {
         auto tail = parse_tail(name);
         if (!tail || !tail->starts_with(tail_prefix)) continue;
         Place place = taken[i];

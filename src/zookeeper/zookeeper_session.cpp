@@ -6,13 +6,14 @@
 #include <utility>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 
 namespace strongroom::zookeeper {
 
 Result<std::string> make_name() {
   std::array<std::uint8_t, 16> bytes{};
-  if (auto drawn = random_bytes(bytes); !drawn) return std::move(drawn).error();
+  STRONGROOM_TRY(random_bytes(bytes));
   return hex_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
@@ -104,7 +105,7 @@ std::string Session::fresh_name() {
 
 Result<void> Session::begin(Clock::time_point deadline) {
   std::array<std::uint8_t, 8> drawn{};
-  if (auto random = random_bytes(drawn); !random) return random;
+  STRONGROOM_TRY(random_bytes(drawn));
   next_name_ = get_be(std::span(drawn));
   std::string name = fresh_name();
   std::vector<Op> ops = {op(Op::Kind::create_ephemeral, root() + "/l/" + name), watch_op(0)};
@@ -112,8 +113,7 @@ Result<void> Session::begin(Clock::time_point deadline) {
   batch->ops = std::move(ops);
   begun_ = true;  // should the session be lost from here on, the next one is greeted by itself
   client_.send(batch);
-  auto begun = this->name(deadline);
-  if (!begun) return std::move(begun).error();
+  STRONGROOM_TRY(this->name(deadline));
   return {};
 }
 
@@ -251,7 +251,7 @@ Result<void> Session::watch_every_shard(Clock::time_point deadline) {
     if (!shards_.view(shard).watched) batch->ops.push_back(watch_op(shard));
   }
   client_.send(std::move(batch));
-  if (auto behind_those = barrier(deadline); !behind_those) return behind_those;
+  STRONGROOM_TRY(barrier(deadline));
   if (shards_.knows_all()) return {};
   return no_answer();  // the connection was lost on the way
 }
@@ -259,23 +259,20 @@ Result<void> Session::watch_every_shard(Clock::time_point deadline) {
 Result<void> Session::barrier(Clock::time_point deadline) {
   std::string last;
   for (;;) {
-    auto name = this->name(deadline);
-    if (!name) return std::move(name).error();
-    auto written = run({op(Op::Kind::set, root() + "/l/" + name.value())}, deadline);
-    if (!written) return std::move(written).error();
-    const int rc = written.value()->ops[0].rc;
+    STRONGROOM_ASSIGN(name, this->name(deadline));
+    STRONGROOM_ASSIGN(written, run({op(Op::Kind::set, root() + "/l/" + name)}, deadline));
+    const int rc = written->ops[0].rc;
     if (auto broken = this->broken()) return std::move(*broken);
     if (rc == kOk) return {};
     if (rc != kNoNode) return trouble("write", rc);
     if (Clock::now() >= deadline) return no_answer();
-    if (name.value() != last) {
-      last = name.value();
+    if (name != last) {
+      last = name;
       continue;
     }
     // Somebody removed it, and the session lives on.
-    auto made = run({op(Op::Kind::create_ephemeral, root() + "/l/" + last)}, deadline);
-    if (!made) return std::move(made).error();
-    if (made.value()->ops[0].rc == kNoNode) return missing(root() + "/l");
+    STRONGROOM_ASSIGN(made, run({op(Op::Kind::create_ephemeral, root() + "/l/" + last)}, deadline));
+    if (made->ops[0].rc == kNoNode) return missing(root() + "/l");
   }
 }
 

@@ -38,6 +38,52 @@ expect 'README in C' "$(./example_c)" my-user
 "${CXX:-c++}" -std=c++20 -Wall -Wextra -Werror example.cpp -o example_cpp $(flags --cflags --libs strongroom-engine)
 expect 'README in C++' "$(./example_cpp)" my-user
 
+# What an embedder may include: each public header by itself, by both compilers, and all in two files.
+engine_flags=$(flags --cflags strongroom-engine)
+headers=$(cd "$prefix/include/strongroom" && find . -name '*.hpp' -not -path './impl/*' -not -name src.hpp | sed 's#^\./##' | sort)
+for header in $headers; do printf '#include <strongroom/%s>\n' "$header"; done >every.hpp
+for compiler in "${CXX:-c++}" clang++-14; do
+  command -v "${compiler##* }" >/dev/null || continue
+  for header in $headers; do
+    printf '#include <strongroom/%s>\n' "$header" >alone.cpp
+    # shellcheck disable=SC2086
+    $compiler -std=c++20 -Wall -Wextra -Werror -fsyntax-only $engine_flags alone.cpp
+  done
+done
+printf '#include "every.hpp"\nint other();\nint main() { return other(); }\n' >every_main.cpp
+printf '#include "every.hpp"\nint other() { return 0; }\n' >every_other.cpp
+# shellcheck disable=SC2046
+${CXX:-c++} -std=c++20 -Wall -Wextra -Werror every_main.cpp every_other.cpp -o every \
+  $(flags --cflags --libs strongroom-engine)
+./every
+printf '%s public headers\n' "$(printf '%s\n' "$headers" | wc -l)"
+
+# The engine without our build: in one source file of the host, with libsodium and Nettle and nothing more;
+# and the same program with the engine that was built.
+# shellcheck disable=SC2046,SC2086
+${CXX:-c++} -std=c++20 -Wall -Wextra -Werror $engine_flags "$root/tests/install/host/host.cpp" -o host_alone \
+  $(pkg-config --libs libsodium nettle) -pthread
+expect 'the engine in one source file' "$(./host_alone)" my-user
+sed 's#strongroom/src.hpp#strongroom/store.hpp#' "$root/tests/install/host/host.cpp" >host_linked.cpp
+# shellcheck disable=SC2046
+${CXX:-c++} -std=c++20 -Wall -Wextra -Werror host_linked.cpp -o host_linked $(flags --cflags --libs strongroom-engine)
+expect 'the engine, linked' "$(./host_linked)" my-user
+# shellcheck disable=SC2046,SC2086
+${CXX:-c++} -std=c++20 -Wall -Wextra -Werror $engine_flags "$root/tests/install/host/portable.cpp" -o portable \
+  $(pkg-config --libs libsodium nettle) -pthread
+expect 'without AES instructions and without Botan' "$(./portable)" $'unsupported\nunsupported'
+
+# As a subproject of Meson, with the least that can be built.
+mkdir -p subproject/subprojects
+cp host_linked.cpp subproject/main.cpp
+cp "$root/tests/install/host/meson.build" subproject/
+ln -s "$root" subproject/subprojects/strongroom
+if ! (meson setup subproject/build subproject --buildtype=plain && ninja -C subproject/build host &&
+  meson test -C subproject/build --no-rebuild --suite host) >subproject.log 2>&1; then
+  tail -n 40 subproject.log >&2
+  exit 1
+fi
+
 mkdir shell && cd shell
 unset STRONGROOM_STORE STRONGROOM_KEY_FILE
 # What get prints ends with a newline on a terminal alone, so here the next line follows at once.

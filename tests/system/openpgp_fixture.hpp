@@ -14,7 +14,7 @@
 #include "gpg_home.hpp"
 #include "secret_text.hpp"
 #include "strongroom/backend.hpp"
-#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
 #include "strongroom/openpgp.hpp"
 
 namespace strongroom::testing {

@@ -13,7 +13,7 @@
 
 #include "memory_scan.hpp"
 #include "secret_text.hpp"
-#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
 
 namespace strongroom::secret_test {
 namespace {

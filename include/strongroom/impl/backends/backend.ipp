@@ -12,6 +12,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/backends/record_page.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
 
@@ -29,7 +30,7 @@ static Result<std::vector<Version>> versions_of(Backend& from, std::span<const B
         if (keep != nullptr && record.version != kAbsent) keep->add(record);
       },
       timeout);
-  if (!stamp) return std::move(stamp).error();
+  STRONGROOM_TRY(stamp);
   return versions;
 }
 
@@ -40,7 +41,7 @@ static Result<void> hand_over_first(std::span<const ByteView> keys, const Record
   for (const ByteView key : keys) {
     const auto record = page.find(key);
     if (!record) continue;
-    if (auto done = sink(*record); !done) return done;
+    STRONGROOM_TRY(sink(*record));
   }
   return {};
 }
@@ -75,7 +76,7 @@ Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
     const Clock::duration left = timeout - (Clock::now() - begin);
     auto stamp = read(
         {}, [](std::size_t, const Record&) {}, timeout);
-    if (!stamp) return std::move(stamp).error();
+    STRONGROOM_TRY(stamp);
     const std::uint64_t mark = stamp.value() + 1;  // 0 is no mark
     if (mark != marks[0] || left <= Clock::duration::zero()) {
       marks.fill(mark);
@@ -88,22 +89,19 @@ Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
 Result<void> Backend::snapshot(std::span<const ByteView> first, SnapshotSink sink,
                                Timeout timeout) {
   RecordPage page;
-  auto before = detail::backend::versions_of(*this, first, &page, timeout);
-  if (!before) return std::move(before).error();
-  if (auto done = detail::backend::hand_over_first(first, page, sink); !done) return done;
+  STRONGROOM_ASSIGN(before, detail::backend::versions_of(*this, first, &page, timeout));
+  STRONGROOM_TRY(detail::backend::hand_over_first(first, page, sink));
 
   page.clear();
   RecordPages pages(*this, timeout);
   for (bool there_is_more = true; there_is_more;) {
-    auto more = pages.next(page);
-    if (!more) return std::move(more).error();
-    if (auto done = page.hand_over(first, sink); !done) return done;
-    there_is_more = more.value();
+    STRONGROOM_ASSIGN(more, pages.next(page));
+    STRONGROOM_TRY(page.hand_over(first, sink));
+    there_is_more = more;
   }
 
-  auto after = detail::backend::versions_of(*this, first, nullptr, timeout);
-  if (!after) return std::move(after).error();
-  if (before.value() == after.value()) return {};
+  STRONGROOM_ASSIGN(after, detail::backend::versions_of(*this, first, nullptr, timeout));
+  if (before == after) return {};
   return Error{Code::conflict,
                "the records that had to stay as they were changed while the others were read; try "
                "again"};

@@ -8,6 +8,7 @@
 
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/limits.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
 
@@ -30,7 +31,7 @@ Result<void> check_key(ByteView key) {
 
 Result<void> check_keys(std::span<const ByteView> keys) {
   for (const ByteView key : keys) {
-    if (auto fine = check_key(key); !fine) return fine;
+    STRONGROOM_TRY(check_key(key));
   }
   return {};
 }
@@ -38,7 +39,7 @@ Result<void> check_keys(std::span<const ByteView> keys) {
 Result<void> check_page(ByteView prefix, ByteView after) {
   for (const ByteView bound : {prefix, after}) {
     if (bound.empty()) continue;
-    if (auto fine = check_key(bound); !fine) return fine;
+    STRONGROOM_TRY(check_key(bound));
   }
   return {};
 }
@@ -52,7 +53,7 @@ Result<void> check_batch(std::span<const Change> batch) {
     if (change.kind > Change::Kind::check) {
       return Error{Code::invalid, "a change was of no known kind"};
     }
-    if (auto fine = check_key(change.key); !fine) return fine;
+    STRONGROOM_TRY(check_key(change.key));
     if (change.kind == Change::Kind::put && change.value.size() > kMaxBackendValueLen) {
       return Error{Code::too_large, "a value had " + std::to_string(change.value.size()) +
                                         " bytes, over " + std::to_string(kMaxBackendValueLen)};

@@ -17,6 +17,7 @@
 #include "strongroom/backends/memory.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/gate.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
 
@@ -109,7 +110,7 @@ std::unique_ptr<MemoryBackend> MemoryBackend::share() const {
 }
 
 Result<Stamp> MemoryBackend::read(std::span<const ByteView> keys, ReadSink sink, Timeout) {
-  if (auto fine = check_keys(keys); !fine) return fine.error();
+  STRONGROOM_TRY(check_keys(keys));
   const Gate::Shared shared(records_->gate);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto found = records_->map.find(detail::memory::text(keys[i]));
@@ -123,7 +124,7 @@ Result<Stamp> MemoryBackend::read(std::span<const ByteView> keys, ReadSink sink,
 }
 
 Result<Commit> MemoryBackend::commit(std::span<const Change> batch, Timeout) {
-  if (auto fine = check_batch(batch); !fine) return fine.error();
+  STRONGROOM_TRY(check_batch(batch));
   try {
     detail::memory::Map staged =
         detail::memory::stage(batch);  // before the gate: nothing that allocates may fail halfway
@@ -135,7 +136,7 @@ Result<Commit> MemoryBackend::commit(std::span<const Change> batch, Timeout) {
 
 Result<bool> MemoryBackend::scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                                  Timeout) {
-  if (auto fine = check_page(prefix, after); !fine) return fine.error();
+  STRONGROOM_TRY(check_page(prefix, after));
   const Gate::Shared shared(records_->gate);
   const detail::memory::Map& map = records_->map;
   auto it = key_less(after, prefix) || after.empty() ? map.lower_bound(detail::memory::text(prefix))
@@ -149,7 +150,7 @@ Result<bool> MemoryBackend::scan(ByteView prefix, ByteView after, std::size_t li
 }
 
 Result<void> MemoryBackend::snapshot(std::span<const ByteView> first, SnapshotSink sink, Timeout) {
-  if (auto fine = check_keys(first); !fine) return fine;
+  STRONGROOM_TRY(check_keys(first));
   detail::memory::Listed listed;
   try {
     const Gate::Shared shared(records_->gate);
@@ -162,11 +163,11 @@ Result<void> MemoryBackend::snapshot(std::span<const ByteView> first, SnapshotSi
         listed.begin(), listed.end(), detail::memory::text(key),
         [](const auto& one, std::string_view wanted) { return one.first < wanted; });
     if (it == listed.end() || it->first != detail::memory::text(key)) continue;
-    if (auto done = sink(detail::memory::as_record(*it)); !done) return done;
+    STRONGROOM_TRY(sink(detail::memory::as_record(*it)));
   }
   for (const auto& one : listed) {
     if (is_one_of(first, detail::memory::bytes(one.first))) continue;
-    if (auto done = sink(detail::memory::as_record(one)); !done) return done;
+    STRONGROOM_TRY(sink(detail::memory::as_record(one)));
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #if STRONGROOM_HAVE_LMDB
 #include "strongroom/backends/lmdb.hpp"
 #endif
@@ -54,9 +55,8 @@ static Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std:
   if (directory.find('\0') != std::string_view::npos) return refuse(url, "had a NUL byte");
   LmdbOptions options;
   if (mark != std::string_view::npos) {
-    auto read = read_options(url, rest.substr(mark + 1));
-    if (!read) return read.error();
-    options = *read;
+    STRONGROOM_ASSIGN(read, read_options(url, rest.substr(mark + 1)));
+    options = read;
   }
   options.must_exist = must_exist;
   return open_lmdb(std::string(directory), options);

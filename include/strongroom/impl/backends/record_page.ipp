@@ -10,6 +10,7 @@
 #include "strongroom/backends/limits.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/backends/record_page.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
 
@@ -50,7 +51,7 @@ Result<void> RecordPage::hand_over(std::span<const ByteView> skip,
   for (std::size_t i = 0; i < size(); ++i) {
     const Record record = at(i);
     if (is_one_of(skip, record.key)) continue;
-    if (auto done = sink(record); !done) return done;
+    STRONGROOM_TRY(sink(record));
   }
   return {};
 }
@@ -65,7 +66,7 @@ Result<bool> RecordPages::next(RecordPage& page) {
         if (!dropped) page.add(record);
       },
       timeout_);
-  if (!more) return more;
+  STRONGROOM_TRY(more);
   if (page.empty()) return false;
   after_ = page.last_key();
   // What did not fit is fetched again, so ask for about as much as fits.

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/zk_auth.hpp"
@@ -94,9 +95,8 @@ static SecretView without_line_end(SecretView text) {
 }
 
 static Result<ZkAuth> keep(SecretView text) {
-  auto kept = SecretBytes::copy_key(text.reveal());
-  if (!kept) return std::move(kept).error();
-  return std::make_shared<const SecretBytes>(std::move(kept).value());
+  STRONGROOM_ASSIGN(kept, SecretBytes::copy_key(text.reveal()));
+  return std::make_shared<const SecretBytes>(std::move(kept));
 }
 
 }  // namespace detail::zk_auth
@@ -110,13 +110,10 @@ Result<ZkAuth> take_zk_auth(SecretView text) {
 
 Result<ZkAuth> read_zk_auth_file(const std::string& file) {
   const detail::zk_auth::File opened(file);
-  if (auto fine = detail::zk_auth::check_private(opened, file); !fine)
-    return std::move(fine).error();
-  auto room = SecretBytes::for_key(kMaxZkAuthLen + 3);
-  if (!room) return std::move(room).error();
-  auto len = detail::zk_auth::read_all(opened, file, room.value());
-  if (!len) return std::move(len).error();
-  const SecretView text = detail::zk_auth::without_line_end(room->view().first(len.value()));
+  STRONGROOM_TRY(detail::zk_auth::check_private(opened, file));
+  STRONGROOM_ASSIGN(room, SecretBytes::for_key(kMaxZkAuthLen + 3));
+  STRONGROOM_ASSIGN(len, detail::zk_auth::read_all(opened, file, room));
+  const SecretView text = detail::zk_auth::without_line_end(room.view().first(len));
   if (const char* why = detail::zk_auth::fault_of_auth(text.reveal_text()); why != nullptr)
     return detail::zk_auth::refuse(file, why);
   return detail::zk_auth::keep(text);

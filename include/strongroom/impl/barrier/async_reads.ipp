@@ -19,6 +19,7 @@
 #include "strongroom/impl/barrier/async_reads.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
@@ -79,10 +80,9 @@ Result<void> AsyncReads::read_many(std::vector<Path> paths, Callback done, Revie
   auto call = std::make_shared<Call>(std::move(paths), std::move(done), std::move(review));
   auto may = judge(*call, !detail::async_reads::on_storage_thread);
   if (may && !*may) return std::move(*may);
-  auto lookup = reader_.locate(call->paths);
-  if (!lookup) return std::move(lookup).error();
-  call->lookup = std::move(lookup).value();
-  if (auto room = admit(*call); !room) return room;
+  STRONGROOM_ASSIGN(lookup, reader_.locate(call->paths));
+  call->lookup = std::move(lookup);
+  STRONGROOM_TRY(admit(*call));
   if (may) return start(call);
   call->lookup = {};
   detail::async_reads::deliver([this, call] { read_again(call); });

@@ -17,6 +17,7 @@
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -31,15 +32,14 @@
 namespace strongroom {
 
 Result<void> Barrier::retire(ReencryptObserver observer, Version permitted) {
-  if (auto ready = keeper_.refresh(); !ready) return ready;
+  STRONGROOM_TRY(keeper_.refresh());
   auto active = keeper_.with_keys(
       [](const Keys& keys) -> Result<TermId> { return keys.keyring.active_term(); });
-  if (!active) return std::move(active).error();
-  if (auto raised = keeper_.raise_fence(active.value(), permitted); !raised) return raised;
-  auto needed = count_older(active.value(), observer);
-  if (!needed) return std::move(needed).error();
-  if (needed.value() > 0) {
-    return Error{Code::invalid, std::to_string(needed.value()) +
+  STRONGROOM_TRY(active);
+  STRONGROOM_TRY(keeper_.raise_fence(active.value(), permitted));
+  STRONGROOM_ASSIGN(needed, count_older(active.value(), observer));
+  if (needed > 0) {
+    return Error{Code::invalid, std::to_string(needed) +
                                     " secrets are still sealed under older data keys; re-encrypt "
                                     "first ('reencrypt')"};
   }
@@ -53,7 +53,7 @@ Result<Revision> Barrier::write(const Path& path, Content content, SecretView va
   }
   return replace(path, permit, [&](const Keys& keys, const Current& current) -> Result<Next> {
     if (value.size() > keys.records.header.max_secret_len) return over_limit(path, keys, value);
-    if (auto held = check(path, current, condition); !held) return std::move(held).error();
+    STRONGROOM_TRY(check(path, current, condition));
     const std::uint64_t now = now_ms();
     return Next{
         RecordKind::secret, {content, current.alive ? current.created_ms : now, now}, value};
@@ -63,7 +63,7 @@ Result<Revision> Barrier::write(const Path& path, Content content, SecretView va
 Result<Revision> Barrier::erase(const Path& path, Condition condition, const Permit* permit) {
   return replace(path, permit, [&](const Keys&, const Current& current) -> Result<Next> {
     if (!current.alive) return not_found(path);
-    if (auto held = check(path, current, condition); !held) return std::move(held).error();
+    STRONGROOM_TRY(check(path, current, condition));
     return Next{RecordKind::tombstone, {Content::binary, current.created_ms, now_ms()}, {}};
   });
 }
@@ -75,7 +75,7 @@ Result<Barrier::Current> Barrier::current_of(const Keys& keys, const Location& l
   if (fetched.version == kAbsent && fetched.floor != 0)
     return SecretReader::vanished(fetched.floor);
   if (fetched.version == kAbsent) return current;
-  if (auto done = reader_.unwrap(keys, location, fetched); !done) return std::move(done).error();
+  STRONGROOM_TRY(reader_.unwrap(keys, location, fetched));
   current.alive = fetched.opened.kind == RecordKind::secret;
   current.revision = fetched.opened.revision;
   current.created_ms = fetched.opened.metadata.created_ms;
@@ -107,9 +107,8 @@ Result<Revision> Barrier::replace(const Path& path, const Permit* permit, Decide
   if (path.is_root()) return Error{Code::invalid, "the root of the tree is no name of a secret"};
   const auto begin = std::chrono::steady_clock::now();
   do {
-    auto permitted = permit == nullptr ? Result<Version>(kAny) : (*permit)();
-    if (!permitted) return std::move(permitted).error();
-    auto done = replace_once(path, permitted.value(), decide);
+    STRONGROOM_ASSIGN(permitted, permit == nullptr ? Result<Version>(kAny) : (*permit)());
+    auto done = replace_once(path, permitted, decide);
     if (!done) return SecretReader::naming(path, std::move(done).error());
     if (done->has_value()) return **done;
   } while (std::chrono::steady_clock::now() - begin < timeout_);
@@ -128,14 +127,12 @@ Result<std::optional<Revision>> Barrier::replace_once(const Path& path, Version 
     entries = entries_of(keys.keyring, path.text());
     return {};
   });
-  if (!located) return std::move(located).error();
+  STRONGROOM_TRY(located);
   const RecordKey key = record_key(location);
   Fetched fetched;
   fetched.floor = reader_.floor(location);
-  auto stamp = read_with_entries(key, entries, fetched);
-  if (!stamp) return std::move(stamp).error();
-  auto followed = keeper_.follow(stamp.value());
-  if (!followed) return std::move(followed).error();
+  STRONGROOM_ASSIGN(stamp, read_with_entries(key, entries, fetched));
+  STRONGROOM_TRY(keeper_.follow(stamp));
   const Version expected = fetched.version;
 
   std::vector<std::uint8_t> envelope;
@@ -147,17 +144,16 @@ Result<std::optional<Revision>> Barrier::replace_once(const Path& path, Version 
     fence = keys.records.fence_version;
     other_fence = permitted != kAny && permitted != fence;
     if (other_fence) return Revision{0};
-    auto current = current_of(keys, location, fetched);
-    if (!current) return std::move(current).error();
-    auto next = decide(keys, current.value());
-    if (!next) return std::move(next).error();
-    was_alive = current->alive;
+    STRONGROOM_ASSIGN(current, current_of(keys, location, fetched));
+    auto next = decide(keys, current);
+    STRONGROOM_TRY(next);
+    was_alive = current.alive;
     is_alive = next->kind == RecordKind::secret;
     envelope.resize(kEnvelopeOverhead + next->value.size());
     auto sealed = seal_envelope(keys.keyring, {keys.records.header.store, location}, next->kind,
-                                current->revision + 1, next->metadata, next->value, envelope);
-    if (!sealed) return std::move(sealed).error();
-    return current->revision + 1;
+                                current.revision + 1, next->metadata, next->value, envelope);
+    STRONGROOM_TRY(sealed);
+    return current.revision + 1;
   });
   if (!revision) {
     const bool again = revision.error().code == Code::corrupt && reader_.keys_moved(generation);
@@ -171,9 +167,8 @@ Result<std::optional<Revision>> Barrier::replace_once(const Path& path, Version 
   if (is_alive && !was_alive) add_missing(entries, batch);
   if (was_alive && !is_alive)
     batch.push_back({Change::Kind::erase, entries.keys.front(), {}, kAny});
-  auto commit = backend_->commit(batch, timeout_);
-  if (!commit) return std::move(commit).error();
-  if (commit->conflict) return std::optional<Revision>();
+  STRONGROOM_ASSIGN(commit, backend_->commit(batch, timeout_));
+  if (commit.conflict) return std::optional<Revision>();
   reader_.saw(location, revision.value());
   return std::optional<Revision>(revision.value());
 }
@@ -231,12 +226,11 @@ Result<std::uint64_t> Barrier::count_older(TermId first_live, ReencryptObserver 
           if (ours && get_be(record.value.subspan<4, 4>()) < first_live) old.push_back(after);
         },
         timeout_);
-    if (!page) return std::move(page).error();
+    STRONGROOM_TRY(page);
     more = page.value();
     for (const auto& key : old) {
-      auto older = needs_older(key, first_live);
-      if (!older) return std::move(older).error();
-      needed += older.value() ? 1 : 0;
+      STRONGROOM_ASSIGN(older, needs_older(key, first_live));
+      needed += older ? 1 : 0;
     }
     if (!observer(progress))
       return Error{Code::unavailable, "retiring was stopped; nothing was changed"};
@@ -249,7 +243,7 @@ Result<bool> Barrier::needs_older(std::span<const std::uint8_t> key, TermId firs
   auto stamp = backend_->read(
       std::span(&key, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
       timeout_);
-  if (!stamp) return std::move(stamp).error();
+  STRONGROOM_TRY(stamp);
   if (fetched.version == kAbsent) return false;
   Location location;
   std::copy(key.begin() + 1, key.end(), location.begin());

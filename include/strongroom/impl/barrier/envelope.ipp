@@ -9,6 +9,7 @@
 
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/base/wipe.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
@@ -98,7 +99,7 @@ static Result<void> keep_value(Opened& opened, std::size_t at, std::size_t plain
 static Result<void> open_to(const Keyring& keyring, const Place& place,
                             std::span<const std::uint8_t> envelope, std::size_t at,
                             Opened& opened) {
-  if (auto read = read_label(envelope, opened); !read) return read;
+  STRONGROOM_TRY(read_label(envelope, opened));
   const XaesKey* key = keyring.term(opened.term);
   if (key == nullptr) return unknown_term(keyring, opened.term);
   XaesNonce nonce;
@@ -124,7 +125,7 @@ Result<void> seal_envelope(const Keyring& keyring, const Place& place, RecordKin
     return Error{Code::invalid, "the room for an envelope was of the wrong size"};
   }
   XaesNonce nonce;
-  if (auto random = random_bytes(nonce); !random) return random;
+  STRONGROOM_TRY(random_bytes(nonce));
   const TermId term = keyring.active_term();
   out[0] = 1;
   out[1] = 1;
@@ -146,7 +147,7 @@ Result<Opened> open_envelope(const Keyring& keyring, const Place& place,
   Result<Opened> opened(std::in_place);
   auto done = opened->value.make_value(envelope.size() - kEnvelopeHeaderLen - kTagLen);
   if (done) done = detail::envelope::open_to(keyring, place, envelope, 0, *opened);
-  if (!done) return std::move(done).error();
+  STRONGROOM_TRY(done);
   return opened;
 }
 
@@ -162,7 +163,7 @@ Result<void> reseal_envelope(const Keyring& keyring, const Place& place, SecretB
   if (in.size() < kEnvelopeOverhead) return detail::corrupt("was cut short");
   if (out.size() != in.size()) return Error{Code::invalid, "the room for an envelope did not fit"};
   Opened label;
-  if (auto read = detail::envelope::read_label(in, label); !read) return read;
+  STRONGROOM_TRY(detail::envelope::read_label(in, label));
   const XaesKey* key = keyring.term(label.term);
   if (key == nullptr) return detail::envelope::unknown_term(keyring, label.term);
   XaesNonce nonce;
@@ -171,11 +172,10 @@ Result<void> reseal_envelope(const Keyring& keyring, const Place& place, SecretB
   const auto plaintext = sealed.first(sealed.size() - kTagLen);
   {
     const detail::envelope::DerivedKey derived(*key, nonce);
-    auto opened = gcm_open(derived.reveal(), std::span(nonce).last<kGcmNonceLen>(),
-                           detail::associated(in, place), sealed, plaintext);
-    if (!opened) return opened;
+    STRONGROOM_TRY(gcm_open(derived.reveal(), std::span(nonce).last<kGcmNonceLen>(),
+                            detail::associated(in, place), sealed, plaintext));
   }
-  if (auto random = random_bytes(nonce); !random) return random;
+  STRONGROOM_TRY(random_bytes(nonce));
   const TermId term = keyring.active_term();
   std::memcpy(out.data(), in.data(), detail::kBoundHeaderLen);
   put_be(out.subspan(4).first<4>(), term);

@@ -14,6 +14,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
@@ -50,15 +51,14 @@ class NamesReader {
   Result<void> each_name(const std::string& folder, EntryKind kind, F f) {
     EntryKey after;
     for (;;) {
-      auto page = scan_names(folder, kind, after, kScanPage);
-      if (!page) return std::move(page).error();
-      for (std::string& name : page->names) {
+      STRONGROOM_ASSIGN(page, scan_names(folder, kind, after, kScanPage));
+      for (std::string& name : page.names) {
         auto go_on = f(std::move(name));
-        if (!go_on) return std::move(go_on).error();
+        STRONGROOM_TRY(go_on);
         if (!go_on.value()) return {};
       }
-      if (!page->more) return {};
-      after = std::move(page->last);
+      if (!page.more) return {};
+      after = std::move(page.last);
     }
   }
 

@@ -11,6 +11,7 @@
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/names_reader.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
@@ -21,11 +22,10 @@ namespace strongroom {
 
 Result<std::vector<Entry>> NamesReader::list(const Path& folder, bool recursive,
                                              const NamesFilter* filter) {
-  if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+  STRONGROOM_TRY(keeper_.refresh());
   std::vector<Entry> entries;
-  auto done = recursive ? collect_below(folder.text(), "", filter, entries)
-                        : collect(folder.text(), filter, entries);
-  if (!done) return std::move(done).error();
+  STRONGROOM_TRY(recursive ? collect_below(folder.text(), "", filter, entries)
+                           : collect(folder.text(), filter, entries));
   std::sort(entries.begin(), entries.end());
   return entries;
 }
@@ -34,19 +34,18 @@ Result<ListPage> NamesReader::list_page(const Path& folder, ByteView after, std:
   if (limit == 0 || limit > 10'000 || after.size() > kMaxEntryKeyLen) {
     return Error{Code::invalid, "a page of a list must have 1 to 10,000 entries"};
   }
-  if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+  STRONGROOM_TRY(keeper_.refresh());
   ListPage page;
   const bool in_folders =
       !after.empty() && after[0] == static_cast<std::uint8_t>(EntryKind::folder);
   if (!in_folders) {
-    auto more = scan_page(folder.text(), EntryKind::secret, after, limit, page);
-    if (!more) return std::move(more).error();
-    if (more.value() || page.entries.size() == limit) return page;
+    STRONGROOM_ASSIGN(more, scan_page(folder.text(), EntryKind::secret, after, limit, page));
+    if (more || page.entries.size() == limit) return page;
     after = {};
   }
-  auto more = scan_page(folder.text(), EntryKind::folder, after, limit - page.entries.size(), page);
-  if (!more) return std::move(more).error();
-  if (!more.value()) page.next.clear();
+  STRONGROOM_ASSIGN(
+      more, scan_page(folder.text(), EntryKind::folder, after, limit - page.entries.size(), page));
+  if (!more) page.next.clear();
   return page;
 }
 
@@ -57,14 +56,14 @@ Result<NamesReader::Names> NamesReader::scan_names(const std::string& folder, En
     location = directory_location(keys.keyring, folder);
     return {};
   });
-  if (!located) return std::move(located).error();
+  STRONGROOM_TRY(located);
   const RecordKey prefix = entry_prefix(kind, location);
   std::vector<EntryKey> found;
   auto more = backend_.scan_keys(
       prefix, after, limit,
       [&](const Record& record) { found.emplace_back(record.key.begin(), record.key.end()); },
       timeout_);
-  if (!more) return std::move(more).error();
+  STRONGROOM_TRY(more);
   return keeper_.with_keys([&](const Keys& keys) -> Result<Names> {
     Names names;
     for (const EntryKey& key : found) {
@@ -84,12 +83,11 @@ Result<void> NamesReader::collect(const std::string& folder, const NamesFilter* 
     if (shows(filter, folder, name)) entries.push_back({std::move(name), false});
     return true;
   });
-  if (!secrets) return secrets;
+  STRONGROOM_TRY(secrets);
   return each_name(folder, EntryKind::folder, [&](std::string name) -> Result<bool> {
     const std::string below = join(folder, name);
-    auto any = filter == nullptr ? holds_any(below) : shows_any(below, *filter);
-    if (!any) return any;
-    if (any.value()) entries.push_back({std::move(name), true});
+    STRONGROOM_ASSIGN(any, filter == nullptr ? holds_any(below) : shows_any(below, *filter));
+    if (any) entries.push_back({std::move(name), true});
     return true;
   });
 }
@@ -100,28 +98,25 @@ Result<void> NamesReader::collect_below(const std::string& folder, const std::st
     if (shows(filter, folder, name)) entries.push_back({join(shown, name), false});
     return true;
   });
-  if (!secrets) return secrets;
+  STRONGROOM_TRY(secrets);
   return each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
     const std::string path = join(folder, name);
     if (filter != nullptr && !filter->enters(path)) return true;
-    auto below = collect_below(path, join(shown, name), filter, entries);
-    if (!below) return std::move(below).error();
+    STRONGROOM_TRY(collect_below(path, join(shown, name), filter, entries));
     return true;
   });
 }
 
 Result<bool> NamesReader::holds_any(const std::string& folder) {
-  auto secrets = scan_names(folder, EntryKind::secret, {}, 1);
-  if (!secrets) return std::move(secrets).error();
-  if (!secrets->names.empty()) return true;
+  STRONGROOM_ASSIGN(secrets, scan_names(folder, EntryKind::secret, {}, 1));
+  if (!secrets.names.empty()) return true;
   bool any = false;
   auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
-    auto inside = holds_any(join(folder, name));
-    if (!inside) return inside;
-    any = inside.value();
+    STRONGROOM_ASSIGN(inside, holds_any(join(folder, name)));
+    any = inside;
     return !any;
   });
-  if (!below) return std::move(below).error();
+  STRONGROOM_TRY(below);
   return any;
 }
 
@@ -132,28 +127,25 @@ Result<bool> NamesReader::shows_any(const std::string& folder, const NamesFilter
     any = filter.shows(join(folder, name));
     return !any;
   };
-  if (auto done = each_name(folder, EntryKind::secret, shown); !done)
-    return std::move(done).error();
+  STRONGROOM_TRY(each_name(folder, EntryKind::secret, shown));
   if (any) return true;
   auto below = each_name(folder, EntryKind::folder, [&](const std::string& name) -> Result<bool> {
-    auto inside = shows_any(join(folder, name), filter);
-    if (!inside) return inside;
-    any = inside.value();
+    STRONGROOM_ASSIGN(inside, shows_any(join(folder, name), filter));
+    any = inside;
     return !any;
   });
-  if (!below) return std::move(below).error();
+  STRONGROOM_TRY(below);
   return any;
 }
 
 Result<bool> NamesReader::scan_page(const std::string& folder, EntryKind kind, ByteView after,
                                     std::size_t limit, ListPage& page) {
-  auto names = scan_names(folder, kind, after, limit);
-  if (!names) return std::move(names).error();
-  for (std::string& name : names->names) {
+  STRONGROOM_ASSIGN(names, scan_names(folder, kind, after, limit));
+  for (std::string& name : names.names) {
     page.entries.push_back({std::move(name), kind == EntryKind::folder});
   }
-  if (!names->last.empty()) page.next = std::move(names->last);
-  return names->more;
+  if (!names.last.empty()) page.next = std::move(names.last);
+  return names.more;
 }
 
 }  // namespace strongroom

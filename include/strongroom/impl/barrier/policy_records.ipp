@@ -16,6 +16,7 @@
 #include "strongroom/impl/barrier/policy_records.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -109,9 +110,8 @@ Result<PolicyIndex> PolicyRecords::index() {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     std::vector<Found> found(1);
     found[0].max_len = detail::kMaxIndexLen;
-    auto state = fetch(found);
-    if (!state) return std::move(state).error();
-    if (state->has_value()) return open_index(**state, found[0]);
+    STRONGROOM_ASSIGN(state, fetch(found));
+    if (state.has_value()) return open_index(*state, found[0]);
   }
   return kept_changing();
 }
@@ -121,9 +121,8 @@ Result<std::optional<std::vector<std::string>>> PolicyRecords::texts(
   std::vector<std::string> texts;
   while (!entries.empty()) {
     const std::size_t num = group_of(entries);
-    auto read = read_group(index, entries.first(num), texts);
-    if (!read) return std::move(read).error();
-    if (!read.value()) return std::optional<std::vector<std::string>>();
+    STRONGROOM_ASSIGN(read, read_group(index, entries.first(num), texts));
+    if (!read) return std::optional<std::vector<std::string>>();
     entries = entries.subspan(num);
   }
   return std::optional(std::move(texts));
@@ -131,19 +130,16 @@ Result<std::optional<std::vector<std::string>>> PolicyRecords::texts(
 
 Result<std::optional<std::string>> PolicyRecords::text(const PolicyIndex& index,
                                                        const PolicyEntry& entry) {
-  auto read = texts(index, std::span(&entry, 1));
-  if (!read) return std::move(read).error();
-  if (!read->has_value()) return std::optional<std::string>();
-  return std::optional(std::move((**read)[0]));
+  STRONGROOM_ASSIGN(read, texts(index, std::span(&entry, 1)));
+  if (!read.has_value()) return std::optional<std::string>();
+  return std::optional(std::move((*read)[0]));
 }
 
 Result<StoredPolicies> PolicyRecords::read() {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    auto listed = index();
-    if (!listed) return std::move(listed).error();
-    auto read = texts(listed.value(), listed->entries);
-    if (!read) return std::move(read).error();
-    if (read->has_value()) return StoredPolicies{std::move(listed).value(), std::move(**read)};
+    STRONGROOM_ASSIGN(listed, index());
+    STRONGROOM_ASSIGN(read, texts(listed, listed.entries));
+    if (read.has_value()) return StoredPolicies{std::move(listed), std::move(*read)};
   }
   return kept_changing();
 }
@@ -172,9 +168,9 @@ Result<std::optional<Revision>> PolicyRecords::erase(const PolicyIndex& index,
 }
 
 Result<std::optional<Revision>> PolicyRecords::reset(Version permitted) {
-  if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+  STRONGROOM_TRY(keeper_.refresh());
   auto state = keeper_.with_keys([](const Keys& keys) -> Result<State> { return state_of(keys); });
-  if (!state) return std::move(state).error();
+  STRONGROOM_TRY(state);
   if (permitted != kAny && permitted != state->mark) return std::optional<Revision>();
   const PolicyIndex nothing{state->revision, state->mark, {}};
   return commit(nothing, {{}, nothing.revision + 1, now_ms(), 0}, {});
@@ -189,12 +185,12 @@ Result<std::optional<PolicyRecords::State>> PolicyRecords::fetch(std::vector<Fou
     }
     return state_of(held);
   });
-  if (!before) return std::move(before).error();
+  STRONGROOM_TRY(before);
   const std::vector<ByteView> wanted(keys.begin(), keys.end());
   auto stamp = backend_.read(
       wanted, [&](std::size_t i, const Record& record) { take(found[i], record); }, timeout_);
-  if (!stamp) return std::move(stamp).error();
-  if (auto followed = keeper_.follow(stamp.value()); !followed) return std::move(followed).error();
+  STRONGROOM_TRY(stamp);
+  STRONGROOM_TRY(keeper_.follow(stamp.value()));
   for (Found& each : found) {
     if (!each.fetched.copied) return std::move(each.fetched.copied).error();
     if (each.fetched.age_ms > 0)
@@ -245,10 +241,9 @@ Result<bool> PolicyRecords::read_group(const PolicyIndex& index,
       found[i].name = entries[i].name;
       found[i].max_len = entries[i].size;
     }
-    auto state = fetch(found);
-    if (!state) return std::move(state).error();
-    if (!state->has_value()) continue;
-    if ((*state)->revision != index.revision) return false;
+    STRONGROOM_ASSIGN(state, fetch(found));
+    if (!state.has_value()) continue;
+    if ((state)->revision != index.revision) return false;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       auto text = open_text(entries[i], found[i]);
       if (!text) {
@@ -276,9 +271,8 @@ Result<PolicyIndex> PolicyRecords::open_index(const State& state, Found& found) 
                     std::to_string(found.fetched.opened.revision) + ", not in " +
                     std::to_string(state.revision));
   }
-  auto entries = detail::decode_entries(found.fetched.opened.value.reveal());
-  if (!entries) return std::move(entries).error();
-  index.entries = std::move(entries).value();
+  STRONGROOM_ASSIGN(entries, detail::decode_entries(found.fetched.opened.value.reveal()));
+  index.entries = std::move(entries);
   return index;
 }
 
@@ -314,7 +308,7 @@ Result<std::optional<Revision>> PolicyRecords::commit(PolicyIndex next, const Po
     text_key = record_key(policy_location(keys.keyring, entry.name));
     auto done = seal_policy_index(keys.keyring, store, next, entry.changed_ms, sealed_index);
     if (done && text) done = seal_policy(keys.keyring, store, entry, *text, sealed_text);
-    if (!done) return std::move(done).error();
+    STRONGROOM_TRY(done);
     // Who changed one of them since has changed the header too, or sealed it anew as it was.
     std::vector<Change> changes = {{Change::Kind::put, index_key, sealed_index, kAny}};
     const auto kind = text ? Change::Kind::put : Change::Kind::erase;

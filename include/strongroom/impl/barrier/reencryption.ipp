@@ -14,6 +14,7 @@
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/reencryption.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -33,9 +34,8 @@ Result<ReencryptProgress> Reencryption::run(ReencryptObserver observer) {
     const std::uint64_t before = progress_.rewritten;
     progress_.seen = progress_.unreadable = 0;
     num_missed_ = 0;
-    auto on = walk(observer);
-    if (!on) return std::move(on).error();
-    if (!on.value() || (progress_.rewritten == before && num_missed_ == 0)) break;
+    STRONGROOM_ASSIGN(on, walk(observer));
+    if (!on || (progress_.rewritten == before && num_missed_ == 0)) break;
   }
   return progress_;
 }
@@ -44,24 +44,23 @@ Result<bool> Reencryption::walk(ReencryptObserver observer) {
   std::vector<std::uint8_t> after;
   for (;;) {
     const auto begin = std::chrono::steady_clock::now();
-    auto page = find_old(after);
-    if (!page) return std::move(page).error();
+    STRONGROOM_ASSIGN(page, find_old(after));
     for (std::span<const Old> left = old_; !left.empty();) {
       const std::size_t num = group_len(left);
-      if (auto done = rewrite(left.first(num)); !done) return std::move(done).error();
+      STRONGROOM_TRY(rewrite(left.first(num)));
       left = left.subspan(num);
     }
     if (!observer(progress_)) return false;
-    if (!page.value()) return true;
+    if (!page) return true;
     if (!rest(std::chrono::steady_clock::now() - begin, observer)) return false;
   }
 }
 
 Result<bool> Reencryption::find_old(std::vector<std::uint8_t>& after) {
-  if (auto ready = keeper_.refresh(); !ready) return std::move(ready).error();
+  STRONGROOM_TRY(keeper_.refresh());
   auto active = keeper_.with_keys(
       [](const Keys& keys) -> Result<TermId> { return keys.keyring.active_term(); });
-  if (!active) return std::move(active).error();
+  STRONGROOM_TRY(active);
   const std::uint8_t prefix = 'r';
   old_.clear();
   std::vector<std::uint8_t> last;
@@ -111,10 +110,9 @@ Result<void> Reencryption::rewrite(std::span<const Old> group, bool alone) {
         versions[i] = record.version;
       },
       timeout_);
-  if (!stamp) return std::move(stamp).error();
-  if (!copied) return copied;
-  auto followed = keeper_.follow(stamp.value());
-  if (!followed) return std::move(followed).error();
+  STRONGROOM_TRY(stamp);
+  STRONGROOM_TRY(copied);
+  STRONGROOM_TRY(keeper_.follow(stamp.value()));
   return commit(group, alone, envelopes, versions);
 }
 
@@ -142,14 +140,13 @@ Result<void> Reencryption::commit(std::span<const Old> group, bool alone,
     }
     return {};
   });
-  if (!sealed) return sealed;
-  auto stored = store(group, alone, batch);
-  if (!stored) return stored;
+  STRONGROOM_TRY(sealed);
+  STRONGROOM_TRY(store(group, alone, batch));
   // A record may have been read just before its term was retired, and the keys just after.
   if (alone) progress_.unreadable += doubtful.size();
   for (const Old& old : doubtful) {
     if (alone) break;
-    if (auto done = rewrite(std::span(&old, 1), true); !done) return done;
+    STRONGROOM_TRY(rewrite(std::span(&old, 1), true));
   }
   return {};
 }
@@ -157,9 +154,8 @@ Result<void> Reencryption::commit(std::span<const Old> group, bool alone,
 Result<void> Reencryption::store(std::span<const Old> group, bool alone,
                                  std::span<const Change> batch) {
   if (batch.size() == 1) return {};
-  auto committed = backend_.commit(batch, timeout_);
-  if (!committed) return std::move(committed).error();
-  if (!committed->conflict) {
+  STRONGROOM_ASSIGN(committed, backend_.commit(batch, timeout_));
+  if (!committed.conflict) {
     progress_.rewritten += batch.size() - 1;
     return {};
   }
@@ -168,7 +164,7 @@ Result<void> Reencryption::store(std::span<const Old> group, bool alone,
     return {};
   }
   for (const Old& old : group) {
-    if (auto done = rewrite(std::span(&old, 1), true); !done) return done;
+    STRONGROOM_TRY(rewrite(std::span(&old, 1), true));
   }
   return {};
 }

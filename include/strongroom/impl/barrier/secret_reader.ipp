@@ -13,6 +13,7 @@
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/barrier/seen_revisions.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -40,7 +41,7 @@ void Fetched::take(const Record& record) {
 }
 
 Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
-  if (auto synced = sync_for(options); !synced) return std::move(synced).error();
+  STRONGROOM_TRY(sync_for(options));
   for (int attempt = 0;; ++attempt) {
     Location location;
     std::uint64_t generation = 0;
@@ -49,7 +50,7 @@ Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
       generation = keys.records.header.generation;
       return {};
     });
-    if (!located) return std::move(located).error();
+    STRONGROOM_TRY(located);
     const RecordKey key = record_key(location);
     const ByteView wanted(key);
     Fetched fetched;
@@ -57,9 +58,8 @@ Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
     auto stamp = backend_.read(
         std::span(&wanted, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
         timeout_);
-    if (!stamp) return std::move(stamp).error();
-    if (auto followed = keeper_.follow(stamp.value()); !followed)
-      return std::move(followed).error();
+    STRONGROOM_TRY(stamp);
+    STRONGROOM_TRY(keeper_.follow(stamp.value()));
     auto secret = open(path, location, fetched);
     if (secret || secret.error().code != Code::corrupt) return secret;
     if (attempt == kMaxDoubts || !keys_moved(generation)) return secret;
@@ -68,14 +68,13 @@ Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
 
 Result<SecretReader::Secrets> SecretReader::read_many(std::span<const Path> paths,
                                                       ReadOptions options) {
-  if (auto synced = sync_for(options); !synced) return std::move(synced).error();
-  auto lookup = locate(paths);
-  if (!lookup) return std::move(lookup).error();
+  STRONGROOM_TRY(sync_for(options));
+  STRONGROOM_ASSIGN(lookup, locate(paths));
   auto stamp = backend_.read(
-      lookup->wanted(), [&](std::size_t i, const Record& record) { lookup->take(i, record); },
+      lookup.wanted(), [&](std::size_t i, const Record& record) { lookup.take(i, record); },
       timeout_);
-  if (!stamp) return std::move(stamp).error();
-  return finish(lookup.value(), stamp.value());
+  STRONGROOM_TRY(stamp);
+  return finish(lookup, stamp.value());
 }
 
 Result<SecretReader::Lookup> SecretReader::locate(std::span<const Path> paths) const {
@@ -92,14 +91,14 @@ Result<SecretReader::Lookup> SecretReader::locate(std::span<const Path> paths) c
     }
     return {};
   });
-  if (!located) return std::move(located).error();
+  STRONGROOM_TRY(located);
   for (std::size_t i = 0; i < paths.size(); ++i)
     lookup->fetched[i].floor = seen_.floor(lookup->locations[i]);
   return lookup;
 }
 
 Result<SecretReader::Secrets> SecretReader::finish(Lookup& lookup, Stamp stamp) {
-  if (auto followed = keeper_.follow(stamp); !followed) return std::move(followed).error();
+  STRONGROOM_TRY(keeper_.follow(stamp));
   Secrets secrets = open_all(lookup);
   for (std::size_t i = 0; i < secrets.size(); ++i) {
     const bool doubtful = !secrets[i] && secrets[i].error().code == Code::corrupt;  // as in read
@@ -122,8 +121,8 @@ std::optional<SecretReader::Secrets> SecretReader::finish_at_once(Lookup& lookup
 Result<void> SecretReader::unwrap(const Keys& keys, const Location& location,
                                   Fetched& fetched) const {
   if (!fetched.copied) return fetched.copied;
-  auto opened = open_in_place(keys.keyring, {keys.records.header.store, location}, fetched.opened);
-  if (!opened) return opened;
+  STRONGROOM_TRY(
+      open_in_place(keys.keyring, {keys.records.header.store, location}, fetched.opened));
   const Revision revision = fetched.opened.revision;
   if (revision < fetched.floor) return put_back_in_time(revision, fetched.floor);
   if (revision > fetched.floor) seen_.saw(location, revision);

@@ -16,6 +16,7 @@
 #include "strongroom/impl/barrier/names_reader.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/barrier/tree_watch.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
@@ -27,9 +28,8 @@ namespace strongroom {
 Result<std::unique_ptr<TreeWatch>> TreeWatch::open(TreeParts parts, const Path& prefix,
                                                    std::size_t max_watched) {
   auto watch = std::unique_ptr<TreeWatch>(new TreeWatch(parts, prefix, max_watched));
-  if (auto marked = parts.backend.watch(watch->marks_, parts.timeout); !marked)
-    return std::move(marked).error();
-  if (auto settled = watch->settle(watch->marks_); !settled) return std::move(settled).error();
+  STRONGROOM_TRY(parts.backend.watch(watch->marks_, parts.timeout));
+  STRONGROOM_TRY(watch->settle(watch->marks_));
   watch->telling_ = true;
   return watch;
 }
@@ -38,15 +38,15 @@ Result<std::vector<WatchEvent>> TreeWatch::next(Timeout timeout) {
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {
     auto unsealed = parts_.keeper.with_keys([](const Keys&) -> Result<void> { return {}; });
-    if (!unsealed) return std::move(unsealed).error();
+    STRONGROOM_TRY(unsealed);
     if (!pending_.empty()) return take_pending();
     const auto spent =
         std::chrono::duration_cast<Timeout>(std::chrono::steady_clock::now() - begin);
     const Timeout left = std::max(timeout - spent, Timeout::zero());
     ShardMarks now = marks_;
-    if (auto watched = parts_.backend.watch(now, left); !watched) return std::move(watched).error();
+    STRONGROOM_TRY(parts_.backend.watch(now, left));
     if (now != marks_) {
-      if (auto settled = settle(now); !settled) return std::move(settled).error();
+      STRONGROOM_TRY(settle(now));
       marks_ = now;
     }
     if (pending_.empty() && left == Timeout::zero()) return std::vector<WatchEvent>();
@@ -60,12 +60,12 @@ TreeWatch::TreeWatch(TreeParts parts, const Path& prefix, std::size_t max_watche
 }
 
 Result<void> TreeWatch::settle(const ShardMarks& now) {
-  if (auto ready = parts_.keeper.refresh(); !ready) return ready;
+  STRONGROOM_TRY(parts_.keeper.refresh());
   std::array<bool, kNumShards> moved{};
   for (std::size_t i = 0; i < kNumShards; ++i) moved[i] = now[i] != marks_[i];
   full_ = false;
-  if (auto listed = list_moved(moved); !listed) return listed;
-  if (auto read = read_moved(moved); !read) return read;
+  STRONGROOM_TRY(list_moved(moved));
+  STRONGROOM_TRY(read_moved(moved));
   return full_ ? Result<void>(too_many()) : Result<void>();
 }
 
@@ -83,13 +83,13 @@ Result<void> TreeWatch::list_moved(const Moved& moved) {
     Folder& folder = it->second;
     const bool fresh = !folder.listed;
     if (fresh) {
-      if (auto placed = place(it->first, folder); !placed) return placed;
+      STRONGROOM_TRY(place(it->first, folder));
     }
     if (fresh || moved[folder.secrets_shard]) {
-      if (auto listed = list_secrets(it->first, folder); !listed) return listed;
+      STRONGROOM_TRY(list_secrets(it->first, folder));
     }
     if (fresh || moved[folder.folders_shard]) {
-      if (auto listed = list_folders(it->first, open); !listed) return listed;
+      STRONGROOM_TRY(list_folders(it->first, open));
     }
     folder.listed = true;
   }
@@ -117,7 +117,7 @@ Result<void> TreeWatch::list_secrets(const std::string& path, Folder& folder) {
         it->second.round = round_;
         return true;
       });
-  if (!listed) return listed;
+  STRONGROOM_TRY(listed);
   for (auto& [name, known] : folder.secrets) known.missing |= known.round != round_;
   return {};
 }
@@ -159,13 +159,13 @@ Result<void> TreeWatch::read_moved(const Moved& moved) {
       if (known.version != kUnread && !known.missing && !moved[known.shard]) continue;
       batch.push_back({&among, here, NamesReader::join(folder, here->first)});
       if (batch.size() < kBatch) continue;
-      if (auto done = read_batch(batch); !done) return done;
+      STRONGROOM_TRY(read_batch(batch));
     }
     return {};
   };
-  if (auto done = add(self_, ""); !done) return done;
+  STRONGROOM_TRY(add(self_, ""));
   for (auto& [path, folder] : folders_) {
-    if (auto done = add(folder.secrets, path); !done) return done;
+    STRONGROOM_TRY(add(folder.secrets, path));
   }
   return read_batch(batch);
 }
@@ -173,7 +173,7 @@ Result<void> TreeWatch::read_moved(const Moved& moved) {
 Result<void> TreeWatch::read_batch(std::vector<Candidate>& batch) {
   if (batch.empty()) return {};
   auto places = std::make_unique<Places>();
-  if (auto located = locate(batch, *places); !located) return located;
+  STRONGROOM_TRY(locate(batch, *places));
   std::vector<Seen> seen(batch.size());
   bool stale = false;
   const std::vector<ByteView> wanted(places->keys.begin(),
@@ -185,13 +185,12 @@ Result<void> TreeWatch::read_batch(std::vector<Candidate>& batch) {
         seen[i] = look(batch[i].at->second, places->locations[i], places->floors[i], record);
       },
       parts_.timeout);
-  if (!stamp) return std::move(stamp).error();
-  if (auto followed = parts_.keeper.follow(stamp.value()); !followed)
-    return std::move(followed).error();
+  STRONGROOM_TRY(stamp);
+  STRONGROOM_TRY(parts_.keeper.follow(stamp.value()));
   if (stale) return Error{Code::unavailable, "the storage was out of reach while it was watched"};
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (seen[i].what == Seen::What::doubtful) {
-      if (auto sure = look_again(batch[i].path, seen[i]); !sure) return sure;
+      STRONGROOM_TRY(look_again(batch[i].path, seen[i]));
     }
     apply(batch[i], seen[i]);
   }
@@ -205,7 +204,7 @@ Result<void> TreeWatch::locate(const std::vector<Candidate>& batch, Places& plac
       places.locations[i] = secret_location(keys.keyring, batch[i].path);
     return {};
   });
-  if (!located) return located;
+  STRONGROOM_TRY(located);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     places.keys[i] = record_key(places.locations[i]);
     places.floors[i] = parts_.reader.floor(places.locations[i]);
@@ -229,9 +228,8 @@ TreeWatch::Seen TreeWatch::look(const Known& known, const Location& location, Re
 }
 
 Result<void> TreeWatch::look_again(const std::string& path, Seen& seen) {
-  auto parsed = Path::parse_secret(path);
-  if (!parsed) return std::move(parsed).error();
-  auto secret = parts_.reader.read(parsed.value());
+  STRONGROOM_ASSIGN(parsed, Path::parse_secret(path));
+  auto secret = parts_.reader.read(parsed);
   seen.what = Seen::What::found;
   if (secret) {
     seen.revision = secret->revision;

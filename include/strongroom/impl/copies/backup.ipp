@@ -10,6 +10,7 @@
 #include "strongroom/backends/limits.hpp"
 #include "strongroom/backup.hpp"
 #include "strongroom/function_ref.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_reader.hpp"
 #include "strongroom/impl/copies/backup_records.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
@@ -38,19 +39,18 @@ static Result<BackupInfo> read_all(StreamReader& stream, HeaderCopies& copies, b
     }
     const bool at_end = *step == StreamReader::Step::end;
     if (!at_end) {
-      auto kept = copies.take(stream.key(), stream.value());
-      if (!kept) return std::move(kept).error();
-      if (*kept) continue;
+      STRONGROOM_ASSIGN(kept, copies.take(stream.key(), stream.value()));
+      if (kept) continue;
     }
     if (!checked && !stream.damage()) {  // else the header may be what was passed over
-      if (auto fine = copies.check_against(stream.info()); !fine) return std::move(fine).error();
+      STRONGROOM_TRY(copies.check_against(stream.info()));
       checked = true;
     }
     if (at_end) return stream.info();
     if (is_one_of(std::array{ByteView(kRestoreKey)}, stream.key())) {
       return Error{Code::corrupt, "the backup held the marker of a restore"};
     }
-    if (auto done = take(stream.key(), stream.value()); !done) return std::move(done).error();
+    STRONGROOM_TRY(take(stream.key(), stream.value()));
   }
 }
 
@@ -66,15 +66,14 @@ class Writing {
       restoring_ = true;
       return {};
     }
-    auto kept = copies_.take(record.key, record.value);
-    if (!kept) return std::move(kept).error();
-    if (*kept) return {};
-    if (auto begun = begin(); !begun) return begun;
+    STRONGROOM_ASSIGN(kept, copies_.take(record.key, record.value));
+    if (kept) return {};
+    STRONGROOM_TRY(begin());
     return stream_.record(record.key, record.value);
   }
 
   Result<BackupInfo> end() {
-    if (auto begun = begin(); !begun) return std::move(begun).error();
+    STRONGROOM_TRY(begin());
     return stream_.end();
   }
 
@@ -84,7 +83,7 @@ class Writing {
     begun_ = true;
     auto header = copies_.header();
     if (!header && header.error().code == Code::not_initialized) return no_store();
-    if (!header) return std::move(header).error();
+    STRONGROOM_TRY(header);
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     BackupInfo info;
     info.store = header->store;
@@ -115,7 +114,7 @@ class Writing {
 
 Result<BackupInfo> write_backup(Backend& from, BackupSink sink, BackupProgress progress,
                                 Timeout timeout) {
-  if (auto synced = from.sync(timeout); !synced) return std::move(synced).error();
+  STRONGROOM_TRY(from.sync(timeout));
   const auto copies = backup::HeaderCopies::keys();
   const std::array<ByteView, 4> first = {copies[0], copies[1], copies[2], kRestoreKey};
   backup::Writing writing(sink, progress, from.url());
@@ -135,7 +134,7 @@ Result<BackupInfo> write_backup(Backend& from, BackupSink sink, BackupProgress p
 
 Result<BackupInfo> verify_backup(BackupSource source, BackupProgress progress) {
   backup::StreamReader stream(source, progress);
-  if (auto begun = stream.begin(); !begun) return std::move(begun).error();
+  STRONGROOM_TRY(stream.begin());
   backup::HeaderCopies copies;
   return backup::read_all(stream, copies, false, [](ByteView, ByteView) { return Result<void>(); });
 }
@@ -143,11 +142,9 @@ Result<BackupInfo> verify_backup(BackupSource source, BackupProgress progress) {
 Result<BackupInfo> restore_backup(BackupSource source, Backend& into, Timeout timeout,
                                   BackupProgress progress) {
   backup::StreamReader stream(source, progress);
-  if (auto begun = stream.begin(); !begun) return std::move(begun).error();
+  STRONGROOM_TRY(stream.begin());
   backup::Restore restore(into, timeout);
-  if (auto begun = restore.begin(stream.info(), stream.head_mark()); !begun) {
-    return std::move(begun).error();
-  }
+  STRONGROOM_TRY(restore.begin(stream.info(), stream.head_mark()));
   backup::HeaderCopies copies;
   bool storage_failed = false;
   auto done = backup::read_all(stream, copies, true, [&](ByteView key, ByteView value) {

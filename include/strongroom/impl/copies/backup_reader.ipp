@@ -13,6 +13,7 @@
 #include "strongroom/backup.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_reader.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
 #include "strongroom/result.hpp"
@@ -24,12 +25,11 @@ Result<std::size_t> Input::read(std::span<std::uint8_t> out) {
   std::size_t done = 0;
   while (done < out.size()) {
     if (begin_ == end_) {
-      auto got = source_(buffer_);
-      if (!got) return got;
-      if (*got > buffer_.size()) return Error{Code::internal, "a source gave more than asked"};
-      if (*got == 0) break;
+      STRONGROOM_ASSIGN(got, source_(buffer_));
+      if (got > buffer_.size()) return Error{Code::internal, "a source gave more than asked"};
+      if (got == 0) break;
       begin_ = 0;
-      end_ = *got;
+      end_ = got;
     }
     const std::size_t len = std::min(out.size() - done, end_ - begin_);
     std::memcpy(out.data() + done, buffer_.data() + begin_, len);
@@ -43,17 +43,16 @@ Result<std::size_t> Input::read(std::span<std::uint8_t> out) {
 
 Result<void> StreamReader::begin() {
   Head head{};
-  auto len = input_.read(head);
-  if (!len) return std::move(len).error();
+  STRONGROOM_ASSIGN(len, input_.read(head));
   const std::span<const std::uint8_t, sizeof(Head)> all(head);
-  const std::size_t magic_len = std::min(*len, kMagic.size());
+  const std::size_t magic_len = std::min(len, kMagic.size());
   const bool magic = std::equal(kMagic.begin(), kMagic.begin() + magic_len, head.begin());
   head_mark_ = mark(all.first<kHeadBodyLen>());
   Head mended = head;
   std::copy(kMagic.begin(), kMagic.end(), mended.begin());
   const bool is_backup = magic || mark(std::span(mended).first<kHeadBodyLen>()) == tail(head);
   if (!is_backup) return Error{Code::invalid, "this was no backup of a store"};
-  if (*len < head.size()) return cut_short("its head");
+  if (len < head.size()) return cut_short("its head");
   if (!magic || head_mark_ != tail(head)) return corrupt("was damaged in its head", 0);
   // The head looks like this in every form.
   if (const auto form = get_be(all.subspan<4, 2>()); form != kForm) return newer(form);
@@ -66,9 +65,8 @@ Result<void> StreamReader::begin() {
 Result<StreamReader::Step> StreamReader::next() {
   begin_ = input_.position();
   FrameHead head{};
-  auto len = input_.read(head);
-  if (!len) return std::move(len).error();
-  if (*len < head.size()) return cut_short(here());
+  STRONGROOM_ASSIGN(len, input_.read(head));
+  if (len < head.size()) return cut_short(here());
   const std::span<const std::uint8_t, kFrameHeadLen> all(head);
   const auto key_len = static_cast<std::size_t>(get_be(all.subspan<2, 2>()));
   const auto value_len = static_cast<std::size_t>(get_be(all.subspan<4, 4>()));
@@ -129,14 +127,12 @@ Result<StreamReader::Step> StreamReader::read_record(ByteView lengths, std::size
   while (bytes_.size() < wanted) {  // memory follows the bytes, not the claim
     const std::size_t old_len = bytes_.size();
     bytes_.resize(std::min(wanted, old_len + kProgressLen));
-    auto len = input_.read(std::span(bytes_).subspan(old_len));
-    if (!len) return std::move(len).error();
-    if (old_len + *len < bytes_.size()) return cut_short(here());
+    STRONGROOM_ASSIGN(len, input_.read(std::span(bytes_).subspan(old_len)));
+    if (old_len + len < bytes_.size()) return cut_short(here());
   }
   Mark stored;
-  auto len = input_.read(stored);
-  if (!len) return std::move(len).error();
-  if (*len < stored.size()) return cut_short(here());
+  STRONGROOM_ASSIGN(len, input_.read(stored));
+  if (len < stored.size()) return cut_short(here());
   const bool whole = stored == mark(info_.store, lengths, ByteView(bytes_));
   if (!whole && num_damaged_++ == 0) damage_ = corrupt("was damaged in " + here(), begin_);
   ++info_.num_records;
@@ -151,16 +147,14 @@ Result<StreamReader::Step> StreamReader::read_end() {
   Digest all;
   input_.hash().finish(all);
   Digest stored;
-  auto len = input_.read(stored);
-  if (!len) return std::move(len).error();
-  if (*len < stored.size()) return cut_short("its end");
+  STRONGROOM_ASSIGN(len, input_.read(stored));
+  if (len < stored.size()) return cut_short("its end");
   if (auto damaged = damage()) return *std::move(damaged);
   if (stored != all) return corrupt("was damaged in its end", begin_);
   info_.size_bytes = input_.position();
   std::uint8_t beyond = 0;
-  auto more = input_.read(std::span(&beyond, 1));
-  if (!more) return std::move(more).error();
-  if (*more != 0) {
+  STRONGROOM_ASSIGN(more, input_.read(std::span(&beyond, 1)));
+  if (more != 0) {
     return Error{Code::corrupt, "the backup ended at byte " + std::to_string(info_.size_bytes) +
                                     ", but something else followed"};
   }

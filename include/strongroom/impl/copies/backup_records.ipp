@@ -6,6 +6,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/backup.hpp"
 #include "strongroom/impl/backends/record_page.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_records.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
 #include "strongroom/impl/copies/header_copies.hpp"
@@ -17,22 +18,21 @@
 namespace strongroom::backup {
 
 Result<void> Restore::begin(const BackupInfo& info, const Mark& head) {
-  auto left_over = store_.begin(info.store, head, UnfinishedStore::GoOn::from_any);
-  if (!left_over) return std::move(left_over).error();
-  return *left_over ? store_.clear() : Result<void>();
+  STRONGROOM_ASSIGN(left_over, store_.begin(info.store, head, UnfinishedStore::GoOn::from_any));
+  return left_over ? store_.clear() : Result<void>();
 }
 
 Result<void> Restore::put(ByteView key, ByteView value) {
   if (page_.size() == UnfinishedStore::kMaxChanges || page_.is_full()) {
-    if (auto given = workers_.give(std::exchange(page_, {})); !given) return given;
+    STRONGROOM_TRY(workers_.give(std::exchange(page_, {})));
   }
   page_.add({key, value, kAbsent});
   return {};
 }
 
 Result<void> Restore::activate(const HeaderCopies& copies) {
-  if (auto given = workers_.give(std::exchange(page_, {})); !given) return given;
-  if (auto done = workers_.finish(); !done) return done;
+  STRONGROOM_TRY(workers_.give(std::exchange(page_, {})));
+  STRONGROOM_TRY(workers_.finish());
   return store_.activate(copies);
 }
 

@@ -10,6 +10,7 @@
 #include "strongroom/backup.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
@@ -65,7 +66,7 @@ Result<void> StreamWriter::record(ByteView key, ByteView value) {
       frame_head(info_.store, FrameKind::record, key.size(), value.size(), info_.num_records);
   const Mark end = mark(info_.store, std::span(head).first<kFrameBodyLen>(), key, value);
   for (const ByteView part : {ByteView(head), key, value, ByteView(end)}) {
-    if (auto done = put(part); !done) return done;
+    STRONGROOM_TRY(put(part));
   }
   ++info_.num_records;
   if (info_.size_bytes - told_ < kProgressLen) return {};
@@ -80,7 +81,7 @@ Result<BackupInfo> StreamWriter::end() {
   hash_.finish(all);
   if (done) done = put(all);
   if (done) done = flush();
-  if (!done) return std::move(done).error();
+  STRONGROOM_TRY(done);
   progress_(info_.num_records, info_.size_bytes);
   return info_;
 }
@@ -89,7 +90,7 @@ Result<void> StreamWriter::put(ByteView bytes) {
   hash_.add(bytes);
   info_.size_bytes += bytes.size();
   if (buffer_.size() + bytes.size() > kBufferLen) {
-    if (auto done = flush(); !done) return done;
+    STRONGROOM_TRY(flush());
   }
   if (bytes.size() > kBufferLen) return sink_(bytes);
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());

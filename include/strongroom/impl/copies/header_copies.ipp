@@ -5,6 +5,7 @@
 
 #include "strongroom/backends/limits.hpp"
 #include "strongroom/backup.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/header_copies.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
@@ -44,7 +45,7 @@ Result<void> HeaderCopies::check_against(const BackupInfo& info) const {
   if (!found && found.error().code == Code::not_initialized) {
     return Error{Code::corrupt, "the backup held no header of a store"};
   }
-  if (!found) return std::move(found).error();
+  STRONGROOM_TRY(found);
   if (found->store == info.store && found->generation == info.generation) return {};
   return Error{Code::corrupt, "the backup held the header of another store than it says"};
 }

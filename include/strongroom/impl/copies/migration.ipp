@@ -11,6 +11,7 @@
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/policy_records.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_records.hpp"
 #include "strongroom/impl/copies/header_copies.hpp"
 #include "strongroom/impl/copies/migration.hpp"
@@ -28,54 +29,46 @@
 namespace strongroom {
 
 Result<std::uint64_t> Migration::run(MigrateProgress progress) {
-  auto header = Header::decode(pending_.record);
-  if (!header) return std::move(header).error();
-  auto keyring = header->open_keyring(pending_.root.view());
-  if (!keyring) return std::move(keyring).error();
+  STRONGROOM_ASSIGN(header, Header::decode(pending_.record));
+  STRONGROOM_ASSIGN(keyring, header.open_keyring(pending_.root.view()));
   BackupInfo info;
   info.store = pending_.store;
-  if (auto begun = restore_.begin(info, {}); !begun) return std::move(begun).error();
-  auto done = copy_folder(keyring.value(), "", progress);
-  if (done) done = copy_policies(header.value(), keyring.value());
+  STRONGROOM_TRY(restore_.begin(info, {}));
+  auto done = copy_folder(keyring, "", progress);
+  if (done) done = copy_policies(header, keyring);
   if (done) done = activate();
   if (!done && done.error().code != Code::indeterminate) restore_.give_up();
-  if (!done) return std::move(done).error();
+  STRONGROOM_TRY(done);
   return num_secrets_;
 }
 
 Result<void> Migration::copy_folder(const Keyring& keyring, const std::string& folder,
                                     MigrateProgress progress) {
-  auto path = Path::parse(folder);
-  if (!path) return std::move(path).error();
-  auto entries = from_.list(path.value(), false);
-  if (!entries) return std::move(entries).error();
+  STRONGROOM_ASSIGN(path, Path::parse(folder));
+  STRONGROOM_ASSIGN(entries, from_.list(path, false));
   const Location directory = directory_location(keyring, folder);
-  for (const Entry& entry : entries.value()) {
+  for (const Entry& entry : entries) {
     const std::string below = folder.empty() ? entry.name : folder + "/" + entry.name;
     auto copied = entry.folder ? copy_folder(keyring, below, progress)
                                : copy_secret(keyring, below, progress);
     if (!copied && !entry.folder && copied.error().code == Code::not_found) continue;  // deleted
-    if (!copied) return copied;
+    STRONGROOM_TRY(copied);
     const EntryKind kind = entry.folder ? EntryKind::folder : EntryKind::secret;
-    auto put = restore_.put(entry_key(keyring, kind, directory, entry.name), {});
-    if (!put) return put;
+    STRONGROOM_TRY(restore_.put(entry_key(keyring, kind, directory, entry.name), {}));
   }
   return {};
 }
 
 Result<void> Migration::copy_secret(const Keyring& keyring, const std::string& name,
                                     MigrateProgress progress) {
-  auto path = Path::parse(name);
-  if (!path) return std::move(path).error();
-  auto secret = from_.read(path.value());
-  if (!secret) return std::move(secret).error();
+  STRONGROOM_ASSIGN(path, Path::parse(name));
+  STRONGROOM_ASSIGN(secret, from_.read(path));
   const Location location = secret_location(keyring, name);
-  std::vector<std::uint8_t> envelope(kEnvelopeOverhead + secret->value.size());
-  auto sealed = seal_envelope(
-      keyring, {pending_.store, location}, RecordKind::secret, secret->revision,
-      {secret->content, secret->created_ms, secret->changed_ms}, secret->value.view(), envelope);
-  if (!sealed) return sealed;
-  if (auto put = restore_.put(record_key(location), envelope); !put) return put;
+  std::vector<std::uint8_t> envelope(kEnvelopeOverhead + secret.value.size());
+  STRONGROOM_TRY(seal_envelope(
+      keyring, {pending_.store, location}, RecordKind::secret, secret.revision,
+      {secret.content, secret.created_ms, secret.changed_ms}, secret.value.view(), envelope));
+  STRONGROOM_TRY(restore_.put(record_key(location), envelope));
   if (++num_secrets_ % kProgressStep == 0 && !progress(num_secrets_)) {
     return Error{Code::unavailable, "the migration was stopped; nothing was made"};
   }
@@ -84,35 +77,29 @@ Result<void> Migration::copy_secret(const Keyring& keyring, const std::string& n
 
 Result<void> Migration::copy_policies(Header& header, const Keyring& keyring) {
   record_ = pending_.record;
-  auto read = from_.policies().read();
-  if (!read) return std::move(read).error();
-  const PolicyIndex& index = read->index;
+  STRONGROOM_ASSIGN(read, from_.policies().read());
+  const PolicyIndex& index = read.index;
   if (index.revision == 0) return {};
   for (std::size_t i = 0; i < index.entries.size(); ++i) {
     const PolicyEntry& entry = index.entries[i];
-    if (auto put = put_policy(keyring, entry, read->texts[i]); !put) return put;
+    STRONGROOM_TRY(put_policy(keyring, entry, read.texts[i]));
   }
   std::vector<std::uint8_t> envelope;
-  auto sealed = seal_policy_index(keyring, pending_.store, index, now_ms(), envelope);
-  if (!sealed) return sealed;
-  auto put = restore_.put(record_key(policy_location(keyring, "")), envelope);
-  if (!put) return put;
+  STRONGROOM_TRY(seal_policy_index(keyring, pending_.store, index, now_ms(), envelope));
+  STRONGROOM_TRY(restore_.put(record_key(policy_location(keyring, "")), envelope));
   KeyringEdit edit;
   edit.policy_revision = index.revision;
-  auto edited = keyring.edited(edit);
-  if (!edited) return std::move(edited).error();
-  if (auto done = header.seal_keyring(edited.value(), pending_.root.view()); !done) return done;
-  auto record = header.encode();
-  if (!record) return std::move(record).error();
-  record_ = std::move(record).value();
+  STRONGROOM_ASSIGN(edited, keyring.edited(edit));
+  STRONGROOM_TRY(header.seal_keyring(edited, pending_.root.view()));
+  STRONGROOM_ASSIGN(record, header.encode());
+  record_ = std::move(record);
   return {};
 }
 
 Result<void> Migration::put_policy(const Keyring& keyring, const PolicyEntry& entry,
                                    const std::string& text) {
   std::vector<std::uint8_t> envelope;
-  auto sealed = seal_policy(keyring, pending_.store, entry, text, envelope);
-  if (!sealed) return sealed;
+  STRONGROOM_TRY(seal_policy(keyring, pending_.store, entry, text, envelope));
   return restore_.put(record_key(policy_location(keyring, entry.name)), envelope);
 }
 
@@ -122,10 +109,10 @@ Result<void> Migration::activate() {
   const std::pair<ByteView, ByteView> records[] = {
       {kHeaderKey, record_}, {kHeaderCopyKey, record_}, {kFenceKey, fence}};
   for (const auto& [key, value] : records) {
-    if (auto taken = copies.take(key, value); !taken) return std::move(taken).error();
+    STRONGROOM_TRY(copies.take(key, value));
   }
   if (!pending_.escrow.empty()) {
-    if (auto put = restore_.put(kEscrowKey, pending_.escrow.reveal()); !put) return put;
+    STRONGROOM_TRY(restore_.put(kEscrowKey, pending_.escrow.reveal()));
   }
   return restore_.activate(copies);
 }

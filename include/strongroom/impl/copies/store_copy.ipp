@@ -12,6 +12,7 @@
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/backends/record_page.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
 #include "strongroom/impl/copies/header_copies.hpp"
 #include "strongroom/impl/copies/page_workers.hpp"
@@ -26,18 +27,15 @@
 namespace strongroom {
 
 Result<CopyInfo> StoreCopy::run(CopyProgress progress) {
-  auto header = read_header();
-  if (!header) return std::move(header).error();
-  info_.store = header->identity.store;
-  info_.generation = header->identity.generation;
-  auto begun = target_.begin(info_.store, {}, backup::UnfinishedStore::GoOn::from_same_store);
-  if (!begun) return std::move(begun).error();
+  STRONGROOM_ASSIGN(header, read_header());
+  info_.store = header.identity.store;
+  info_.generation = header.identity.generation;
+  STRONGROOM_TRY(target_.begin(info_.store, {}, backup::UnfinishedStore::GoOn::from_same_store));
   CopyDigest before{};
   for (int round = 0; round < kMaxRounds; ++round) {
-    auto seen = go_round(*header, progress);
-    if (!seen) return std::move(seen).error();
-    if (round > 0 && seen->same && seen->digest == before) return finish(*header);
-    before = seen->digest;
+    STRONGROOM_ASSIGN(seen, go_round(header, progress));
+    if (round > 0 && seen.same && seen.digest == before) return finish(header);
+    before = seen.digest;
   }
   return changed_meanwhile();
 }
@@ -52,31 +50,29 @@ Result<void> StoreCopy::read(Backend& of, std::span<const ByteView> keys,
         sink(i, record);
       },
       timeout_);
-  if (!stamp) return std::move(stamp).error();
+  STRONGROOM_TRY(stamp);
   if (!stale) return {};
   return Error{Code::unavailable, of.url() + " was out of reach; run the copy again"};
 }
 
 Result<StoreCopy::SourceHeader> StoreCopy::read_header() {
-  if (auto synced = from_.sync(timeout_); !synced) return std::move(synced).error();
+  STRONGROOM_TRY(from_.sync(timeout_));
   const auto keys = backup::HeaderCopies::keys();
   RecordPage page;
   const auto keep = [&](std::size_t, const Record& record) {
     if (record.version != kAbsent) page.add(record);
   };
-  if (auto done = read(from_, keys, keep); !done) return std::move(done).error();
+  STRONGROOM_TRY(read(from_, keys, keep));
   SourceHeader header;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto record = page.find(keys[i]);
     if (!record) continue;
     header.versions[i] = record->version;
-    if (auto taken = header.copies.take(record->key, record->value); !taken) {
-      return std::move(taken).error();
-    }
+    STRONGROOM_TRY(header.copies.take(record->key, record->value));
   }
   auto identity = header.copies.header();
   if (!identity && identity.error().code == Code::not_initialized) return no_store();
-  if (!identity) return std::move(identity).error();
+  STRONGROOM_TRY(identity);
   header.identity = std::move(identity).value();
   return header;
 }
@@ -86,12 +82,11 @@ Result<StoreCopy::Round> StoreCopy::go_round(const SourceHeader& header, CopyPro
   backup::Hash hash(sizeof(CopyDigest));
   PageWorkers workers([this](const RecordPage& page) { return mend(page); });
   auto all = read_all(workers, hash, progress);
-  if (auto done = workers.finish(); !done) return std::move(done).error();
-  if (!all) return std::move(all).error();
-  if (auto done = remove_others(); !done) return std::move(done).error();
-  auto now = read_header();
-  if (!now) return std::move(now).error();
-  if (now->identity.store != info_.store || now->versions != header.versions) {
+  STRONGROOM_TRY(workers.finish());
+  STRONGROOM_TRY(all);
+  STRONGROOM_TRY(remove_others());
+  STRONGROOM_ASSIGN(now, read_header());
+  if (now.identity.store != info_.store || now.versions != header.versions) {
     return changed_meanwhile();
   }
   Round round;
@@ -105,18 +100,17 @@ Result<void> StoreCopy::read_all(PageWorkers& workers, backup::Hash& hash, CopyP
   RecordPages pages(from_, timeout_);
   for (bool there_is_more = true; there_is_more;) {
     RecordPage page;
-    auto more = pages.next(page);
-    if (!more) return std::move(more).error();
-    there_is_more = *more;
+    STRONGROOM_ASSIGN(more, pages.next(page));
+    there_is_more = more;
     count(page, hash);
-    if (auto given = workers.give(std::move(page)); !given) return given;
+    STRONGROOM_TRY(workers.give(std::move(page)));
     if (!progress(info_.num_records, info_.size_bytes)) return stopped();
   }
   return {};
 }
 
 Result<CopyInfo> StoreCopy::finish(const SourceHeader& header) {
-  if (auto done = target_.activate(header.copies); !done) return std::move(done).error();
+  STRONGROOM_TRY(target_.activate(header.copies));
   info_.num_written = num_written_;
   info_.num_removed = num_removed_;
   return info_;
@@ -144,7 +138,7 @@ void StoreCopy::count(const RecordPage& page, backup::Hash& hash) {
 Result<void> StoreCopy::mend(const RecordPage& page) {
   for (std::size_t begin = 0; begin < page.size(); begin += kMaxKeysAtOnce) {
     const std::size_t end = std::min(page.size(), begin + kMaxKeysAtOnce);
-    if (auto done = mend_some(page, begin, end); !done) return done;
+    STRONGROOM_TRY(mend_some(page, begin, end));
   }
   return {};
 }
@@ -163,7 +157,7 @@ Result<void> StoreCopy::mend_some(const RecordPage& page, std::size_t begin, std
     changes[i].kind = same ? Change::Kind::check : Change::Kind::put;
     changes[i].expected = there.version;
   };
-  if (auto done = read(into_, keys, compare); !done) return done;
+  STRONGROOM_TRY(read(into_, keys, compare));
   std::erase_if(changes, [](const Change& one) { return one.kind == Change::Kind::check; });
   if (changes.empty()) return {};
   num_written_ += changes.size();
@@ -189,7 +183,7 @@ Result<void> StoreCopy::remove_those_gone(std::span<const ByteView> keys) {
     if (record.version != kAbsent) return;
     changes.push_back({Change::Kind::erase, keys[i], {}, kAny});
   };
-  if (auto done = read(from_, keys, note); !done) return done;
+  STRONGROOM_TRY(read(from_, keys, note));
   if (changes.empty()) return {};
   num_removed_ += changes.size();
   return target_.commit(changes);
@@ -207,13 +201,13 @@ Result<void> StoreCopy::for_keys_there(std::size_t at_once,
           page.add({record.key, {}, kAny});
         },
         timeout_);
-    if (!more) return std::move(more).error();
+    STRONGROOM_TRY(more);
     there_is_more = *more;
     std::vector<ByteView> keys;
     for (std::size_t i = 0; i < page.size(); ++i) {
       if (!is_held_back(page.at(i).key)) keys.push_back(page.at(i).key);
     }
-    if (auto done = take(keys); !done) return done;
+    STRONGROOM_TRY(take(keys));
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include "strongroom/backends/limits.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/copies/backup_stream.hpp"
 #include "strongroom/impl/copies/header_copies.hpp"
 #include "strongroom/impl/copies/unfinished_store.hpp"
@@ -24,20 +25,17 @@
 namespace strongroom::backup {
 
 Result<bool> UnfinishedStore::begin(const StoreId& store, const Mark& head, GoOn go_on) {
-  if (auto synced = into_.sync(timeout_); !synced) return std::move(synced).error();
-  auto found = look();
-  if (!found) return std::move(found).error();
-  if (found->store) return a_store_is_there(store);
-  const bool left_over = found->version != kAbsent;
-  if (left_over && go_on == GoOn::from_same_store && !is_of(found->marker, store)) {
+  STRONGROOM_TRY(into_.sync(timeout_));
+  STRONGROOM_ASSIGN(found, look());
+  if (found.store) return a_store_is_there(store);
+  const bool left_over = found.version != kAbsent;
+  if (left_over && go_on == GoOn::from_same_store && !is_of(found.marker, store)) {
     return of_another_store();
   }
   if (!left_over) {
-    if (auto empty = check_empty(); !empty) return std::move(empty).error();
+    STRONGROOM_TRY(check_empty());
   }
-  if (auto marked = mark_it(store, head, found->version); !marked) {
-    return std::move(marked).error();
-  }
+  STRONGROOM_TRY(mark_it(store, head, found.version));
   return left_over;
 }
 
@@ -69,12 +67,11 @@ Result<void> UnfinishedStore::clear() {
       if (is_one_of(std::array{ByteView(kRestoreKey)}, record.key)) return;
       if (keys.size() < kMaxChanges) keys.emplace_back(record.key.begin(), record.key.end());
     };
-    auto more = into_.scan_keys({}, {}, kMaxCommitChanges, note, timeout_);
-    if (!more) return std::move(more).error();
+    STRONGROOM_TRY(into_.scan_keys({}, {}, kMaxCommitChanges, note, timeout_));
     if (keys.empty()) return {};
     std::vector<Change> batch;
     for (const auto& key : keys) batch.push_back({Change::Kind::erase, key, {}, kAny});
-    if (auto done = commit(batch); !done) return done;
+    STRONGROOM_TRY(commit(batch));
   }
 }
 
@@ -96,7 +93,7 @@ Result<UnfinishedStore::Found> UnfinishedStore::look() {
         found.marker.assign(record.value.begin(), record.value.end());
       },
       timeout_);
-  if (!stamp) return std::move(stamp).error();
+  STRONGROOM_TRY(stamp);
   return found;
 }
 
@@ -104,7 +101,7 @@ Result<void> UnfinishedStore::check_empty() {
   bool empty = true;
   auto more = into_.scan_keys(
       {}, {}, 1, [&](const Record&) { empty = false; }, timeout_);
-  if (!more) return std::move(more).error();
+  STRONGROOM_TRY(more);
   if (empty && !*more) return {};
   return Error{Code::already_exists, into_.url() +
                                          " holds records but no store header; restore into an "
@@ -114,7 +111,7 @@ Result<void> UnfinishedStore::check_empty() {
 Result<void> UnfinishedStore::mark_it(const StoreId& store, const Mark& head, Version seen) {
   Writer marker;
   std::array<std::uint8_t, 16> mine;
-  if (auto drawn = random_bytes(mine); !drawn) return std::move(drawn).error();
+  STRONGROOM_TRY(random_bytes(mine));
   marker.u8(kMarkerForm);
   marker.bytes(store);
   marker.bytes(head);
@@ -124,12 +121,10 @@ Result<void> UnfinishedStore::mark_it(const StoreId& store, const Mark& head, Ve
       Change{Change::Kind::check, kHeaderKey, {}, kAbsent},
       Change{Change::Kind::check, kHeaderCopyKey, {}, kAbsent},
   };
-  auto done = into_.commit(batch, timeout_);
-  if (!done) return std::move(done).error();
-  auto found = look();
-  if (!found) return std::move(found).error();
-  if (done->conflict || !std::ranges::equal(found->marker, marker.view())) return overtaken();
-  version_ = found->version;
+  STRONGROOM_ASSIGN(done, into_.commit(batch, timeout_));
+  STRONGROOM_ASSIGN(found, look());
+  if (done.conflict || !std::ranges::equal(found.marker, marker.view())) return overtaken();
+  version_ = found.version;
   return {};
 }
 
@@ -141,7 +136,7 @@ bool UnfinishedStore::is_of(ByteView marker, const StoreId& store) {
 Result<void> UnfinishedStore::commit_all(std::span<const Change> batch) {
   auto done = into_.commit(batch, timeout_);
   if (!done && done.error().code == Code::invalid) return key_twice();
-  if (!done) return std::move(done).error();
+  STRONGROOM_TRY(done);
   if (!done->conflict) return {};
   return *done->conflict == 0 ? overtaken() : key_twice();
 }

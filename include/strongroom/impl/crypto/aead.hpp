@@ -36,6 +36,10 @@ using XaesNonce = std::array<std::uint8_t, kXaesNonceLen>;
 // Errors  internal: the kernel gave none; nothing may be sealed then.
 Result<void> random_bytes(std::span<std::uint8_t> out);
 
+// check_aes comes before any key is used. Errors  unsupported: this CPU has no AES instructions, and there
+// is no AES without tables built in, so there is none that keeps its keys to itself.
+Result<void> check_aes();
+
 // GcmProvider names who computes AES-256-GCM. best picks by length, from measurement.
 enum class GcmProvider : std::uint8_t { best, libsodium, libcrypto, botan };
 

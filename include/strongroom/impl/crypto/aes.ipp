@@ -3,7 +3,6 @@
 // Nettle computes the modes, and the block cipher where the CPU has AES instructions. Elsewhere
 // Nettle's AES looks secrets up in tables, which the time of a cache miss gives away, so there the
 // schedule is the bare key and a constant-time AES of Botan is made for each call, used and wiped.
-#include <botan/block_cipher.h>
 #include <nettle/aes.h>
 #include <nettle/cmac.h>
 #include <nettle/nettle-meta.h>
@@ -16,11 +15,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <span>
 #include <type_traits>
 
 #include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/impl/crypto/aes_internal.hpp"
+#include "strongroom/impl/crypto/aes_providers.hpp"
 #include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
@@ -63,24 +65,23 @@ class StackWiper {
   const std::size_t len_;
 };
 
-// Cipher is what Nettle's modes get as cipher: the kept schedule, or for this call a Botan object.
+// Cipher is what Nettle's modes get as cipher: the kept schedule, or for this call an object of Botan.
 //
-// Botan's needs memory for a key; when there is none the process ends (noexcept), for there is no
-// wrong answer here that would be safe to give.
+// Botan's needs memory for a key; when there is none, or no Botan, the process ends (noexcept), for there
+// is no wrong answer here that would be safe to give. check_aes comes before every key, so there is Botan.
 class Cipher {
  public:
   explicit Cipher(const AesKey& key) noexcept : context_(key.opaque.data()) {
     if (!portable()) return;
-    wake_botan();
-    portable_ = Botan::BlockCipher::create_or_throw("AES-256");
-    portable_->set_key(key.opaque.data(), kKeyLen);
+    portable_ = botan_aes256(std::span(key.opaque).first<kKeyLen>());
+    if (portable_ == nullptr) std::terminate();
     context_ = portable_.get();
   }
 
   const void* context() const noexcept { return context_; }
 
   nettle_cipher_func* encryptor() const noexcept {
-    return portable_ == nullptr ? nettle_encrypt : botan_encrypt;
+    return portable_ == nullptr ? nettle_encrypt : portable_encrypt;
   }
 
   void encrypt(std::size_t len, std::uint8_t* out, const std::uint8_t* in) const noexcept {
@@ -94,21 +95,18 @@ class Cipher {
   }
 
  private:
-  // As botan_available of gcm.ipp, this shows ThreadSanitizer that Botan's first use came first.
-  static void wake_botan() { static const Botan::secure_vector<std::uint8_t> first_use(1); }
-
   static void nettle_encrypt(const void* context, std::size_t len, std::uint8_t* out,
                              const std::uint8_t* in) noexcept {
     aes256_encrypt(static_cast<const aes256_ctx*>(context), len, out, in);
   }
 
-  static void botan_encrypt(const void* context, std::size_t len, std::uint8_t* out,
-                            const std::uint8_t* in) noexcept {
-    static_cast<const Botan::BlockCipher*>(context)->encrypt_n(in, out, len / kBlockLen);
+  static void portable_encrypt(const void* context, std::size_t len, std::uint8_t* out,
+                               const std::uint8_t* in) noexcept {
+    static_cast<const BlockCipher*>(context)->encrypt(len, out, in);
   }
 
   const void* context_;
-  std::unique_ptr<Botan::BlockCipher> portable_;
+  std::unique_ptr<BlockCipher> portable_;
 };
 
 static cmac128_key* subkeys_of(CmacKey& key) noexcept {

@@ -1,24 +1,22 @@
-// gcm.ipp: AES-256-GCM by three libraries that give the same bytes, and the kernel's random bytes.
+// gcm.ipp: AES-256-GCM by libraries that give the same bytes, and the kernel's random bytes.
 //
 // libsodium is the fastest on short messages, libcrypto on long ones, and Botan serves where
-// neither does. None keeps a key: every call sets its own up and lets it go wiped.
-#include <botan/aead.h>
+// neither does (aes_providers.hpp). None keeps a key: every call sets its own up and leaves it wiped.
 #include <sodium.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <exception>
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "strongroom/impl/crypto/aead.hpp"
-
-#if STRONGROOM_HAVE_LIBCRYPTO
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#endif
+#include "strongroom/impl/crypto/aes_internal.hpp"
+#include "strongroom/impl/crypto/aes_providers.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
 
 namespace strongroom {
 namespace detail::gcm {
@@ -36,35 +34,10 @@ constexpr std::size_t kMaxHeadLen = 64;
 //   open       216/474   416/569   658/653   744/691   830/704   875/738  1358/933 2633/1390
 constexpr std::size_t kLibcryptoFrom = 1024;
 
-struct Call {
-  Bytes key;
-  Bytes nonce;
-  Bytes associated;
-};
-
-static Error refused(Out out, Code code, const char* why) {
-  if (!out.empty()) sodium_memzero(out.data(), out.size());
-  return Error{code, why};
-}
-
-static Error provider_failed(Out out) {
-  return refused(out, Code::internal, "the AES-256-GCM provider failed");
-}
-
-static Error did_not_authenticate(Out out) {
-  return refused(out, Code::corrupt, "the ciphertext did not authenticate");
-}
-
 static Error not_here(Out out) {
-  return refused(out, Code::unsupported,
-                 "this AES-256-GCM provider was not built in or needs a CPU "
-                 "with AES instructions");
-}
-
-static void append(std::uint8_t*& to, SecretView from) noexcept {
-  if (from.empty()) return;
-  std::memcpy(to, from.reveal().data(), from.size());
-  to += from.size();
+  return gcm_refused(out, Code::unsupported,
+                     "this AES-256-GCM provider was not built in or needs a CPU "
+                     "with AES instructions");
 }
 
 // libsodium
@@ -82,7 +55,7 @@ static bool libsodium_available() noexcept {
 // libsodium leaves pieces of key and plaintext on the stack.
 constexpr std::size_t kLibsodiumStackLen = 1280;
 
-static Result<void> libsodium_seal_whole(const Call& call, SecretView plaintext, Out out) {
+static Result<void> libsodium_seal_whole(const GcmCall& call, SecretView plaintext, Out out) {
   crypto_aead_aes256gcm_encrypt(out.data(), nullptr, plaintext.reveal().data(), plaintext.size(),
                                 call.associated.data(), call.associated.size(), nullptr,
                                 call.nonce.data(), call.key.data());
@@ -91,7 +64,7 @@ static Result<void> libsodium_seal_whole(const Call& call, SecretView plaintext,
 }
 
 // libsodium takes one piece of plaintext, so two are put together in locked memory first.
-static Result<void> libsodium_seal(const Call& call, SecretView head, SecretView body, Out out) {
+static Result<void> libsodium_seal(const GcmCall& call, SecretView head, SecretView body, Out out) {
   if (head.empty()) return libsodium_seal_whole(call, body, out);
   if (body.empty()) return libsodium_seal_whole(call, head, out);
   auto joined = SecretBytes::for_value(head.size() + body.size());
@@ -106,170 +79,18 @@ static Result<void> libsodium_seal(const Call& call, SecretView head, SecretView
 }
 
 // libsodium compares the tag before it writes any plaintext.
-static Result<void> libsodium_open(const Call& call, Bytes sealed, Out out) {
+static Result<void> libsodium_open(const GcmCall& call, Bytes sealed, Out out) {
   const int status = crypto_aead_aes256gcm_decrypt(
       out.data(), nullptr, nullptr, sealed.data(), sealed.size(), call.associated.data(),
       call.associated.size(), call.nonce.data(), call.key.data());
   sodium_stackzero(kLibsodiumStackLen);
-  if (status != 0) return did_not_authenticate(out);
+  if (status != 0) return gcm_not_authentic(out);
   return {};
 }
-
-// libcrypto
-
-#if STRONGROOM_HAVE_LIBCRYPTO
-
-struct FreeContext {
-  void operator()(EVP_CIPHER_CTX* context) const noexcept { EVP_CIPHER_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
-
-// evp_cipher looks the algorithm up once: a lookup costs more than sealing 1 KiB. It holds no key
-// and is never freed, since it may be needed until the last static is gone.
-static const EVP_CIPHER* evp_cipher() noexcept {
-  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  return cipher;
-}
-
-static bool libcrypto_available() noexcept {
-  return evp_cipher() != nullptr;
-}
-
-// evp_update feeds in to the cipher in pieces that fit an int; out null means associated data.
-static bool evp_update(EVP_CIPHER_CTX* context, std::uint8_t* out, Bytes in) noexcept {
-  constexpr std::size_t kPiece = std::size_t{1} << 30;
-  while (!in.empty()) {
-    const Bytes piece = in.first(std::min(in.size(), kPiece));
-    const int len = static_cast<int>(piece.size());
-    int written = 0;
-    if (EVP_CipherUpdate(context, out, &written, piece.data(), len) != 1 || written != len)
-      return false;
-    if (out != nullptr) out += len;
-    in = in.subspan(piece.size());
-  }
-  return true;
-}
-
-static bool evp_begin(EVP_CIPHER_CTX* context, const Call& call, bool seal) noexcept {
-  return context != nullptr &&
-         EVP_CipherInit_ex2(context, evp_cipher(), call.key.data(), call.nonce.data(), seal ? 1 : 0,
-                            nullptr) == 1 &&
-         evp_update(context, nullptr, call.associated);
-}
-
-static bool evp_seal(const Call& call, SecretView head, SecretView body, Out out) noexcept {
-  const Context context(EVP_CIPHER_CTX_new());
-  std::uint8_t* const tag = out.data() + head.size() + body.size();
-  int written = 0;
-  return evp_begin(context.get(), call, true) &&
-         evp_update(context.get(), out.data(), head.reveal()) &&
-         evp_update(context.get(), out.data() + head.size(), body.reveal()) &&
-         EVP_CipherFinal_ex(context.get(), tag, &written) == 1 && written == 0 &&
-         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagLen, tag) == 1;
-}
-
-// A failure of libcrypto (a wrong tag is none) leaves an entry in the thread's queue, in which the
-// host's next SSL_get_error would stumble over it. Marking the queue in every call would cost 33
-// ns.
-static Error libcrypto_failed(Out out) {
-  ERR_clear_error();
-  return provider_failed(out);
-}
-
-static Result<void> libcrypto_seal(const Call& call, SecretView head, SecretView body, Out out) {
-  if (!evp_seal(call, head, body, out)) return libcrypto_failed(out);
-  return {};
-}
-
-static Result<void> libcrypto_open(const Call& call, Bytes sealed, Out out) {
-  const Context context(EVP_CIPHER_CTX_new());
-  const Bytes ciphertext = sealed.first(out.size());
-  std::uint8_t tag[kTagLen];
-  std::memcpy(tag, sealed.data() + out.size(), kTagLen);
-  const bool decrypted =
-      evp_begin(context.get(), call, false) && evp_update(context.get(), out.data(), ciphertext) &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagLen, tag) == 1;
-  if (!decrypted) return libcrypto_failed(out);
-  std::uint8_t none[kBlockLen];
-  int written = 0;
-  if (EVP_CipherFinal_ex(context.get(), none, &written) != 1) return did_not_authenticate(out);
-  return {};
-}
-
-#else
-
-bool libcrypto_available() noexcept {
-  return false;
-}
-Result<void> libcrypto_seal(const Call&, SecretView, SecretView, Out out) {
-  return provider_failed(out);
-}
-Result<void> libcrypto_open(const Call&, Bytes, Out out) {
-  return provider_failed(out);
-}
-
-#endif
-
-// Botan
 
 // Debian's Botan is bound lazily: at the first call of a function the dynamic linker saves all
 // vector registers, with whatever is in them, on the stack.
 constexpr std::size_t kBotanStackLen = 16'384;
-
-static std::unique_ptr<Botan::AEAD_Mode> botan_mode(Botan::Cipher_Dir direction) {
-  return Botan::AEAD_Mode::create("AES-256/GCM", direction);
-}
-
-// botan_available comes before every use of Botan, which makes its allocator in a static of its own
-// code at the first one. ThreadSanitizer does not see into that static, but it does into ours.
-static bool botan_available() noexcept {
-  static const bool available = [] {
-    try {
-      return botan_mode(Botan::ENCRYPTION) != nullptr;
-    } catch (const std::exception&) {
-      return false;
-    }
-  }();
-  return available;
-}
-
-static std::unique_ptr<Botan::AEAD_Mode> botan_begin(const Call& call,
-                                                     Botan::Cipher_Dir direction) {
-  auto mode = botan_mode(direction);
-  mode->set_key(call.key.data(), call.key.size());
-  mode->set_associated_data(call.associated.data(), call.associated.size());
-  mode->start(call.nonce.data(), call.nonce.size());
-  return mode;
-}
-
-static Result<void> botan_seal(const Call& call, SecretView head, SecretView body, Out out) try {
-  const auto mode = botan_begin(call, Botan::ENCRYPTION);
-  Botan::secure_vector<std::uint8_t> text;
-  text.reserve(out.size());  // growing later would copy
-  text.resize(head.size() + body.size());
-  std::uint8_t* to = text.data();
-  append(to, head);
-  append(to, body);
-  mode->finish(text);
-  if (text.size() != out.size()) return provider_failed(out);
-  std::memcpy(out.data(), text.data(), text.size());
-  return {};
-} catch (const std::exception&) {
-  return provider_failed(out);
-}
-
-static Result<void> botan_open(const Call& call, Bytes sealed, Out out) try {
-  const auto mode = botan_begin(call, Botan::DECRYPTION);
-  Botan::secure_vector<std::uint8_t> text(sealed.begin(), sealed.end());
-  mode->finish(text);
-  if (text.size() != out.size()) return provider_failed(out);
-  if (!out.empty()) std::memcpy(out.data(), text.data(), text.size());
-  return {};
-} catch (const Botan::Invalid_Authentication_Tag&) {
-  return did_not_authenticate(out);
-} catch (const std::exception&) {
-  return provider_failed(out);
-}
 
 static GcmProvider chosen(GcmProvider asked, std::size_t plaintext_len) noexcept {
   if (asked != GcmProvider::best) return asked;
@@ -286,23 +107,32 @@ Result<void> random_bytes(std::span<std::uint8_t> out) {
     const ssize_t got = ::getrandom(out.data() + filled, out.size() - filled, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0)
-      return detail::gcm::refused(out, Code::internal, "the kernel gave no random bytes");
+      return detail::gcm_refused(out, Code::internal, "the kernel gave no random bytes");
     filled += static_cast<std::size_t>(got);
   }
   return {};
 }
 
+Result<void> check_aes() {
+  const bool blocks = !detail::aes_is_portable() || detail::botan_available();
+  if (blocks && gcm_available(GcmProvider::best)) return {};
+  return Error{
+      Code::unsupported,
+      "this CPU has no AES instructions, and strongroom was built without Botan, whose AES "
+      "takes the same time whatever the key; build it with Botan"};
+}
+
 bool gcm_available(GcmProvider provider) noexcept {
   switch (provider) {
     case GcmProvider::best:
-      return detail::gcm::libsodium_available() || detail::gcm::libcrypto_available() ||
-             detail::gcm::botan_available();
+      return detail::gcm::libsodium_available() || detail::libcrypto_available() ||
+             detail::botan_available();
     case GcmProvider::libsodium:
       return detail::gcm::libsodium_available();
     case GcmProvider::libcrypto:
-      return detail::gcm::libcrypto_available();
+      return detail::libcrypto_available();
     case GcmProvider::botan:
-      return detail::gcm::botan_available();
+      return detail::botan_available();
   }
   return false;
 }
@@ -313,14 +143,14 @@ Result<void> gcm_seal(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<std::uint8_t> out, GcmProvider provider) {
   const std::size_t plaintext_len = head.size() + body.size();
   if (head.size() > detail::gcm::kMaxHeadLen || out.size() != plaintext_len + kTagLen) {
-    return detail::gcm::refused(out, Code::invalid, "the sizes for sealing did not fit together");
+    return detail::gcm_refused(out, Code::invalid, "the sizes for sealing did not fit together");
   }
   const GcmProvider by = detail::gcm::chosen(provider, plaintext_len);
   if (!gcm_available(by)) return detail::gcm::not_here(out);
-  const detail::gcm::Call call{key, nonce, associated};
+  const detail::GcmCall call{key, nonce, associated};
   if (by == GcmProvider::libsodium) return detail::gcm::libsodium_seal(call, head, body, out);
-  if (by == GcmProvider::libcrypto) return detail::gcm::libcrypto_seal(call, head, body, out);
-  auto sealed = detail::gcm::botan_seal(call, head, body, out);
+  if (by == GcmProvider::libcrypto) return detail::libcrypto_seal(call, head, body, out);
+  auto sealed = detail::botan_seal(call, head, body, out);
   sodium_stackzero(detail::gcm::kBotanStackLen);
   return sealed;
 }
@@ -331,16 +161,16 @@ Result<void> gcm_open(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<const std::uint8_t> sealed, std::span<std::uint8_t> out,
                       GcmProvider provider) {
   if (sealed.size() < kTagLen)
-    return detail::gcm::refused(out, Code::corrupt, "the ciphertext was cut short");
+    return detail::gcm_refused(out, Code::corrupt, "the ciphertext was cut short");
   if (out.size() != sealed.size() - kTagLen) {
-    return detail::gcm::refused(out, Code::invalid, "the sizes for opening did not fit together");
+    return detail::gcm_refused(out, Code::invalid, "the sizes for opening did not fit together");
   }
   const GcmProvider by = detail::gcm::chosen(provider, out.size());
   if (!gcm_available(by)) return detail::gcm::not_here(out);
-  const detail::gcm::Call call{key, nonce, associated};
+  const detail::GcmCall call{key, nonce, associated};
   if (by == GcmProvider::libsodium) return detail::gcm::libsodium_open(call, sealed, out);
-  if (by == GcmProvider::libcrypto) return detail::gcm::libcrypto_open(call, sealed, out);
-  auto opened = detail::gcm::botan_open(call, sealed, out);
+  if (by == GcmProvider::libcrypto) return detail::libcrypto_open(call, sealed, out);
+  auto opened = detail::botan_open(call, sealed, out);
   sodium_stackzero(detail::gcm::kBotanStackLen);
   return opened;
 }

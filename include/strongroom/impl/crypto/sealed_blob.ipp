@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/sealed_blob.hpp"
 #include "strongroom/result.hpp"
@@ -15,11 +16,11 @@ namespace strongroom::detail::sealed_blob {
 // blob_key derives the AES-256-GCM key of one nonce into key memory of its own.
 static Result<SecretBytes> blob_key(SecretView key, const XaesNonce& nonce) {
   if (key.size() != kKeyLen) return Error{Code::internal, "a key was not 32 bytes"};
-  auto schedule = SecretBytes::for_key(sizeof(XaesKey));
-  if (!schedule) return schedule;
+  STRONGROOM_TRY(check_aes());
+  STRONGROOM_ASSIGN(schedule, SecretBytes::for_key(sizeof(XaesKey)));
   auto derived = SecretBytes::for_key(kKeyLen);
-  if (!derived) return derived;
-  auto& xaes = *reinterpret_cast<XaesKey*>(schedule->reveal_mutable().data());
+  STRONGROOM_TRY(derived);
+  auto& xaes = *reinterpret_cast<XaesKey*>(schedule.reveal_mutable().data());
   set_key(xaes, key.reveal().first<kKeyLen>());
   xaes_derive(xaes, nonce, derived->reveal_mutable().first<kKeyLen>());
   return derived;
@@ -33,13 +34,11 @@ Result<std::vector<std::uint8_t>> seal_blob(SecretView key, std::span<const std:
                                             SecretView plaintext) {
   std::vector<std::uint8_t> blob(kBlobOverhead + plaintext.size());
   XaesNonce nonce{};
-  if (auto random = random_bytes(nonce); !random) return std::move(random).error();
-  auto derived = detail::sealed_blob::blob_key(key, nonce);
-  if (!derived) return std::move(derived).error();
+  STRONGROOM_TRY(random_bytes(nonce));
+  STRONGROOM_ASSIGN(derived, detail::sealed_blob::blob_key(key, nonce));
   std::copy(nonce.begin(), nonce.end(), blob.begin());
-  auto sealed = gcm_seal(derived->reveal().first<kKeyLen>(), std::span(nonce).last<kGcmNonceLen>(),
-                         context, {}, plaintext, std::span(blob).subspan(kXaesNonceLen));
-  if (!sealed) return std::move(sealed).error();
+  STRONGROOM_TRY(gcm_seal(derived.reveal().first<kKeyLen>(), std::span(nonce).last<kGcmNonceLen>(),
+                          context, {}, plaintext, std::span(blob).subspan(kXaesNonceLen)));
   return blob;
 }
 
@@ -48,13 +47,11 @@ Result<SecretBytes> open_blob(SecretView key, std::span<const std::uint8_t> cont
   if (blob.size() < kBlobOverhead) return Error{Code::corrupt, "a sealed key was cut short"};
   XaesNonce nonce{};
   std::copy_n(blob.begin(), kXaesNonceLen, nonce.begin());
-  auto derived = detail::sealed_blob::blob_key(key, nonce);
-  if (!derived) return derived;
+  STRONGROOM_ASSIGN(derived, detail::sealed_blob::blob_key(key, nonce));
   auto plaintext = SecretBytes::for_key(blob.size() - kBlobOverhead);
-  if (!plaintext) return plaintext;
-  auto opened = gcm_open(derived->reveal().first<kKeyLen>(), std::span(nonce).last<kGcmNonceLen>(),
-                         context, blob.subspan(kXaesNonceLen), plaintext->reveal_mutable());
-  if (!opened) return std::move(opened).error();
+  STRONGROOM_TRY(plaintext);
+  STRONGROOM_TRY(gcm_open(derived.reveal().first<kKeyLen>(), std::span(nonce).last<kGcmNonceLen>(),
+                          context, blob.subspan(kXaesNonceLen), plaintext->reveal_mutable()));
   return plaintext;
 }
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/secret_arena.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -80,15 +81,14 @@ bool same_secret(SecretView a, SecretView b) noexcept {
 
 Result<SecretBytes> SecretBytes::for_value(std::size_t len) {
   Result<SecretBytes> secret(std::in_place);
-  if (auto made = secret->make_value(len); !made) return std::move(made).error();
+  STRONGROOM_TRY(secret->make_value(len));
   return secret;
 }
 
 Result<void> SecretBytes::make_value(std::size_t len) {
   wipe();
-  auto slot = SecretArena::instance().allocate(len == 0 ? 1 : len);
-  if (!slot) return std::move(slot).error();
-  held_.slot = slot.value();
+  STRONGROOM_ASSIGN(slot, SecretArena::instance().allocate(len == 0 ? 1 : len));
+  held_.slot = slot;
   held_.begin = held_.slot.bytes;
   held_.size = held_.allocated = len;
   return {};

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/shamir.hpp"
 #include "strongroom/result.hpp"
@@ -96,17 +97,16 @@ Result<Shares> split_secret(SecretView secret, unsigned threshold, unsigned shar
   const std::size_t share_len = 1 + secret.size();
   const std::size_t all_len = shares * share_len;
   // The coefficients lie behind the shares, and are gone before anybody sees the block.
-  auto block = SecretBytes::for_key(all_len + (threshold - 1) * secret.size());
-  if (!block) return std::move(block).error();
-  const auto coefficients = block->reveal_mutable().subspan(all_len);
-  if (auto drawn = random_bytes(coefficients); !drawn) return std::move(drawn).error();
+  STRONGROOM_ASSIGN(block, SecretBytes::for_key(all_len + (threshold - 1) * secret.size()));
+  const auto coefficients = block.reveal_mutable().subspan(all_len);
+  STRONGROOM_TRY(random_bytes(coefficients));
   for (unsigned x = 1; x <= shares; ++x) {
-    const auto share = block->reveal_mutable().subspan((x - 1) * share_len, share_len);
+    const auto share = block.reveal_mutable().subspan((x - 1) * share_len, share_len);
     detail::evaluate(share, static_cast<std::uint8_t>(x), secret, coefficients);
   }
   sodium_memzero(coefficients.data(), coefficients.size());
-  block->keep(0, all_len);
-  return Shares(std::move(block).value(), share_len);
+  block.keep(0, all_len);
+  return Shares(std::move(block), share_len);
 }
 
 Result<SecretBytes> combine_shares(std::span<const SecretView> shares) {
@@ -114,7 +114,7 @@ Result<SecretBytes> combine_shares(std::span<const SecretView> shares) {
     return Error{Code::invalid, "the shares did not fit together"};
   }
   auto secret = SecretBytes::for_key(shares[0].size() - 1);
-  if (!secret) return secret;
+  STRONGROOM_TRY(secret);
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const std::uint8_t weight = detail::lagrange_at_zero(shares, i);
     detail::add_product(secret->reveal_mutable(), weight, shares[i].reveal().subspan(1));

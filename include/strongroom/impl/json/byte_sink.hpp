@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
@@ -20,7 +21,7 @@ class ByteSink {
     ByteSink measure;
     write(measure);
     auto secret = SecretBytes::for_value(measure.len_);
-    if (!secret) return secret;
+    STRONGROOM_TRY(secret);
     ByteSink fill;
     fill.out_ = secret->reveal_mutable().data();
     write(fill);

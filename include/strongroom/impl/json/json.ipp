@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
@@ -289,8 +290,7 @@ Result<JsonText> JsonText::parse(SecretBytes text, std::size_t max_len) {
   }
   std::vector<JsonNode> nodes;
   JsonFault fault;
-  if (auto done = detail::json::read(text.reveal_mutable(), SIZE_MAX, nodes, fault); !done)
-    return done.error();
+  STRONGROOM_TRY(detail::json::read(text.reveal_mutable(), SIZE_MAX, nodes, fault));
   return JsonText(std::move(text), {}, std::move(nodes));
 }
 
@@ -304,7 +304,7 @@ Result<JsonText> JsonText::parse_public(std::vector<std::uint8_t> text, std::siz
   JsonFault found;
   auto done = detail::json::read(text, max_values, nodes, found);
   if (fault != nullptr) *fault = found;
-  if (!done) return done.error();
+  STRONGROOM_TRY(done);
   return JsonText({}, std::move(text), std::move(nodes));
 }
 

@@ -13,6 +13,7 @@
 
 #include "strongroom/anchor.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/digest.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
@@ -92,12 +93,10 @@ std::string Anchor::text() const {
 
 Result<Anchor> Anchor::parse(std::string_view line) {
   line = detail::anchor::trim(line);
-  auto hex = detail::anchor::hex_of(line);
-  if (!hex) return std::move(hex).error();
+  STRONGROOM_ASSIGN(hex, detail::anchor::hex_of(line));
   std::array<std::uint8_t, detail::anchor::kRawLen> raw;
   std::size_t len = 0;
-  if (sodium_hex2bin(raw.data(), raw.size(), hex->data(), hex->size(), nullptr, &len, nullptr) !=
-          0 ||
+  if (sodium_hex2bin(raw.data(), raw.size(), hex.data(), hex.size(), nullptr, &len, nullptr) != 0 ||
       len != raw.size()) {
     return Error{Code::invalid, "an anchor had a character that is no hex digit; copy it again"};
   }

@@ -9,6 +9,7 @@
 
 #include "strongroom/credential.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/digest.hpp"
 #include "strongroom/result.hpp"
@@ -70,9 +71,9 @@ Result<SecretBytes> Credential::text() const {
   if (!secret.intact()) {
     return Error{Code::sealed, "a credential belonged to the parent process"};
   }
-  auto raw = SecretBytes::for_key(head_len + secret.size() + detail::credential::kCheckLen);
-  if (!raw) return raw;
-  auto bytes = raw->reveal_mutable();
+  STRONGROOM_ASSIGN(raw,
+                    SecretBytes::for_key(head_len + secret.size() + detail::credential::kCheckLen));
+  auto bytes = raw.reveal_mutable();
   bytes[0] = static_cast<std::uint8_t>(kind);
   if (kind == Kind::share) {
     std::memcpy(bytes.data() + 1, set.data(), set.size());
@@ -84,7 +85,7 @@ Result<SecretBytes> Credential::text() const {
   const auto body = bytes.first(bytes.size() - detail::credential::kCheckLen);
   std::memcpy(bytes.data() + body.size(), digest(body).data(), detail::credential::kCheckLen);
   auto hex = SecretBytes::for_key(2 * bytes.size() + 1);
-  if (!hex) return hex;
+  STRONGROOM_TRY(hex);
   auto out = hex->reveal_mutable();
   sodium_bin2hex(reinterpret_cast<char*>(out.data()), out.size(), bytes.data(), bytes.size());
   hex->keep(0, 2 * bytes.size());
@@ -94,9 +95,8 @@ Result<SecretBytes> Credential::text() const {
 Result<Credential> Credential::parse(SecretView text) {
   text = detail::credential::trim(text);
   if (text.size() > 2 * detail::credential::kMaxRaw) return detail::credential::not_one();
-  auto raw = SecretBytes::for_key(detail::credential::kMaxRaw);
-  if (!raw) return std::move(raw).error();
-  auto bytes = raw->reveal_mutable();
+  STRONGROOM_ASSIGN(raw, SecretBytes::for_key(detail::credential::kMaxRaw));
+  auto bytes = raw.reveal_mutable();
   const std::size_t len = detail::credential::decode(text, bytes);
   if (len == 0) return detail::credential::not_one();
   bytes = bytes.first(len);
@@ -118,11 +118,10 @@ Result<Credential> Credential::parse(SecretView text) {
                     detail::credential::kCheckLen) != 0) {
     return Error{Code::invalid, "a share or key was mistyped: its check digits did not match"};
   }
-  auto secret = SecretBytes::copy_key(body.subspan(credential.kind == Kind::share
-                                                       ? detail::credential::kShareHead
-                                                       : detail::credential::kKeyHead));
-  if (!secret) return std::move(secret).error();
-  credential.secret = std::move(secret).value();
+  STRONGROOM_ASSIGN(secret, SecretBytes::copy_key(body.subspan(
+                                credential.kind == Kind::share ? detail::credential::kShareHead
+                                                               : detail::credential::kKeyHead)));
+  credential.secret = std::move(secret);
   return credential;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/digest.hpp"
 #include "strongroom/impl/crypto/sealed_blob.hpp"
 #include "strongroom/impl/keys/header.hpp"
@@ -68,9 +69,8 @@ Result<SecretBytes> Slot::open(const StoreId& store, SecretView slot_key) const 
 }
 
 Result<void> Slot::wrap(const StoreId& store, SecretView wrap_key, SecretView root) {
-  auto wrapped = wrap_root(wrap_key, context(store), root);
-  if (!wrapped) return std::move(wrapped).error();
-  std::copy(wrapped->begin(), wrapped->end(),
+  STRONGROOM_ASSIGN(wrapped, wrap_root(wrap_key, context(store), root));
+  std::copy(wrapped.begin(), wrapped.end(),
             body.end() - static_cast<std::ptrdiff_t>(kWrappedRootLen));
   return {};
 }
@@ -177,19 +177,16 @@ Digest Header::fixed_table() const {
 }
 
 Result<void> Header::seal_keyring(const Keyring& keyring, SecretView root) {
-  auto stored = keyring.stored(generation, slots_digest());
-  if (!stored) return std::move(stored).error();
-  auto blob = seal_blob(root, keyring_context(), stored->view());
-  if (!blob) return std::move(blob).error();
-  sealed_keyring = std::move(blob).value();
+  STRONGROOM_ASSIGN(stored, keyring.stored(generation, slots_digest()));
+  STRONGROOM_ASSIGN(blob, seal_blob(root, keyring_context(), stored.view()));
+  sealed_keyring = std::move(blob);
   return {};
 }
 
 Result<Keyring> Header::open_keyring(SecretView root) const {
-  auto plain = open_blob(root, keyring_context(), sealed_keyring);
-  if (!plain) return std::move(plain).error();
-  auto keyring = Keyring::from(std::move(plain).value());
-  if (!keyring) return keyring;
+  STRONGROOM_ASSIGN(plain, open_blob(root, keyring_context(), sealed_keyring));
+  auto keyring = Keyring::from(std::move(plain));
+  STRONGROOM_TRY(keyring);
   const Digest slots_now = slots_digest();
   const bool slots_match =
       sodium_memcmp(keyring->slots_digest().data(), slots_now.data(), slots_now.size()) == 0;

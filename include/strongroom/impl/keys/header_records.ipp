@@ -9,6 +9,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/result.hpp"
@@ -62,7 +63,7 @@ Result<HeaderRecords> read_header_records(Backend& backend, Timeout timeout) {
         }
       },
       timeout);
-  if (!stamp) return std::move(stamp).error();
+  STRONGROOM_TRY(stamp);
   HeaderRecords records;
   records.stamp = stamp.value();
   records.header_version = versions[0];
@@ -73,8 +74,7 @@ Result<HeaderRecords> read_header_records(Backend& backend, Timeout timeout) {
     return Error{Code::not_initialized, "there is no store at " + backend.url() + " yet"};
   }
   records.differ = copies[0] != copies[1];
-  auto chosen = detail::choose(records, Header::decode(copies[0]), Header::decode(copies[1]));
-  if (!chosen) return std::move(chosen).error();
+  STRONGROOM_TRY(detail::choose(records, Header::decode(copies[0]), Header::decode(copies[1])));
   return records;
 }
 
@@ -89,9 +89,8 @@ namespace strongroom::detail::header_records {
 
 static Result<void> commit_header(Backend& backend, std::span<const Change> batch,
                                   Timeout timeout) {
-  auto commit = backend.commit(batch, timeout);
-  if (!commit) return std::move(commit).error();
-  if (!commit->conflict) return {};
+  STRONGROOM_ASSIGN(commit, backend.commit(batch, timeout));
+  if (!commit.conflict) return {};
   return Error{Code::conflict, "somebody else changed the header record first; try again"};
 }
 
@@ -102,12 +101,11 @@ namespace strongroom {
 Result<void> replace_header_records(Backend& backend, const HeaderRecords& records,
                                     std::span<const std::uint8_t> fence, Timeout timeout,
                                     std::span<const Change> beside) {
-  auto record = records.header.encode();
-  if (!record) return std::move(record).error();
+  STRONGROOM_ASSIGN(record, records.header.encode());
   const Change::Kind at_fence = fence.empty() ? Change::Kind::check : Change::Kind::put;
   std::vector<Change> batch = {
-      Change{Change::Kind::put, kHeaderKey, record.value(), records.header_version},
-      Change{Change::Kind::put, kHeaderCopyKey, record.value(), records.copy_version},
+      Change{Change::Kind::put, kHeaderKey, record, records.header_version},
+      Change{Change::Kind::put, kHeaderCopyKey, record, records.copy_version},
       Change{at_fence, kFenceKey, fence, records.fence_version},
   };
   batch.insert(batch.end(), beside.begin(), beside.end());
@@ -121,20 +119,18 @@ Result<void> set_lock(Backend& backend, HeaderRecords records, std::uint64_t loc
     header.locked_ms = locked_ms;
     return header.encode();
   };
-  auto record = flagged(records.header);
-  if (!record) return std::move(record).error();
-  std::vector<std::uint8_t> other = record.value();
+  STRONGROOM_ASSIGN(record, flagged(records.header));
+  std::vector<std::uint8_t> other = record;
   if (records.other) {
-    auto encoded = flagged(*records.other);
-    if (!encoded) return std::move(encoded).error();
-    other = std::move(encoded).value();
+    STRONGROOM_ASSIGN(encoded, flagged(*records.other));
+    other = std::move(encoded);
   }
   const bool other_stays = records.differ && !records.other;
   const auto change = [&](bool of_copy) {
     const bool of_header = of_copy == records.header_is_copy;
     return Change{of_header || !other_stays ? Change::Kind::put : Change::Kind::check,
                   of_copy ? ByteView(kHeaderCopyKey) : ByteView(kHeaderKey),
-                  of_header ? ByteView(record.value()) : ByteView(other),
+                  of_header ? ByteView(record) : ByteView(other),
                   of_copy ? records.copy_version : records.header_version};
   };
   const std::array<Change, 2> batch = {change(false), change(true)};

@@ -13,6 +13,7 @@
 #include "strongroom/credential.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -39,9 +40,8 @@ Result<void> KeyKeeper::activate(const PendingInit& pending) {
   if (!pending.escrow.empty()) {
     batch.push_back({Change::Kind::put, kEscrowKey, pending.escrow.reveal(), kAny});
   }
-  auto commit = backend_.commit(batch, options_.timeout);
-  if (!commit) return std::move(commit).error();
-  if (commit->conflict)
+  STRONGROOM_ASSIGN(commit, backend_.commit(batch, options_.timeout));
+  if (commit.conflict)
     return Error{Code::already_exists, "a store is there already, or is being restored"};
   return {};
 }
@@ -56,16 +56,14 @@ Result<UnsealProgress> KeyKeeper::submit(Credential credential, bool lift_lock) 
   if (!guard_.same_process()) return forked();
   const std::lock_guard admin(admin_);
   expire_round();
-  auto records = read();
-  if (!records) return std::move(records).error();
+  STRONGROOM_ASSIGN(records, read());
   if (credential.kind == Credential::Kind::key) {
-    auto done = unseal_by(std::span(&credential, 1), lift_lock);
-    if (!done) return std::move(done).error();
+    STRONGROOM_TRY(unseal_by(std::span(&credential, 1), lift_lock));
     return UnsealProgress{true, 0, 0, 0};
   }
   const auto belongs = [&](const Credential& share) {
-    return num_that_belong(records->header, std::span(&share, 1)) > 0 ||
-           (records->other && num_that_belong(*records->other, std::span(&share, 1)) > 0);
+    return num_that_belong(records.header, std::span(&share, 1)) > 0 ||
+           (records.other && num_that_belong(*records.other, std::span(&share, 1)) > 0);
   };
   if (!belongs(credential)) {
     return Error{Code::denied,
@@ -77,10 +75,9 @@ Result<UnsealProgress> KeyKeeper::submit(Credential credential, bool lift_lock) 
   });
   round_.push_back(std::move(credential));
   round_touched_ = std::chrono::steady_clock::now();
-  const UnsealProgress progress = progress_of(records.value());
+  const UnsealProgress progress = progress_of(records);
   if (progress.progress < progress.threshold) return progress;
-  auto done = unseal_by(round_, lift_lock);
-  if (!done) return std::move(done).error();
+  STRONGROOM_TRY(unseal_by(round_, lift_lock));
   round_.clear();
   return UnsealProgress{true, 0, progress.threshold, progress.shares};
 }
@@ -96,12 +93,11 @@ Result<void> KeyKeeper::seal() {
   const std::lock_guard admin(admin_);
   drop_keys(SealReason::closed);
   for (int attempt = 0; attempt < kMaxAdminAttempts; ++attempt) {
-    auto records = read();
-    if (!records) return std::move(records).error();
-    put_genuine_first(records.value());
-    if (auto anchored = check_anchor(records->header); !anchored) return anchored;
-    if (records->header.locked) return {};
-    auto stored = set_lock(backend_, records.value(), now_ms(), options_.timeout);
+    STRONGROOM_ASSIGN(records, read());
+    put_genuine_first(records);
+    STRONGROOM_TRY(check_anchor(records.header));
+    if (records.header.locked) return {};
+    auto stored = set_lock(backend_, records, now_ms(), options_.timeout);
     if (stored || stored.error().code != Code::conflict) return stored;
   }
   return kept_changing();
@@ -142,7 +138,7 @@ Result<SealStatus> KeyKeeper::status() {
   }
   put_genuine_first(records.value());
   const Header& header = records->header;
-  if (auto anchored = check_anchor(header); !anchored) return std::move(anchored).error();
+  STRONGROOM_TRY(check_anchor(header));
   if (header.locked && keys_ != nullptr) drop_keys(SealReason::operator_lock);
   status.initialized = true;
   status.sealed = keys_ == nullptr;
@@ -175,7 +171,7 @@ Result<SealStatus> KeyKeeper::status() {
 }
 
 Result<Anchor> KeyKeeper::anchor() {
-  if (auto current = refresh(); !current) return std::move(current).error();
+  STRONGROOM_TRY(refresh());
   return with_keys([](const Keys& keys) -> Result<Anchor> {
     const Header& header = keys.records.header;
     return Anchor{header.store, header.generation, header.state_digest()};
@@ -192,39 +188,35 @@ Result<SecretBytes> KeyKeeper::escrowed_key() {
         if (record.version != kAbsent) key = SecretBytes::copy_key(record.value);
       },
       options_.timeout);
-  if (!read) return std::move(read).error();
+  STRONGROOM_TRY(read);
   return key;
 }
 
 Result<void> KeyKeeper::unseal_by(std::span<const Credential> credentials, bool lift_lock) {
   bool may_mend = true;
   for (int attempt = 0; attempt < kMaxAdminAttempts; ++attempt) {
-    auto records = read();
-    if (!records) return std::move(records).error();
-    auto opened = open_either(records.value(), credentials);
-    if (!opened) return std::move(opened).error();
-    const Header& header = records->header;
-    auto keyring = header.open_keyring(opened->root.view());
-    if (!keyring) return std::move(keyring).error();
-    if (auto newest = check_age(header); !newest) return newest;
+    STRONGROOM_ASSIGN(records, read());
+    STRONGROOM_ASSIGN(opened, open_either(records, credentials));
+    const Header& header = records.header;
+    STRONGROOM_ASSIGN(keyring, header.open_keyring(opened.root.view()));
+    STRONGROOM_TRY(check_age(header));
     if (header.locked && !lift_lock) {
       if (keys_ != nullptr) drop_keys(SealReason::operator_lock);
       return sealed_by_operator();
     }
     if (header.locked) {
-      auto lifted = set_lock(backend_, records.value(), 0, options_.timeout);
+      auto lifted = set_lock(backend_, records, 0, options_.timeout);
       if (!lifted && lifted.error().code != Code::conflict) return lifted;
       continue;
     }
     // A copy that can not be mended, or does not stay so, keeps nobody out: the disk may be full.
-    if (records->differ && !header.damaged && std::exchange(may_mend, false)) {
-      auto mended = replace_header_records(backend_, records.value(), {}, options_.timeout);
+    if (records.differ && !header.damaged && std::exchange(may_mend, false)) {
+      auto mended = replace_header_records(backend_, records, {}, options_.timeout);
       if (mended || mended.error().code == Code::conflict) continue;
     }
-    hold(opened->id, std::make_shared<const SecretBytes>(std::move(opened->key)));
-    install(std::move(records).value(),
-            std::make_shared<const SecretBytes>(std::move(opened->root)),
-            std::move(keyring).value());
+    hold(opened.id, std::make_shared<const SecretBytes>(std::move(opened.key)));
+    install(std::move(records), std::make_shared<const SecretBytes>(std::move(opened.root)),
+            std::move(keyring));
     return {};
   }
   return kept_changing();

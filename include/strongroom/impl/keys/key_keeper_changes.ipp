@@ -14,6 +14,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -46,28 +47,27 @@ Result<PendingSlots> KeyKeeper::prepare_slots(const SlotChange& change, OpenPgp*
   SlotId next = 0;
   {
     const std::lock_guard admin(admin_);
-    if (auto current = adopt(); !current) return std::move(current).error();
+    STRONGROOM_TRY(adopt());
     const Header& header = keys_->records.header;
-    if (auto fine = check_change(*keys_, change); !fine) return std::move(fine).error();
+    STRONGROOM_TRY(check_change(*keys_, change));
     next = keys_->keyring.next_slot();
     pending.store = header.store;
     pending.table = header.fixed_table();
   }
   // OpenPGP takes its time: nobody who wants to seal waits for it.
-  auto made = detail::make_slots(pending.store, next, change, pgp, pending);
-  if (!made) return std::move(made).error();
-  pending.add = std::make_shared<std::vector<NewSlot>>(std::move(made).value());
+  STRONGROOM_ASSIGN(made, detail::make_slots(pending.store, next, change, pgp, pending));
+  pending.add = std::make_shared<std::vector<NewSlot>>(std::move(made));
   pending.remove = change.remove;
   pending.new_keys = change.new_keys.value_or(!change.remove.empty());
   pending.verify = change.verify;
-  if (auto fits = check_room(pending); !fits) return std::move(fits).error();
+  STRONGROOM_TRY(check_room(pending));
   return pending;
 }
 
 Result<void> KeyKeeper::raise_fence(TermId first_live, Version permitted) {
   if (!guard_.same_process()) return forked();
   const std::lock_guard admin(admin_);
-  if (auto current = adopt_at(permitted); !current) return current;
+  STRONGROOM_TRY(adopt_at(permitted));
   if (first_live <= keys_->keyring.first_term() || first_live > keys_->keyring.active_term()) {
     return Error{Code::invalid,
                  "there are no terms to retire before term " + std::to_string(first_live)};
@@ -78,9 +78,8 @@ Result<void> KeyKeeper::raise_fence(TermId first_live, Version permitted) {
       Change{Change::Kind::check, kHeaderKey, {}, records.header_version},
       Change{Change::Kind::put, kFenceKey, fence, records.fence_version},
   };
-  auto commit = backend_.commit(batch, options_.timeout);
-  if (!commit) return std::move(commit).error();
-  if (commit->conflict) return conflict();
+  STRONGROOM_ASSIGN(commit, backend_.commit(batch, options_.timeout));
+  if (commit.conflict) return conflict();
   return adopt();
 }
 
@@ -93,27 +92,26 @@ Result<void> KeyKeeper::retire(TermId first_live) {
 Result<void> KeyKeeper::change_policies(std::uint64_t revision, Version mark, PolicySealer seal) {
   if (!guard_.same_process()) return forked();
   const std::lock_guard admin(admin_);
-  if (auto current = adopt(); !current) return current;
+  STRONGROOM_TRY(adopt());
   const bool meant =
       keys_->keyring.policy_revision() == revision && keys_->records.fence_version == mark;
   if (!meant) return conflict();
-  auto beside = seal(*keys_);
-  if (!beside) return std::move(beside).error();
+  STRONGROOM_ASSIGN(beside, seal(*keys_));
   KeyChange change;
   change.policy_revision = revision + 1;
-  change.beside = beside.value();
+  change.beside = beside;
   return change_keys(change);
 }
 
 Result<bool> KeyKeeper::repair(Version permitted) {
   if (!guard_.same_process()) return forked();
   const std::lock_guard admin(admin_);
-  if (auto current = adopt_at(permitted); !current) return std::move(current).error();
+  STRONGROOM_TRY(adopt_at(permitted));
   const HeaderRecords& records = keys_->records;
   if (!records.differ && !records.header.damaged) return false;
   KeyChange change;
   change.repair = true;
-  if (auto done = change_keys(change); !done) return std::move(done).error();
+  STRONGROOM_TRY(change_keys(change));
   return true;
 }
 
@@ -149,13 +147,11 @@ Result<void> KeyKeeper::check_room(const PendingSlots& pending) {
   auto keyring = detail::edit_keyring(keys_->keyring, *pending.add, known_slots(pending.remove),
                                       pending.new_keys, 0);
   if (!keyring && keyring.error().code == Code::invalid) return conflict();
-  if (!keyring) return std::move(keyring).error();
+  STRONGROOM_TRY(keyring);
   drop_slots(header, pending.remove);
   for (const NewSlot& each : *pending.add) header.slots.push_back(each.slot);
-  auto sealed = header.seal_keyring(keyring.value(), keys_->root->view());
-  if (!sealed) return sealed;
-  auto record = header.encode();
-  if (!record) return std::move(record).error();
+  STRONGROOM_TRY(header.seal_keyring(keyring.value(), keys_->root->view()));
+  STRONGROOM_TRY(header.encode());
   return {};
 }
 
@@ -168,12 +164,12 @@ void KeyKeeper::drop_slots(Header& header, std::span<const SlotId> remove) {
 Result<void> KeyKeeper::apply(const KeyChange& change, Version permitted) {
   if (!guard_.same_process()) return forked();
   const std::lock_guard admin(admin_);
-  if (auto current = adopt_at(permitted); !current) return current;
+  STRONGROOM_TRY(adopt_at(permitted));
   return change_keys(change);
 }
 
 Result<void> KeyKeeper::adopt_at(Version permitted) {
-  if (auto current = adopt(); !current) return current;
+  STRONGROOM_TRY(adopt());
   if (permitted != kAny && permitted != keys_->records.fence_version) return conflict();
   return {};
 }
@@ -192,22 +188,19 @@ Result<void> KeyKeeper::change_keys(const KeyChange& change) {
   for (const NewSlot& each : change.add) {
     if (each.slot.id < keys_->keyring.next_slot()) return conflict();
   }
-  auto keyring = detail::edit_keyring(keys_->keyring, change.add, known_slots(change.remove),
-                                      change.new_term, change.first_term, change.policy_revision);
-  if (!keyring) return std::move(keyring).error();
+  STRONGROOM_ASSIGN(
+      keyring, detail::edit_keyring(keys_->keyring, change.add, known_slots(change.remove),
+                                    change.new_term, change.first_term, change.policy_revision));
   auto root = keys_->root;
   if (change.new_root) {
-    auto random = detail::random_key();
-    if (!random) return std::move(random).error();
-    root = std::make_shared<const SecretBytes>(std::move(random).value());
+    STRONGROOM_ASSIGN(random, detail::random_key());
+    root = std::make_shared<const SecretBytes>(std::move(random));
   }
-  auto filled = fill_slots(header, change, rewrap, keyring.value(), root->view());
-  if (!filled) return filled;
+  STRONGROOM_TRY(fill_slots(header, change, rewrap, keyring, root->view()));
   header.damaged = false;
   header.generation += 1;
-  auto sealed = header.seal_keyring(keyring.value(), root->view());
-  if (!sealed) return sealed;
-  return commit_change(records, change, keyring->first_term(), std::move(root));
+  STRONGROOM_TRY(header.seal_keyring(keyring, root->view()));
+  return commit_change(records, change, keyring.first_term(), std::move(root));
 }
 
 Result<void> KeyKeeper::fill_slots(Header& header, const KeyChange& change, bool rewrap,
@@ -219,8 +212,7 @@ Result<void> KeyKeeper::fill_slots(Header& header, const KeyChange& change, bool
   }
   for (const NewSlot& each : change.add) {
     header.slots.push_back(each.slot);
-    auto wrapped = header.slots.back().wrap(header.store, each.wrap_key.view(), root);
-    if (!wrapped) return wrapped;
+    STRONGROOM_TRY(header.slots.back().wrap(header.store, each.wrap_key.view(), root));
   }
   return {};
 }
@@ -228,9 +220,8 @@ Result<void> KeyKeeper::fill_slots(Header& header, const KeyChange& change, bool
 Result<void> KeyKeeper::commit_change(const HeaderRecords& records, const KeyChange& change,
                                       TermId first_term, std::shared_ptr<const SecretBytes> root) {
   for (const NewSlot& each : change.add) {
-    auto key = SecretBytes::copy_key(each.key.reveal());
-    if (!key) return std::move(key).error();
-    hold(each.slot.id, std::make_shared<const SecretBytes>(std::move(key).value()));
+    STRONGROOM_ASSIGN(key, SecretBytes::copy_key(each.key.reveal()));
+    hold(each.slot.id, std::make_shared<const SecretBytes>(std::move(key)));
   }
   next_root_ = std::move(root);
   // After a removal nobody shall seal under a data key that its holder knows: all writers look.
@@ -243,7 +234,7 @@ Result<void> KeyKeeper::commit_change(const HeaderRecords& records, const KeyCha
     next_root_.reset();
     for (const NewSlot& each : change.add) let_go(each.slot.id);
   }
-  if (!stored) return stored;
+  STRONGROOM_TRY(stored);
   // The change happened, whatever follows. What this handle can not read back now, it follows at its
   // next call; that it has no memory must not pass for a change that failed.
   try {

@@ -14,6 +14,7 @@
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/gate.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
@@ -31,7 +32,7 @@ Result<void> KeyKeeper::check_anchor() {
   const std::lock_guard admin(admin_);
   auto records = read();
   if (!records && records.error().code == Code::not_initialized) return {};
-  if (!records) return std::move(records).error();
+  STRONGROOM_TRY(records);
   put_genuine_first(records.value());
   return check_anchor(records->header);
 }
@@ -43,11 +44,11 @@ Result<bool> KeyKeeper::follow(Stamp stamp) {
   auto now = backend_.read(
       keys, [&](std::size_t i, const Record& record) { versions[i] = record.version; },
       options_.timeout);
-  if (!now) return std::move(now).error();
+  STRONGROOM_TRY(now);
   auto same = with_keys([&](const Keys& held) -> Result<bool> {
     return held.records.header_version == versions[0] && held.records.fence_version == versions[1];
   });
-  if (!same) return same;
+  STRONGROOM_TRY(same);
   if (same.value()) {
     seen_.store(now.value(), std::memory_order_release);
     return false;
@@ -56,14 +57,13 @@ Result<bool> KeyKeeper::follow(Stamp stamp) {
   const bool done = keys_ != nullptr && keys_->records.header_version == versions[0] &&
                     keys_->records.fence_version == versions[1];  // by another thread
   if (done) return true;
-  if (auto adopted = adopt(); !adopted) return std::move(adopted).error();
+  STRONGROOM_TRY(adopt());
   return true;
 }
 
 Result<void> KeyKeeper::refresh() {
   if (!guard_.same_process()) return forked();
-  auto followed = follow(kNeverSeen);
-  if (!followed) return std::move(followed).error();
+  STRONGROOM_TRY(follow(kNeverSeen));
   return {};
 }
 
@@ -160,7 +160,7 @@ Result<void> KeyKeeper::adopt() {
     if (opened.error().code == Code::sealed) drop_keys(SealReason::slot_removed);
     return std::move(opened).error();
   }
-  if (auto newest = check_age(header); !newest) return newest;
+  STRONGROOM_TRY(check_age(header));
   if (header.locked) return seal_for_operator();
   install(std::move(records).value(), std::move(opened->root), std::move(opened->keyring));
   return {};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/impl/keys/slot_key.hpp"
@@ -27,29 +28,25 @@ std::uint64_t now_ms() noexcept {
 
 Result<Keyring> Keyring::create() {
   const Shape shape{0, 1};
-  auto plain = SecretBytes::for_key(shape.len());
-  if (!plain) return std::move(plain).error();
-  const auto bytes = plain->reveal_mutable();
+  STRONGROOM_ASSIGN(plain, SecretBytes::for_key(shape.len()));
+  const auto bytes = plain.reveal_mutable();
   const auto keys = bytes.subspan(kLocationAt, kNextSlotAt - kLocationAt);
-  if (auto random = random_bytes(keys); !random) return std::move(random).error();
+  STRONGROOM_TRY(random_bytes(keys));
   put_be(bytes.first<2>(), kForm);
   put_be(bytes.subspan<4, 4>(), 1);
   put_be(bytes.subspan<kNextSlotAt, 4>(), 1);
-  if (auto made = make_term(bytes.subspan(shape.term(0), kTermLen), 1); !made) {
-    return std::move(made).error();
-  }
-  return from(std::move(plain).value());
+  STRONGROOM_TRY(make_term(bytes.subspan(shape.term(0), kTermLen), 1));
+  return from(std::move(plain));
 }
 
 Result<Keyring> Keyring::from(SecretBytes plain) {
-  auto shape = shape_of(plain.reveal());
-  if (!shape) return std::move(shape).error();
-  auto hot = SecretBytes::for_key(sizeof(Hot) + shape->num_terms * sizeof(XaesKey));
-  if (!hot) return std::move(hot).error();
+  STRONGROOM_TRY(check_aes());
+  STRONGROOM_ASSIGN(shape, shape_of(plain.reveal()));
+  STRONGROOM_ASSIGN(hot, SecretBytes::for_key(sizeof(Hot) + shape.num_terms * sizeof(XaesKey)));
   Keyring keyring;
-  keyring.shape_ = shape.value();
+  keyring.shape_ = shape;
   keyring.plain_ = std::move(plain);
-  keyring.hot_ = std::move(hot).value();
+  keyring.hot_ = std::move(hot);
   keyring.schedule();
   return keyring;
 }
@@ -69,23 +66,21 @@ Result<Keyring> Keyring::edited(const KeyringEdit& edit) const {
   if (shape.num_slots > kMaxSlots) {
     return Error{Code::too_large, "the store had 64 unseal slots; remove some first"};
   }
-  auto plain = SecretBytes::for_key(shape.len());
-  if (!plain) return std::move(plain).error();
-  const auto bytes = plain->reveal_mutable();
+  STRONGROOM_ASSIGN(plain, SecretBytes::for_key(shape.len()));
+  const auto bytes = plain.reveal_mutable();
   std::memcpy(bytes.data(), plain_.reveal().data(), kFixedLen);
   put_be(bytes.subspan<2, 2>(), shape.num_slots);
   put_be(bytes.subspan<4, 4>(), shape.num_terms);
   if (edit.policy_revision != 0) {
     put_be(bytes.subspan(kPolicyRevisionAt).first<8>(), edit.policy_revision);
   }
-  if (auto done = edit_slots(edit, shape, bytes); !done) return std::move(done).error();
+  STRONGROOM_TRY(edit_slots(edit, shape, bytes));
   std::memcpy(bytes.data() + shape.term(0), plain_.reveal().data() + shape_.term(num_dropped),
               num_terms * kTermLen);
   if (edit.new_term) {
-    auto made = make_term(bytes.subspan(shape.term(num_terms), kTermLen), active_term() + 1);
-    if (!made) return std::move(made).error();
+    STRONGROOM_TRY(make_term(bytes.subspan(shape.term(num_terms), kTermLen), active_term() + 1));
   }
-  return from(std::move(plain).value());
+  return from(std::move(plain));
 }
 
 Result<Keyring> Keyring::with_new_term() const {
@@ -97,7 +92,7 @@ Result<Keyring> Keyring::with_new_term() const {
 Result<SecretBytes> Keyring::stored(std::uint64_t generation,
                                     std::span<const std::uint8_t, 32> slots_digest) const {
   auto copy = SecretBytes::copy_key(plain_.reveal());
-  if (!copy) return copy;
+  STRONGROOM_TRY(copy);
   put_be(copy->reveal_mutable().subspan(8).first<8>(), generation);
   std::memcpy(copy->reveal_mutable().data() + 16, slots_digest.data(), 32);
   return copy;

@@ -9,6 +9,7 @@
 
 #include "strongroom/credential.hpp"
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/shamir.hpp"
 #include "strongroom/impl/keys/header.hpp"
@@ -45,9 +46,8 @@ static Result<NewSlot> finish_slot(const StoreId& store, Slot slot, SecretBytes 
   NewSlot made;
   made.fixed = slot.fixed_digest(store);
   made.slot = std::move(slot);
-  auto wrap_key = wrap_key_of(key.view());
-  if (!wrap_key) return std::move(wrap_key).error();
-  made.wrap_key = std::move(wrap_key).value();
+  STRONGROOM_ASSIGN(wrap_key, wrap_key_of(key.view()));
+  made.wrap_key = std::move(wrap_key);
   made.key = std::move(key);
   return made;
 }
@@ -58,8 +58,8 @@ namespace strongroom::detail {
 
 Result<SecretBytes> random_key() {
   auto key = SecretBytes::for_key(kKeyLen);
-  if (!key) return key;
-  if (auto random = random_bytes(key->reveal_mutable()); !random) return std::move(random).error();
+  STRONGROOM_TRY(key);
+  STRONGROOM_TRY(random_bytes(key->reveal_mutable()));
   return key;
 }
 
@@ -76,10 +76,9 @@ static Result<void> append_wrapped(Slot& slot, Handout& handout, OpenPgp* pgp,
   std::vector<SecretView> texts;
   for (const SecretBytes& text : handout.shares) texts.push_back(text.view());
   const std::vector<ByteView> keys(pgp_keys.begin(), pgp_keys.end());
-  auto wrapped = pgp->wrap(texts, keys);
-  if (!wrapped) return std::move(wrapped).error();
+  STRONGROOM_ASSIGN(wrapped, pgp->wrap(texts, keys));
   Writer out;
-  for (const WrappedShare& each : wrapped.value()) {
+  for (const WrappedShare& each : wrapped) {
     if (each.fingerprint.empty() || each.fingerprint.size() > kMaxFingerprintLen ||
         each.message.empty() || each.message.size() > UINT16_MAX) {
       return Error{Code::internal, "OpenPGP gave a fingerprint or message of no known size"};
@@ -91,7 +90,7 @@ static Result<void> append_wrapped(Slot& slot, Handout& handout, OpenPgp* pgp,
   }
   slot.body.insert(slot.body.end(), out.view().begin(), out.view().end());
   handout.shares.clear();
-  handout.wrapped = std::move(wrapped).value();
+  handout.wrapped = std::move(wrapped);
   return {};
 }
 
@@ -100,59 +99,51 @@ static Result<NewSlot> make_share_slot(const StoreId& store, SlotId id, unsigned
                                        unsigned threshold,
                                        std::span<const std::vector<std::uint8_t>> pgp_keys,
                                        OpenPgp* pgp, Handout& handout) {
-  auto key = random_key();
-  if (!key) return std::move(key).error();
-  auto shares = split_secret(key->view(), threshold, num_shares);
-  if (!shares) return std::move(shares).error();
+  STRONGROOM_ASSIGN(key, random_key());
+  STRONGROOM_ASSIGN(shares, split_secret(key.view(), threshold, num_shares));
   ShareSetId set{};
-  if (auto random = random_bytes(set); !random) return std::move(random).error();
+  STRONGROOM_TRY(random_bytes(set));
   Slot slot;
   slot.id = id;
   slot.kind = pgp_keys.empty() ? SlotKind::shares : SlotKind::wrapped_shares;
   slot.threshold = static_cast<std::uint8_t>(threshold);
   slot.shares = static_cast<std::uint8_t>(num_shares);
   slot.body.assign(set.begin(), set.end());
-  for (std::size_t i = 0; i < shares->size(); ++i) {
-    const SecretView share = (*shares)[i];
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const SecretView share = (shares)[i];
     const Digest hash = share_hash(store, set, share);
     slot.body.insert(slot.body.end(), hash.begin(), hash.end());
-    auto copy = SecretBytes::copy_key(share.reveal());
-    if (!copy) return std::move(copy).error();
+    STRONGROOM_ASSIGN(copy, SecretBytes::copy_key(share.reveal()));
     Credential credential;
     credential.kind = Credential::Kind::share;
     credential.set = set;
-    credential.secret = std::move(copy).value();
-    auto text = credential.text();
-    if (!text) return std::move(text).error();
-    handout.shares.push_back(std::move(text).value());
+    credential.secret = std::move(copy);
+    STRONGROOM_ASSIGN(text, credential.text());
+    handout.shares.push_back(std::move(text));
   }
   if (!pgp_keys.empty()) {
-    auto wrapped = append_wrapped(slot, handout, pgp, pgp_keys);
-    if (!wrapped) return std::move(wrapped).error();
+    STRONGROOM_TRY(append_wrapped(slot, handout, pgp, pgp_keys));
   }
-  return finish_slot(store, std::move(slot), std::move(key).value());
+  return finish_slot(store, std::move(slot), std::move(key));
 }
 
 // make_key_slot makes a slot that one key opens, and the text of that key.
 static Result<NewSlot> make_key_slot(const StoreId& store, SlotId id, SlotKind kind,
                                      Handout& handout) {
   if (!has_key(kind)) return Error{Code::invalid, "a key can not open a slot of that kind"};
-  auto key = random_key();
-  if (!key) return std::move(key).error();
-  auto copy = SecretBytes::copy_key(key->reveal());
-  if (!copy) return std::move(copy).error();
+  STRONGROOM_ASSIGN(key, random_key());
+  STRONGROOM_ASSIGN(copy, SecretBytes::copy_key(key.reveal()));
   Credential credential;
   credential.kind = Credential::Kind::key;
   credential.store = store;
   credential.slot = id;
-  credential.secret = std::move(copy).value();
-  auto text = credential.text();
-  if (!text) return std::move(text).error();
-  handout.key_file = std::move(text).value();
+  credential.secret = std::move(copy);
+  STRONGROOM_ASSIGN(text, credential.text());
+  handout.key_file = std::move(text);
   Slot slot;
   slot.id = id;
   slot.kind = kind;
-  return finish_slot(store, std::move(slot), std::move(key).value());
+  return finish_slot(store, std::move(slot), std::move(key));
 }
 
 }  // namespace strongroom::detail::slot_making
@@ -164,17 +155,17 @@ Result<std::vector<NewSlot>> make_slots(const StoreId& store, SlotId next, const
                                         OpenPgp* pgp, Handout& handout) {
   auto fine =
       detail::slot_making::check_shares(options.shares, options.threshold, options.pgp_keys.size());
-  if (!fine) return std::move(fine).error();
+  STRONGROOM_TRY(fine);
   std::vector<NewSlot> made;
   if (options.shares > 0) {
     auto slot = detail::slot_making::make_share_slot(
         store, next++, options.shares, options.threshold, options.pgp_keys, pgp, handout);
-    if (!slot) return std::move(slot).error();
+    STRONGROOM_TRY(slot);
     made.push_back(std::move(slot).value());
   }
   if (options.key_file) {
     auto slot = detail::slot_making::make_key_slot(store, next, options.key_kind, handout);
-    if (!slot) return std::move(slot).error();
+    STRONGROOM_TRY(slot);
     made.push_back(std::move(slot).value());
   }
   return made;
@@ -223,8 +214,7 @@ Result<void> wrap_all(Header& header, const Keyring& keyring, SecretView root) {
     if (kept.wrap_key.empty() || !std::equal(fixed.begin(), fixed.end(), kept.digest.begin())) {
       return Error{Code::corrupt, name + " is damaged; replace or remove it"};
     }
-    auto wrapped = slot.wrap(header.store, kept.wrap_key, root);
-    if (!wrapped) return wrapped;
+    STRONGROOM_TRY(slot.wrap(header.store, kept.wrap_key, root));
   }
   return {};
 }
@@ -248,9 +238,8 @@ static Result<OpenedSlot> open_key_slot(const Header& header, const Credential& 
     return Error{Code::denied,
                  "the key did not open its slot: it is wrong, or the slot is damaged"};
   }
-  auto key = SecretBytes::copy_key(credential.secret.reveal());
-  if (!key) return std::move(key).error();
-  return OpenedSlot{slot->id, std::move(key).value(), std::move(root).value()};
+  STRONGROOM_ASSIGN(key, SecretBytes::copy_key(credential.secret.reveal()));
+  return OpenedSlot{slot->id, std::move(key), std::move(root).value()};
 }
 
 }  // namespace strongroom::detail::slot_making
@@ -294,10 +283,9 @@ Result<OpenedSlot> open_share_slot(const Header& header, const Slot& slot,
     return Error{Code::denied, std::to_string(slot.threshold) + " different shares were needed, " +
                                    std::to_string(good.size()) + " good ones were given" + wrong};
   }
-  auto key = combine_shares(std::span(good).first(slot.threshold));
-  if (!key) return std::move(key).error();
-  auto root = slot.open(header.store, key->view());
-  if (root) return OpenedSlot{slot.id, std::move(key).value(), std::move(root).value()};
+  STRONGROOM_ASSIGN(key, combine_shares(std::span(good).first(slot.threshold)));
+  auto root = slot.open(header.store, key.view());
+  if (root) return OpenedSlot{slot.id, std::move(key), std::move(root).value()};
   if (root.error().code != Code::corrupt) return std::move(root).error();
   return Error{Code::corrupt, "the shares were right, but their slot is damaged"};
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "strongroom/credential.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/shamir.hpp"
 #include "strongroom/impl/keys/header.hpp"
@@ -29,29 +30,20 @@ Result<PendingInit> prepare_init(const InitOptions& options, OpenPgp* pgp) {
   }
   PendingInit pending;
   Header header;
-  if (auto random = random_bytes(header.store); !random) return std::move(random).error();
+  STRONGROOM_TRY(random_bytes(header.store));
   header.generation = 1;
   header.max_secret_len = options.max_secret_len;
-  auto slots = detail::make_slots(header.store, 1, options, pgp, pending);
-  if (!slots) return std::move(slots).error();
-  auto empty = Keyring::create();
-  if (!empty) return std::move(empty).error();
-  auto keyring = detail::edit_keyring(empty.value(), slots.value(), {}, false, 0);
-  if (!keyring) return std::move(keyring).error();
-  auto root = detail::random_key();
-  if (!root) return std::move(root).error();
-  for (NewSlot& each : slots.value()) header.slots.push_back(std::move(each.slot));
-  if (auto done = wrap_all(header, keyring.value(), root->view()); !done) {
-    return std::move(done).error();
-  }
-  if (auto done = header.seal_keyring(keyring.value(), root->view()); !done) {
-    return std::move(done).error();
-  }
-  auto record = header.encode();
-  if (!record) return std::move(record).error();
+  STRONGROOM_ASSIGN(slots, detail::make_slots(header.store, 1, options, pgp, pending));
+  STRONGROOM_ASSIGN(empty, Keyring::create());
+  STRONGROOM_ASSIGN(keyring, detail::edit_keyring(empty, slots, {}, false, 0));
+  STRONGROOM_ASSIGN(root, detail::random_key());
+  for (NewSlot& each : slots) header.slots.push_back(std::move(each.slot));
+  STRONGROOM_TRY(wrap_all(header, keyring, root.view()));
+  STRONGROOM_TRY(header.seal_keyring(keyring, root.view()));
+  STRONGROOM_ASSIGN(record, header.encode());
   pending.store = header.store;
-  pending.record = std::move(record).value();
-  pending.root = std::move(root).value();
+  pending.record = std::move(record);
+  pending.root = std::move(root);
   return pending;
 }
 
@@ -74,9 +66,8 @@ Result<void> give_back(PendingSlots& pending, Credential credential) {
     const auto good = detail::good_shares(pending.store, each.slot, pending.given_back);
     if (good.size() < pending.given_back.size()) pending.given_back.pop_back();  // the same again
     if (good.size() < each.slot.threshold) return {};
-    auto key = combine_shares(std::span(good).first(each.slot.threshold));
-    if (!key) return std::move(key).error();
-    if (!same_secret(key->view(), each.key.view())) {
+    STRONGROOM_ASSIGN(key, combine_shares(std::span(good).first(each.slot.threshold)));
+    if (!same_secret(key.view(), each.key.view())) {
       return Error{Code::internal, "the new shares did not combine to their key"};
     }
     pending.verified.push_back(each.slot.id);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "strongroom/function_ref.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/environment.hpp"
@@ -29,25 +30,20 @@ static Variable::Type variable_type_named(std::string_view name) noexcept {
 static Result<Variable> read_variable(JsonValue object, const std::string& prefix,
                                       Missing& missing) {
   Variable variable;
-  auto name = message_json::name_field(object, "name");
-  if (!name) return std::move(name).error();
-  missing.require(name->has_value(), prefix, "name");
-  if (*name) variable.name = std::move(**name);
+  STRONGROOM_ASSIGN(name, message_json::name_field(object, "name"));
+  missing.require(name.has_value(), prefix, "name");
+  if (name) variable.name = std::move(*name);
 
-  const auto secret = message_json::message_field(object, "secret");
-  if (!secret) return secret.error();
-  if (*secret) {
-    auto read = message_json::read_secret(**secret, prefix + "secret.", missing);
-    if (!read) return std::move(read).error();
-    variable.secret = std::move(read).value();
+  STRONGROOM_ASSIGN(secret, message_json::message_field(object, "secret"));
+  if (secret) {
+    STRONGROOM_ASSIGN(read, message_json::read_secret(*secret, prefix + "secret.", missing));
+    variable.secret = std::move(read);
   }
-  const auto type = message_json::name_field(object, "type");
-  if (!type) return type.error();
-  if (*type) variable.type = variable_type_named(**type);
+  STRONGROOM_ASSIGN(type, message_json::name_field(object, "type"));
+  if (type) variable.type = variable_type_named(*type);
 
-  auto value = message_json::text_field(object, "value");
-  if (!value) return std::move(value).error();
-  variable.value = std::move(value).value();
+  STRONGROOM_ASSIGN(value, message_json::text_field(object, "value"));
+  variable.value = std::move(value);
   return variable;
 }
 
@@ -109,32 +105,28 @@ static std::vector<std::size_t> winners(const std::vector<Variable>& variables) 
 }  // namespace detail::environment
 
 Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len) {
-  const auto json = JsonText::parse(std::move(text), max_len);
-  if (!json) return json.error();
-  if (!json->root().is(JsonKind::object)) return Error{Code::invalid, "Expecting a JSON object"};
+  STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
+  if (!json.root().is(JsonKind::object)) return Error{Code::invalid, "Expecting a JSON object"};
 
   Environment environment;
   message_json::Missing missing;
   const auto read = [&](JsonValue object) -> Result<void> {
     const std::string index = std::to_string(environment.variables.size());
-    auto variable =
-        detail::environment::read_variable(object, "variables[" + index + "].", missing);
-    if (!variable) return std::move(variable).error();
-    environment.variables.push_back(std::move(variable).value());
+    STRONGROOM_ASSIGN(
+        variable, detail::environment::read_variable(object, "variables[" + index + "].", missing));
+    environment.variables.push_back(std::move(variable));
     return {};
   };
-  if (const auto variables = json->root().member("variables")) {
-    if (auto all = message_json::each_message(*variables, "variables", read); !all) {
-      return std::move(all).error();
-    }
+  if (const auto variables = json.root().member("variables")) {
+    STRONGROOM_TRY(message_json::each_message(*variables, "variables", read));
   }
-  if (auto complete = missing.check(); !complete) return std::move(complete).error();
+  STRONGROOM_TRY(missing.check());
   return environment;
 }
 
 Result<void> validate_environment(const Environment& environment) {
   for (const Variable& variable : environment.variables) {
-    if (auto valid = detail::environment::validate_variable(variable); !valid) return valid;
+    STRONGROOM_TRY(detail::environment::validate_variable(variable));
   }
   return {};
 }
@@ -177,11 +169,10 @@ Result<std::vector<ResolvedVariable>> merge(Environment environment,
 
 Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
                                                           ResolveSecrets resolve) {
-  if (auto valid = validate_environment(environment); !valid) return std::move(valid).error();
+  STRONGROOM_TRY(validate_environment(environment));
   const std::vector<const Secret*> secrets = secrets_of(environment);
-  auto resolved = resolve(secrets);
-  if (!resolved) return std::move(resolved).error();
-  return merge(std::move(environment), std::move(resolved).value());
+  STRONGROOM_ASSIGN(resolved, resolve(secrets));
+  return merge(std::move(environment), std::move(resolved));
 }
 
 }  // namespace strongroom

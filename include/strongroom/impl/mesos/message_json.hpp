@@ -12,7 +12,8 @@
 #include <utility>
 
 #include "strongroom/function_ref.hpp"
-#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
@@ -57,27 +58,23 @@ inline Result<std::optional<JsonValue>> message_field(JsonValue object, std::str
 
 // name_field is a string that is no secret: the name of something.
 inline Result<std::optional<std::string>> name_field(JsonValue object, std::string_view field) {
-  const auto value = find(object, field, JsonKind::string);
-  if (!value) return value.error();
-  if (!*value) return std::optional<std::string>();
-  return std::optional<std::string>((*value)->text().reveal_text());
+  STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
+  if (!value) return std::optional<std::string>();
+  return std::optional<std::string>((value)->text().reveal_text());
 }
 
 // text_field is a string that may be a secret.
 inline Result<std::optional<SecretBytes>> text_field(JsonValue object, std::string_view field) {
-  const auto value = find(object, field, JsonKind::string);
-  if (!value) return value.error();
-  if (!*value) return std::optional<SecretBytes>();
-  auto copy = SecretBytes::copy_value((*value)->text().reveal());
-  if (!copy) return std::move(copy).error();
-  return std::optional<SecretBytes>(std::move(copy).value());
+  STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
+  if (!value) return std::optional<SecretBytes>();
+  STRONGROOM_ASSIGN(copy, SecretBytes::copy_value((value)->text().reveal()));
+  return std::optional<SecretBytes>(std::move(copy));
 }
 
 inline Result<std::optional<SecretBytes>> bytes_field(JsonValue object, std::string_view field) {
-  const auto value = find(object, field, JsonKind::string);
-  if (!value) return value.error();
-  if (!*value) return std::optional<SecretBytes>();
-  auto decoded = base64_decode((*value)->text());
+  STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
+  if (!value) return std::optional<SecretBytes>();
+  auto decoded = base64_decode((value)->text());
   if (decoded) return std::optional<SecretBytes>(std::move(decoded).value());
   if (decoded.error().code != Code::invalid) return std::move(decoded).error();
   return Error{Code::invalid, "Failed to base64 decode bytes field '" + std::string(field) +
@@ -92,7 +89,7 @@ inline Result<void> each_message(JsonValue value, std::string_view field,
   if (value.is(JsonKind::object)) return read(value);
   if (!value.is(JsonKind::array)) return unexpected(value, field);
   for (const JsonValue element : value.elements()) {
-    if (auto done = each_message(element, field, read); !done) return done;
+    STRONGROOM_TRY(each_message(element, field, read));
   }
   return {};
 }

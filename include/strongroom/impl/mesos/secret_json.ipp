@@ -6,7 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
 #include "strongroom/impl/json/byte_sink.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
@@ -33,22 +34,19 @@ static std::string_view name_of(Secret::Type type) noexcept {
 static Result<Reference> read_reference(JsonValue object, const std::string& prefix,
                                         Missing& missing) {
   Reference reference;
-  auto key = message_json::name_field(object, "key");
-  if (!key) return std::move(key).error();
-  reference.key = std::move(key).value();
-  auto name = message_json::name_field(object, "name");
-  if (!name) return std::move(name).error();
-  missing.require(name->has_value(), prefix, "name");
-  if (*name) reference.name = std::move(**name);
+  STRONGROOM_ASSIGN(key, message_json::name_field(object, "key"));
+  reference.key = std::move(key);
+  STRONGROOM_ASSIGN(name, message_json::name_field(object, "name"));
+  missing.require(name.has_value(), prefix, "name");
+  if (name) reference.name = std::move(*name);
   return reference;
 }
 
 static Result<Value> read_value(JsonValue object, const std::string& prefix, Missing& missing) {
-  auto data = message_json::bytes_field(object, "data");
-  if (!data) return std::move(data).error();
-  missing.require(data->has_value(), prefix, "data");
-  if (!*data) return Value{};
-  return Value{std::move(**data)};
+  STRONGROOM_ASSIGN(data, message_json::bytes_field(object, "data"));
+  missing.require(data.has_value(), prefix, "data");
+  if (!data) return Value{};
+  return Value{std::move(*data)};
 }
 
 // Escapes as RapidJSON's writer has them, which is what Mesos writes with.
@@ -110,36 +108,31 @@ static void put_json(ByteSink& sink, const Secret& secret) noexcept {
 Result<Secret> message_json::read_secret(JsonValue object, const std::string& prefix,
                                          Missing& missing) {
   Secret secret;
-  const auto reference = message_field(object, "reference");
-  if (!reference) return reference.error();
-  if (*reference) {
-    auto read = detail::secret_json::read_reference(**reference, prefix + "reference.", missing);
-    if (!read) return std::move(read).error();
-    secret.reference = std::move(read).value();
+  STRONGROOM_ASSIGN(reference, message_field(object, "reference"));
+  if (reference) {
+    STRONGROOM_ASSIGN(
+        read, detail::secret_json::read_reference(*reference, prefix + "reference.", missing));
+    secret.reference = std::move(read);
   }
-  const auto type = name_field(object, "type");
-  if (!type) return type.error();
-  if (*type) secret.type = detail::secret_json::secret_type_named(**type);
-  const auto value = message_field(object, "value");
-  if (!value) return value.error();
-  if (*value) {
-    auto read = detail::secret_json::read_value(**value, prefix + "value.", missing);
-    if (!read) return std::move(read).error();
-    secret.value = std::move(read).value();
+  STRONGROOM_ASSIGN(type, name_field(object, "type"));
+  if (type) secret.type = detail::secret_json::secret_type_named(*type);
+  STRONGROOM_ASSIGN(value, message_field(object, "value"));
+  if (value) {
+    STRONGROOM_ASSIGN(read, detail::secret_json::read_value(*value, prefix + "value.", missing));
+    secret.value = std::move(read);
   }
   return secret;
 }
 
 Result<Secret> secret_from_json(SecretBytes text, std::size_t max_len) {
-  const auto json = JsonText::parse(std::move(text), max_len);
-  if (!json) return json.error();
-  if (!json->root().is(JsonKind::object)) {
+  STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
+  if (!json.root().is(JsonKind::object)) {
     return Error{Code::invalid, "Expecting a JSON object"};
   }
   message_json::Missing missing;
-  auto secret = message_json::read_secret(json->root(), "", missing);
-  if (!secret) return secret;
-  if (auto complete = missing.check(); !complete) return complete.error();
+  auto secret = message_json::read_secret(json.root(), "", missing);
+  STRONGROOM_TRY(secret);
+  STRONGROOM_TRY(missing.check());
   return secret;
 }
 

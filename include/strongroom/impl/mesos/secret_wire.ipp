@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/byte_sink.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
@@ -291,9 +292,8 @@ Result<Secret> decode_secret(SecretView wire) {
           detail::secret_wire::WireReader(wire, detail::secret_wire::kMaxNesting), partial, data))
     return detail::secret_wire::malformed();
   if (data) {
-    auto copy = SecretBytes::copy_value(data->reveal());
-    if (!copy) return std::move(copy).error();
-    partial.data = std::move(copy).value();
+    STRONGROOM_ASSIGN(copy, SecretBytes::copy_value(data->reveal()));
+    partial.data = std::move(copy);
   }
   return detail::secret_wire::complete(std::move(partial));
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "strongroom/function_ref.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/secret.hpp"
@@ -46,51 +47,40 @@ static Source source_named(std::string_view type) noexcept {
 
 static Result<void> read_source(JsonValue object, const std::string& prefix, Missing& missing,
                                 Draft& draft) {
-  const auto secret = message_json::message_field(object, "secret");
-  if (!secret) return secret.error();
-  if (*secret) {
-    auto read = message_json::read_secret(**secret, prefix + "secret.", missing);
-    if (!read) return std::move(read).error();
-    draft.secret = std::move(read).value();
+  STRONGROOM_ASSIGN(secret, message_json::message_field(object, "secret"));
+  if (secret) {
+    STRONGROOM_ASSIGN(read, message_json::read_secret(*secret, prefix + "secret.", missing));
+    draft.secret = std::move(read);
   }
-  const auto type = message_json::name_field(object, "type");
-  if (!type) return type.error();
-  draft.source = *type ? source_named(**type) : Source::unknown;
+  STRONGROOM_ASSIGN(type, message_json::name_field(object, "type"));
+  draft.source = type ? source_named(*type) : Source::unknown;
   return {};
 }
 
 static Result<std::optional<Volume::Mode>> read_mode(JsonValue object) {
-  const auto mode = message_json::name_field(object, "mode");
-  if (!mode) return mode.error();
-  if (!*mode) return std::optional<Volume::Mode>();
-  if (**mode == "RW") return std::optional(Volume::Mode::read_write);
-  if (**mode == "RO") return std::optional(Volume::Mode::read_only);
+  STRONGROOM_ASSIGN(mode, message_json::name_field(object, "mode"));
+  if (!mode) return std::optional<Volume::Mode>();
+  if (*mode == "RW") return std::optional(Volume::Mode::read_write);
+  if (*mode == "RO") return std::optional(Volume::Mode::read_only);
   return Error{Code::invalid, "Failed to find enum for field 'mode'"};  // Mesos quotes it
 }
 
 static Result<Draft> read_volume(JsonValue object, const std::string& prefix, Missing& missing) {
   Draft draft;
-  auto path = message_json::name_field(object, "container_path");
-  if (!path) return std::move(path).error();
-  const auto host_path = message_json::name_field(object, "host_path");
-  if (!host_path) return host_path.error();
-  const auto image = message_json::message_field(object, "image");
-  if (!image) return image.error();
-  const auto mode = read_mode(object);
-  if (!mode) return mode.error();
-  missing.require(mode->has_value(), prefix, "mode");  // declared before container_path
-  missing.require(path->has_value(), prefix, "container_path");
-  if (*path) draft.volume.container_path = std::move(**path);
-  if (*mode) draft.volume.mode = **mode;
-  draft.has_host_path = host_path->has_value();
-  draft.has_image = image->has_value();
+  STRONGROOM_ASSIGN(path, message_json::name_field(object, "container_path"));
+  STRONGROOM_ASSIGN(host_path, message_json::name_field(object, "host_path"));
+  STRONGROOM_ASSIGN(image, message_json::message_field(object, "image"));
+  STRONGROOM_ASSIGN(mode, read_mode(object));
+  missing.require(mode.has_value(), prefix, "mode");  // declared before container_path
+  missing.require(path.has_value(), prefix, "container_path");
+  if (path) draft.volume.container_path = std::move(*path);
+  if (mode) draft.volume.mode = *mode;
+  draft.has_host_path = host_path.has_value();
+  draft.has_image = image.has_value();
 
-  const auto source = message_json::message_field(object, "source");
-  if (!source) return source.error();
-  if (*source) {
-    if (auto read = read_source(**source, prefix + "source.", missing, draft); !read) {
-      return std::move(read).error();
-    }
+  STRONGROOM_ASSIGN(source, message_json::message_field(object, "source"));
+  if (source) {
+    STRONGROOM_TRY(read_source(*source, prefix + "source.", missing, draft));
   }
   return draft;
 }
@@ -162,7 +152,7 @@ Result<void> validate_container_paths(std::span<const Volume> volumes) {
   };
   std::vector<Target> targets;
   for (const Volume& volume : volumes) {
-    if (auto good = validate_container_path(volume.container_path); !good) return good;
+    STRONGROOM_TRY(validate_container_path(volume.container_path));
     targets.push_back({detail::volume::segments_of(volume.container_path), &volume.container_path});
   }
   // Sorted by segments, a path stands right before those that lead through it.
@@ -181,9 +171,8 @@ Result<void> validate_container_paths(std::span<const Volume> volumes) {
 }
 
 Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_len) {
-  const auto json = JsonText::parse(std::move(text), max_len);
-  if (!json) return json.error();
-  const JsonValue root = json->root();
+  STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
+  const JsonValue root = json.root();
   if (!root.is(JsonKind::object) && !root.is(JsonKind::array)) {
     return Error{Code::invalid, "Expecting a JSON object"};
   }
@@ -194,24 +183,20 @@ Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_
   message_json::Missing missing;
   const auto read = [&](JsonValue object) -> Result<void> {
     const std::string index = std::to_string(drafts.size());
-    auto draft =
-        detail::volume::read_volume(object, single ? "" : "volumes[" + index + "].", missing);
-    if (!draft) return std::move(draft).error();
-    drafts.push_back(std::move(draft).value());
+    STRONGROOM_ASSIGN(draft, detail::volume::read_volume(
+                                 object, single ? "" : "volumes[" + index + "].", missing));
+    drafts.push_back(std::move(draft));
     return {};
   };
-  if (auto all = message_json::each_message(list.value_or(root), "volumes", read); !all) {
-    return std::move(all).error();
-  }
-  if (auto complete = missing.check(); !complete) return std::move(complete).error();
+  STRONGROOM_TRY(message_json::each_message(list.value_or(root), "volumes", read));
+  STRONGROOM_TRY(missing.check());
 
   std::vector<Volume> volumes;
   for (detail::volume::Draft& draft : drafts) {
-    auto volume = detail::volume::finish(std::move(draft));
-    if (!volume) return std::move(volume).error();
-    volumes.push_back(std::move(volume).value());
+    STRONGROOM_ASSIGN(volume, detail::volume::finish(std::move(draft)));
+    volumes.push_back(std::move(volume));
   }
-  if (auto good = validate_container_paths(volumes); !good) return std::move(good).error();
+  STRONGROOM_TRY(validate_container_paths(volumes));
   return volumes;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/openpgp/channel.hpp"
 #include "strongroom/impl/openpgp/openpgp_answer.hpp"
 #include "strongroom/impl/openpgp/openpgp_process.hpp"
@@ -104,10 +105,10 @@ class HelperOpenPgp final : public OpenPgp {
 
   Result<std::vector<WrappedShare>> wrap(std::span<const SecretView> texts,
                                          std::span<const ByteView> public_keys) override {
-    if (auto sound = check_keys(texts, public_keys); !sound) return std::move(sound).error();
+    STRONGROOM_TRY(check_keys(texts, public_keys));
     if (public_keys.empty()) return std::vector<WrappedShare>{};
     Conversation talk(program_, timeout_);
-    if (auto started = talk.started(); !started) return std::move(started).error();
+    STRONGROOM_TRY(talk.started());
     talk.head(texts.empty() ? Op::inspect : Op::wrap, public_keys.size());
     for (const ByteView key : public_keys) talk.field(key);
     for (const SecretView text : texts) talk.field(text.reveal());
@@ -126,7 +127,7 @@ class HelperOpenPgp final : public OpenPgp {
       return too_large("the passphrase", passphrase.size(), kMaxPassphraseLen);
     }
     Conversation talk(program_, timeout_);
-    if (auto started = talk.started(); !started) return std::move(started).error();
+    STRONGROOM_TRY(talk.started());
     talk.head(Op::unwrap, 0);
     talk.field(message);
     talk.field(private_key.reveal());
@@ -144,7 +145,7 @@ class HelperOpenPgp final : public OpenPgp {
                    "the user id was not 1 to 127 bytes of UTF-8 without control characters"};
     }
     Conversation talk(program_, timeout_);
-    if (auto started = talk.started(); !started) return std::move(started).error();
+    STRONGROOM_TRY(talk.started());
     talk.head(Op::generate, bits);
     talk.field({reinterpret_cast<const std::uint8_t*>(user_id.data()), user_id.size()});
     return generated(talk.channel());
@@ -153,40 +154,34 @@ class HelperOpenPgp final : public OpenPgp {
  private:
   static Result<std::vector<WrappedShare>> wrapped(const Channel& channel, std::size_t count) {
     Answer answer(channel);
-    if (auto begun = answer.begin(); !begun) return std::move(begun).error();
+    STRONGROOM_TRY(answer.begin());
     std::vector<WrappedShare> shares;
     for (std::size_t i = 0; i < count; ++i) {
-      auto fingerprint = answer.fingerprint();
-      if (!fingerprint) return std::move(fingerprint).error();
-      auto message = answer.bytes(kMaxOpenPgpMessageLen);
-      if (!message) return std::move(message).error();
-      shares.push_back({std::move(fingerprint).value(), std::move(message).value()});
+      STRONGROOM_ASSIGN(fingerprint, answer.fingerprint());
+      STRONGROOM_ASSIGN(message, answer.bytes(kMaxOpenPgpMessageLen));
+      shares.push_back({std::move(fingerprint), std::move(message)});
     }
-    if (auto ended = answer.end(); !ended) return std::move(ended).error();
+    STRONGROOM_TRY(answer.end());
     return shares;
   }
 
   static Result<SecretBytes> unwrapped(const Channel& channel) {
     Answer answer(channel);
-    if (auto begun = answer.begin(); !begun) return std::move(begun).error();
+    STRONGROOM_TRY(answer.begin());
     auto text = answer.secret(kMaxTextLen);
-    if (!text) return text;
-    if (auto ended = answer.end(); !ended) return std::move(ended).error();
+    STRONGROOM_TRY(text);
+    STRONGROOM_TRY(answer.end());
     return text;
   }
 
   static Result<OpenPgpPair> generated(const Channel& channel) {
     Answer answer(channel);
-    if (auto begun = answer.begin(); !begun) return std::move(begun).error();
-    auto fingerprint = answer.fingerprint();
-    if (!fingerprint) return std::move(fingerprint).error();
-    auto public_key = answer.bytes(kMaxOpenPgpKeyLen);
-    if (!public_key) return std::move(public_key).error();
-    auto private_key = answer.secret(kMaxPrivateKeyLen);
-    if (!private_key) return std::move(private_key).error();
-    if (auto ended = answer.end(); !ended) return std::move(ended).error();
-    return OpenPgpPair{std::move(fingerprint).value(), std::move(public_key).value(),
-                       std::move(private_key).value()};
+    STRONGROOM_TRY(answer.begin());
+    STRONGROOM_ASSIGN(fingerprint, answer.fingerprint());
+    STRONGROOM_ASSIGN(public_key, answer.bytes(kMaxOpenPgpKeyLen));
+    STRONGROOM_ASSIGN(private_key, answer.secret(kMaxPrivateKeyLen));
+    STRONGROOM_TRY(answer.end());
+    return OpenPgpPair{std::move(fingerprint), std::move(public_key), std::move(private_key)};
   }
 
   const std::string program_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/openpgp/channel.hpp"
 #include "strongroom/impl/openpgp/openpgp_answer.hpp"
 #include "strongroom/impl/openpgp/protocol.hpp"
@@ -140,7 +141,7 @@ Error describe(Trouble trouble, unsigned number) {
 
 Result<void> Answer::begin() {
   std::array<std::uint8_t, kHeadLen> bytes{};
-  if (auto got = read(bytes); !got) return got;
+  STRONGROOM_TRY(read(bytes));
   Reader head(bytes);
   if (head.u32() != kMagic) return detail::openpgp_answer::nonsense();
   const auto trouble = static_cast<Trouble>(head.u8());
@@ -153,10 +154,9 @@ Result<void> Answer::begin() {
 }
 
 Result<std::vector<std::uint8_t>> Answer::bytes(std::size_t max_len) {
-  auto len = length(max_len);
-  if (!len) return std::move(len).error();
-  std::vector<std::uint8_t> field(len.value());
-  if (auto got = read(field); !got) return std::move(got).error();
+  STRONGROOM_ASSIGN(len, length(max_len));
+  std::vector<std::uint8_t> field(len);
+  STRONGROOM_TRY(read(field));
   return field;
 }
 
@@ -168,11 +168,10 @@ Result<std::vector<std::uint8_t>> Answer::fingerprint() {
 }
 
 Result<SecretBytes> Answer::secret(std::size_t max_len) {
-  auto len = length(max_len);
-  if (!len) return std::move(len).error();
-  auto field = SecretBytes::for_key(len.value());
-  if (!field) return field;
-  if (auto got = read(field->reveal_mutable()); !got) return std::move(got).error();
+  STRONGROOM_ASSIGN(len, length(max_len));
+  auto field = SecretBytes::for_key(len);
+  STRONGROOM_TRY(field);
+  STRONGROOM_TRY(read(field->reveal_mutable()));
   return field;
 }
 
@@ -203,7 +202,7 @@ Result<void> Answer::read(std::span<std::uint8_t> out) {
 
 Result<std::size_t> Answer::length(std::size_t max_len) {
   std::array<std::uint8_t, 4> bytes{};
-  if (auto got = read(bytes); !got) return std::move(got).error();
+  STRONGROOM_TRY(read(bytes));
   const std::size_t len = Reader(bytes).u32();
   if (len > max_len) return detail::openpgp_answer::nonsense();
   return len;

@@ -21,11 +21,19 @@
 #include <system_error>
 #include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/openpgp/openpgp_process.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom::openpgp {
 namespace detail::openpgp_process {
+
+// Where the helper is installed, as far as who compiles this knows.
+#ifdef STRONGROOM_OPENPGP_HELPER_PATH
+constexpr const char* kInstalled = STRONGROOM_OPENPGP_HELPER_PATH;
+#else
+constexpr const char* kInstalled = "/usr/libexec/strongroom/strongroom-openpgp";
+#endif
 
 static Error missing(const std::string& program) {
   return {Code::unsupported,
@@ -151,12 +159,11 @@ std::string find_helper() {
       ::getauxval(AT_SECURE) == 0
           ? detail::openpgp_process::helper_beside(detail::openpgp_process::own_file())
           : std::string();
-  return beside.empty() ? STRONGROOM_OPENPGP_HELPER_PATH : beside;
+  return beside.empty() ? detail::openpgp_process::kInstalled : beside;
 }
 
 Result<HelperProcess> HelperProcess::start(const std::string& program) {
-  if (auto sound = detail::openpgp_process::check_program(program); !sound)
-    return std::move(sound).error();
+  STRONGROOM_TRY(detail::openpgp_process::check_program(program));
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return detail::openpgp_process::not_started(program, errno);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_segment.hpp"
@@ -34,7 +35,7 @@
 #include "strongroom/result.hpp"
 
 namespace strongroom {
-namespace policy_tables {
+namespace compiled_policy {
 
 using policy_hash::Seed;
 using policy_segment::Segment;
@@ -174,42 +175,40 @@ struct Verdict {
 // deny_overrides there is one level.
 enum SearchLevel : std::uint64_t { as_either = 1, exact_as_p = 2, exact_as_asked = 3 };
 
-}  // namespace policy_tables
-
-using namespace policy_tables;
+}  // namespace compiled_policy
 
 struct CompiledPolicy::Tables {
-  Tables(policy_trie::Subjects all_subjects, Seed its_seed)
+  Tables(policy_trie::Subjects all_subjects, policy_hash::Seed its_seed)
       : seed(its_seed), subjects(std::move(all_subjects)) {}
 
   PolicyMode mode = PolicyMode::deny_overrides;
   bool services_need_grants = false;
-  std::uint64_t serial = next_serial();
-  Seed seed;
+  std::uint64_t serial = compiled_policy::next_serial();
+  policy_hash::Seed seed;
   unsigned edge_shift = 0;
   std::uint32_t edge_mask = 0;
   std::size_t longest_probe = 0;
 
-  std::vector<EdgeSlot> edges;
-  std::vector<NodeSlot> wildcard_nodes;  // the root, then those by a wildcard
+  std::vector<compiled_policy::EdgeSlot> edges;
+  std::vector<compiled_policy::NodeSlot> wildcard_nodes;  // the root, then those by a wildcard
   std::uint32_t num_nodes = 0;
-  std::vector<PatternSlot> patterns;
-  std::vector<GrantSlot> grants;
-  PatternSlot administration;
+  std::vector<compiled_policy::PatternSlot> patterns;
+  std::vector<compiled_policy::GrantSlot> grants;
+  compiled_policy::PatternSlot administration;
   std::vector<char> long_labels;
 
   // A node's prefixes are in the table of edges, under a name that no node has: num_nodes and more.
-  std::vector<Slice> prefix_lengths_of;  // by number
+  std::vector<policy_trie::Slice> prefix_lengths_of;  // by number
   std::vector<std::uint8_t> prefix_lengths;
-  std::vector<Slice> prefix_patterns_of;  // by target
+  std::vector<policy_trie::Slice> prefix_patterns_of;  // by target
   std::vector<std::uint32_t> prefix_patterns;
 
   policy_trie::Subjects subjects;
-  Asked any_user, any_service, anyone;
+  compiled_policy::Asked any_user, any_service, anyone;
 
   // ---- decision ----
 
-  Asked asked(std::uint32_t subject) const noexcept {
+  compiled_policy::Asked asked(std::uint32_t subject) const noexcept {
     const std::uint64_t hash = policy_hash::mix(subject ^ seed.words[0], seed.words[3]);
     return {subject, static_cast<std::uint32_t>(hash >> 32U)};
   }
@@ -222,12 +221,13 @@ struct CompiledPolicy::Tables {
                            std::size_t which) const noexcept {
     if (which >= known.size()) return subject_of(kind, name);  // somebody moved the identity away
     const std::uint64_t word = known[which].load(std::memory_order_relaxed);
-    constexpr std::uint64_t kSubject = (std::uint64_t{1} << kSubjectBits) - 1;
-    if (serial != 0 && word >> kSubjectBits == serial) {
+    constexpr std::uint64_t kSubject = (std::uint64_t{1} << compiled_policy::kSubjectBits) - 1;
+    if (serial != 0 && word >> compiled_policy::kSubjectBits == serial) {
       return static_cast<std::uint32_t>(word & kSubject);
     }
     const std::uint32_t subject = subject_of(kind, name);
-    known[which].store(serial << kSubjectBits | subject, std::memory_order_relaxed);
+    known[which].store(serial << compiled_policy::kSubjectBits | subject,
+                       std::memory_order_relaxed);
     return subject;
   }
 
@@ -240,13 +240,13 @@ struct CompiledPolicy::Tables {
   // for_subjects calls weigh with the subjects of the policy that somebody is, so many at a time.
   template <typename Weigh>
   void for_subjects(const Identity& who, const Weigh& weigh) const noexcept {
-    AskedList some;
+    compiled_policy::AskedList some;
     some.add(anyone);
     if (who.kind() == Identity::Kind::user) some.add(any_user);
     if (who.kind() == Identity::Kind::service) some.add(any_service);
     some.add(asked_of(kind_of(who), who.id(), who.known(), 0));
     for (std::size_t i = 0; i < who.groups().size(); ++i) {
-      if (some.size == kMaxAsked) {
+      if (some.size == compiled_policy::kMaxAsked) {
         weigh(some);
         some.clear();
       }
@@ -255,33 +255,36 @@ struct CompiledPolicy::Tables {
     if (some.size != 0) weigh(some);
   }
 
-  Asked asked_of(Subject::Kind kind, std::string_view name, const Identity::Known& known,
-                 std::size_t which) const noexcept {
+  compiled_policy::Asked asked_of(Subject::Kind kind, std::string_view name,
+                                  const Identity::Known& known, std::size_t which) const noexcept {
     const std::uint32_t subject = subject_of(kind, name, known, which);
-    return subject == 0 ? Asked{} : asked(subject);
+    return subject == 0 ? compiled_policy::Asked{} : asked(subject);
   }
 
   // find is the node below a node by a segment, or null.
-  const NodeSlot* find(std::uint32_t parent, const Segment& segment) const noexcept {
+  const compiled_policy::NodeSlot* find(std::uint32_t parent,
+                                        const policy_segment::Segment& segment) const noexcept {
     const std::uint64_t hash = segment.hash + parent * policy_hash::kOdd;
     for (std::size_t i = hash >> edge_shift;; i = (i + 1) & edge_mask) {
-      const EdgeSlot& slot = edges[i];
+      const compiled_policy::EdgeSlot& slot = edges[i];
       if (slot.node.parent == parent && slot.words[0] == segment.words[0] &&
           slot.words[2] == segment.words[2] && same_rest(slot, segment)) {
         return &slot.node;
       }
-      if (slot.node.parent == kNone) return nullptr;
+      if (slot.node.parent == policy_trie::kNone) return nullptr;
     }
   }
 
-  bool same_rest(const EdgeSlot& slot, const Segment& segment) const noexcept {
+  bool same_rest(const compiled_policy::EdgeSlot& slot,
+                 const policy_segment::Segment& segment) const noexcept {
     if (!segment.is_long()) return slot.words[1] == segment.words[1];
     return std::memcmp(long_labels.data() + slot.words[1], segment.text.data(),
                        segment.text.size()) == 0;
   }
 
-  void weigh_grants(const PatternSlot& pattern, std::uint64_t standing, const AskedList& who,
-                    Verdict& verdict) const noexcept {
+  void weigh_grants(const compiled_policy::PatternSlot& pattern, std::uint64_t standing,
+                    const compiled_policy::AskedList& who,
+                    compiled_policy::Verdict& verdict) const noexcept {
     if (pattern.mask == 0) {
       for (std::size_t i = 0; i < who.size; ++i) {
         if (who.list[i].subject != pattern.subject) continue;
@@ -291,7 +294,7 @@ struct CompiledPolicy::Tables {
     }
     for (std::size_t i = 0; i < who.size; ++i) {
       for (std::uint32_t at = who.list[i].hash;; ++at) {
-        const GrantSlot& grant = grants[pattern.subject + (at & pattern.mask)];
+        const compiled_policy::GrantSlot& grant = grants[pattern.subject + (at & pattern.mask)];
         if (grant.subject == who.list[i].subject) {
           verdict.add(standing, grant.allow, grant.deny);
           break;
@@ -301,121 +304,133 @@ struct CompiledPolicy::Tables {
     }
   }
 
-  void weigh(std::uint32_t number, SearchLevel level, SearchLevel exact_level, const AskedList& who,
-             Verdict& verdict) const noexcept {
-    if (number == kNone) return;
-    const PatternSlot& pattern = patterns[number];
-    const bool exact = (pattern.rank & kExact) != 0;
-    const std::uint64_t standing =
-        std::uint64_t{exact ? exact_level : level} << 32U | (pattern.rank & ~kExact);
+  void weigh(std::uint32_t number, compiled_policy::SearchLevel level,
+             compiled_policy::SearchLevel exact_level, const compiled_policy::AskedList& who,
+             compiled_policy::Verdict& verdict) const noexcept {
+    if (number == policy_trie::kNone) return;
+    const compiled_policy::PatternSlot& pattern = patterns[number];
+    const bool exact = (pattern.rank & compiled_policy::kExact) != 0;
+    const std::uint64_t standing = std::uint64_t{exact ? exact_level : level} << 32U |
+                                   (pattern.rank & ~compiled_policy::kExact);
     weigh_grants(pattern, standing, who, verdict);
   }
 
-  void weigh_prefixes(std::uint32_t number, std::string_view text, const AskedList& who,
-                      Verdict& verdict) const noexcept {
+  void weigh_prefixes(std::uint32_t number, std::string_view text,
+                      const compiled_policy::AskedList& who,
+                      compiled_policy::Verdict& verdict) const noexcept {
     const std::uint32_t name = num_nodes + number;
     for (const std::uint8_t len : policy_trie::part(prefix_lengths, prefix_lengths_of[number])) {
       if (len > text.size()) continue;
-      const NodeSlot* const found = find(name, SegmentReader(seed, text.substr(0, len)).next());
+      const compiled_policy::NodeSlot* const found =
+          find(name, policy_segment::SegmentReader(seed, text.substr(0, len)).next());
       if (found == nullptr) continue;
       // The longest comes first, and with it all shorter ones that it has.
       for (const std::uint32_t pattern :
            policy_trie::part(prefix_patterns, prefix_patterns_of[found->number])) {
-        weigh(pattern, as_either, as_either, who, verdict);
+        weigh(pattern, compiled_policy::as_either, compiled_policy::as_either, who, verdict);
       }
       return;
     }
   }
 
-  void weigh_ends(const Places& here, SearchLevel level, SearchLevel exact_level,
-                  const AskedList& who, Verdict& verdict) const noexcept {
+  void weigh_ends(const compiled_policy::Places& here, compiled_policy::SearchLevel level,
+                  compiled_policy::SearchLevel exact_level, const compiled_policy::AskedList& who,
+                  compiled_policy::Verdict& verdict) const noexcept {
     for (std::size_t i = 0; i < here.size; ++i) {
       weigh(here.nodes[i]->end, level, exact_level, who, verdict);
     }
   }
 
-  void weigh_tails(const Places& here, const AskedList& who, Verdict& verdict) const noexcept {
+  void weigh_tails(const compiled_policy::Places& here, const compiled_policy::AskedList& who,
+                   compiled_policy::Verdict& verdict) const noexcept {
     for (std::size_t i = 0; i < here.size; ++i) {
-      weigh(here.nodes[i]->tail, as_either, as_either, who, verdict);
+      weigh(here.nodes[i]->tail, compiled_policy::as_either, compiled_policy::as_either, who,
+            verdict);
     }
   }
 
   // stand adds a node to places, unless nothing there and below is for whoever asks.
-  static void stand(const NodeSlot& node, const AskedList& who, Places& places) noexcept {
+  static void stand(const compiled_policy::NodeSlot& node, const compiled_policy::AskedList& who,
+                    compiled_policy::Places& places) noexcept {
     if ((node.subjects & who.bits) != 0) places.nodes[places.size++] = &node;
   }
 
   // pass goes on by one segment, weighing what matches whatever follows.
-  void pass(Position& walk, const Segment& segment, const AskedList& who,
-            Verdict& verdict) const noexcept {
-    const Places& here = walk.here();
-    Places& there = walk.there();
+  void pass(compiled_policy::Position& walk, const policy_segment::Segment& segment,
+            const compiled_policy::AskedList& who,
+            compiled_policy::Verdict& verdict) const noexcept {
+    const compiled_policy::Places& here = walk.here();
+    compiled_policy::Places& there = walk.there();
     for (std::size_t i = 0; i < here.size; ++i) {
-      const NodeSlot& node = *here.nodes[i];
-      weigh(node.tail, as_either, as_either, who, verdict);
-      if (node.prefixes != kNone) weigh_prefixes(node.prefixes, segment.text, who, verdict);
+      const compiled_policy::NodeSlot& node = *here.nodes[i];
+      weigh(node.tail, compiled_policy::as_either, compiled_policy::as_either, who, verdict);
+      if (node.prefixes != policy_trie::kNone)
+        weigh_prefixes(node.prefixes, segment.text, who, verdict);
       if (node.any != 0) stand(wildcard_nodes[node.any], who, there);
-      if ((node.labels & label_bit(segment)) == 0) continue;
-      const NodeSlot* const below = find(node.number, segment);
+      if ((node.labels & compiled_policy::label_bit(segment)) == 0) continue;
+      const compiled_policy::NodeSlot* const below = find(node.number, segment);
       if (below != nullptr) stand(*below, who, there);
     }
     walk.go();
   }
 
   // pass_all goes on by all segments of text.
-  void pass_all(Position& walk, std::string_view text, const AskedList& who,
-                Verdict& verdict) const noexcept {
-    SegmentReader reader(seed, text);
+  void pass_all(compiled_policy::Position& walk, std::string_view text,
+                const compiled_policy::AskedList& who,
+                compiled_policy::Verdict& verdict) const noexcept {
+    policy_segment::SegmentReader reader(seed, text);
     while (!reader.at_end() && walk.here().size != 0) pass(walk, reader.next(), who, verdict);
   }
 
   // ask weighs what the rules say to a path; for a list, below is set.
-  void ask(std::string_view path, bool below, const AskedList& who,
-           Verdict& verdict) const noexcept {
+  void ask(std::string_view path, bool below, const compiled_policy::AskedList& who,
+           compiled_policy::Verdict& verdict) const noexcept {
     if (mode == PolicyMode::vault_compat) return ask_vault(path, below, who, verdict);
-    Position walk;
+    compiled_policy::Position walk;
     stand(wildcard_nodes[0], who, walk.places[0]);
     if (!path.empty()) pass_all(walk, path, who, verdict);
-    weigh_ends(walk.here(), as_either, as_either, who, verdict);
+    weigh_ends(walk.here(), compiled_policy::as_either, compiled_policy::as_either, who, verdict);
     if (below) weigh_tails(walk.here(), who, verdict);
   }
 
   // ask_vault asks for "path/" where below is set, and else for the path.
-  void ask_vault(std::string_view path, bool below, const AskedList& who,
-                 Verdict& verdict) const noexcept {
-    Position walk;
+  void ask_vault(std::string_view path, bool below, const compiled_policy::AskedList& who,
+                 compiled_policy::Verdict& verdict) const noexcept {
+    compiled_policy::Position walk;
     stand(wildcard_nodes[0], who, walk.places[0]);
     pass_all(walk, path, who, verdict);
     if (below) {
-      weigh_ends(walk.here(), as_either, exact_as_p, who, verdict);
-      pass(walk, SegmentReader(seed, {}).next(), who, verdict);
+      weigh_ends(walk.here(), compiled_policy::as_either, compiled_policy::exact_as_p, who,
+                 verdict);
+      pass(walk, policy_segment::SegmentReader(seed, {}).next(), who, verdict);
     }
-    weigh_ends(walk.here(), as_either, exact_as_asked, who, verdict);
+    weigh_ends(walk.here(), compiled_policy::as_either, compiled_policy::exact_as_asked, who,
+               verdict);
   }
 };
 
-namespace detail::compiled_policy {
+namespace compiled_policy {
 
 // ---- freezing ----
 
 constexpr std::size_t kLongestProbe = 256;
 constexpr int kMaxSeeds = 16;
 
-}  // namespace detail::compiled_policy
+}  // namespace compiled_policy
 
 class CompiledPolicy::Freezer {
  public:
-  Freezer(const Trie& trie, Tables& tables) : trie_(trie), tables_(tables) {}
+  Freezer(const policy_trie::Trie& trie, Tables& tables) : trie_(trie), tables_(tables) {}
 
   Result<void> freeze() {
     tables_.mode = trie_.mode;
-    for (int i = 0; i < detail::compiled_policy::kMaxSeeds; ++i) {
+    for (int i = 0; i < compiled_policy::kMaxSeeds; ++i) {
       freeze_subjects();
       freeze_grants();
       freeze_nodes();
       freeze_edges();
-      if (tables_.longest_probe <= detail::compiled_policy::kLongestProbe) return {};
-      if (auto fresh = reseed(); !fresh) return fresh;
+      if (tables_.longest_probe <= compiled_policy::kLongestProbe) return {};
+      STRONGROOM_TRY(reseed());
     }
     return Error{Code::internal, "no seed spread the edges of a policy"};
   }
@@ -427,27 +442,28 @@ class CompiledPolicy::Freezer {
     tables_.any_service = everybody(Subject::Kind::any_service);
   }
 
-  Asked everybody(Subject::Kind kind) const {
+  compiled_policy::Asked everybody(Subject::Kind kind) const {
     const std::uint32_t subject = tables_.subject_of(kind, {});
-    return subject == 0 ? Asked{} : tables_.asked(subject);
+    return subject == 0 ? compiled_policy::Asked{} : tables_.asked(subject);
   }
 
   void freeze_grants() {
     tables_.patterns.reserve(trie_.patterns.size());
     subjects_of_.reserve(trie_.patterns.size());
     for (const PolicyAutomaton::Pattern& pattern : trie_.patterns) {
-      PatternSlot slot = granted(pattern.grants);
-      slot.rank = pattern.rank | (pattern.exact ? kExact : 0);
+      compiled_policy::PatternSlot slot = granted(pattern.grants);
+      slot.rank = pattern.rank | (pattern.exact ? compiled_policy::kExact : 0);
       tables_.patterns.push_back(slot);
     }
     tables_.administration = granted(trie_.administration);
   }
 
-  PatternSlot granted(std::span<const PolicyAutomaton::Grant> grants) {
+  compiled_policy::PatternSlot granted(std::span<const PolicyAutomaton::Grant> grants) {
     merge(grants);
-    PatternSlot slot;
+    compiled_policy::PatternSlot slot;
     std::uint64_t subjects = 0;
-    for (const GrantSlot& grant : merged_) subjects |= tables_.asked(grant.subject).bit();
+    for (const compiled_policy::GrantSlot& grant : merged_)
+      subjects |= tables_.asked(grant.subject).bit();
     subjects_of_.push_back(subjects);
     if (merged_.size() == 1) {
       slot.subject = merged_.front().subject;
@@ -458,7 +474,7 @@ class CompiledPolicy::Freezer {
       slot.mask = static_cast<std::uint32_t>(size - 1);
       slot.subject = static_cast<std::uint32_t>(tables_.grants.size());
       tables_.grants.resize(tables_.grants.size() + size);
-      for (const GrantSlot& grant : merged_) put_grant(slot, grant);
+      for (const compiled_policy::GrantSlot& grant : merged_) put_grant(slot, grant);
     }
     return slot;
   }
@@ -469,13 +485,14 @@ class CompiledPolicy::Freezer {
     for (const PolicyAutomaton::Grant& grant : grants) {
       const std::uint32_t subject = grant.subject + 1;
       if (merged_.empty() || merged_.back().subject != subject) merged_.push_back({subject, 0, 0});
-      GrantSlot& slot = merged_.back();
+      compiled_policy::GrantSlot& slot = merged_.back();
       slot.allow = static_cast<std::uint16_t>(slot.allow | grant.allow.bits());
       slot.deny = static_cast<std::uint16_t>(slot.deny | grant.deny.bits());
     }
   }
 
-  void put_grant(const PatternSlot& table, const GrantSlot& grant) {
+  void put_grant(const compiled_policy::PatternSlot& table,
+                 const compiled_policy::GrantSlot& grant) {
     std::uint32_t at = tables_.asked(grant.subject).hash;
     while (tables_.grants[table.subject + (at & table.mask)].subject != 0) ++at;
     tables_.grants[table.subject + (at & table.mask)] = grant;
@@ -485,11 +502,11 @@ class CompiledPolicy::Freezer {
     tables_.num_nodes = static_cast<std::uint32_t>(trie_.nodes.size());
     segments_.clear();
     for (std::uint32_t label = 0; label < trie_.labels.size(); ++label) {
-      segments_.push_back(SegmentReader(tables_.seed, trie_.labels[label]).next());
+      segments_.push_back(policy_segment::SegmentReader(tables_.seed, trie_.labels[label]).next());
     }
     nodes_.assign(trie_.nodes.size(), {});
     for (const policy_trie::Child& child : trie_.children) {
-      nodes_[child.parent].labels |= label_bit(segments_[child.label]);
+      nodes_[child.parent].labels |= compiled_policy::label_bit(segments_[child.label]);
     }
     for (std::uint32_t i = tables_.num_nodes; i-- > 0;) {  // those below come later
       freeze_node(i);
@@ -500,33 +517,33 @@ class CompiledPolicy::Freezer {
 
   void freeze_node(std::uint32_t number) {
     const policy_trie::Node& node = trie_.nodes[number];
-    NodeSlot& slot = nodes_[number];
+    compiled_policy::NodeSlot& slot = nodes_[number];
     slot.number = number;
     slot.end = node.end;
     slot.tail = node.tail;
     slot.prefixes = node.prefixes;
     slot.parent = node.parent;
     slot.subjects |= subjects_of(node.end) | subjects_of(node.tail);
-    if (node.prefixes == kNone) return;
+    if (node.prefixes == policy_trie::kNone) return;
     for (const policy_trie::Prefix& prefix : trie_.prefixes[node.prefixes]) {
       slot.subjects |= subjects_of(prefix.pattern);
     }
   }
 
   std::uint64_t subjects_of(std::uint32_t pattern) const {
-    return pattern == kNone ? 0 : subjects_of_[pattern];
+    return pattern == policy_trie::kNone ? 0 : subjects_of_[pattern];
   }
 
   // Nodes know where theirs by a wildcard is before any node is copied to where it stays.
   void freeze_wildcards() {
     std::uint32_t next = 1;
     for (std::uint32_t i = 0; i < tables_.num_nodes; ++i) {
-      if (trie_.nodes[i].any != kNone) nodes_[i].any = next++;
+      if (trie_.nodes[i].any != policy_trie::kNone) nodes_[i].any = next++;
     }
     tables_.wildcard_nodes.reserve(next);
     tables_.wildcard_nodes.push_back(nodes_[0]);
     for (const policy_trie::Node& node : trie_.nodes) {
-      if (node.any != kNone) tables_.wildcard_nodes.push_back(nodes_[node.any]);
+      if (node.any != policy_trie::kNone) tables_.wildcard_nodes.push_back(nodes_[node.any]);
     }
   }
 
@@ -541,9 +558,9 @@ class CompiledPolicy::Freezer {
     for (std::uint32_t number = 0; number < trie_.prefixes.size(); ++number) put_prefixes(number);
   }
 
-  void put(std::uint32_t label, const NodeSlot& node) {
-    const Segment& segment = segments_[label];
-    EdgeSlot slot{{segment.words[0], segment.words[1], segment.words[2]}, node};
+  void put(std::uint32_t label, const compiled_policy::NodeSlot& node) {
+    const policy_segment::Segment& segment = segments_[label];
+    compiled_policy::EdgeSlot slot{{segment.words[0], segment.words[1], segment.words[2]}, node};
     if (segment.is_long()) {
       slot.words[1] = tables_.long_labels.size();
       tables_.long_labels.insert(tables_.long_labels.end(), segment.text.begin(),
@@ -551,7 +568,8 @@ class CompiledPolicy::Freezer {
     }
     std::size_t at = (segment.hash + node.parent * policy_hash::kOdd) >> tables_.edge_shift;
     std::size_t probe = 1;
-    for (; tables_.edges[at].node.parent != kNone; ++probe) at = (at + 1) & tables_.edge_mask;
+    for (; tables_.edges[at].node.parent != policy_trie::kNone; ++probe)
+      at = (at + 1) & tables_.edge_mask;
     tables_.edges[at] = slot;
     tables_.longest_probe = std::max(tables_.longest_probe, probe);
   }
@@ -567,7 +585,7 @@ class CompiledPolicy::Freezer {
       }
       chain.push_back(prefix);
       lengths.push_back(static_cast<std::uint8_t>(text.size()));
-      NodeSlot slot;
+      compiled_policy::NodeSlot slot;
       slot.number = listed(chain);
       slot.parent = tables_.num_nodes + number;
       put(prefix.label, slot);
@@ -585,18 +603,17 @@ class CompiledPolicy::Freezer {
   }
 
   template <typename T>
-  static Slice append(std::vector<T>& all, const std::vector<T>& some) {
-    const Slice slice{static_cast<std::uint32_t>(all.size()),
-                      static_cast<std::uint32_t>(some.size())};
+  static policy_trie::Slice append(std::vector<T>& all, const std::vector<T>& some) {
+    const policy_trie::Slice slice{static_cast<std::uint32_t>(all.size()),
+                                   static_cast<std::uint32_t>(some.size())};
     all.insert(all.end(), some.begin(), some.end());
     return slice;
   }
 
   // reseed begins anew with another seed.
   Result<void> reseed() {
-    auto seed = Seed::random();
-    if (!seed) return std::move(seed).error();
-    Tables fresh(std::move(tables_.subjects), *seed);
+    STRONGROOM_ASSIGN(seed, policy_hash::Seed::random());
+    Tables fresh(std::move(tables_.subjects), seed);
     fresh.mode = tables_.mode;
     fresh.services_need_grants = tables_.services_need_grants;
     tables_ = std::move(fresh);
@@ -604,12 +621,12 @@ class CompiledPolicy::Freezer {
     return {};
   }
 
-  const Trie& trie_;
+  const policy_trie::Trie& trie_;
   Tables& tables_;
-  std::vector<GrantSlot> merged_;
-  std::vector<std::uint64_t> subjects_of_;  // by pattern
-  std::vector<Segment> segments_;           // by label
-  std::vector<NodeSlot> nodes_;
+  std::vector<compiled_policy::GrantSlot> merged_;
+  std::vector<std::uint64_t> subjects_of_;         // by pattern
+  std::vector<policy_segment::Segment> segments_;  // by label
+  std::vector<compiled_policy::NodeSlot> nodes_;
 };
 
 CompiledPolicy::CompiledPolicy(std::unique_ptr<const Tables> tables) noexcept
@@ -617,13 +634,11 @@ CompiledPolicy::CompiledPolicy(std::unique_ptr<const Tables> tables) noexcept
 CompiledPolicy::~CompiledPolicy() = default;
 
 Result<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(const PolicyRules& rules) {
-  auto trie = policy_trie::build(rules);
-  if (!trie) return std::move(trie).error();
-  auto seed = Seed::random();
-  if (!seed) return std::move(seed).error();
-  auto tables = std::make_unique<Tables>(std::move(trie->subjects), *seed);
+  STRONGROOM_ASSIGN(trie, policy_trie::build(rules));
+  STRONGROOM_ASSIGN(seed, policy_hash::Seed::random());
+  auto tables = std::make_unique<Tables>(std::move(trie.subjects), seed);
   tables->services_need_grants = rules.services_need_grants;
-  if (auto frozen = Freezer(*trie, *tables).freeze(); !frozen) return std::move(frozen).error();
+  STRONGROOM_TRY(Freezer(trie, *tables).freeze());
   return std::shared_ptr<const CompiledPolicy>(new CompiledPolicy(std::move(tables)));
 }
 
@@ -637,18 +652,19 @@ bool CompiledPolicy::services_need_grants() const noexcept {
 
 Decision CompiledPolicy::by_rules(const Identity& who, Action action,
                                   const Path& path) const noexcept {
-  Verdict verdict;
+  compiled_policy::Verdict verdict;
   const bool below = action == Action::list || action == Action::scan;
   if (is_administration(action)) {
-    tables_->for_subjects(who, [&](const AskedList& some) {
-      tables_->weigh_grants(tables_->administration, as_either, some, verdict);
+    tables_->for_subjects(who, [&](const compiled_policy::AskedList& some) {
+      tables_->weigh_grants(tables_->administration, compiled_policy::as_either, some, verdict);
     });
   } else if (!path.is_root()) {
-    tables_->for_subjects(
-        who, [&](const AskedList& some) { tables_->ask(path.text(), below, some, verdict); });
+    tables_->for_subjects(who, [&](const compiled_policy::AskedList& some) {
+      tables_->ask(path.text(), below, some, verdict);
+    });
   } else if (below) {
     // Vault asks for a list of the root as "", which has no '/' to add to.
-    tables_->for_subjects(who, [&](const AskedList& some) {
+    tables_->for_subjects(who, [&](const compiled_policy::AskedList& some) {
       tables_->ask({}, tables_->mode == PolicyMode::deny_overrides, some, verdict);
     });
   }
@@ -664,9 +680,10 @@ Decision CompiledPolicy::decide_raw(const Identity& who, Action action,
   while (request.starts_with('/')) request.remove_prefix(1);
   const bool below = (action == Action::list || action == Action::scan) && request.ends_with('/');
   if (below) request.remove_suffix(1);
-  Verdict verdict;
-  tables_->for_subjects(
-      who, [&](const AskedList& some) { tables_->ask_vault(request, below, some, verdict); });
+  compiled_policy::Verdict verdict;
+  tables_->for_subjects(who, [&](const compiled_policy::AskedList& some) {
+    tables_->ask_vault(request, below, some, verdict);
+  });
   return verdict.on(action);
 }
 
@@ -680,11 +697,14 @@ std::size_t CompiledPolicy::longest_probe() const noexcept {
 
 std::size_t CompiledPolicy::memory_bytes() const noexcept {
   const Tables& of = *tables_;
-  std::size_t bytes = sizeof of + bytes_of(of.edges) + bytes_of(of.wildcard_nodes) +
-                      bytes_of(of.patterns) + bytes_of(of.grants) + bytes_of(of.long_labels) +
-                      bytes_of(of.prefix_lengths_of) + bytes_of(of.prefix_lengths) +
-                      bytes_of(of.prefix_patterns_of) + bytes_of(of.prefix_patterns) +
-                      bytes_of(of.subjects.all());
+  std::size_t bytes =
+      sizeof of + compiled_policy::bytes_of(of.edges) +
+      compiled_policy::bytes_of(of.wildcard_nodes) + compiled_policy::bytes_of(of.patterns) +
+      compiled_policy::bytes_of(of.grants) + compiled_policy::bytes_of(of.long_labels) +
+      compiled_policy::bytes_of(of.prefix_lengths_of) +
+      compiled_policy::bytes_of(of.prefix_lengths) +
+      compiled_policy::bytes_of(of.prefix_patterns_of) +
+      compiled_policy::bytes_of(of.prefix_patterns) + compiled_policy::bytes_of(of.subjects.all());
   for (const Subject& subject : of.subjects.all()) bytes += subject.name.capacity();
   return bytes;
 }

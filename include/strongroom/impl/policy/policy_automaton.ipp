@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
@@ -291,11 +292,9 @@ class StateBuilder {
 }  // namespace detail::policy_automaton
 
 Result<PolicyAutomaton> PolicyAutomaton::build(const PolicyRules& rules) {
-  auto trie = policy_trie::build(rules);
-  if (!trie) return std::move(trie).error();
-  auto parts = std::make_unique<Parts>(std::move(trie).value());
-  if (auto built = detail::policy_automaton::StateBuilder(*parts).build(); !built)
-    return std::move(built).error();
+  STRONGROOM_ASSIGN(trie, policy_trie::build(rules));
+  auto parts = std::make_unique<Parts>(std::move(trie));
+  STRONGROOM_TRY(detail::policy_automaton::StateBuilder(*parts).build());
   return PolicyAutomaton(std::move(parts));
 }
 

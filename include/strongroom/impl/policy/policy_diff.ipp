@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_walk.hpp"
@@ -144,17 +145,16 @@ static bool applies(const Subject& subject, Action action) noexcept {
 
 Result<std::vector<PolicyChange>> Diff::run() {
   for (const PolicyRules* rules : rules_) {
-    auto automaton = PolicyAutomaton::build(*rules);
-    if (!automaton) return automaton.error();
-    automata_.push_back(std::move(automaton).value());
+    STRONGROOM_ASSIGN(automaton, PolicyAutomaton::build(*rules));
+    automata_.push_back(std::move(automaton));
   }
   number_subjects();
   number_contents();
-  if (auto ok = compare_administration(); !ok) return ok.error();
+  STRONGROOM_TRY(compare_administration());
   Walk walk(automata_[0], &automata_[1]);
   walk_ = &walk;
   auto ok = walk.run([this](const Stop& stop) { return visit(stop); });
-  if (!ok) return ok.error();
+  STRONGROOM_TRY(ok);
   return changes();
 }
 
@@ -210,14 +210,14 @@ void Diff::number_contents() {
 Result<void> Diff::visit(const Stop& stop) {
   const ActionSet names = ActionSet(Action::list) | Action::scan;
   const auto& [before, after] = stop.met;
-  if (auto ok = compare({&before.names, &after.names, names, stop.number}); !ok) return ok;
+  STRONGROOM_TRY(compare({&before.names, &after.names, names, stop.number}));
   if (stop.number == 0) return {};  // no secret is there
   return compare({&before.path, &after.path, ActionSet::on_paths().without(names), stop.number});
 }
 
 Result<void> Diff::compare(const Asked& asked) {
   if (alike(asked) || !seen(asked)) return {};
-  if (auto ok = hold(asked); !ok) return ok;
+  STRONGROOM_TRY(hold(asked));
   return weigh(asked.actions, asked.stop);
 }
 
@@ -255,7 +255,7 @@ Result<void> Diff::hold(const Asked& asked) {
   for (std::size_t i = 0; i < 2; ++i) {
     for (const auto& met : *(i == 0 ? asked.before : asked.after)) {
       const auto grants = automata_[i].pattern(met.pattern).grants;
-      if (auto ok = spend(grants.size()); !ok) return ok;
+      STRONGROOM_TRY(spend(grants.size()));
       for (const auto& grant : grants) hold(i, grant, met.strength);
     }
   }
@@ -281,12 +281,12 @@ Result<void> Diff::weigh(ActionSet actions, std::size_t stop) {
   for (std::size_t i = 0; i < kNumActions; ++i) {
     const auto action = static_cast<Action>(i);
     if (!actions.has(action)) continue;
-    if (auto ok = spend(touched.size()); !ok) return ok;
+    STRONGROOM_TRY(spend(touched.size()));
     for (const Number number : touched) {
-      if (auto ok = weigh_alone(number, action, stop); !ok) return ok;
+      STRONGROOM_TRY(weigh_alone(number, action, stop));
     }
     const auto& unlike = action == Action::resolve ? serving : all;
-    if (auto ok = weigh_pairs(unlike, action, stop); !ok) return ok;
+    STRONGROOM_TRY(weigh_pairs(unlike, action, stop));
   }
   for (const Number number : holders_) held_[number] = {};
   holders_.clear();
@@ -357,7 +357,7 @@ std::vector<Number> Diff::unlike(Action action) const {
 Result<void> Diff::weigh_pairs(const std::vector<Number>& numbers, Action action,
                                std::size_t stop) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if (auto ok = spend(i + 1); !ok) return ok;
+    STRONGROOM_TRY(spend(i + 1));
     for (std::size_t j = 0; j < i; ++j) {
       const Subject& one = subjects_[numbers[i]];
       const Subject& other = subjects_[numbers[j]];
@@ -370,7 +370,7 @@ Result<void> Diff::weigh_pairs(const std::vector<Number>& numbers, Action action
       if (found.first == found.second) continue;
       if (found == change(first, action) || found == change(second, action)) continue;
       const Key key(numbers[i], numbers[j], action, found.first, found.second);
-      if (auto ok = note(key, stop); !ok) return ok;
+      STRONGROOM_TRY(note(key, stop));
     }
   }
   return {};

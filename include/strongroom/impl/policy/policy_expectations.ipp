@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/path.hpp"
@@ -126,7 +127,7 @@ static Result<Expectation> parse_expectation(Line& line) {
   if (!action) return no_action(line, name);
   expectation.action = *action;
   expectation.path = line.rest();
-  if (auto ok = check_path(line, expectation); !ok) return ok.error();
+  STRONGROOM_TRY(check_path(line, expectation));
   return expectation;
 }
 
@@ -161,26 +162,23 @@ Result<std::vector<Expectation>> parse_expectations(std::string_view text) {
       return Error{Code::too_large, "line " + std::to_string(number) +
                                         ": more than 100000 expectations; split the file"};
     }
-    auto expectation = detail::policy_expectations::parse_expectation(line);
-    if (!expectation) return expectation.error();
-    expectations.push_back(std::move(expectation).value());
+    STRONGROOM_ASSIGN(expectation, detail::policy_expectations::parse_expectation(line));
+    expectations.push_back(std::move(expectation));
   }
   return expectations;
 }
 
 Result<std::vector<Disappointment>> disappointments(const PolicyRules& rules,
                                                     const std::vector<Expectation>& expectations) {
-  auto policy = CompiledPolicy::compile(rules);
-  if (!policy) return policy.error();
+  STRONGROOM_ASSIGN(policy, CompiledPolicy::compile(rules));
   std::vector<Disappointment> found;
   for (const Expectation& expectation : expectations) {
-    auto asked = detail::policy_expectations::question(expectation);
-    if (!asked) return asked.error();
-    const Decision decision = (*policy)->decide(asked->who, expectation.action, asked->path);
+    STRONGROOM_ASSIGN(asked, detail::policy_expectations::question(expectation));
+    const Decision decision = (policy)->decide(asked.who, expectation.action, asked.path);
     if ((decision == Decision::allowed) == expectation.allow) continue;
     Explanation why{decision, "not explained: there are too many", {}};
     if (found.size() < kMaxExplained) {
-      why = explain(rules, asked->who, expectation.action, asked->path);
+      why = explain(rules, asked.who, expectation.action, asked.path);
       if (why.decision != decision) {
         return Error{Code::internal, "line " + std::to_string(expectation.line) +
                                          ": the policy decided otherwise than was explained"};

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/result.hpp"
 
@@ -36,7 +37,7 @@ struct Seed {
   // Errors  internal: no randomness.
   static Result<Seed> random() {
     std::array<std::uint8_t, sizeof words> bytes{};
-    if (auto drawn = random_bytes(bytes); !drawn) return std::move(drawn).error();
+    STRONGROOM_TRY(random_bytes(bytes));
     Seed seed;
     std::memcpy(seed.words, bytes.data(), bytes.size());
     return seed;

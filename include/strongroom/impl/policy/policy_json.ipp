@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "strongroom/function_ref.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
@@ -62,13 +63,13 @@ Result<void> Json::only_members(JsonValue object, std::span<const std::string_vi
 
 Result<void> Json::each_string(JsonValue array, std::string_view what,
                                FunctionRef<Result<void>(const Spelled&)> read) const {
-  if (auto right = expect(array, JsonKind::array, what); !right) return right;
+  STRONGROOM_TRY(expect(array, JsonKind::array, what));
   bool any = false;
   for (const JsonValue element : array.elements()) {
     any = true;
     const std::string each = "an element of " + std::string(what);
-    if (auto right = expect(element, JsonKind::string, each); !right) return right;
-    if (auto done = read(spelled(element)); !done) return done;
+    STRONGROOM_TRY(expect(element, JsonKind::string, each));
+    STRONGROOM_TRY(read(spelled(element)));
   }
   if (!any) return error(array, std::string(what) + " was empty; write at least one string");
   return {};
@@ -78,7 +79,7 @@ Result<void> Json::each_member(JsonValue object,
                                FunctionRef<Result<void>(JsonValue, JsonValue)> read) const {
   const JsonMembers members = object.members();
   for (auto member = members.begin(); !(member == members.end()); ++member) {
-    if (auto done = read(member.name(), member.value()); !done) return done;
+    STRONGROOM_TRY(read(member.name(), member.value()));
   }
   return {};
 }

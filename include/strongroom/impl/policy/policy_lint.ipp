@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_surplus.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
@@ -65,9 +66,8 @@ static bool before(const TextPlace& a, const TextPlace& b) noexcept {
 
 Result<std::vector<PolicyFinding>> Lint::run() {
   for (const PolicyRule& rule : rules_.rules) look_at(rule);
-  auto surpluses = policy_surplus::surpluses(rules_);
-  if (!surpluses) return surpluses.error();
-  for (const Surplus& surplus : surpluses->list) note(surplus);
+  STRONGROOM_ASSIGN(surpluses, policy_surplus::surpluses(rules_));
+  for (const Surplus& surplus : surpluses.list) note(surplus);
   std::stable_sort(findings_.begin(), findings_.end(),
                    [](const auto& a, const auto& b) { return before(a.place, b.place); });
   if (findings_.size() > kMaxPolicyFindings) {
@@ -75,7 +75,7 @@ Result<std::vector<PolicyFinding>> Lint::run() {
     findings_.push_back({FindingKind::suspicious, findings_.back().place,
                          "there is more than is listed here; mend this, and look again"});
   }
-  if (surpluses->gave_up) {
+  if (surpluses.gave_up) {
     findings_.push_back({FindingKind::suspicious,
                          {},
                          "the policy is too large to find all that is redundant, overridden or "

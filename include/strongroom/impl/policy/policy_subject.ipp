@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy/rules.hpp"
@@ -99,7 +100,7 @@ Result<Subject> parse_subject(std::string_view text) {
   }
   const std::string_view name =
       colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
-  if (auto good = detail::policy_subject::check_name(text, name); !good) return good.error();
+  STRONGROOM_TRY(detail::policy_subject::check_name(text, name));
   return Subject{known, std::string(name)};
 }
 
@@ -117,9 +118,7 @@ static Result<std::vector<std::string>> take_groups(std::string_view& text) {
   while (!rest.empty()) {
     rest.remove_prefix(kPlusGroup.size());
     const std::string_view name = rest.substr(0, rest.find(kPlusGroup));
-    if (auto good = check_name(std::string("group:").append(name), name); !good) {
-      return good.error();
-    }
+    STRONGROOM_TRY(check_name(std::string("group:").append(name), name));
     groups.emplace_back(name);
     rest.remove_prefix(name.size());
   }
@@ -147,18 +146,16 @@ Result<Identity> parse_identity(std::string_view text) {
   const bool service = text.starts_with("service:") || text.starts_with("any-service");
   const std::size_t at = service ? text.rfind('@') : std::string_view::npos;
   std::string_view rest = text.substr(0, at);
-  auto groups = detail::policy_subject::take_groups(rest);
-  if (!groups) return groups.error();
-  auto subject = parse_subject(rest);
-  if (!subject) return subject.error();
-  if (subject->kind == Subject::Kind::group || subject->kind == Subject::Kind::anyone) {
+  STRONGROOM_ASSIGN(groups, detail::policy_subject::take_groups(rest));
+  STRONGROOM_ASSIGN(subject, parse_subject(rest));
+  if (subject.kind == Subject::Kind::group || subject.kind == Subject::Kind::anyone) {
     return detail::policy_subject::refused(
         policy_text::in_quotes(rest) +
         " is nobody who asks; write user:ID, service:ID, "
         "administrator:ID, any-user, any-service or trusted, and "
         "+group:NAME after it");
   }
-  std::string space(at == std::string_view::npos ? std::string_view(subject->name)
+  std::string space(at == std::string_view::npos ? std::string_view(subject.name)
                                                  : text.substr(at + 1));
   if (space.find(detail::policy_subject::kPlusGroup) != std::string::npos) {
     return detail::policy_subject::refused("the space " + policy_text::in_quotes(space) +
@@ -168,8 +165,7 @@ Result<Identity> parse_identity(std::string_view text) {
     return detail::policy_subject::refused("the space " + policy_text::in_quotes(space) +
                                            " had a control character, or was not UTF-8");
   }
-  return detail::policy_subject::made(std::move(subject).value(), std::move(space),
-                                      std::move(groups).value());
+  return detail::policy_subject::made(std::move(subject), std::move(space), std::move(groups));
 }
 
 }  // namespace strongroom

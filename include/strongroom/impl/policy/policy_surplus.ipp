@@ -10,159 +10,26 @@
 #include <cstdint>
 #include <optional>
 #include <set>
-#include <span>
 #include <tuple>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_surplus.hpp"
+#include "strongroom/impl/policy/policy_surplus_search.hpp"
 #include "strongroom/impl/policy/policy_walk.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom::policy_surplus {
-using policy_match::covers;
-using policy_match::may_be_both;
-using policy_match::may_serve;
-using policy_walk::Meeting;
-using policy_walk::Met;
-using policy_walk::Stop;
-using policy_walk::Walk;
-using Grant = PolicyAutomaton::Grant;
-using Kind = Subject::Kind;
-
-constexpr std::size_t kMaxSurplusWork = std::size_t{1} << 27;
-constexpr std::size_t kNumKinds = 7;
-constexpr ActionSet kAll = ActionSet::on_paths() | ActionSet::administration();
-constexpr std::uint32_t kNoSubject = static_cast<std::uint32_t>(-1);
-
-// Situation is what requests meet, for actions.
-struct Situation {
-  Meeting met;
-  ActionSet actions;
-};
-
-// Given is what parts come to, together.
-struct Given {
-  bool any = false;
-  ActionSet allow;
-  ActionSet deny;
-  std::optional<Part> allows;  // one that does
-  std::optional<Part> denies;
-  std::optional<Part> first;
-
-  void add(const Grant& grant, ActionSet actions) {
-    const Part part{grant.rule, grant.path};
-    any = true;
-    allow = allow | (grant.allow & actions);
-    deny = deny | (grant.deny & actions);
-    if (!first) first = part;
-    if (!allows && !(grant.allow & actions).empty()) allows = part;
-    if (!denies && !(grant.deny & actions).empty()) denies = part;
-  }
-  void join(const Given& more) {
-    any = any || more.any;
-    allow = allow | more.allow;
-    deny = deny | more.deny;
-    if (!first) first = more.first;
-    if (!allows) allows = more.allows;
-    if (!denies) denies = more.denies;
-  }
-};
-
-static bool within(ActionSet part, ActionSet whole) noexcept {
-  return part.without(whole).empty();
-}
-
-class Search {
- public:
-  Search(const PolicyRules& rules, const PolicyAutomaton& automaton)
-      : rules_(rules), automaton_(automaton) {}
-
-  Result<Surpluses> run();
-
- private:
-  using Grants = std::span<const Grant>;
-  using Mine = std::vector<const Grant*>;
-
-  void number_subjects();
-  void number_parts();
-  Result<void> collect();
-  void remember(const Meeting& met, ActionSet actions);
-  std::vector<Part> narrow_first() const;
-
-  std::optional<Surplus> look(const Part& part);
-  std::optional<Surplus> look_at_allow(const Part& part, const Mine& mine);
-  std::optional<Surplus> look_at_deny(const Part& part, const Mine& mine);
-  std::optional<Surplus> look_vault(const Part& part, const Mine& mine, std::uint32_t pattern,
-                                    bool weak);
-  bool spare(const Grant& mine, const Situation& at, const Met& here, bool weak);
-  bool spare_among_equals(const Grant& mine, const Given& rest, Grants others, ActionSet actions,
-                          bool weak);
-  // Share is what a pattern gives to subjects of a kind.
-  struct Share {
-    Kind kind;
-    ActionSet allow;
-    ActionSet deny;
-  };
-  const std::vector<Share>& shares_of(std::uint32_t pattern);
-
-  bool next_is_like(const Grant& mine, std::span<const Met> weaker, ActionSet actions, bool weak);
-  bool spare_before_weaker(const Grant& mine, std::span<const Met> weaker, ActionSet actions,
-                           bool weak);
-
-  ActionSet asked(const Grant& grant, ActionSet actions) const;
-  Given held(Grants grants, std::uint32_t subject, ActionSet actions) const;
-  Given covering(Grants grants, std::uint32_t subject, ActionSet actions) const;
-  Given given_by_others(const Situation& at, std::uint32_t subject, ActionSet actions) const;
-  ActionSet allowed_perhaps(std::uint32_t pattern, std::uint32_t subject);
-  ActionSet free_of_rules(std::uint32_t subject, ActionSet actions) const;
-  bool perhaps(std::uint32_t other, std::uint32_t subject) const;
-
-  Grants grants_of(std::uint32_t pattern) const {
-    return pattern == whole_store() ? automaton_.administration()
-                                    : automaton_.pattern(pattern).grants;
-  }
-  std::uint32_t whole_store() const noexcept {
-    return static_cast<std::uint32_t>(automaton_.num_patterns());
-  }
-  bool alive(const Grant& grant) const {
-    const Part part{grant.rule, grant.path};
-    return !(part == looked_at_) && (all_there_ || !gone_[first_part_[part.rule] + part.path]);
-  }
-  bool spend(std::size_t work) {
-    work_ += work;
-    return work_ <= kMaxSurplusWork;
-  }
-
-  const PolicyRules& rules_;
-  const PolicyAutomaton& automaton_;
-  std::vector<std::array<std::uint32_t, 2>> kinds_;  // of a subject: what covers it
-  std::vector<std::size_t> first_part_;              // of a rule
-  std::vector<std::uint32_t> pattern_of_;            // of a part
-  std::vector<Mine> grants_of_part_;
-  std::vector<bool> gone_;  // found surplus
-  Part looked_at_;
-  bool all_there_ = false;  // as if nothing were gone
-  std::vector<Situation> situations_;
-  std::unordered_set<std::u32string> known_;
-  std::vector<std::vector<std::size_t>> where_;  // situations that a pattern is in
-  std::vector<std::array<ActionSet, kNumKinds>> allow_by_kind_;
-  std::unordered_map<std::uint32_t, std::vector<Share>> shares_;  // of what is left
-  std::unordered_map<std::uint32_t, std::vector<Share>> all_shares_;
-  std::optional<Part> other_;
-  std::size_t work_ = 0;
-};
 
 Result<Surpluses> Search::run() {
   number_subjects();
   number_parts();
-  if (auto ok = collect(); !ok) return ok.error();
+  STRONGROOM_TRY(collect());
   Surpluses found;
   for (const Part& part : narrow_first()) {
     looked_at_ = part;
@@ -393,128 +260,6 @@ std::optional<Surplus> Search::look_at_deny(const Part& part, const Mine& mine) 
   return surplus;
 }
 
-// ---- vault-compat ----
-
-// Outcome is what is answered, but for what is never asked.
-struct Outcome {
-  ActionSet allowed;
-  ActionSet denied;
-};
-
-static Outcome outcome(ActionSet allow, ActionSet deny, ActionSet actions, ActionSet free) {
-  return {(allow | free).without(deny) & actions, deny & actions};
-}
-
-// same compares outcomes; a weak comparison takes denied and refused for one.
-static bool same(const Outcome& a, const Outcome& b, bool weak) noexcept {
-  return a.allowed == b.allowed && (weak || a.denied == b.denied);
-}
-
-std::optional<Surplus> Search::look_vault(const Part& part, const Mine& mine, std::uint32_t pattern,
-                                          bool weak) {
-  bool any = false;
-  bool outranked = true;
-  other_.reset();
-  for (const std::size_t number : where_[pattern]) {
-    const Situation& at = situations_[number];
-    const auto here = std::find_if(at.met.begin(), at.met.end(),
-                                   [&](const Met& met) { return met.pattern == pattern; });
-    for (const Grant* const one : mine) {
-      const Grant& grant = *one;
-      any = true;
-      Given stronger;
-      if (!spend(at.met.size())) return {};
-      for (auto met = at.met.begin(); met != here && !stronger.any; ++met) {
-        stronger = covering(grants_of(met->pattern), grant.subject, at.actions);
-      }
-      if (stronger.any) {
-        if (!other_) other_ = stronger.first;
-        continue;
-      }
-      outranked = false;
-      if (!spare(grant, at, *here, weak)) return {};
-    }
-  }
-  if (!any) return {};
-  if (outranked) return Surplus{part, Why::outranked, other_};
-  if (weak) return Surplus{part, Why::nothing_there, {}};
-  return Surplus{part, mine.front()->deny.empty() ? Why::allowed_anyway : Why::denied_anyway,
-                 other_};
-}
-
-// spare tells whether answers stay the same without a grant, where no stronger pattern is held for
-// certain. What is quickly told comes first.
-bool Search::spare(const Grant& mine, const Situation& at, const Met& here, bool weak) {
-  ActionSet actions = at.actions;
-  if (!may_serve(automaton_.subjects()[mine.subject])) actions = actions.without(Action::resolve);
-  const Grants equals = grants_of(here.pattern);
-  const Given rest = covering(equals, mine.subject, actions);
-  if (!other_) other_ = rest.first;
-  if (rest.any) return spare_among_equals(mine, rest, equals, actions, weak);
-  // The pattern is gone with the grant, and the next one decides.
-  const auto after = std::find(at.met.begin(), at.met.end(), here) - at.met.begin() + 1;
-  const auto weaker = std::span(at.met).subspan(static_cast<std::size_t>(after));
-  return next_is_like(mine, weaker, actions, weak) &&
-         spare_among_equals(mine, rest, equals, actions, weak) &&
-         spare_before_weaker(mine, weaker, actions, weak);
-}
-
-// next_is_like: who is the subject alone is answered the same by what he holds for certain.
-bool Search::next_is_like(const Grant& mine, std::span<const Met> weaker, ActionSet actions,
-                          bool weak) {
-  const ActionSet free = free_of_rules(mine.subject, actions);
-  const Outcome wanted = outcome(mine.allow, mine.deny, actions, free);
-  if (!spend(weaker.size() + 1)) return false;
-  for (const Met& met : weaker) {
-    const Given next = covering(grants_of(met.pattern), mine.subject, actions);
-    if (!next.any) continue;
-    if (!other_) other_ = next.first;
-    return same(outcome(next.allow, next.deny, actions, free), wanted, weak);
-  }
-  return same(outcome({}, {}, actions, free), wanted, weak);
-}
-
-bool Search::spare_among_equals(const Grant& mine, const Given& rest, Grants others,
-                                ActionSet actions, bool weak) {
-  const ActionSet free = free_of_rules(mine.subject, actions);
-  const ActionSet allow = mine.allow & actions;
-  const ActionSet deny = mine.deny & actions;
-  const auto same_with = [&](ActionSet more_allow, ActionSet more_deny) {
-    if (weak) return (deny.without(more_deny) & (more_allow | free)).empty();
-    return within(deny, more_deny) && within(allow, more_allow | more_deny | free);
-  };
-  if (rest.any && !same_with(rest.allow, rest.deny)) return false;
-  if (rest.any && !weak) return true;
-  if (!spend(others.size())) return false;
-  for (const Grant& grant : others) {
-    if (!alive(grant) || !perhaps(grant.subject, mine.subject)) continue;
-    if (weak && !(deny.without(rest.deny) & grant.allow).empty()) return false;
-    if (!rest.any && !same_with(grant.allow, grant.deny)) return false;
-  }
-  return true;
-}
-
-// spare_before_weaker: which pattern is next for who is more than the subject cannot be known; so all
-// down to the next one for certain must do.
-bool Search::spare_before_weaker(const Grant& mine, std::span<const Met> weaker, ActionSet actions,
-                                 bool weak) {
-  const Subject& who = automaton_.subjects()[mine.subject];
-  const ActionSet free = free_of_rules(mine.subject, actions);
-  const Outcome wanted = outcome(mine.allow, mine.deny, actions, free);
-  for (const Met& met : weaker) {
-    const Given next = covering(grants_of(met.pattern), mine.subject, actions);
-    for (const Share& share : shares_of(met.pattern)) {
-      if (!spend(1)) return false;
-      const bool apart = share.kind == who.kind && share.kind < Kind::group;
-      if (apart || !may_be_both({share.kind, {}}, {who.kind, {}})) continue;
-      const Outcome with = outcome(next.allow | share.allow, next.deny | share.deny, actions, free);
-      if (!same(with, wanted, weak)) return false;
-    }
-    if (next.any) return true;
-  }
-  return true;
-}
-
 // shares_of lists what a pattern comes to for its subjects, each share once. They are few, where the
 // subjects are many.
 const std::vector<Search::Share>& Search::shares_of(std::uint32_t pattern) {
@@ -537,9 +282,8 @@ const std::vector<Search::Share>& Search::shares_of(std::uint32_t pattern) {
 }
 
 Result<Surpluses> surpluses(const PolicyRules& rules) {
-  auto automaton = PolicyAutomaton::build(rules);
-  if (!automaton) return automaton.error();
-  return Search(rules, *automaton).run();
+  STRONGROOM_ASSIGN(automaton, PolicyAutomaton::build(rules));
+  return Search(rules, automaton).run();
 }
 
 }  // namespace strongroom::policy_surplus

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
@@ -274,7 +275,7 @@ Result<void> PolicyParts::wire(std::span<const PolicyDocument> documents, const 
 
 Result<PolicyRules> PolicyParts::finish(std::span<const PolicyDocument> documents) {
   for (const Grant& grant : std::exchange(grants_, {})) {
-    if (auto wired = wire(documents, grant); !wired) return wired.error();
+    STRONGROOM_TRY(wire(documents, grant));
   }
   for (auto& [name, policy] : vault_policies_) {
     std::sort(policy.to.begin(), policy.to.end());
@@ -309,18 +310,17 @@ static Result<void> check_utf8(Text& text) {
 }
 
 static Result<void> read_json(Text& text, std::size_t begin, PolicyParts& parts) {
-  auto json = Json::parse(text);
-  if (!json) return json.error();
-  const JsonValue root = json->root();
-  if (root.member("version")) return read_own(*json, parts);
-  if (root.member("path")) return read_vault(*json, parts);
+  STRONGROOM_ASSIGN(json, Json::parse(text));
+  const JsonValue root = json.root();
+  if (root.member("version")) return read_own(json, parts);
+  if (root.member("path")) return read_vault(json, parts);
   return text.error(begin,
                     "a member \"version\" was missing; write {\"version\": 1, ...}, or Vault's "
                     "{\"path\": {...}}");
 }
 
 static Result<void> read_document(Text& text, PolicyParts& parts) {
-  if (auto good = check_utf8(text); !good) return good;
+  STRONGROOM_TRY(check_utf8(text));
   const std::size_t begin = text.text().find_first_not_of(kBlanks);
   // A file cut short to nothing must not lift what it denied.
   if (begin == std::string_view::npos) {
@@ -349,11 +349,11 @@ static Result<void> check_sizes(std::span<const PolicyDocument> documents) {
 }  // namespace policy_text
 
 Result<PolicyRules> parse_policy(std::span<const PolicyDocument> documents) {
-  if (auto fit = policy_text::check_sizes(documents); !fit) return fit.error();
+  STRONGROOM_TRY(policy_text::check_sizes(documents));
   policy_text::PolicyParts parts;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     policy_text::Text text(documents[i], i);
-    if (auto read = policy_text::read_document(text, parts); !read) return read.error();
+    STRONGROOM_TRY(policy_text::read_document(text, parts));
   }
   return parts.finish(documents);
 }

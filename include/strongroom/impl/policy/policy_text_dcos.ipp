@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
@@ -74,9 +75,8 @@ static Result<ActionSet> read_words(const Spelled& permission, std::string_view 
   ActionSet actions;
   for (;;) {
     const std::string_view word = words.substr(0, words.find(','));
-    const auto read = read_word(permission, word);
-    if (!read) return read.error();
-    actions = actions | *read;
+    STRONGROOM_ASSIGN(read, read_word(permission, word));
+    actions = actions | read;
     if (word.size() == words.size()) return actions;
     words.remove_prefix(word.size() + 1);
   }
@@ -175,9 +175,8 @@ static Result<std::vector<Subject>> read_section(const Spelled& line) {
     if (const std::size_t odd = word.find_first_of(",[]"); odd != std::string_view::npos) {
       return line.error(word.substr(odd), "subjects are parted by blanks alone");
     }
-    auto subject = read_subject(line, word);
-    if (!subject) return subject.error();
-    subjects.push_back(std::move(subject).value());
+    STRONGROOM_ASSIGN(subject, read_subject(line, word));
+    subjects.push_back(std::move(subject));
   }
   if (subjects.empty()) return line.error(line.value(), "a line of subjects was empty");
   return subjects;
@@ -201,11 +200,10 @@ static Result<void> check_line(const Spelled& line) {
 
 static Result<void> read_line(const Spelled& line, std::vector<Subject>& section,
                               PolicyParts& parts) {
-  if (auto good = check_line(line); !good) return good;
+  STRONGROOM_TRY(check_line(line));
   if (line.value().starts_with('[')) {
-    auto subjects = read_section(line);
-    if (!subjects) return subjects.error();
-    section = std::move(subjects).value();
+    STRONGROOM_ASSIGN(subjects, read_section(line));
+    section = std::move(subjects);
     return {};
   }
   if (section.empty()) {
@@ -227,16 +225,14 @@ Result<void> add_permission(const Spelled& permission, std::span<const Subject> 
   const bool known = secrets || lists || resource == detail::policy_text_dcos::kSuperuser ||
                      resource == detail::policy_text_dcos::kAdminRouter;
   if (!known) return detail::policy_text_dcos::unknown_resource(permission, resource);
-  const auto actions = detail::policy_text_dcos::read_words(permission, words);
-  if (!actions) return actions.error();
-  if (secrets) return made.add_secrets(*actions);
-  if (lists) return made.add_lists(words, *actions);
+  STRONGROOM_ASSIGN(actions, detail::policy_text_dcos::read_words(permission, words));
+  if (secrets) return made.add_secrets(actions);
+  if (lists) return made.add_lists(words, actions);
   return resource == detail::policy_text_dcos::kSuperuser ? made.add_superuser() : Result<void>();
 }
 
 Result<void> read_permissions(Text& text, PolicyParts& parts) {
-  auto entered = parts.enter_mode(text, 0, PolicyMode::deny_overrides);
-  if (!entered) return entered;
+  STRONGROOM_TRY(parts.enter_mode(text, 0, PolicyMode::deny_overrides));
   std::vector<Subject> section;
   const std::string_view all = text.text();
   for (std::size_t begin = 0; begin < all.size();) {
@@ -246,9 +242,7 @@ Result<void> read_permissions(Text& text, PolicyParts& parts) {
     const std::string_view line =
         detail::policy_text_dcos::trimmed(whole.substr(0, whole.find('#')));
     if (line.empty()) continue;
-    if (auto done = detail::policy_text_dcos::read_line(Spelled::as_is(text, line), section, parts);
-        !done)
-      return done;
+    STRONGROOM_TRY(detail::policy_text_dcos::read_line(Spelled::as_is(text, line), section, parts));
   }
   return {};
 }

@@ -10,6 +10,7 @@
 
 #include "strongroom/function_ref.hpp"
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
@@ -56,12 +57,11 @@ static Result<Action> read_action(const Spelled& spelled) {
 static Result<ActionSet> read_actions(const Json& json, JsonValue array, std::string_view what) {
   ActionSet actions;
   auto done = json.each_string(array, what, [&](const Spelled& spelled) -> Result<void> {
-    const auto action = read_action(spelled);
-    if (!action) return action.error();
-    actions = actions | *action;
+    STRONGROOM_ASSIGN(action, read_action(spelled));
+    actions = actions | action;
     return {};
   });
-  if (!done) return done.error();
+  STRONGROOM_TRY(done);
   return actions;
 }
 
@@ -78,12 +78,11 @@ static Result<std::vector<Subject>> read_subjects(const Json& json, JsonValue of
   if (!to) return json.error(of, "a member 'to' was missing; say whom it is for");
   std::vector<Subject> subjects;
   auto done = json.each_string(*to, "'to'", [&](const Spelled& spelled) -> Result<void> {
-    auto subject = read_subject(spelled, spelled.value());
-    if (!subject) return subject.error();
-    subjects.push_back(std::move(subject).value());
+    STRONGROOM_ASSIGN(subject, read_subject(spelled, spelled.value()));
+    subjects.push_back(std::move(subject));
     return {};
   });
-  if (!done) return done.error();
+  STRONGROOM_TRY(done);
   return subjects;
 }
 
@@ -110,9 +109,8 @@ static Result<void> check_reach(const Json& json, JsonValue rule, JsonValue writ
 
 static Result<void> read_paths(const Json& json, JsonValue array, PolicyRule& rule) {
   return json.each_string(array, "'paths'", [&](const Spelled& spelled) -> Result<void> {
-    auto pattern = read_pattern(spelled, spelled.value(), PolicyMode::deny_overrides);
-    if (!pattern) return pattern.error();
-    rule.paths.push_back(std::move(pattern).value());
+    STRONGROOM_ASSIGN(pattern, read_pattern(spelled, spelled.value(), PolicyMode::deny_overrides));
+    rule.paths.push_back(std::move(pattern));
     return {};
   });
 }
@@ -122,10 +120,9 @@ static Result<void> read_permissions_of(const Json& json, JsonValue rule, JsonVa
   if (const auto paths = rule.member("paths"); paths) {
     return json.error(*paths, "'dcos' names its paths itself; leave 'paths' out");
   }
-  const auto subjects = read_subjects(json, rule);
-  if (!subjects) return subjects.error();
+  STRONGROOM_ASSIGN(subjects, read_subjects(json, rule));
   return json.each_string(dcos, "'dcos'", [&](const Spelled& permission) {
-    return add_permission(permission, *subjects, parts);
+    return add_permission(permission, subjects, parts);
   });
 }
 
@@ -133,15 +130,13 @@ static Result<void> read_plain_rule(const Json& json, JsonValue object, JsonValu
                                     bool allows, PolicyParts& parts) {
   PolicyRule rule;
   rule.place = json.text().place(Json::offset(object));
-  auto subjects = read_subjects(json, object);
-  if (!subjects) return subjects.error();
-  rule.subjects = std::move(subjects).value();
-  const auto actions = read_actions(json, written, allows ? "'allow'" : "'deny'");
-  if (!actions) return actions.error();
-  (allows ? rule.allow : rule.deny) = *actions;
-  if (auto good = check_reach(json, object, written, *actions); !good) return good;
+  STRONGROOM_ASSIGN(subjects, read_subjects(json, object));
+  rule.subjects = std::move(subjects);
+  STRONGROOM_ASSIGN(actions, read_actions(json, written, allows ? "'allow'" : "'deny'"));
+  (allows ? rule.allow : rule.deny) = actions;
+  STRONGROOM_TRY(check_reach(json, object, written, actions));
   if (const auto paths = object.member("paths"); paths) {
-    if (auto done = read_paths(json, *paths, rule); !done) return done;
+    STRONGROOM_TRY(read_paths(json, *paths, rule));
   }
   return parts.add(json.text(), Json::offset(object), std::move(rule));
 }
@@ -161,10 +156,10 @@ static Result<void> check_vault_rule(const Json& json, JsonValue rule) {
 static Result<void> read_rule(const Json& json, JsonValue rule, PolicyMode mode,
                               PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"to", "allow", "deny", "dcos", "paths"};
-  if (auto right = json.expect(rule, JsonKind::object, "a rule"); !right) return right;
-  if (auto known = json.only_members(rule, kMembers); !known) return known;
+  STRONGROOM_TRY(json.expect(rule, JsonKind::object, "a rule"));
+  STRONGROOM_TRY(json.only_members(rule, kMembers));
   if (mode == PolicyMode::vault_compat) {
-    if (auto good = check_vault_rule(json, rule); !good) return good;
+    STRONGROOM_TRY(check_vault_rule(json, rule));
   }
   const auto allow = rule.member("allow");
   const auto deny = rule.member("deny");
@@ -178,43 +173,41 @@ static Result<void> read_rule(const Json& json, JsonValue rule, PolicyMode mode,
 
 static Result<void> read_rules(const Json& json, JsonValue rules, PolicyMode mode,
                                PolicyParts& parts) {
-  if (auto right = json.expect(rules, JsonKind::array, "'rules'"); !right) return right;
+  STRONGROOM_TRY(json.expect(rules, JsonKind::array, "'rules'"));
   for (const JsonValue rule : rules.elements()) {
-    if (auto done = read_rule(json, rule, mode, parts); !done) return done;
+    STRONGROOM_TRY(read_rule(json, rule, mode, parts));
   }
   return {};
 }
 
 static Result<void> read_grant(const Json& json, JsonValue object, PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"to", "policies"};
-  if (auto right = json.expect(object, JsonKind::object, "a grant"); !right) return right;
-  if (auto known = json.only_members(object, kMembers); !known) return known;
-  auto to = read_subjects(json, object);
-  if (!to) return to.error();
-  PolicyParts::Grant grant{std::move(to).value(), {}};
+  STRONGROOM_TRY(json.expect(object, JsonKind::object, "a grant"));
+  STRONGROOM_TRY(json.only_members(object, kMembers));
+  STRONGROOM_ASSIGN(to, read_subjects(json, object));
+  PolicyParts::Grant grant{std::move(to), {}};
   const auto policies = object.member("policies");
   if (!policies) return json.error(object, "a member 'policies' was missing; say what is granted");
   auto done = json.each_string(*policies, "'policies'", [&](const Spelled& name) -> Result<void> {
     grant.policies.push_back({std::string(name.value()), name.place(name.value())});
     return {};
   });
-  if (!done) return done;
+  STRONGROOM_TRY(done);
   return parts.grant(json.text(), Json::offset(object), std::move(grant));
 }
 
 static Result<void> read_grants(const Json& json, JsonValue grants, PolicyParts& parts) {
-  if (auto right = json.expect(grants, JsonKind::array, "'grants'"); !right) return right;
+  STRONGROOM_TRY(json.expect(grants, JsonKind::array, "'grants'"));
   for (const JsonValue grant : grants.elements()) {
-    if (auto done = read_grant(json, grant, parts); !done) return done;
+    STRONGROOM_TRY(read_grant(json, grant, parts));
   }
   return {};
 }
 
 static Result<void> read_policies(const Json& json, JsonValue policies, PolicyParts& parts) {
-  if (auto right = json.expect(policies, JsonKind::object, "'policies'"); !right) return right;
+  STRONGROOM_TRY(json.expect(policies, JsonKind::object, "'policies'"));
   return json.each_member(policies, [&](JsonValue name, JsonValue policy) -> Result<void> {
-    auto begun = parts.begin_vault_policy(json.text(), Json::offset(name), plain(name));
-    if (!begun) return begun;
+    STRONGROOM_TRY(parts.begin_vault_policy(json.text(), Json::offset(name), plain(name)));
     auto done = read_vault_policy(json, policy, parts);
     parts.end_vault_policy();
     return done;
@@ -236,8 +229,7 @@ static Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
   const auto member = root.member("mode");
   PolicyMode mode = PolicyMode::deny_overrides;
   if (member) {
-    auto right = json.expect(*member, JsonKind::string, "'mode'");
-    if (!right) return right.error();
+    STRONGROOM_TRY(json.expect(*member, JsonKind::string, "'mode'"));
     const auto* const known = std::find(std::begin(kModes), std::end(kModes), plain(*member));
     if (known == std::end(kModes)) {
       return json.error(*member, "the mode " + in_quotes(plain(*member)) + " was unknown" +
@@ -251,8 +243,7 @@ static Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
     if (!vaults || mode == PolicyMode::vault_compat) continue;
     return json.error(*vaults, in_quotes(name) + " belong to \"mode\": \"vault-compat\"; say so");
   }
-  auto entered = parts.enter_mode(json.text(), Json::offset(member ? *member : root), mode);
-  if (!entered) return entered.error();
+  STRONGROOM_TRY(parts.enter_mode(json.text(), Json::offset(member ? *member : root), mode));
   return mode;
 }
 
@@ -270,19 +261,15 @@ Result<void> read_own(Json& json, PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"version", "mode",     "services_need_grants",
                                            "rules",   "policies", "grants"};
   const JsonValue root = json.root();
-  if (auto good = detail::policy_text_own::check_version(json); !good) return good;
-  if (auto known = json.only_members(root, kMembers); !known) return known;
-  const auto mode = detail::policy_text_own::read_mode(json, parts);
-  if (!mode) return mode.error();
-  if (auto done = detail::policy_text_own::read_services_need_grants(json, parts); !done)
-    return done;
+  STRONGROOM_TRY(detail::policy_text_own::check_version(json));
+  STRONGROOM_TRY(json.only_members(root, kMembers));
+  STRONGROOM_ASSIGN(mode, detail::policy_text_own::read_mode(json, parts));
+  STRONGROOM_TRY(detail::policy_text_own::read_services_need_grants(json, parts));
   if (const auto rules = root.member("rules"); rules) {
-    if (auto done = detail::policy_text_own::read_rules(json, *rules, *mode, parts); !done)
-      return done;
+    STRONGROOM_TRY(detail::policy_text_own::read_rules(json, *rules, mode, parts));
   }
   if (const auto policies = root.member("policies"); policies) {
-    if (auto done = detail::policy_text_own::read_policies(json, *policies, parts); !done)
-      return done;
+    STRONGROOM_TRY(detail::policy_text_own::read_policies(json, *policies, parts));
   }
   const auto grants = root.member("grants");
   return grants ? detail::policy_text_own::read_grants(json, *grants, parts) : Result<void>();

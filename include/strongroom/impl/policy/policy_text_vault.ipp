@@ -14,6 +14,7 @@
 
 #include "strongroom/function_ref.hpp"
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/policy/policy_json.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
@@ -121,19 +122,18 @@ static Result<PathPattern> read_vault_pattern(const Json& json, JsonValue name) 
 
 static Result<void> read_path(const Json& json, JsonValue name, JsonValue value,
                               PolicyParts& parts) {
-  auto pattern = read_vault_pattern(json, name);
-  if (!pattern) return pattern.error();
-  if (auto right = json.expect(value, JsonKind::object, "a path's value"); !right) return right;
+  STRONGROOM_ASSIGN(pattern, read_vault_pattern(json, name));
+  STRONGROOM_TRY(json.expect(value, JsonKind::object, "a path's value"));
   auto known = json.each_member(value, [&](JsonValue member, JsonValue content) {
     return check_member(json, member, content);
   });
-  if (!known) return known;
+  STRONGROOM_TRY(known);
   const auto capabilities = value.member("capabilities");
   if (!capabilities) return json.error(value, "a member 'capabilities' was missing");
   PolicyRule rule;
-  rule.place = pattern->place;
-  rule.paths.push_back(std::move(pattern).value());
-  if (auto done = read_capabilities(json, *capabilities, rule); !done) return done;
+  rule.place = pattern.place;
+  rule.paths.push_back(std::move(pattern));
+  STRONGROOM_TRY(read_capabilities(json, *capabilities, rule));
   return parts.add(json.text(), Json::offset(name), std::move(rule));
 }
 
@@ -141,11 +141,11 @@ static Result<void> read_path(const Json& json, JsonValue name, JsonValue value,
 
 Result<void> read_vault_policy(const Json& json, JsonValue policy, PolicyParts& parts) {
   constexpr std::string_view kMembers[] = {"path"};
-  if (auto right = json.expect(policy, JsonKind::object, "a policy"); !right) return right;
-  if (auto known = json.only_members(policy, kMembers); !known) return known;
+  STRONGROOM_TRY(json.expect(policy, JsonKind::object, "a policy"));
+  STRONGROOM_TRY(json.only_members(policy, kMembers));
   const auto paths = policy.member("path");
   if (!paths) return json.error(policy, "a member 'path' was missing");
-  if (auto right = json.expect(*paths, JsonKind::object, "'path'"); !right) return right;
+  STRONGROOM_TRY(json.expect(*paths, JsonKind::object, "'path'"));
   return json.each_member(*paths, [&](JsonValue name, JsonValue value) {
     return detail::policy_text_vault::read_path(json, name, value, parts);
   });
@@ -153,10 +153,8 @@ Result<void> read_vault_policy(const Json& json, JsonValue policy, PolicyParts& 
 
 Result<void> read_vault(Json& json, PolicyParts& parts) {
   const std::size_t begin = Json::offset(json.root());
-  auto entered = parts.enter_mode(json.text(), begin, PolicyMode::vault_compat);
-  if (!entered) return entered;
-  auto begun = parts.begin_vault_policy(json.text(), begin, json.text().name());
-  if (!begun) return begun;
+  STRONGROOM_TRY(parts.enter_mode(json.text(), begin, PolicyMode::vault_compat));
+  STRONGROOM_TRY(parts.begin_vault_policy(json.text(), begin, json.text().name()));
   auto done = read_vault_policy(json, json.root(), parts);
   parts.end_vault_policy();
   return done;

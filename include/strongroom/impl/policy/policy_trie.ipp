@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
@@ -34,13 +35,13 @@ class TrieBuilder {
   }
 
   Result<void> build() {
-    if (auto counted = count(); !counted) return counted;
+    STRONGROOM_TRY(count());
     for (std::uint32_t i = 0; i < rules_.rules.size(); ++i) {
-      if (auto added = add_rule(i); !added) return added;
+      STRONGROOM_TRY(add_rule(i));
     }
     settle_grants();
     settle_administration();
-    if (auto settled = settle_prefixes(); !settled) return settled;
+    STRONGROOM_TRY(settle_prefixes());
     if (trie_.mode == PolicyMode::vault_compat) rank_patterns();
     return {};
   }
@@ -89,7 +90,7 @@ class TrieBuilder {
     }
     if (rule.paths.empty()) give_administration(number);
     for (std::uint32_t path = 0; path < rule.paths.size(); ++path) {
-      if (auto added = add_path(number, path); !added) return added;
+      STRONGROOM_TRY(add_path(number, path));
     }
     return {};
   }
@@ -358,10 +359,9 @@ std::string shown(std::string_view text) {
 }
 
 Result<Trie> build(const PolicyRules& rules) {
-  auto seed = policy_hash::Seed::random();
-  if (!seed) return std::move(seed).error();
-  Trie trie(rules.mode, *seed);
-  if (auto built = TrieBuilder(rules, trie).build(); !built) return std::move(built).error();
+  STRONGROOM_ASSIGN(seed, policy_hash::Seed::random());
+  Trie trie(rules.mode, seed);
+  STRONGROOM_TRY(TrieBuilder(rules, trie).build());
   return trie;
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_walk.hpp"
 #include "strongroom/path.hpp"
@@ -126,9 +127,9 @@ Result<void> Walk::run(const std::function<Result<void>(const Stop&)>& visit) {
     Stop stop;
     stop.number = i;
     for (std::size_t a = 0; a < num_automata(); ++a) stop.met[a] = met(a, nodes_[i]);
-    if (auto ok = visit(stop); !ok) return ok;
+    STRONGROOM_TRY(visit(stop));
     if (nodes_[i].depth == kMaxSegments) continue;
-    if (auto ok = leave(i); !ok) return ok;
+    STRONGROOM_TRY(leave(i));
   }
   return {};
 }
@@ -158,19 +159,19 @@ Result<void> Walk::leave(std::size_t number) {
   unite(labels);
   unite(prefixes);
   if (const auto other = fresh("", labels, prefixes)) {
-    if (auto ok = take(number, *other); !ok) return ok;
+    STRONGROOM_TRY(take(number, *other));
   }
   for (const std::string_view prefix : prefixes) {
     if (prefix.empty()) continue;
     if (const auto like = fresh(prefix, labels, prefixes)) {
-      if (auto ok = take(number, *like); !ok) return ok;
+      STRONGROOM_TRY(take(number, *like));
     }
   }
   std::stable_sort(labels.begin(), labels.end(),
                    [](auto a, auto b) { return a.size() < b.size(); });
   for (const std::string_view label : labels) {
     if (!canonical(label)) continue;
-    if (auto ok = take(number, label); !ok) return ok;
+    STRONGROOM_TRY(take(number, label));
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
@@ -106,7 +107,7 @@ Result<std::vector<Holder>> who_can(const PolicyRules& rules, Action action, con
         holding.weight.allows && policy_match::compare(holding.weight.rank, weight.rank) == 0;
     if (!own || weight.decision() != Decision::allowed) continue;
     Holder holder{subject, holding.rule, {}};
-    if (auto ok = spoilers.of(subject, weight, holder.unless); !ok) return ok.error();
+    STRONGROOM_TRY(spoilers.of(subject, weight, holder.unless));
     holders.push_back(std::move(holder));
   }
   return holders;

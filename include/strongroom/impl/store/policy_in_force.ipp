@@ -16,6 +16,7 @@
 #include "strongroom/impl/barrier/policy_records.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/gate.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
@@ -27,11 +28,9 @@
 namespace strongroom {
 
 Result<std::shared_ptr<const Policy>> compile_policy(std::span<const PolicyDocument> documents) {
-  auto rules = parse_policy(documents);
-  if (!rules) return std::move(rules).error();
-  auto compiled = CompiledPolicy::compile(rules.value());
-  if (!compiled) return std::move(compiled).error();
-  return std::shared_ptr<const Policy>(std::move(compiled).value());
+  STRONGROOM_ASSIGN(rules, parse_policy(documents));
+  STRONGROOM_ASSIGN(compiled, CompiledPolicy::compile(rules));
+  return std::shared_ptr<const Policy>(std::move(compiled));
 }
 
 Result<Version> PolicyInForce::check(const Identity& who, Action action, const Path& path) {
@@ -52,7 +51,7 @@ Result<Version> PolicyInForce::check(const Identity& who, Action action, const P
     if (decided && *decided) return mark;
     if (decided && fresh) return std::move(*decided).error();
     if (!decided) {
-      if (auto loaded = load(); !loaded) return std::move(loaded).error();
+      STRONGROOM_TRY(load());
       continue;
     }
     fresh = true;
@@ -90,7 +89,7 @@ Result<PolicyInForce::Held> PolicyInForce::hold(const Identity& who) {
       if (loaded->error) return told_to(who, *loaded->error);
       return Held{mark, loaded->policy};
     }
-    if (auto done = load(); !done) return std::move(done).error();
+    STRONGROOM_TRY(load());
   }
 }
 
@@ -141,7 +140,7 @@ Error PolicyInForce::told_to(const Identity& who, const Error& why) {
 
 Error PolicyInForce::no_keys() const {
   auto none = keys().with_keys([](const Keys&) -> Result<void> { return {}; });
-  if (!none) return std::move(none).error();
+  STRONGROOM_TRY(none);
   return {Code::unavailable, "the store was unsealed just now; try again"};
 }
 

@@ -7,6 +7,7 @@
 
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/barrier/tree_watch.hpp"
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
@@ -20,16 +21,15 @@ namespace strongroom {
 Result<std::vector<WatchEvent>> Watch::next(Timeout timeout) {
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {
-    if (auto allowed = may_list(); !allowed) return std::move(allowed).error();
+    STRONGROOM_TRY(may_list());
     const auto spent =
         std::chrono::duration_cast<Timeout>(std::chrono::steady_clock::now() - begin);
     if (taken_.empty()) {
-      auto events = tree_->next(std::max(timeout - spent, Timeout::zero()));
-      if (!events) return events;
-      taken_ = std::move(events).value();
+      STRONGROOM_ASSIGN(events, tree_->next(std::max(timeout - spent, Timeout::zero())));
+      taken_ = std::move(events);
     }
     const bool over = taken_.empty();
-    if (auto filtered = keep_readable(taken_); !filtered) return std::move(filtered).error();
+    STRONGROOM_TRY(keep_readable(taken_));
     if (over || !taken_.empty()) return std::exchange(taken_, {});
   }
 }
@@ -46,21 +46,19 @@ Watch::Watch(Watch&&) noexcept = default;
 Watch& Watch::operator=(Watch&&) noexcept = default;
 
 Result<void> Watch::may_list() const {
-  auto mark = policy_->check(who_, Action::list, prefix_);
-  if (!mark) return std::move(mark).error();
+  STRONGROOM_TRY(policy_->check(who_, Action::list, prefix_));
   return {};
 }
 
 Result<void> Watch::keep_readable(std::vector<WatchEvent>& events) const {
   for (;;) {
-    if (auto allowed = may_list(); !allowed) return allowed;
-    auto held = policy_->hold(who_);
-    if (!held) return std::move(held).error();
+    STRONGROOM_TRY(may_list());
+    STRONGROOM_ASSIGN(held, policy_->hold(who_));
     std::erase_if(events, [&](const WatchEvent& event) {
       const auto path = Path::parse_secret(event.path);
-      return !path || held->policy->decide(who_, Action::read, path.value()) != Decision::allowed;
+      return !path || held.policy->decide(who_, Action::read, path.value()) != Decision::allowed;
     });
-    if (policy_->stands(held->mark)) return {};
+    if (policy_->stands(held.mark)) return {};
   }
 }
 

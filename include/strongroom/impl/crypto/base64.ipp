@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "strongroom/impl/base/base64.hpp"
+#include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
@@ -24,7 +25,7 @@ void base64_encode(SecretView secret, std::uint8_t* out) noexcept {
 
 Result<SecretBytes> base64_decode(SecretView text) {
   auto secret = SecretBytes::for_value(text.size() / 4 * 3 + 3);
-  if (!secret) return secret;
+  STRONGROOM_TRY(secret);
   std::uint8_t* out = secret->reveal_mutable().data();
   std::size_t len = 0;
   std::uint32_t group = 0;

@@ -1,9 +1,10 @@
 // zookeeper_client.hpp: one session with a ZooKeeper ensemble, on a thread of its own.
 //
-// The only place that knows the client library. It is the single-threaded build of it: our thread polls
-// and runs all answers, so answers and watch events come in the order in which the server sent them,
-// which is what shows whether something changed between two answers. The library's threaded build
-// gives no such order to calls that wait, has no deadlines, and starts two threads.
+// Only the files that implement it know the client library: see zookeeper_library.hpp. It is the
+// single-threaded build of it: our thread polls and runs all answers, so answers and watch events come in
+// the order in which the server sent them, which is what shows whether something changed between two
+// answers. The library's threaded build gives no such order to calls that wait, has no deadlines, and
+// starts two threads.
 //
 // A request is a Batch of operations, sent in one go and answered in order. While there is no
 // connection batches wait. After a lost connection one that may be sent again is; another one ends as
@@ -32,11 +33,11 @@ struct _zhandle;
 
 namespace strongroom::zookeeper {
 
-struct Group;  // zookeeper_client.cpp
+struct Group;  // zookeeper_library.hpp
 
 using Clock = std::chrono::steady_clock;
 
-// What an operation answers: the library's own numbers (checked in zookeeper_client.cpp).
+// What an operation answers: the library's own numbers (checked in zookeeper_library.cpp).
 inline constexpr int kOk = 0;
 inline constexpr int kRuntimeInconsistency = -2;  // of a step of a multi: another one failed
 inline constexpr int kNoNode = -101;
@@ -255,6 +256,8 @@ class Client {
   void poll_once();
   void session_event(int state);
   void wake() noexcept;
+
+  static constexpr std::chrono::milliseconds kLook{50};  // how often deadlines are looked at
 
   const ClientOptions options_;
   Listener& listener_;

@@ -1,0 +1,268 @@
+// lmdb_env.hpp: an LMDB environment of this process: how it is opened, read and written.
+//
+// With the files that implement it and lmdb.cpp this is all that knows LMDB's library.
+//
+// A record is stored as 8 bytes of version, big-endian, and the envelope. The version is the id of
+// the LMDB transaction that wrote it: ids only grow, so no key ever meets one of its versions again.
+// One record of our own, under a key longer than any caller may use, names the format.
+#pragma once
+
+#include <lmdb.h>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "group_commit.hpp"
+#include "lmdb_files.hpp"
+#include "strongroom/backend.hpp"
+#include "strongroom/backends/lmdb.hpp"
+#include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/result.hpp"
+
+namespace strongroom::lmdb {
+
+inline constexpr std::size_t kVersionLen = 8;
+
+inline MDB_val to_val(ByteView view) noexcept {
+  return {view.size(), const_cast<std::uint8_t*>(view.data())};
+}
+
+inline ByteView to_view(const MDB_val& val) noexcept {
+  return {static_cast<const std::uint8_t*>(val.mv_data), val.mv_size};
+}
+
+inline Version load_version(const void* from) noexcept {
+  std::uint64_t big_endian;
+  std::memcpy(&big_endian, from, sizeof big_endian);
+  return __builtin_bswap64(big_endian);
+}
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "so is the file format of LMDB here");
+
+// put writes one record in place, so that a large envelope is copied once.
+int put(MDB_txn* txn, MDB_dbi dbi, ByteView key, ByteView value, Version version) noexcept;
+
+// storage_error says what an LMDB or system error means to the one who runs the store.
+Error storage_error(const Directory& directory, int rc);
+
+// Handle owns an MDB_env.
+struct CloseEnv {
+  void operator()(MDB_env* env) const noexcept { mdb_env_close(env); }
+};
+using Handle = std::unique_ptr<MDB_env, CloseEnv>;
+
+// AbortTxn ends a transaction that was not committed.
+struct AbortTxn {
+  void operator()(MDB_txn* txn) const noexcept { mdb_txn_abort(txn); }
+};
+using Txn = std::unique_ptr<MDB_txn, AbortTxn>;
+
+// A place for one reader at a time, with a transaction that waits for it to be renewed. Each sits
+// on a cache line of its own, and a thread comes back to the same one.
+struct alignas(128) ReadSlot {
+  std::atomic<bool> taken{false};
+  MDB_txn* txn = nullptr;  // reset when not taken: it then pins no snapshot
+
+  bool take() noexcept { return !taken.exchange(true, std::memory_order_acquire); }
+  void give() noexcept { taken.store(false, std::memory_order_release); }
+};
+
+// Snapshot is the read transaction of one call.
+class Snapshot {
+ public:
+  explicit Snapshot(ReadSlot* slot) noexcept : slot_(slot) {}
+  Snapshot(Snapshot&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  ~Snapshot() {
+    if (slot_ == nullptr) return;
+    mdb_txn_reset(slot_->txn);
+    slot_->give();
+  }
+
+  MDB_txn* txn() const noexcept { return slot_->txn; }
+  Stamp stamp() const noexcept { return mdb_txn_id(slot_->txn); }
+
+ private:
+  ReadSlot* slot_;
+};
+
+// LongRead is a read transaction that goes on between looks at the map, for as long as a slow caller
+// needs. LMDB allows none when the map is moved, so whoever moves it ends them all; a look is taken
+// with a ReadSlot in hand, and the mover has all of these.
+struct LongRead {
+  MDB_txn* txn = nullptr;  // null: it was ended
+  Stamp stamp = 0;
+};
+
+// MapLock is a mutex with a deadline. (ThreadSanitizer does not see that of std::timed_mutex.)
+class MapLock {
+ public:
+  bool lock_until(Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    if (!freed_.wait_until(lock, deadline, [&] { return !held_; })) return false;
+    held_ = true;
+    return true;
+  }
+  void lock() {
+    std::unique_lock lock(mutex_);
+    freed_.wait(lock, [&] { return !held_; });
+    held_ = true;
+  }
+  void unlock() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      held_ = false;
+    }
+    freed_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  bool held_ = false;
+};
+
+// Env is one environment of this process, shared by all handles to its directory.
+class Env {
+ public:
+  static Result<std::unique_ptr<Env>> open(Directory directory, const LmdbOptions& options);
+  ~Env();
+
+  const Directory& directory() const noexcept { return directory_; }
+  bool has_quota(std::size_t bytes) const noexcept { return bytes - bytes % page_len_ == quota_; }
+  bool same_process() const noexcept { return guard_.same_process(); }
+  // still_there tells whether the data file is the one that was opened.
+  Result<void> still_there() const;
+
+  Result<Snapshot> snapshot(Timeout timeout);
+  // is_sure_of tells, after a first look at it, whether a snapshot is the one that its stamp says.
+  //
+  // LMDB 0.9 first reads the id of the last transaction, t, and then copies the root from header
+  // t & 1. Commit t + 2 overwrites that header. A reader who was not scheduled in between sees the
+  // state of t + 2 under the name of t, all in itself sound; lmdb.h hints at it ("read transactions
+  // suspended when writers commit could sometimes see wrong data"). While the newest header says
+  // t + 1 at most, that has not happened.
+  bool is_sure_of(Stamp stamp) const noexcept;
+  // record turns what mdb_get found into what a sink is handed.
+  Result<Record> record(Stamp stamp, ByteView key, const MDB_val& value) const;
+
+  // begin_long begins a read transaction that lasts until end_long. timeout: no place for a reader.
+  Result<void> begin_long(LongRead& read, Timeout timeout);
+  void end_long(LongRead& read) noexcept;
+  // look calls see(MDB_txn*) while nobody can move the map; see must be short.
+  template <typename See>
+  Result<void> look(const LongRead& read, Timeout timeout, See see);
+
+  MDB_dbi dbi() const noexcept { return dbi_; }
+  Error error(int rc) const { return storage_error(directory_, rc); }
+  Result<Commit> commit(std::span<const Change> batch, Timeout timeout) {
+    return writers_.commit(batch, deadline_after(timeout));
+  }
+
+  // What GroupCommit asks of a storage.
+  Result<void> lock(Deadline deadline) { return lock_.acquire(WriteLock::What::writing, deadline); }
+  void unlock() noexcept { lock_.release(WriteLock::What::writing); }
+  Result<void> begin(const Load& load);
+  Result<Commit> apply(std::span<const Change> batch);
+  Result<void> finish();
+  void abandon() noexcept;
+  bool can_try_again();
+  const std::string& name() const noexcept { return directory_.path(); }
+
+ private:
+  Env(Directory directory, WriteLock lock, std::size_t quota) noexcept
+      : directory_(std::move(directory)), lock_(std::move(lock)), quota_(quota) {}
+
+  Result<void> open_files(const LmdbOptions& options);
+  Result<void> map(const LmdbOptions& options);
+  Result<void> check_opened(FileId data);
+
+  ReadSlot* take_slot(Timeout timeout) noexcept;
+  int renew(ReadSlot& slot) noexcept;
+  int begin_read(MDB_txn** txn) noexcept;
+  void end_long_reads() noexcept;
+  Error no_place() const;
+  Result<void> follow_growth(Timeout timeout);
+  int set_map_len(std::size_t len) noexcept;
+
+  std::size_t used_len() const noexcept;
+  std::size_t map_len() const noexcept;
+  std::size_t need_of(const Load& load) const noexcept;
+  Result<void> lengthen(const Load& load);
+  int begin_txn() noexcept;
+  int change(const Change& change) noexcept;
+  Error write_error(int rc);
+  void end_write() noexcept;
+
+  // As many threads read at once without waiting; each slot costs one of kMaxReaders.
+  static constexpr unsigned kNumSlots = 32;
+
+  Directory directory_;
+  WriteLock lock_;
+  std::size_t quota_ = 0;  // whole pages; 0: none
+  std::size_t page_len_ = 0;
+  int data_fd_ = -1;  // LMDB's
+  FileId data_id_;
+  MDB_dbi dbi_ = 0;
+  Handle env_;
+  std::array<ReadSlot, kNumSlots> slots_;
+  std::mutex long_mutex_;
+  std::vector<LongRead*> long_reads_;  // under long_mutex_
+
+  MapLock map_lock_;              // held by a write transaction, and to move the map
+  bool broken_ = false;           // there is no map any more; set with all slots taken
+  bool name_is_durable_ = false;  // the data file's, in its directory; under map_lock_
+  ForkGuard guard_;
+
+  // Of the one that leads a group.
+  Txn txn_;
+  bool writing_ = false;     // it holds map_lock_
+  int failure_ = 0;          // why the last transaction failed
+  Load batch_{};             // the last batch
+  bool shrinks_ = false;     // and that is no more than it replaces
+  bool over_quota_ = false;  // so the map was made larger than the quota for it
+  unsigned num_groups_ = 0;
+  GroupCommit<Env> writers_{*this};
+};
+
+template <typename See>
+Result<void> Env::look(const LongRead& read, Timeout timeout, See see) {
+  const auto give = [](ReadSlot* slot) { slot->give(); };
+  const std::unique_ptr<ReadSlot, decltype(give)> slot(take_slot(timeout), give);
+  if (slot == nullptr) return no_place();
+  if (read.txn != nullptr) return see(read.txn);
+  return Error{Code::unavailable,
+               name() + " had its map moved, for more room, while it was read; try again"};
+}
+
+inline bool Env::is_sure_of(Stamp stamp) const noexcept {
+#ifndef __SANITIZE_THREAD__  // which knows no fences
+  std::atomic_thread_fence(std::memory_order_acquire);
+#endif
+  MDB_envinfo info;
+  return mdb_env_info(env_.get(), &info) == 0 && info.me_last_txnid <= stamp + 1;
+}
+
+inline Result<Record> Env::record(Stamp stamp, ByteView key, const MDB_val& value) const {
+  if (value.mv_size < kVersionLen) {
+    return Error{Code::corrupt, directory_.path_of(kDataFile) + " had a record without a version"};
+  }
+  const Version version = load_version(value.mv_data);
+  if (version == kAbsent || version > stamp) {
+    // A compacting copy (mdb_copy -c) starts the count of transactions again.
+    return Error{Code::corrupt, directory_.path_of(kDataFile) +
+                                    " had a record from the future: it was compacted or mixed up"};
+  }
+  return Record{key, to_view(value).subspan(kVersionLen), version};
+}
+
+}  // namespace strongroom::lmdb

@@ -1,7 +1,11 @@
 // A host on a CPU without AES instructions, in a build without Botan: nothing opens.
-#include <strongroom/src.hpp>
-
 #include <cstdio>
+#include <memory>
+#include <string>
+
+#include <strongroom/backends/memory.hpp>
+#include <strongroom/impl/crypto/aes_internal.hpp>
+#include <strongroom/store.hpp>
 
 int main() {
   strongroom::detail::portable_aes(true);

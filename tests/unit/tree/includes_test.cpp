@@ -460,6 +460,22 @@ TEST(Includes, BodiesAreTakenInByTheLibraryOnly) {
   }
 }
 
+// A search for store.cpp finds one file.
+TEST(Includes, TheDoorsSourcesShareNoNameWithAHeaderOfTheEngine) {
+  const Files files = read_tree(STRONGROOM_SOURCE_ROOT);
+  std::set<std::string> stems;
+  for (const auto& [path, text] : files) {
+    if (in_engine_headers(path)) stems.insert(stem_of(path));
+  }
+  std::size_t num = 0;
+  for (const auto& [path, text] : files) {
+    if (!path.starts_with("capi/entry/") || !path.ends_with(".cpp")) continue;
+    ++num;
+    EXPECT_FALSE(stems.contains(stem_of(path))) << path;
+  }
+  EXPECT_GT(num, 10u);
+}
+
 TEST(Includes, TheEnginesSourcesHaveNoLinesOfTheirOwn) {
   EXPECT_TRUE(refused("src/engine/store.cpp", "#include \"strongroom/store.hpp\""));
   EXPECT_TRUE(refused("src/engine/store.cpp", "#include <vector>"));

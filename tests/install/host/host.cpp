@@ -1,7 +1,6 @@
 // The smallest host: the whole engine in one source file of its own, over memory.
-#include <strongroom/src.hpp>
-
 #include <cstdio>
+#include <strongroom/src.hpp>
 
 using namespace strongroom;
 

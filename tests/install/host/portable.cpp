@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-
 #include <strongroom/backends/memory.hpp>
 #include <strongroom/impl/crypto/aes_internal.hpp>
 #include <strongroom/store.hpp>

@@ -26,7 +26,8 @@ using Digest = std::array<std::uint8_t, 32>;  // BLAKE2b-256
 // Revision counts the changes of one secret, or of the stored policies; 0: there never was one.
 using Revision = std::uint64_t;
 
-// kDefaultMaxJsonLen is how long a JSON text may be, in bytes, unless the caller says otherwise: room for a secret of the default limit (1 MiB) in base64, and for the JSON around it.
+// kDefaultMaxJsonLen is the limit of a JSON text, in bytes, unless the caller gives another one: room for a
+// secret of the default limit (1 MiB) in base64, and for the JSON around it.
 inline constexpr std::size_t kDefaultMaxJsonLen = std::size_t{3} << 19;
 
 }  // namespace strongroom

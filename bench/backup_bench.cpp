@@ -1,7 +1,7 @@
 // backup_bench.cpp: a backup of a store in LMDB to a file, and back, beside writing such a file.
 //
-//   backup/<secrets>/strongroom   Store::backup into a file, and fsync
-//   restore/<secrets>/strongroom  Store::restore of that file into a directory that held nothing
+//   backup/<secrets>/strongroom   Session::backup into a file, and fsync
+//   restore/<secrets>/strongroom  Session::restore of that file into a directory that held nothing
 //   write/<secrets>/plain         as many bytes from memory into a file, 1 MiB at a time, and fsync
 //
 // Nothing is faster than writing the bytes down once, from front to back. What a restore does besides
@@ -78,7 +78,7 @@ class Subject {
       out.write(bytes);
       return {};
     };
-    must(store_.backup(Identity::trusted(), sink, no_progress));
+    must(store_.as(Identity::trusted()).backup(sink, no_progress));
     out.flush();
   }
 
@@ -90,7 +90,7 @@ class Subject {
       return in.read(bytes);
     };
     Store store = must(Store::open("lmdb:" + into.string()));
-    must(store.restore(Identity::trusted(), source, no_progress));
+    must(store.as(Identity::trusted()).restore(source, no_progress));
   }
 
   void write_plain() {

@@ -75,7 +75,7 @@ struct BigStore {
   Store open() const {
     Store store = must(Store::open(url()));
     const Credential key = credential();
-    must(store.unseal(Identity::trusted(), std::span(&key, 1)));
+    must(store.as(Identity::trusted()).unseal(std::span(&key, 1)));
     return store;
   }
 
@@ -135,7 +135,7 @@ class BigStoreMaker {
     const Keyring keyring = must(header.open_keyring(root.view()));
     {
       Store store = must(Store::open(big_.url()));
-      must(store.activate(Identity::trusted(), pending));
+      must(store.as(Identity::trusted()).activate(pending));
     }
     const std::vector<Item> items = items_of(keyring);
     fill_store(keyring, header.store, items);
@@ -193,7 +193,7 @@ class BigStoreMaker {
         Location location;
         std::copy(items[i].key.begin() + 1, items[i].key.end(), location.begin());
         envelopes[i].resize(kEnvelopeOverhead + kBigValueLen);
-        must(seal_envelope(keyring, {store, location}, RecordKind::secret, 1,
+        must(seal_envelope(keyring, {store, location}, RecordKind::secret, Revision(1),
                            {Content::binary, now_ms(), now_ms()}, value.view(), envelopes[i]));
       }
       batch.push_back({Change::Kind::put, items[i].key, envelopes[i], kAbsent});

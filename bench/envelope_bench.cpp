@@ -44,7 +44,8 @@ struct One {
   Place place() const noexcept { return {store, location}; }
 
   Result<void> seal() {
-    return seal_envelope(keyring, place(), RecordKind::secret, 7, metadata, value.view(), envelope);
+    return seal_envelope(keyring, place(), RecordKind::secret, Revision(7), metadata, value.view(),
+                         envelope);
   }
 
   Keyring keyring = must(Keyring::create());

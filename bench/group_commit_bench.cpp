@@ -1,6 +1,6 @@
 // group_commit_bench.cpp: durable puts of 1 KiB into LMDB, by one writer and by 64.
 //
-//   put/strongroom/…/threads:1    Store::put over an existing secret, one after the other
+//   put/strongroom/…/threads:1    Session::put over an existing secret, one after the other
 //   put/strongroom/…/threads:64   as many at once, each over a secret of its own
 //   put/raw_lmdb                  one writer: LMDB's begin, put and commit
 //

@@ -61,37 +61,38 @@ T must(Result<T> result) {
 
 class Work {
  public:
-  Work() : store_(must(Store::open("memory:"))), value_(must(SecretBytes::for_value(kValueLen))) {
+  Work()
+      : session_(must(Store::open("memory:")).as(Identity::trusted())),
+        value_(must(SecretBytes::for_value(kValueLen))) {
     std::ranges::fill(value_.reveal_mutable(), std::uint8_t{7});
-    const PendingInit pending = must(store_.init(who_, {.key_file = true}));
-    if (!store_.activate(who_, pending)) give_up("init failed");
+    const PendingInit pending = must(session_.init({.key_file = true}));
+    if (!session_.activate(pending)) give_up("init failed");
     const Credential key = must(Credential::parse(pending.key_file.view()));
-    if (!store_.unseal(who_, std::span(&key, 1))) give_up("unseal failed");
+    if (!session_.unseal(key)) give_up("unseal failed");
     for (std::size_t i = 0; i < kNumSecrets; ++i) {
       const std::string folder = "folder-" + std::to_string(i / kNumInFolder);
-      paths_.push_back(must(Path::parse(folder + "/secret-" + std::to_string(i))));
+      paths_.push_back(folder + "/secret-" + std::to_string(i));
       put(i);
     }
   }
 
   void get(std::size_t i) {
-    if (!store_.get(who_, paths_[i % kNumSecrets])) give_up("a get failed");
+    if (!session_.get(paths_[i % kNumSecrets])) give_up("a get failed");
   }
   void put(std::size_t i) {
-    if (!store_.put(who_, paths_[i % kNumSecrets], Content::binary, value_.view())) {
+    if (!session_.put(paths_[i % kNumSecrets], Content::binary, value_.view())) {
       give_up("a put failed");
     }
   }
   void list(std::size_t) {
-    if (must(store_.list(who_, folder_)).size() != kNumInFolder) give_up("a list was incomplete");
+    if (must(session_.list(folder_)).size() != kNumInFolder) give_up("a list was incomplete");
   }
 
  private:
-  const Identity who_ = Identity::trusted();
-  Store store_;
+  const Session session_;
   SecretBytes value_;
-  std::vector<Path> paths_;
-  const Path folder_ = must(Path::parse("folder-3"));
+  std::vector<std::string> paths_;
+  const std::string folder_ = "folder-3";
 };
 
 class Envelopes {
@@ -103,7 +104,7 @@ class Envelopes {
   }
 
   void seal(std::size_t) {
-    if (!seal_envelope(keyring_, place(), RecordKind::secret, 7, metadata_, value_.view(),
+    if (!seal_envelope(keyring_, place(), RecordKind::secret, Revision(7), metadata_, value_.view(),
                        envelope_)) {
       give_up("seal_envelope failed");
     }

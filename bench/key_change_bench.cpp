@@ -75,7 +75,7 @@ class Subject {
 
   Store open(std::atomic<std::uint64_t>& num_commits) const {
     Store store(std::make_unique<Counting>(must(open_backend(url_)), num_commits));
-    must(store.unseal(Identity::trusted(), std::span(&key_, 1)));
+    must(store.as(Identity::trusted()).unseal(std::span(&key_, 1)));
     return store;
   }
 
@@ -92,23 +92,23 @@ class Subject {
 };
 
 Result<void> rotate(Store& store) {
-  return store.rotate(Identity::trusted());
+  return store.as(Identity::trusted()).rotate();
 }
 
 Result<void> rotate_root(Store& store) {
-  return store.rotate_root(Identity::trusted());
+  return store.as(Identity::trusted()).rotate_root();
 }
 
 Result<void> change_slots(Store& store) {
-  const Identity who = Identity::trusted();
+  const Session session = store.as(Identity::trusted());
   auto status = store.status();
   if (!status) return std::move(status).error();
   SlotChange wish;
   wish.key_file = true;
   for (const SlotStatus& slot : status->slots) wish.remove.push_back(slot.id);
-  auto pending = store.prepare_slots(who, wish);
+  auto pending = session.prepare_slots(wish);
   if (!pending) return std::move(pending).error();
-  return store.activate(who, pending.value());
+  return session.activate(pending.value());
 }
 
 using Run = Result<void> (*)(Store&);

@@ -2,7 +2,7 @@
 //
 //   unwrap/<key>/strongroom   OpenPgp::unwrap: a program started, asked, and gone again
 //   unwrap/<key>/librnp       the same in this process: load the private key, decrypt
-//   unseal/<key>/strongroom   Store::unwrap of the share of a sealed store, and Store::unseal with it
+//   unseal/<key>/strongroom   Session::unwrap of the share of a sealed store, and Session::unseal with it
 //
 // The keys are those that people have: RSA of 4096 bits, and Curve25519. What the helper adds is
 // starting a program with librnp in it; it must not be more than 10 ms. The time is that of the
@@ -127,11 +127,12 @@ class Sealed {
  public:
   Sealed(const Pair& pair, std::shared_ptr<OpenPgp> openpgp)
       : pair_(pair), openpgp_(std::move(openpgp)) {
-    Store store = open();
+    const Store store = open();
+    const Session session = store.as(who_);
     InitOptions options;
     options.shares = options.threshold = 1;
     options.pgp_keys.push_back(pair_.public_key);
-    must(store.activate(who_, must(store.init(who_, options))));
+    must(session.activate(must(session.init(options))));
     message_ = must(store.status()).slots.front().wrapped.front().message;
   }
 
@@ -140,9 +141,9 @@ class Sealed {
     for (auto _ : state) {
       Store store = open();
       const auto begin = steady_clock::now();
-      const auto share = store.unwrap(
-          who_, message_, SecretView(pair_.private_key.data(), pair_.private_key.size()));
-      const bool unsealed = share && store.unseal(who_, std::span(&share.value(), 1));
+      const auto share = store.as(who_).unwrap(
+          message_, SecretView(pair_.private_key.data(), pair_.private_key.size()));
+      const bool unsealed = share && store.as(who_).unseal(std::span(&share.value(), 1));
       const std::chrono::duration<double> took = steady_clock::now() - begin;
       if (!unsealed) return state.SkipWithError("the store did not open");
       state.SetIterationTime(took.count());

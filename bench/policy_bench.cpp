@@ -5,7 +5,7 @@
 //   decide/hash             keyed BLAKE2b-256 of 64 bytes, by libsodium
 //   compile/<rules>         from rules to a policy
 //   sort/<rules>            sorting the texts of their patterns
-//   get/policy, get/none    Store::get of 1 KiB from LMDB by a user whom 10,000 rules speak of, and by
+//   get/policy, get/none    Session::get of 1 KiB from LMDB by a user whom 10,000 rules speak of, and by
 //                           a trusted caller of a store without
 //
 // The rules are mixed: 60 % name one path, 25 % end in '**', 15 % have a '*'; two to six segments, to
@@ -219,23 +219,25 @@ class GuardedStore {
  public:
   GuardedStore(const std::filesystem::path& directory, std::shared_ptr<const Policy> policy)
       : store_(must(Store::open("lmdb:" + directory.string(), {.policy = std::move(policy)}))) {
-    const Identity all = Identity::trusted();
-    const PendingInit pending = must(store_.init(all, {.key_file = true}));
-    must(store_.activate(all, pending));
+    const Session all = store_.as(Identity::trusted());
+    const PendingInit pending = must(all.init({.key_file = true}));
+    must(all.activate(pending));
     const Credential key = must(Credential::parse(pending.key_file.view()));
-    must(store_.unseal(all, std::span(&key, 1)));
+    must(all.unseal(key));
     const SecretBytes value = must(SecretBytes::for_value(1024));
     for (std::size_t i = 0; i < kNumSecrets; ++i) {
-      paths_.push_back(must(Path::parse("bench/policy/secret-" + std::to_string(i))));
-      if (!store_.put(all, paths_.back(), Content::binary, value.view())) give_up("a put failed");
+      paths_.push_back("bench/policy/secret-" + std::to_string(i));
+      if (!all.put(paths_.back(), Content::binary, value.view())) give_up("a put failed");
     }
   }
 
-  bool get(const Identity& who, std::size_t i) { return store_.get(who, paths_[i]).ok(); }
+  Session as(const Identity& who) const { return store_.as(who); }
+
+  bool get(const Session& session, std::size_t i) const { return session.get(paths_[i]).ok(); }
 
  private:
   Store store_;
-  std::vector<Path> paths_;
+  std::vector<std::string> paths_;
 };
 
 std::shared_ptr<const Policy> policy_for_store() {
@@ -248,10 +250,11 @@ std::shared_ptr<const Policy> policy_for_store() {
   return must(CompiledPolicy::compile(rules));
 }
 
-void get(benchmark::State& state, GuardedStore& store, const Identity& who) {
+void get(benchmark::State& state, const GuardedStore& store, const Identity& who) {
+  const Session session = store.as(who);
   std::size_t next = 0;
   for (auto _ : state) {
-    if (!store.get(who, next)) return state.SkipWithError("a get failed");
+    if (!store.get(session, next)) return state.SkipWithError("a get failed");
     next = (next + 1) % kNumSecrets;
   }
 }

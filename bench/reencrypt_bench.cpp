@@ -36,7 +36,6 @@
 #include "lifecycle_bench.hpp"
 #include "scratch.hpp"
 #include "strongroom/identity.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/progress.hpp"
 
 namespace strongroom::bench::reencrypt_bench {
@@ -95,17 +94,17 @@ class Background {
   }
 
   void work() {
-    const Identity who = Identity::trusted();
+    const Session session = store_.as(Identity::trusted());
     const auto page_done = [this](const ReencryptProgress&) { return end_page(); };
     const auto go_on = [](const ReencryptProgress&) { return true; };
     while (end_page()) {
-      must(store_.rotate(who));
-      must(store_.reencrypt(who, options_, page_done));
+      must(session.rotate());
+      must(session.reencrypt(options_, page_done));
       {
         const std::lock_guard lock(mutex_);
         if (stop_) return;
       }
-      must(store_.retire(who, go_on));
+      must(session.retire(go_on));
     }
   }
 
@@ -137,9 +136,9 @@ class Readers {
     double wall_s = 0;
   };
 
-  Readers(const BigStore& big, const Store& store) : store_(store) {
-    for (const std::uint32_t i : big.order()) paths_.push_back(must(Path::parse(nth_name(i))));
-    for (const Path& path : paths_) must(store_.get(who_, path));
+  Readers(const BigStore& big, const Store& store) : session_(store.as(Identity::trusted())) {
+    for (const std::uint32_t i : big.order()) paths_.push_back(nth_name(i));
+    for (const std::string& path : paths_) must(session_.get(path));
   }
 
   // read has num_threads threads read while `meanwhile` runs.
@@ -175,7 +174,7 @@ class Readers {
   std::uint64_t run(std::size_t first, const std::atomic<bool>& stop) const {
     std::uint64_t count = 0;
     for (std::size_t i = first % paths_.size(); !stop.load(std::memory_order_relaxed); ++count) {
-      const auto secret = store_.get(who_, paths_[i]);
+      const auto secret = session_.get(paths_[i]);
       if (!secret) give_up(secret.error().message);
       benchmark::DoNotOptimize(secret->value.reveal().data());
       if (++i == paths_.size()) i = 0;
@@ -183,9 +182,8 @@ class Readers {
     return count;
   }
 
-  const Identity who_ = Identity::trusted();
-  const Store& store_;
-  std::vector<Path> paths_;
+  const Session session_;
+  std::vector<std::string> paths_;
   std::size_t begin_ = 0;
 };
 

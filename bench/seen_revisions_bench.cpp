@@ -26,14 +26,14 @@ std::vector<Location> locations(std::size_t num) {
 void ours(benchmark::State& state, std::size_t num_records) {
   const std::vector<Location> all = locations(num_records);
   SeenRevisions seen;
-  for (const Location& each : all) seen.saw(each, 7);
+  for (const Location& each : all) seen.saw(each, Revision(7));
   std::size_t next = 0;
-  Revision floors = 0;
+  std::uint64_t floors = 0;
   for (auto _ : state) {
     const Location& each = all[next];
     if (++next == num_records) next = 0;
-    floors += seen.floor(each);
-    seen.saw(each, 7);
+    floors += seen.floor(each).value();
+    seen.saw(each, Revision(7));
   }
   if (floors == 0) return state.SkipWithError("nothing was remembered");
 }

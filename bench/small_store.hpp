@@ -13,7 +13,6 @@
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/keys/slot_making.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/secrets.hpp"
 #include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
@@ -27,30 +26,27 @@ inline constexpr std::size_t kNumSmall = 64;  // one for each writer
 class SmallStore {
  public:
   explicit SmallStore(const std::filesystem::path& directory)
-      : store_(must(Store::open("lmdb:" + directory.string()))) {
-    const PendingInit pending = must(store_.init(who_, {.key_file = true}));
-    must(store_.activate(who_, pending));
+      : session_(must(Store::open("lmdb:" + directory.string())).as(Identity::trusted())) {
+    const PendingInit pending = must(session_.init({.key_file = true}));
+    must(session_.activate(pending));
     const Credential key = must(Credential::parse(pending.key_file.view()));
-    must(store_.unseal(who_, std::span(&key, 1)));
+    must(session_.unseal(key));
     for (std::size_t i = 0; i < kNumSmall; ++i) {
-      paths_.push_back(must(Path::parse("bench/writer-" + std::to_string(i))));
+      paths_.push_back("bench/writer-" + std::to_string(i));
       if (!put(i)) give_up("the first put failed");
     }
   }
 
   // put is a durable write of secret i, which exists already.
-  bool put(std::size_t i) {
-    return store_.put(who_, paths_[i], Content::binary, value_.view()).ok();
-  }
+  bool put(std::size_t i) { return session_.put(paths_[i], Content::binary, value_.view()).ok(); }
 
   // rotate makes a new data key.
-  bool rotate() { return store_.rotate(who_).ok(); }
+  bool rotate() { return session_.rotate().ok(); }
 
  private:
-  const Identity who_ = Identity::trusted();
   const SecretBytes value_ = must(SecretBytes::for_value(kSmallValueLen));
-  Store store_;
-  std::vector<Path> paths_;
+  const Session session_;
+  std::vector<std::string> paths_;
 };
 
 // SmallRaw is the same without us.

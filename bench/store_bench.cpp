@@ -1,6 +1,6 @@
 // store_bench.cpp: get of a secret of 1 KiB out of LMDB, beside raw LMDB and AES-256-GCM.
 //
-//   get/<secrets>/strongroom        Store::get by a trusted caller who has the Path; value let go
+//   get/<secrets>/strongroom        Session::get by a trusted caller; value let go
 //   get/<secrets>/<library>         LMDB's renew, get and reset, and the library's AES-256-GCM, key
 //                                   set-up included, over what was found
 //   gets/<secrets>/…/threads:<n>    the same by one thread and by two, per second
@@ -32,7 +32,6 @@
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/impl/keys/slot_making.hpp"
-#include "strongroom/path.hpp"
 
 namespace strongroom::bench {
 namespace {
@@ -40,17 +39,18 @@ namespace {
 // Subject is one size of store, opened and warm, with the order to read it in.
 class Subject {
  public:
-  explicit Subject(const BigStore& big) : store(big.open()), raw(big.raw()) {
+  explicit Subject(const BigStore& big)
+      : session(big.open().as(Identity::trusted())), raw(big.raw()) {
     const Credential credential = big.credential();
     // Keys of the raw environment are those of the store, which its own keyring alone makes.
     const Keyring keyring = keyring_of(big, credential);
     for (const std::uint32_t i : big.order()) {
-      paths.push_back(must(Path::parse(nth_name(i))));
-      keys.push_back(record_key(secret_location(keyring, paths.back().text())));
+      paths.push_back(nth_name(i));
+      keys.push_back(record_key(secret_location(keyring, paths.back())));
     }
     RawReader reader(raw);
     for (std::size_t i = 0; i < size(); ++i) {
-      if (must(store.get(who, paths[i])).value.size() != kBigValueLen) give_up("another size");
+      if (must(session.get(paths[i])).value.size() != kBigValueLen) give_up("another size");
       const bool found = reader.read(keys[i], [](Bytes value) {
         benchmark::DoNotOptimize(value[value.size() / 2]);
         return value.size() == kStoredLen;
@@ -70,10 +70,9 @@ class Subject {
     next_[thread == 0 ? 0 : 1] += static_cast<std::size_t>(num_read);
   }
 
-  const Identity who = Identity::trusted();
-  Store store;
+  const Session session;
   RawLmdb raw;
-  std::vector<Path> paths;
+  std::vector<std::string> paths;
   std::vector<RecordKey> keys;
 
  private:
@@ -100,7 +99,7 @@ using Subjects = std::map<std::size_t, std::unique_ptr<Subject>>;
 void get(benchmark::State& state, Subject* subject) {
   std::size_t i = subject->begin(state.thread_index());
   for (auto _ : state) {
-    auto secret = subject->store.get(subject->who, subject->paths[i]);
+    auto secret = subject->session.get(subject->paths[i]);
     if (!secret) return state.SkipWithError("get failed");
     benchmark::DoNotOptimize(secret->value.reveal().data());
     if (++i == subject->size()) i = 0;

@@ -14,12 +14,12 @@
 #include <semaphore>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "strongroom/credential.hpp"
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/keys/slot_making.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/secrets.hpp"
 #include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
@@ -38,28 +38,27 @@ double thread_cpu_ns() {
 class Opened {
  public:
   // The first handle of a storage makes the store, and gives its key to the others.
-  explicit Opened(const std::string& url) : store_(must(Store::open(url))) {
-    const PendingInit pending = must(store_.init(who_, {.key_file = true}));
-    must(store_.activate(who_, pending));
+  explicit Opened(const std::string& url) : session_(open(url)) {
+    const PendingInit pending = must(session_.init({.key_file = true}));
+    must(session_.activate(pending));
     key_ = std::make_shared<const Credential>(must(Credential::parse(pending.key_file.view())));
     unseal();
     for (std::size_t i = 0; i < kNumZooKeys; ++i) {
       if (!try_put(i)) give_up("the first put failed");
     }
   }
-  Opened(const std::string& url, const Opened& first)
-      : store_(must(Store::open(url))), key_(first.key_) {
+  Opened(const std::string& url, const Opened& first) : session_(open(url)), key_(first.key_) {
     unseal();
   }
 
   bool try_get(std::size_t i) const {
-    const auto secret = store_.get(who_, paths_[i]);
+    const auto secret = session_.get(paths_[i]);
     return secret && secret->value.size() == kZooValueLen;
   }
 
   template <typename F>
   void get_async(std::size_t i, F done) const {
-    must(store_.get_async(who_, paths_[i], [done = std::move(done)](Result<StoredSecret> secret) {
+    must(session_.get_async(paths_[i], [done = std::move(done)](Result<StoredSecret> secret) {
       if (!secret) give_up(secret.error().message);
       if (secret->value.size() != kZooValueLen) give_up("another size");
       done();
@@ -67,14 +66,14 @@ class Opened {
   }
 
   bool try_get_many(std::size_t n) const {
-    const auto secrets = store_.get_many(who_, std::span(paths_).first(n));
+    const auto secrets = session_.get_many(std::span(views_).first(n));
     if (!secrets) return false;
     return std::all_of(secrets->begin(), secrets->end(),
                        [](const auto& secret) { return secret.ok(); });
   }
 
   bool try_put(std::size_t i) {
-    return store_.put(who_, paths_[i], Content::binary, value_.view()).ok();
+    return session_.put(paths_[i], Content::binary, value_.view()).ok();
   }
 
   // cpu_ns gets every secret once, so that it is where it will be found, and then measures.
@@ -92,20 +91,23 @@ class Opened {
   }
 
  private:
-  static std::vector<Path> all_paths() {
-    std::vector<Path> paths;
+  static Session open(const std::string& url) {
+    return must(Store::open(url)).as(Identity::trusted());
+  }
+
+  static std::vector<std::string> all_paths() {
+    std::vector<std::string> paths;
     for (std::size_t i = 0; i < kNumZooKeys; ++i)
-      paths.push_back(
-          must(Path::parse("bench/app-" + std::to_string(i % 16) + "/key-" + std::to_string(i))));
+      paths.push_back("bench/app-" + std::to_string(i % 16) + "/key-" + std::to_string(i));
     return paths;
   }
 
-  void unseal() { must(store_.unseal(who_, std::span(key_.get(), 1))); }
+  void unseal() { must(session_.unseal(*key_)); }
 
-  const Identity who_ = Identity::trusted();
   const SecretBytes value_ = must(SecretBytes::for_value(kZooValueLen));
-  const std::vector<Path> paths_ = all_paths();
-  Store store_;
+  const std::vector<std::string> paths_ = all_paths();
+  const std::vector<std::string_view> views_{paths_.begin(), paths_.end()};
+  const Session session_;
   std::shared_ptr<const Credential> key_;
 };
 

@@ -44,7 +44,7 @@ bool same_identity(const Identity& a, const Identity& b) {
 Result<void> check_both(strongroom_session* from, strongroom_session* to) {
   STRONGROOM_TRY(check_handle(from, "from"));
   STRONGROOM_TRY(check_handle(to, "to"));
-  if (same_identity(from->who, to->who)) return {};
+  if (same_identity(from->caller.identity(), to->caller.identity())) return {};
   return Error{Code::invalid, "both sessions must be of one identity"};
 }
 
@@ -59,9 +59,9 @@ strongroom_status strongroom_backup(strongroom_session* session, strongroom_back
     if (sink == nullptr) return was_null("sink");
     Listener listener(progress, self);
     const Sink take(sink, self, listener);
-    return session->store->backup(
-        session->who, take,
-        [&](std::uint64_t num_records, std::uint64_t len) { listener.tell(num_records, len); });
+    return session->caller.backup(take, [&](std::uint64_t num_records, std::uint64_t len) {
+      listener.tell(num_records, len);
+    });
   });
 }
 
@@ -88,9 +88,9 @@ strongroom_status strongroom_restore(strongroom_session* session, strongroom_bac
     if (source == nullptr) return was_null("source");
     Listener listener(progress, self);
     const Source fill(source, self, listener);
-    return session->store->restore(
-        session->who, fill,
-        [&](std::uint64_t num_records, std::uint64_t len) { listener.tell(num_records, len); });
+    return session->caller.restore(fill, [&](std::uint64_t num_records, std::uint64_t len) {
+      listener.tell(num_records, len);
+    });
   });
 }
 
@@ -104,7 +104,7 @@ strongroom_status strongroom_migrate(strongroom_session* from, strongroom_sessio
     STRONGROOM_TRY(check_both(from, to));
     STRONGROOM_ASSIGN(init, change_of<PendingInit>(pending, "what was pending was no new store"));
     Listener listener(progress, self);
-    auto num = from->store->migrate(from->who, *to->store, *init, [&](std::uint64_t num_secrets) {
+    auto num = from->caller.migrate(to->caller, *init, [&](std::uint64_t num_secrets) {
       return listener.tell(num_secrets, num_secrets);
     });
     STRONGROOM_TRY(num);
@@ -121,10 +121,9 @@ strongroom_status strongroom_copy_store(strongroom_session* from, strongroom_ses
     STRONGROOM_TRY(clear_struct(out_info, STRONGROOM_COPY_INFO_INIT));
     STRONGROOM_TRY(check_both(from, to));
     Listener listener(progress, self);
-    auto told = from->store->copy_to(from->who, *to->store,
-                                     [&](std::uint64_t num_records, std::uint64_t len) {
-                                       return listener.tell(num_records, len);
-                                     });
+    auto told = from->caller.copy_to(to->caller, [&](std::uint64_t num_records, std::uint64_t len) {
+      return listener.tell(num_records, len);
+    });
     STRONGROOM_TRY(told);
     strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
     std::memcpy(info.store_id, told->store.data(), sizeof info.store_id);

@@ -70,7 +70,7 @@ strongroom_status open_session(strongroom_store* store, const strongroom_identit
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_session>> {
     STRONGROOM_TRY(check_handle(store, "store"));
     STRONGROOM_ASSIGN(who, identity_of(identity));
-    return std::make_unique<strongroom_session>(*store, std::move(who));
+    return std::make_unique<strongroom_session>(store->store.as(std::move(who)));
   });
 }
 
@@ -171,8 +171,8 @@ void strongroom_session_free(strongroom_session* session) noexcept {
 
 strongroom_status strongroom_check(strongroom_session* session, uint32_t action, const char* path,
                                    strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(request, request_of(action, path));
-    return store.check(who, request.action, request.path);
+    return caller.check(request.action, request.path);
   });
 }

@@ -15,7 +15,7 @@ inline Result<Condition> condition_of(const strongroom_put_options* given) {
     return Error{Code::invalid, "an unknown condition was given"};
   if ((read.condition == STRONGROOM_CONDITION_REVISION) != (read.revision != 0))
     return Error{Code::invalid, "a revision, from 1, belongs to the condition of a revision alone"};
-  return Condition{static_cast<Condition::Kind>(read.condition), read.revision};
+  return Condition{static_cast<Condition::Kind>(read.condition), Revision(read.revision)};
 }
 
 }  // namespace strongroom::capi

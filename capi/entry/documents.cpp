@@ -24,11 +24,11 @@ strongroom_status strongroom_documents_list(strongroom_session* session, strongr
                                             strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_documents>> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(stored, session->store->policies(session->who));
+    STRONGROOM_ASSIGN(stored, session->caller.policies());
     auto documents = std::make_unique<strongroom_documents>();
     for (PolicyInfo& each : stored) {
       documents->items.push_back(
-          {std::move(each.name), each.revision, each.changed_ms, each.size, {}, false});
+          {std::move(each.name), each.revision.value(), each.changed_ms, each.size, {}, false});
     }
     return documents;
   });
@@ -40,9 +40,9 @@ strongroom_status strongroom_documents_get(strongroom_session* session, const ch
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_documents>> {
     STRONGROOM_TRY(check_handle(session, "session"));
     STRONGROOM_ASSIGN(wanted, text_of(name, "name"));
-    STRONGROOM_ASSIGN(stored, session->store->policy(session->who, wanted));
+    STRONGROOM_ASSIGN(stored, session->caller.policy(wanted));
     auto documents = std::make_unique<strongroom_documents>();
-    documents->items.push_back({std::string(wanted), stored.revision, stored.changed_ms,
+    documents->items.push_back({std::string(wanted), stored.revision.value(), stored.changed_ms,
                                 stored.text.size(), std::move(stored.text), true});
     return documents;
   });
@@ -54,12 +54,12 @@ strongroom_status strongroom_documents_put(strongroom_session* session, const ch
                                            uint64_t* out_revision,
                                            strongroom_error** out_error) noexcept {
   give_number(out_revision, uint64_t{0});
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(wanted, text_of(name, "name"));
     STRONGROOM_ASSIGN(document, text_in(text, text_len));
     STRONGROOM_ASSIGN(condition, condition_of(options));
-    STRONGROOM_ASSIGN(revision, store.put_policy(who, wanted, document, condition));
-    give_number(out_revision, revision);
+    STRONGROOM_ASSIGN(revision, caller.put_policy(wanted, document, condition));
+    give_number(out_revision, revision.value());
     return {};
   });
 }
@@ -67,18 +67,19 @@ strongroom_status strongroom_documents_put(strongroom_session* session, const ch
 strongroom_status strongroom_documents_delete(strongroom_session* session, const char* name,
                                               uint64_t revision,
                                               strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(wanted, text_of(name, "name"));
-    const Condition condition = revision == 0 ? Condition::update() : Condition::at(revision);
-    STRONGROOM_TRY(store.erase_policy(who, wanted, condition));
+    const Condition condition =
+        revision == 0 ? Condition::update() : Condition::at(Revision(revision));
+    STRONGROOM_TRY(caller.erase_policy(wanted, condition));
     return {};
   });
 }
 
 strongroom_status strongroom_documents_reset(strongroom_session* session,
                                              strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
-    STRONGROOM_TRY(store.reset_policies(who));
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
+    STRONGROOM_TRY(caller.reset_policies());
     return {};
   });
 }

@@ -45,7 +45,7 @@ Result<Examination> examination_of(const strongroom_store& store, const char* co
 // findings_of_store gives one finding where the store can not even be looked at: that is when a
 // doctor is asked.
 std::vector<Finding> findings_of_store(const strongroom_store& store) {
-  auto status = store.store->status();
+  auto status = store.store.status();
   if (status) return examine_store(status.value(), store.anchored);
   const Code code = status.error().code;
   const bool header = code == Code::corrupt || code == Code::unsupported || code == Code::rollback;

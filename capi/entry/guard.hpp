@@ -96,13 +96,13 @@ Result<void> check_handle(const T* handle, const char* name) {
   return {};
 }
 
-// in_session runs f(store, who) -> Result<void>.
+// in_session runs f(const Session&) -> Result<void>.
 template <typename F>
 strongroom_status in_session(const strongroom_session* session, strongroom_error** out_error,
                              F f) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    return f(*session->store, session->who);
+    return f(session->caller);
   });
 }
 
@@ -147,9 +147,8 @@ inline Result<bool> flag_of(std::uint32_t flag, const char* name) {
   return flag == 1;
 }
 
-inline Result<Path> path_of(const char* path) {
-  if (path == nullptr) return was_null("path");
-  return Path::parse_secret(path);
+inline Result<std::string_view> path_of(const char* path) {
+  return text_of(path, "path");
 }
 
 // ---- growing structs ----

@@ -11,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "strongroom/mesos/environment.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/rules.hpp"
+#include "strongroom/session.hpp"
 #include "strongroom/store.hpp"
 
 namespace strongroom::capi {
@@ -79,17 +79,6 @@ struct FileSecret {
   SecretBytes value;
 };
 
-// LetGo deletes a store. Its destructor waits for callbacks, and one of them may have let go of it.
-struct LetGo {
-  void operator()(Store* store) const noexcept {
-    if (!Store::in_callback()) return delete store;
-    try {
-      std::thread([store] { delete store; }).detach();
-    } catch (...) {  // it stays: better than to wait for ever
-    }
-  }
-};
-
 }  // namespace strongroom::capi
 
 struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error> {
@@ -102,23 +91,19 @@ struct strongroom_error : strongroom::capi::Tagged<strongroom::capi::Tag::error>
 
 struct strongroom_store : strongroom::capi::Tagged<strongroom::capi::Tag::store> {
   strongroom_store(strongroom::Store opened, std::string named, bool has_anchor)
-      : store(new strongroom::Store(std::move(opened)), strongroom::capi::LetGo()),
-        url(std::move(named)),
-        anchored(has_anchor) {}
+      : store(std::move(opened)), url(std::move(named)), anchored(has_anchor) {}
 
   strongroom::ForkGuard guard;
-  std::shared_ptr<strongroom::Store> store;
+  strongroom::Store store;
   std::string url;
   bool anchored;
 };
 
 struct strongroom_session : strongroom::capi::Tagged<strongroom::capi::Tag::session> {
-  strongroom_session(const strongroom_store& of, strongroom::Identity identity)
-      : store(of.store), who(std::move(identity)) {}
+  explicit strongroom_session(strongroom::Session session) : caller(std::move(session)) {}
 
   strongroom::ForkGuard guard;
-  std::shared_ptr<strongroom::Store> store;
-  strongroom::Identity who;
+  strongroom::Session caller;
 };
 
 struct strongroom_secret : strongroom::capi::Tagged<strongroom::capi::Tag::secret> {
@@ -190,12 +175,10 @@ struct strongroom_findings : strongroom::capi::Tagged<strongroom::capi::Tag::fin
 };
 
 struct strongroom_watch : strongroom::capi::Tagged<strongroom::capi::Tag::watch> {
-  strongroom_watch(std::shared_ptr<strongroom::Store> of, strongroom::Watch opened)
-      : store(std::move(of)), watch(std::move(opened)) {}
+  explicit strongroom_watch(strongroom::Watch opened) : watch(std::move(opened)) {}
 
   strongroom::ForkGuard guard;
   std::mutex mutex;
-  std::shared_ptr<strongroom::Store> store;  // which the watch needs as long as it lives
   strongroom::Watch watch;
 };
 

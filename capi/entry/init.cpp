@@ -29,7 +29,7 @@ Result<void> keep_escrow(const strongroom_session& session, const InitOptions& o
   unsigned opened = 0;
   for (const WrappedShare& share : pending.wrapped) {
     if (opened == options.threshold) break;
-    auto text = session.store->unwrap(session.who, share.message, key);
+    auto text = session.caller.unwrap(share.message, key);
     if (!text && text.error().code != Code::denied) return std::move(text).error();
     opened += text ? 1 : 0;
   }
@@ -52,7 +52,7 @@ Result<PendingInit> prepare(const strongroom_session& session,
   if (escrow.size() > kMaxEscrowLen) {
     return Error{Code::too_large, "the private key to keep was longer than 256 KiB"};
   }
-  auto pending = session.store->init(session.who, options);
+  auto pending = session.caller.init(options);
   if (!pending || escrow.empty()) return pending;
   STRONGROOM_TRY(keep_escrow(session, options, escrow, pending.value()));
   return pending;
@@ -73,8 +73,8 @@ strongroom_status strongroom_init_prepare(strongroom_session* session,
 strongroom_status strongroom_init_activate(strongroom_session* session,
                                            const strongroom_pending* pending,
                                            strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(init, change_of<PendingInit>(pending, "what was pending was no new store"));
-    return store.activate(who, *init);
+    return caller.activate(*init);
   });
 }

@@ -13,16 +13,14 @@ using namespace strongroom::capi;
 
 strongroom_status strongroom_rotate(strongroom_session* session,
                                     strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [](Store& store, const Identity& who) -> Result<void> {
-    return store.rotate(who);
-  });
+  return in_session(session, out_error,
+                    [](const Session& caller) -> Result<void> { return caller.rotate(); });
 }
 
 strongroom_status strongroom_rotate_root(strongroom_session* session,
                                          strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [](Store& store, const Identity& who) -> Result<void> {
-    return store.rotate_root(who);
-  });
+  return in_session(session, out_error,
+                    [](const Session& caller) -> Result<void> { return caller.rotate_root(); });
 }
 
 strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t duty_percent,
@@ -31,11 +29,11 @@ strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t dut
                                        strongroom_error** out_error) noexcept {
   give_number(out_rewritten, uint64_t{0});
   give_number(out_unreadable, uint64_t{0});
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     ReencryptOptions options;
     if (duty_percent != 0) options.duty_percent = duty_percent;
     Listener listener(progress, self);
-    auto done = store.reencrypt(who, options, [&](const ReencryptProgress& now) {
+    auto done = caller.reencrypt(options, [&](const ReencryptProgress& now) {
       return listener.tell(now.seen, now.rewritten);
     });
     STRONGROOM_TRY(done);
@@ -47,18 +45,18 @@ strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t dut
 
 strongroom_status strongroom_retire(strongroom_session* session, strongroom_progress progress,
                                     void* self, strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     Listener listener(progress, self);
-    return store.retire(
-        who, [&](const ReencryptProgress& now) { return listener.tell(now.seen, now.rewritten); });
+    return caller.retire(
+        [&](const ReencryptProgress& now) { return listener.tell(now.seen, now.rewritten); });
   });
 }
 
 strongroom_status strongroom_repair(strongroom_session* session, int* out_repaired,
                                     strongroom_error** out_error) noexcept {
   give_number(out_repaired, 0);
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
-    STRONGROOM_ASSIGN(repaired, store.repair(who));
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
+    STRONGROOM_ASSIGN(repaired, caller.repair());
     give_number(out_repaired, repaired ? 1 : 0);
     return {};
   });
@@ -68,7 +66,7 @@ strongroom_status strongroom_anchor(strongroom_session* session, strongroom_secr
                                     strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(anchor, session->store->anchor(session->who));
+    STRONGROOM_ASSIGN(anchor, session->caller.anchor());
     const std::string line = anchor.text();
     auto text = give<strongroom_secret>(
         SecretBytes::copy_value({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()}));

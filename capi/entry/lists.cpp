@@ -11,10 +11,9 @@ using namespace strongroom::capi;
 
 namespace {
 
-Result<Path> folder_of(const strongroom_session* session, const char* folder) {
+Result<std::string_view> folder_of(const strongroom_session* session, const char* folder) {
   STRONGROOM_TRY(check_handle(session, "session"));
-  STRONGROOM_ASSIGN(text, text_of(folder, "folder"));
-  return Path::parse(text);
+  return text_of(folder, "folder");
 }
 
 // item_of gives a field of one item, or otherwise where there is no such item.
@@ -38,7 +37,7 @@ strongroom_status strongroom_list_read(strongroom_session* session, const char* 
       return Error{Code::invalid, "an unknown flag was set"};
     const ListOptions options{(flags & STRONGROOM_LIST_RECURSIVE) != 0,
                               (flags & STRONGROOM_LIST_VISIBLE) != 0};
-    STRONGROOM_ASSIGN(entries, session->store->list(session->who, path, options));
+    STRONGROOM_ASSIGN(entries, session->caller.list(path, options));
     return std::make_unique<strongroom_list>(ListPage{std::move(entries), {}});
   });
 }
@@ -50,7 +49,7 @@ strongroom_status strongroom_list_page(strongroom_session* session, const char* 
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_list>> {
     STRONGROOM_ASSIGN(path, folder_of(session, folder));
     STRONGROOM_ASSIGN(position, bytes_of(after, after_len, "after"));
-    return give<strongroom_list>(session->store->list_page(session->who, path, position, limit));
+    return give<strongroom_list>(session->caller.list_page(path, position, limit));
   });
 }
 

@@ -56,14 +56,14 @@ Result<std::vector<SecretBytes>> resolve_all(const strongroom_session& session,
   std::vector<const Secret*> secrets;
   secrets.reserve(things.size());
   for (const T& each : things) secrets.push_back(pick(each));
-  return session.store->resolve_many(session.who, secrets);
+  return session.caller.resolve_many(secrets);
 }
 
 Result<std::vector<ResolvedVariable>> resolve_variables(const strongroom_session& session,
                                                         SecretBytes text) {
   STRONGROOM_ASSIGN(environment, environment_from_json(std::move(text)));
   return resolve_environment(std::move(environment), [&](std::span<const Secret* const> secrets) {
-    return session.store->resolve_many(session.who, secrets);
+    return session.caller.resolve_many(secrets);
   });
 }
 
@@ -107,7 +107,7 @@ strongroom_status strongroom_resolve(strongroom_session* session, uint32_t forma
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
     STRONGROOM_TRY(check_handle(session, "session"));
     STRONGROOM_ASSIGN(secret, decode({data, len, format, 0}));
-    return give<strongroom_secret>(session->store->resolve(session->who, secret));
+    return give<strongroom_secret>(session->caller.resolve(secret));
   });
 }
 
@@ -128,12 +128,12 @@ strongroom_status strongroom_resolve_async(strongroom_session* session,
                                            const strongroom_message* messages, size_t num_messages,
                                            strongroom_batch_done done, void* self,
                                            strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     if (done == nullptr) return was_null("done");
     STRONGROOM_ASSIGN(secrets, decode_all(messages, num_messages));
     std::vector<const Secret*> pointers;
     for (const Secret& each : secrets) pointers.push_back(&each);
-    return store.resolve_async(who, pointers, [done, self](auto values) {
+    return caller.resolve_async(pointers, [done, self](auto values) {
       call_back(done, self, [&] { return batch_or_why(std::move(values)); });
     });
   });

@@ -180,7 +180,7 @@ strongroom_status strongroom_policy_stored(strongroom_session* session, strongro
                                            strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_policy>> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    return compiled(session->store->policy_rules(session->who));
+    return compiled(session->caller.policy_rules());
   });
 }
 

@@ -35,7 +35,7 @@ strongroom_status strongroom_status_read(strongroom_store* store, strongroom_rep
                                          strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_report>> {
     STRONGROOM_TRY(check_handle(store, "store"));
-    return give<strongroom_report>(store->store->status());
+    return give<strongroom_report>(store->store.status());
   });
 }
 

@@ -43,7 +43,7 @@ strongroom_status strongroom_slots_prepare(strongroom_session* session,
     if (options == nullptr) return was_null("options");
     STRONGROOM_ASSIGN(read, read_struct(options, STRONGROOM_SLOTS_OPTIONS_INIT));
     STRONGROOM_ASSIGN(change, slot_change(read));
-    return give<strongroom_pending>(session->store->prepare_slots(session->who, change));
+    return give<strongroom_pending>(session->caller.prepare_slots(change));
   });
 }
 
@@ -65,9 +65,9 @@ strongroom_status strongroom_slots_verify(strongroom_pending* pending, const voi
 strongroom_status strongroom_slots_activate(strongroom_session* session,
                                             const strongroom_pending* pending,
                                             strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(change, change_of<PendingSlots>(pending, kNoSlots));
     const std::lock_guard lock(pending->mutex);
-    return store.activate(who, *change);
+    return caller.activate(*change);
   });
 }

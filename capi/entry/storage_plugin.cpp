@@ -23,13 +23,13 @@ using namespace strongroom::capi;
 
 namespace {
 
-static_assert(STRONGROOM_RECORD_ABSENT == kAbsent && STRONGROOM_RECORD_ANY == kAny);
+static_assert(STRONGROOM_RECORD_ABSENT == kAbsent.value() && STRONGROOM_RECORD_ANY == kAny.value());
 static_assert(STRONGROOM_CHANGE_PUT == static_cast<int>(Change::Kind::put));
 static_assert(STRONGROOM_CHANGE_ERASE == static_cast<int>(Change::Kind::erase));
 static_assert(STRONGROOM_CHANGE_CHECK == static_cast<int>(Change::Kind::check));
 
 constexpr std::size_t kMaxPluginText = 500;
-constexpr Stamp kNoStamp = UINT64_MAX;
+constexpr std::uint64_t kNoStamp = UINT64_MAX;
 
 strongroom_bytes as_bytes(ByteView view) noexcept {
   return {view.data(), view.size()};
@@ -46,7 +46,7 @@ std::vector<strongroom_bytes> as_bytes(std::span<const ByteView> views) {
 }
 
 strongroom_change as_change(const Change& change) noexcept {
-  return {as_bytes(change.key), as_bytes(change.value), change.expected,
+  return {as_bytes(change.key), as_bytes(change.value), change.expected.value(),
           static_cast<std::uint32_t>(change.kind), 0};
 }
 
@@ -210,18 +210,18 @@ Result<Stamp> Plugin::read(std::span<const ByteView> keys, ReadSink sink, Timeou
     if (const char* fault = fault_of(record); fault != nullptr) return fault;
     seen[index] = true;
     ++num_seen;
-    sink(index, Record{keys[index], as_view(record.value), record.version});
+    sink(index, Record{keys[index], as_view(record.value), Version(record.version)});
     return nullptr;
   };
   Reply reply(take);
-  Stamp stamp = kNoStamp;
+  std::uint64_t stamp = kNoStamp;
   auto done = call(reply, [&] {
     return table_.read(self_, wanted.data(), wanted.size(), reply.sink(), as_ms(timeout), &stamp);
   });
   if (!done) return of_read(std::move(done).error());
   if (num_seen != keys.size()) return broken("did not answer for every key");
   if (stamp == kNoStamp) return broken("gave no stamp");
-  return stamp;
+  return Stamp(stamp);
 }
 
 Result<Commit> Plugin::commit(std::span<const Change> batch, Timeout timeout) {
@@ -276,7 +276,7 @@ Result<bool> Plugin::scan(ByteView prefix, ByteView after, std::size_t limit, Sc
     if (record.version == STRONGROOM_RECORD_ABSENT) return "handed over an absent record";
     if (const char* fault = fault_of(record); fault != nullptr) return fault;
     ++num;
-    sink(Record{key, as_view(record.value), record.version});
+    sink(Record{key, as_view(record.value), Version(record.version)});
     return nullptr;
   };
   Reply reply(take);

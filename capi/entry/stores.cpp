@@ -23,7 +23,7 @@ Result<StoreOptions> store_options(const strongroom_store_options* given) {
   STRONGROOM_ASSIGN(must_exist, flag_of(read.must_exist, "must_exist"));
   if (read.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
   StoreOptions options;
-  options.must_exist = must_exist;
+  options.storage.must_exist = must_exist;
   if (read.timeout_ms != 0) options.timeout = std::chrono::milliseconds(read.timeout_ms);
   if (read.share_expiry_ms != 0) {
     options.share_expiry = std::chrono::milliseconds(read.share_expiry_ms);
@@ -41,7 +41,7 @@ Result<StoreOptions> store_options(const strongroom_store_options* given) {
     options.policy = read.policy->compiled;
   }
   STRONGROOM_ASSIGN(auth, zk_auth_of(read.zk_auth, read.zk_auth_len, read.zk_auth_file));
-  options.zk_auth = std::move(auth);
+  options.storage.zk_auth = std::move(auth);
   return options;
 }
 
@@ -103,7 +103,7 @@ void strongroom_store_free(strongroom_store* store) noexcept {
 strongroom_status strongroom_close(strongroom_store* store, strongroom_error** out_error) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
     STRONGROOM_TRY(check_handle(store, "store"));
-    store->store->close();
+    store->store.close();
     return {};
   });
 }

@@ -45,8 +45,8 @@ struct Unwrapping {
 
 Result<std::unique_ptr<strongroom_secret>> unwrap(const strongroom_session& session,
                                                   const Unwrapping& wanted) {
-  STRONGROOM_ASSIGN(credential, session.store->unwrap(session.who, wanted.message,
-                                                      wanted.private_key, wanted.passphrase));
+  STRONGROOM_ASSIGN(credential,
+                    session.caller.unwrap(wanted.message, wanted.private_key, wanted.passphrase));
   return give<strongroom_secret>(credential.text());
 }
 
@@ -57,10 +57,10 @@ Result<std::unique_ptr<strongroom_secret>> unwrap(const strongroom_session& sess
 strongroom_status strongroom_unseal(strongroom_session* session,
                                     const strongroom_bytes* credentials, size_t num_credentials,
                                     uint32_t flags, strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(lift_lock, lifts_lock(flags));
     STRONGROOM_ASSIGN(parsed, parse_credentials(credentials, num_credentials));
-    return store.unseal(who, parsed, lift_lock);
+    return caller.unseal(parsed, lift_lock);
   });
 }
 
@@ -74,23 +74,22 @@ strongroom_status strongroom_unseal_share(strongroom_session* session, const voi
     STRONGROOM_ASSIGN(lift_lock, lifts_lock(flags));
     STRONGROOM_ASSIGN(text, secret_of(share, share_len, "share"));
     STRONGROOM_ASSIGN(parsed, Credential::parse(text));
-    STRONGROOM_ASSIGN(progress, session->store->submit(session->who, std::move(parsed), lift_lock));
+    STRONGROOM_ASSIGN(progress, session->caller.submit(std::move(parsed), lift_lock));
     return clear_struct(out_progress, progress_of(progress));
   });
 }
 
 strongroom_status strongroom_unseal_forget(strongroom_session* session,
                                            strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [](Store& store, const Identity& who) -> Result<void> {
-    return store.forget_shares(who);
-  });
+  return in_session(session, out_error,
+                    [](const Session& caller) -> Result<void> { return caller.forget_shares(); });
 }
 
 strongroom_status strongroom_unseal_escrowed(strongroom_session* session, uint32_t flags,
                                              strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(lift_lock, lifts_lock(flags));
-    return store.unseal_escrowed(who, lift_lock);
+    return caller.unseal_escrowed(lift_lock);
   });
 }
 
@@ -119,7 +118,7 @@ strongroom_status strongroom_openpgp_pair(strongroom_session* session, uint32_t 
     STRONGROOM_TRY(check_handle(session, "session"));
     if (out_public == nullptr) return was_null("out_public");
     STRONGROOM_ASSIGN(name, text_of(user_id, "user_id"));
-    STRONGROOM_ASSIGN(pair, session->store->generate_pair(session->who, bits, std::string(name)));
+    STRONGROOM_ASSIGN(pair, session->caller.generate_pair(bits, std::string(name)));
     STRONGROOM_ASSIGN(copy, SecretBytes::copy_value(pair.public_key));
     auto open = std::make_unique<strongroom_secret>(std::move(copy));
     auto secret = std::make_unique<strongroom_secret>(std::move(pair.private_key));
@@ -132,7 +131,6 @@ strongroom_status strongroom_openpgp_pair(strongroom_session* session, uint32_t 
 
 strongroom_status strongroom_seal(strongroom_session* session,
                                   strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [](Store& store, const Identity& who) -> Result<void> {
-    return store.seal(who);
-  });
+  return in_session(session, out_error,
+                    [](const Session& caller) -> Result<void> { return caller.seal(); });
 }

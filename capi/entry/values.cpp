@@ -29,8 +29,8 @@ static_assert(STRONGROOM_CONDITION_REVISION == static_cast<int>(Condition::Kind:
 Result<StoredSecret> read_secret(const strongroom_session* session, const char* path,
                                  ReadOptions options = {}) {
   STRONGROOM_TRY(check_handle(session, "session"));
-  STRONGROOM_ASSIGN(parsed, path_of(path));
-  return session->store->get(session->who, parsed, options);
+  STRONGROOM_ASSIGN(wanted, path_of(path));
+  return session->caller.get(wanted, options);
 }
 
 Result<StoredSecret> read_member(const strongroom_session* session, const char* path,
@@ -54,21 +54,21 @@ Result<StoredSecret> read_with(const strongroom_session* session, const char* pa
                              : read_member(session, path, read.key, options);
 }
 
-Result<std::vector<Path>> paths_of(const char* const* paths, std::size_t num) {
+Result<std::vector<std::string_view>> paths_of(const char* const* paths, std::size_t num) {
   if (num > kMaxBatch) return Error{Code::too_large, "more than 1000 paths were given"};
   if (paths == nullptr && num > 0) return was_null("paths");
-  std::vector<Path> parsed;
-  parsed.reserve(num);
+  std::vector<std::string_view> wanted;
+  wanted.reserve(num);
   for (std::size_t i = 0; i < num; ++i) {
     STRONGROOM_ASSIGN(path, path_of(paths[i]));
-    parsed.push_back(std::move(path));
+    wanted.push_back(path);
   }
-  return parsed;
+  return wanted;
 }
 
 // Write is what a put was asked for.
 struct Write {
-  Path path;
+  std::string_view path;
   Content content;
   SecretView value;
   Condition condition;
@@ -76,18 +76,18 @@ struct Write {
 
 Result<Write> write_of(const char* path, uint32_t content, const void* data, size_t len,
                        const strongroom_put_options* options) {
-  STRONGROOM_ASSIGN(parsed, path_of(path));
+  STRONGROOM_ASSIGN(wanted, path_of(path));
   if (content != STRONGROOM_CONTENT_TEXT && content != STRONGROOM_CONTENT_BINARY)
     return Error{Code::invalid, "content was neither text nor binary"};
   STRONGROOM_ASSIGN(value, bytes_of(data, len, "data"));
   STRONGROOM_ASSIGN(condition, condition_of(options));
-  return Write{std::move(parsed), static_cast<Content>(content), SecretView(value), condition};
+  return Write{wanted, static_cast<Content>(content), SecretView(value), condition};
 }
 
 // keep_revision writes a revision to where the caller wants it, if anywhere.
 Result<void> keep_revision(Result<Revision> revision, uint64_t* out_revision) {
   STRONGROOM_TRY(revision);
-  if (out_revision != nullptr) *out_revision = revision.value();
+  if (out_revision != nullptr) *out_revision = revision->value();
   return {};
 }
 
@@ -132,8 +132,8 @@ strongroom_status strongroom_get_many(strongroom_session* session, const char* c
                                       strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_batch>> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(parsed, paths_of(paths, num_paths));
-    STRONGROOM_ASSIGN(secrets, session->store->get_many(session->who, parsed));
+    STRONGROOM_ASSIGN(wanted, paths_of(paths, num_paths));
+    STRONGROOM_ASSIGN(secrets, session->caller.get_many(wanted));
     return batch_of(std::move(secrets));
   });
 }
@@ -143,10 +143,10 @@ strongroom_status strongroom_get_many(strongroom_session* session, const char* c
 strongroom_status strongroom_get_async(strongroom_session* session, const char* path,
                                        strongroom_get_done done, void* self,
                                        strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     if (done == nullptr) return was_null("done");
-    STRONGROOM_ASSIGN(parsed, path_of(path));
-    return store.get_async(who, parsed, [done, self](Result<StoredSecret> secret) {
+    STRONGROOM_ASSIGN(wanted, path_of(path));
+    return caller.get_async(wanted, [done, self](Result<StoredSecret> secret) {
       call_back(done, self, [&] { return give<strongroom_secret>(std::move(secret)); });
     });
   });
@@ -155,10 +155,10 @@ strongroom_status strongroom_get_async(strongroom_session* session, const char* 
 strongroom_status strongroom_get_many_async(strongroom_session* session, const char* const* paths,
                                             size_t num_paths, strongroom_batch_done done,
                                             void* self, strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](Store& store, const Identity& who) -> Result<void> {
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     if (done == nullptr) return was_null("done");
-    STRONGROOM_ASSIGN(parsed, paths_of(paths, num_paths));
-    return store.get_many_async(who, std::move(parsed), [done, self](auto secrets) {
+    STRONGROOM_ASSIGN(wanted, paths_of(paths, num_paths));
+    return caller.get_many_async(wanted, [done, self](auto secrets) {
       call_back(done, self, [&] { return batch_or_why(std::move(secrets)); });
     });
   });
@@ -175,8 +175,7 @@ strongroom_status strongroom_put(strongroom_session* session, const char* path, 
     STRONGROOM_TRY(check_handle(session, "session"));
     STRONGROOM_ASSIGN(write, write_of(path, content, data, len, options));
     return keep_revision(
-        session->store->put(session->who, write.path, write.content, write.value, write.condition),
-        out_revision);
+        session->caller.put(write.path, write.content, write.value, write.condition), out_revision);
   });
 }
 
@@ -186,9 +185,10 @@ strongroom_status strongroom_delete(strongroom_session* session, const char* pat
   if (out_revision != nullptr) *out_revision = 0;
   return guarded(out_error, [&]() -> Result<void> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(parsed, path_of(path));
-    const Condition condition = revision == 0 ? Condition::update() : Condition::at(revision);
-    return keep_revision(session->store->erase(session->who, parsed, condition), out_revision);
+    STRONGROOM_ASSIGN(wanted, path_of(path));
+    const Condition condition =
+        revision == 0 ? Condition::update() : Condition::at(Revision(revision));
+    return keep_revision(session->caller.erase(wanted, condition), out_revision);
   });
 }
 
@@ -238,7 +238,7 @@ uint32_t strongroom_secret_content(const strongroom_secret* secret) noexcept {
 }
 
 uint64_t strongroom_secret_revision(const strongroom_secret* secret) noexcept {
-  return told<uint64_t>(secret, [](const StoredSecret& stored) { return stored.revision; });
+  return told<uint64_t>(secret, [](const StoredSecret& stored) { return stored.revision.value(); });
 }
 
 uint64_t strongroom_secret_created_ms(const strongroom_secret* secret) noexcept {

@@ -26,9 +26,8 @@ strongroom_status strongroom_watch_open(strongroom_session* session, const char*
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_watch>> {
     STRONGROOM_TRY(check_handle(session, "session"));
     STRONGROOM_ASSIGN(text, text_of(prefix, "prefix"));
-    STRONGROOM_ASSIGN(path, Path::parse(text));
-    STRONGROOM_ASSIGN(watch, session->store->watch(session->who, path));
-    return std::make_unique<strongroom_watch>(session->store, std::move(watch));
+    STRONGROOM_ASSIGN(watch, session->caller.watch(text));
+    return std::make_unique<strongroom_watch>(std::move(watch));
   });
 }
 
@@ -59,7 +58,7 @@ strongroom_status strongroom_events_at(const strongroom_events* events, size_t i
     const WatchEvent& told = events->events[index];
     strongroom_event filled = STRONGROOM_EVENT_INIT;
     filled.path = told.path.c_str();
-    filled.revision = told.revision;
+    filled.revision = told.revision.value();
     filled.kind = static_cast<uint32_t>(told.kind);
     return write_struct(out_event, filled);
   });

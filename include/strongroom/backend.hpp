@@ -45,15 +45,15 @@ inline constexpr std::size_t kMaxBackendValueLen =
 inline constexpr std::size_t kMaxCommitChanges = 256;
 
 // Version of a record; kAbsent stands for "no record".
-using Version = std::uint64_t;
-inline constexpr Version kAbsent = 0;
-inline constexpr Version kAny = UINT64_MAX;
+using Version = Number<struct VersionKind>;
+inline constexpr Version kAbsent{0};
+inline constexpr Version kAny{UINT64_MAX};  // of no record: an expectation that always holds
 
 // Stamp tells whether anything may have changed: two reads of one handle with equal stamps saw the
 // same state of the records the engine follows (header, fence, policies), which are those of shard
 // 0. It costs a backend nothing to move it more often than needed, and is wrong to move it later
 // than it says.
-using Stamp = std::uint64_t;
+using Stamp = Number<struct StampKind>;
 
 // Every record belongs to one of 256 shards, by its key: the records that the engine follows, with
 // keys of up to kMaxFollowedKeyLen bytes, to shard 0, the others to 1..255 by their first 17 bytes

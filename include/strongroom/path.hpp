@@ -39,6 +39,7 @@ class Path {
 
   bool is_root() const noexcept { return text_.empty(); }
   const std::string& text() const noexcept { return text_; }
+  operator std::string_view() const noexcept { return text_; }  // for whoever takes paths as text
 
   // parent is the path without its last segment; the root's parent is the root.
   std::string_view parent() const noexcept;

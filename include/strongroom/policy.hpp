@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "strongroom/identity.hpp"
 #include "strongroom/path.hpp"
@@ -20,6 +21,15 @@ enum class Decision : std::uint8_t {
   denied,   // a rule forbids it
 };
 
+// by_kind is what an identity's kind decides, whatever the rules say: a trusted caller may do everything,
+// an administrator all administration. None: the rules decide.
+constexpr std::optional<Decision> by_kind(Identity::Kind kind, ActionSet actions) noexcept {
+  const bool administers = !actions.empty() && actions.without(ActionSet::administration()).empty();
+  if (kind == Identity::Kind::trusted) return Decision::allowed;
+  if (kind == Identity::Kind::administrator && administers) return Decision::allowed;
+  return std::nullopt;
+}
+
 class Policy {
  public:
   Policy() = default;
@@ -27,8 +37,8 @@ class Policy {
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
 
-  // decide answers. What holds whatever the rules say is decided here: a trusted caller may do
-  // everything, an administrator all administration, and a service resolves in its space alone.
+  // decide answers: by_kind, and then the rules. That a service resolves in its space alone is decided
+  // here as well.
   //
   // path     canonical, as every Path is. The root where the action concerns the whole store.
   // Threads  any number at once. It allocates nothing.

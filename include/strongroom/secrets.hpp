@@ -18,7 +18,7 @@ enum class Content : std::uint8_t { text = 1, binary = 2 };
 struct StoredSecret {
   SecretBytes value;
   Content content = Content::binary;
-  Revision revision = 0;
+  Revision revision{};
   std::uint64_t created_ms = 0;
   std::uint64_t changed_ms = 0;
   // Over zero: the storage was out of reach, and this is what it held that long ago.
@@ -36,11 +36,11 @@ struct ReadOptions {
 struct Condition {
   enum class Kind : std::uint8_t { any, create, update, revision };
   Kind kind = Kind::any;
-  Revision revision = 0;
+  Revision revision{};
 
   static Condition any() { return {}; }
-  static Condition create() { return {Kind::create, 0}; }
-  static Condition update() { return {Kind::update, 0}; }
+  static Condition create() { return {Kind::create, {}}; }
+  static Condition update() { return {Kind::update, {}}; }
   // at is compare-and-set: the secret must be there in exactly this revision.
   static Condition at(Revision revision) { return {Kind::revision, revision}; }
 };
@@ -72,8 +72,8 @@ struct ListOptions {
 struct WatchEvent {
   enum class Kind : std::uint8_t { changed = 1, deleted = 2 };
   Kind kind = Kind::changed;
-  std::string path;       // from the root
-  Revision revision = 0;  // the newest; of a deletion, its own. 0: not known (it does not open)
+  std::string path;     // from the root
+  Revision revision{};  // the newest; of a deletion, its own. 0: not known (it does not open)
 
   friend bool operator==(const WatchEvent&, const WatchEvent&) = default;
 };

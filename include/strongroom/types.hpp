@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,8 +24,28 @@ inline constexpr unsigned kMaxShares = 255;  // of one slot
 using ShareSetId = std::array<std::uint8_t, 8>;
 using Digest = std::array<std::uint8_t, 32>;  // BLAKE2b-256
 
+// Number is a number of one kind. It compares with its own kind, and converts to no other kind and to no
+// integer: value() says where one is wanted.
+template <typename Kind>
+class Number {
+ public:
+  constexpr Number() = default;
+  constexpr explicit Number(std::uint64_t value) noexcept : value_(value) {}
+
+  constexpr std::uint64_t value() const noexcept { return value_; }
+
+  friend constexpr bool operator==(Number, Number) = default;
+  friend constexpr auto operator<=>(Number, Number) = default;
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
 // Revision counts the changes of one secret, or of the stored policies; 0: there never was one.
-using Revision = std::uint64_t;
+using Revision = Number<struct RevisionKind>;
+constexpr Revision next(Revision revision) noexcept {
+  return Revision(revision.value() + 1);
+}
 
 // kDefaultMaxJsonLen is the limit of a JSON text, in bytes, unless the caller gives another one: room for a
 // secret of the default limit (1 MiB) in base64, and for the JSON around it.

@@ -1,10 +1,10 @@
-// watch.hpp: a TreeWatch as one identity may see it.
+// watch.hpp: which secrets below a folder change, as one identity may see it.
 //
 // Watching a folder needs the right to list it, and events tell of those secrets alone that the
 // watcher may read: names that it may list, and when they change. Rights are looked at again by every
 // call. A value is never handed out; whoever wants it reads it.
 //
-// Threads  one at a time. It must not outlive its store.
+// Threads  one at a time. A watch keeps its store.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@
 
 namespace strongroom {
 
-class PolicyInForce;
+class Engine;
 class TreeWatch;
 
 class Watch {
@@ -31,16 +31,11 @@ class Watch {
   Result<std::vector<WatchEvent>> next(Timeout timeout);
 
  private:
-  friend class Store;
-  Watch(std::unique_ptr<TreeWatch> tree, std::shared_ptr<PolicyInForce> policy, Identity who,
-        Path prefix);
-  Result<void> may_list() const;
+  friend class Session;
+  Watch(std::shared_ptr<Engine> engine, std::unique_ptr<TreeWatch> tree, Identity who, Path prefix);
 
-  // keep_readable goes by one policy, which is in force when the events are handed out.
-  Result<void> keep_readable(std::vector<WatchEvent>& events) const;
-
+  std::shared_ptr<Engine> engine_;  // which the tree borrows, and so outlives
   std::unique_ptr<TreeWatch> tree_;
-  std::shared_ptr<PolicyInForce> policy_;
   Identity who_;
   Path prefix_;
   std::vector<WatchEvent> taken_;  // not handed out yet

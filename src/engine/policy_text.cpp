@@ -2,6 +2,7 @@
 #include "strongroom/impl/policy/policy_text.ipp"
 
 #include "strongroom/impl/policy/policy_automaton.ipp"
+#include "strongroom/impl/policy/policy_documents.ipp"
 #include "strongroom/impl/policy/policy_json.ipp"
 #include "strongroom/impl/policy/policy_pattern.ipp"
 #include "strongroom/impl/policy/policy_subject.ipp"

@@ -67,7 +67,7 @@ int write_format(MDB_env* env) {
   MDB_dbi dbi = 0;
   int rc = mdb_dbi_open(txn, nullptr, 0, &dbi);
   const auto* const text = reinterpret_cast<const std::uint8_t*>(kFormat.data());
-  if (rc == 0) rc = put(txn, dbi, format_key(), {text, kFormat.size()}, mdb_txn_id(txn));
+  if (rc == 0) rc = put(txn, dbi, format_key(), {text, kFormat.size()}, Version(mdb_txn_id(txn)));
   return rc != 0 ? rc : mdb_txn_commit(owner.release());
 }
 

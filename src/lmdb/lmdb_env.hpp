@@ -44,7 +44,7 @@ inline ByteView to_view(const MDB_val& val) noexcept {
 inline Version load_version(const void* from) noexcept {
   std::uint64_t big_endian;
   std::memcpy(&big_endian, from, sizeof big_endian);
-  return __builtin_bswap64(big_endian);
+  return Version(__builtin_bswap64(big_endian));
 }
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "so is the file format of LMDB here");
@@ -89,7 +89,7 @@ class Snapshot {
   }
 
   MDB_txn* txn() const noexcept { return slot_->txn; }
-  Stamp stamp() const noexcept { return mdb_txn_id(slot_->txn); }
+  Stamp stamp() const noexcept { return Stamp(mdb_txn_id(slot_->txn)); }
 
  private:
   ReadSlot* slot_;
@@ -100,7 +100,7 @@ class Snapshot {
 // with a ReadSlot in hand, and the mover has all of these.
 struct LongRead {
   MDB_txn* txn = nullptr;  // null: it was ended
-  Stamp stamp = 0;
+  Stamp stamp{};
 };
 
 // MapLock is a mutex with a deadline. (ThreadSanitizer does not see that of std::timed_mutex.)
@@ -249,7 +249,7 @@ inline bool Env::is_sure_of(Stamp stamp) const noexcept {
   std::atomic_thread_fence(std::memory_order_acquire);
 #endif
   MDB_envinfo info;
-  return mdb_env_info(env_.get(), &info) == 0 && info.me_last_txnid <= stamp + 1;
+  return mdb_env_info(env_.get(), &info) == 0 && info.me_last_txnid <= stamp.value() + 1;
 }
 
 inline Result<Record> Env::record(Stamp stamp, ByteView key, const MDB_val& value) const {
@@ -257,7 +257,7 @@ inline Result<Record> Env::record(Stamp stamp, ByteView key, const MDB_val& valu
     return Error{Code::corrupt, directory_.path_of(kDataFile) + " had a record without a version"};
   }
   const Version version = load_version(value.mv_data);
-  if (version == kAbsent || version > stamp) {
+  if (version == kAbsent || version.value() > stamp.value()) {
     // A compacting copy (mdb_copy -c) starts the count of transactions again.
     return Error{Code::corrupt, directory_.path_of(kDataFile) +
                                     " had a record from the future: it was compacted or mixed up"};

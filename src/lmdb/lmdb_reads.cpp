@@ -74,7 +74,7 @@ Result<void> Env::begin_long(LongRead& read, Timeout timeout) {
     ReadSlot* const slot = take_slot(timeout);
     if (slot == nullptr) return no_place();
     const int rc = broken_ ? MDB_PANIC : begin_read(&read.txn);
-    if (rc == 0) read.stamp = mdb_txn_id(read.txn);
+    if (rc == 0) read.stamp = Stamp(mdb_txn_id(read.txn));
     slot->give();
     if (rc == 0) return {};
     if (rc != MDB_MAP_RESIZED) return error(rc);

@@ -15,7 +15,7 @@ namespace strongroom::lmdb {
 namespace {
 
 void store_version(void* to, Version version) noexcept {
-  const std::uint64_t big_endian = __builtin_bswap64(version);
+  const std::uint64_t big_endian = __builtin_bswap64(version.value());
   std::memcpy(to, &big_endian, sizeof big_endian);
 }
 
@@ -124,7 +124,7 @@ Result<Commit> Env::apply(std::span<const Change> batch) {
 
 int Env::change(const Change& change) noexcept {
   if (change.kind == Change::Kind::put) {
-    return put(txn_.get(), dbi_, change.key, change.value, mdb_txn_id(txn_.get()));
+    return put(txn_.get(), dbi_, change.key, change.value, Version(mdb_txn_id(txn_.get())));
   }
   if (change.kind == Change::Kind::check) return 0;
   MDB_val key = to_val(change.key);

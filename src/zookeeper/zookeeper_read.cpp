@@ -79,7 +79,7 @@ class ReadCall::Attempt final : public Batch {
 
   int rc = kOk;
   std::vector<Seen> seen;
-  Stamp stamp = 0;
+  Stamp stamp{};
   bool consistent = true;
 
  private:

@@ -17,7 +17,7 @@ void Shards::wait(ShardMarks& marks, Clock::time_point deadline) {
 std::uint64_t Shards::mark(std::size_t shard) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t next = ++marks_[shard];
-  if (shard == 0) stamp_.store(next, std::memory_order_release);
+  if (shard == 0) stamp_.store(Stamp(next), std::memory_order_release);
   marked_.notify_all();
   return next;
 }

@@ -62,7 +62,7 @@ class Shards {
   // lost: nothing is watched any more, and what is known of it stays to be compared.
   void lost();
   // unsure_stamp gives a stamp of its own, to a read that came while shard 0 was not watched.
-  Stamp unsure_stamp() { return mark(0); }
+  Stamp unsure_stamp() { return Stamp(mark(0)); }
   // to_watch tells the shards that are to be watched on a new connection.
   std::vector<std::size_t> to_watch() const;
 
@@ -81,7 +81,7 @@ class Shards {
   std::array<std::atomic<std::uint32_t>, kNumShards> num_reads_{};  // since we wrote, or it changed
   std::array<Known, kNumShards> known_{};
   std::atomic<std::size_t> num_known_{0};
-  std::atomic<Stamp> stamp_{1};
+  std::atomic<Stamp> stamp_{Stamp(1)};
   std::atomic<bool> all_{false};
 
   std::mutex mutex_;

@@ -324,14 +324,14 @@ NodeValue decode_node(std::string_view bytes) {
 }
 
 Version version_of(const Place& place, const NodeStat& stat) noexcept {
-  if (place.is_long) return static_cast<Version>(stat.mzxid);
+  if (place.is_long) return Version(static_cast<std::uint64_t>(stat.mzxid));
   if (stat.data_len == 0) return kAbsent;
-  return Version{static_cast<std::uint32_t>(stat.version)} + 1;
+  return Version(std::uint64_t{static_cast<std::uint32_t>(stat.version)} + 1);
 }
 
 std::optional<int> node_version(Version version) noexcept {
-  if (version == kAbsent || version > UINT32_MAX) return {};  // -1 would stand for any
-  return static_cast<int>(static_cast<std::uint32_t>(version - 1));
+  if (version == kAbsent || version.value() > UINT32_MAX) return {};  // -1 would stand for any
+  return static_cast<int>(static_cast<std::uint32_t>(version.value() - 1));
 }
 
 }  // namespace strongroom::zookeeper

@@ -107,8 +107,9 @@ bool looks_like_a_store(std::unique_ptr<Backend> backend) {
 void fill(Barrier& barrier, int num_secrets) {
   for (int i = 0; i < num_secrets; ++i) {
     const std::string n = std::to_string(i);
-    ASSERT_TRUE(barrier.write(path("dir" + std::to_string(i % 7) + "/s" + n), Content::text,
-                              secret("value of " + n).view(), Condition::any()));
+    ASSERT_TRUE(barrier.writer().write(path("dir" + std::to_string(i % 7) + "/s" + n),
+                                       Content::text, secret("value of " + n).view(),
+                                       Condition::any(), Permit::always()));
   }
 }
 
@@ -117,11 +118,11 @@ std::size_t expect_opens(std::unique_ptr<Backend> backend, const Credential& key
   Barrier barrier(std::move(backend));
   auto unsealed = barrier.keys().unseal(std::span(&key, 1));
   EXPECT_TRUE(unsealed.ok()) << (unsealed ? "" : unsealed.error().message);
-  auto listed = barrier.list(Path(), true);
+  auto listed = barrier.names().list(Path(), true);
   EXPECT_TRUE(listed.ok());
   if (!listed) return 0;
   for (const Entry& entry : *listed) {
-    auto read = barrier.read(path(entry.name));
+    auto read = barrier.reader().read(path(entry.name));
     EXPECT_TRUE(read.ok()) << entry.name << ": " << (read ? "" : read.error().message);
   }
   return listed->size();
@@ -155,11 +156,11 @@ TEST(Backup, RoundTripThroughOtherKindsOfStorageKeepsEveryRecord) {
     ASSERT_TRUE(barrier.keys().activate(pending));
     ASSERT_TRUE(barrier.keys().unseal(std::span(&key, 1)));
     fill(barrier, 600);
-    ASSERT_TRUE(barrier.keys().rotate());
+    ASSERT_TRUE(barrier.keys().rotate(Permit::always()));
     const std::string large(2u << 20, 'x');
-    ASSERT_TRUE(
-        barrier.write(path("large"), Content::text, secret(large).view(), Condition::any()));
-    ASSERT_TRUE(barrier.erase(path("dir1/s1")));
+    ASSERT_TRUE(barrier.writer().write(path("large"), Content::text, secret(large).view(),
+                                       Condition::any(), Permit::always()));
+    ASSERT_TRUE(barrier.writer().erase(path("dir1/s1"), Condition::update(), Permit::always()));
     before = contents(*first);
   }
   const Bytes one = backup_of(*first);
@@ -179,10 +180,11 @@ TEST(Backup, RestoredStoreGoesOnAsAStore) {
   ASSERT_TRUE(restore(small.stream, memory));
   Barrier barrier(memory.share());
   ASSERT_TRUE(barrier.keys().unseal(std::span(&small.store.key, 1)));
-  EXPECT_EQ(plain(barrier.read(path("dir3/s3"))->value), "value of 3");
-  ASSERT_TRUE(barrier.keys().rotate());
-  ASSERT_TRUE(barrier.write(path("dir3/s3"), Content::text, secret("n").view(), Condition::at(1)));
-  EXPECT_EQ(plain(barrier.read(path("dir3/s3"))->value), "n");
+  EXPECT_EQ(plain(barrier.reader().read(path("dir3/s3"))->value), "value of 3");
+  ASSERT_TRUE(barrier.keys().rotate(Permit::always()));
+  ASSERT_TRUE(barrier.writer().write(path("dir3/s3"), Content::text, secret("n").view(),
+                                     Condition::at(Revision(1)), Permit::always()));
+  EXPECT_EQ(plain(barrier.reader().read(path("dir3/s3"))->value), "n");
 }
 
 TEST(Backup, WhatItTellsOfItselfIsTheSameWhenMadeVerifiedAndRestored) {
@@ -262,8 +264,8 @@ TEST(Backup, ProgressOnlyGrowsAndEndsWithTheWhole) {
   TestStore store(4u << 20);
   const std::string large(2u << 20, 'l');
   for (const char* name : {"a", "b", "c"}) {
-    ASSERT_TRUE(
-        store.barrier().write(path(name), Content::text, secret(large).view(), Condition::any()));
+    ASSERT_TRUE(store.barrier().writer().write(path(name), Content::text, secret(large).view(),
+                                               Condition::any(), Permit::always()));
   }
   std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
   const auto note = [&](std::uint64_t records, std::uint64_t size) {
@@ -308,15 +310,15 @@ TEST(Backup, IsConsistentWhileWritersAndRotationsGoOn) {
       for (int i = 0; !stop; ++i) {
         const std::string name =
             "w" + std::to_string(t) + "/" + std::to_string(i % 5) + "/" + std::to_string(i);
-        EXPECT_TRUE(
-            barrier.write(path(name), Content::text, secret(name).view(), Condition::create()));
+        EXPECT_TRUE(barrier.writer().write(path(name), Content::text, secret(name).view(),
+                                           Condition::create(), Permit::always()));
         ++num_created;
       }
     });
   }
   threads.emplace_back([&] {
     for (int i = 0; !stop && i < 500; ++i) {
-      EXPECT_TRUE(barrier.keys().rotate());
+      EXPECT_TRUE(barrier.keys().rotate(Permit::always()));
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   });
@@ -344,7 +346,7 @@ TEST(Backup, OfAStorageByPagesFailsWhereTheKeysChangedAndIsFineOtherwise) {
     auto plan = std::make_shared<Plan>();
     PagedBackend paged(std::make_unique<FaultyBackend>(store.records->share(), plan));
     plan->before_call = [&](int call) {
-      EXPECT_TRUE(!rotates || call != 3 || store.barrier().keys().rotate().ok());
+      EXPECT_TRUE(!rotates || call != 3 || store.barrier().keys().rotate(Permit::always()).ok());
     };
     Bytes stream;
     auto made = write_backup(
@@ -705,8 +707,8 @@ TEST(Backup, StorageTooSmallStaysNoStoreAndIsFilledWhenThereIsRoom) {
 TEST(Backup, ErrorOfTheSinkEndsItAndIsPassedOnAsItIs) {
   TestStore store(4u << 20);
   const std::string large(2u << 20, 'l');
-  ASSERT_TRUE(
-      store.barrier().write(path("a"), Content::text, secret(large).view(), Condition::any()));
+  ASSERT_TRUE(store.barrier().writer().write(path("a"), Content::text, secret(large).view(),
+                                             Condition::any(), Permit::always()));
   fill(store.barrier(), 10);
   int num_calls = 0;
   const auto count = [&](ByteView) -> Result<void> {

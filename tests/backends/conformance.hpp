@@ -92,7 +92,7 @@ inline Stamp stamp_of(Backend& backend) {
   auto stamp = backend.read(
       {}, [](std::size_t, const Record&) {}, kDefaultTimeout);
   EXPECT_TRUE(stamp.ok());
-  return stamp ? *stamp : 0;
+  return stamp ? *stamp : Stamp();
 }
 
 inline Result<Commit> commit(Backend& backend, std::vector<Change> batch) {
@@ -324,11 +324,12 @@ TEST_P(Backends, ExactVersionIsMetByThatVersionOnlyForEveryKind) {
   EXPECT_TRUE(applied(commit(*backend_, {check("k", first)})));
   EXPECT_TRUE(applied(commit(*backend_, {put("k", "2", first)})));
   const Version second = fetch(*backend_, "k").version;
-  for (const Version wrong : {first, second + 1, second - 1, Version{1} << 63}) {
+  for (const Version wrong : {first, Version(second.value() + 1), Version(second.value() - 1),
+                              Version(std::uint64_t{1} << 63)}) {
     if (wrong == second || wrong == kAbsent) continue;
-    EXPECT_TRUE(conflicts_at(commit(*backend_, {check("k", wrong)}), 0)) << wrong;
-    EXPECT_TRUE(conflicts_at(commit(*backend_, {put("k", "3", wrong)}), 0)) << wrong;
-    EXPECT_TRUE(conflicts_at(commit(*backend_, {erase("k", wrong)}), 0)) << wrong;
+    EXPECT_TRUE(conflicts_at(commit(*backend_, {check("k", wrong)}), 0)) << wrong.value();
+    EXPECT_TRUE(conflicts_at(commit(*backend_, {put("k", "3", wrong)}), 0)) << wrong.value();
+    EXPECT_TRUE(conflicts_at(commit(*backend_, {erase("k", wrong)}), 0)) << wrong.value();
   }
   EXPECT_EQ(fetch(*backend_, "k"), (Found{"2", second}));
   EXPECT_TRUE(applied(commit(*backend_, {erase("k", second)})));
@@ -336,9 +337,9 @@ TEST_P(Backends, ExactVersionIsMetByThatVersionOnlyForEveryKind) {
 }
 
 TEST_P(Backends, ExactVersionIsNeverMetByAnAbsentRecord) {
-  EXPECT_TRUE(conflicts_at(commit(*backend_, {check("k", 1)}), 0));
-  EXPECT_TRUE(conflicts_at(commit(*backend_, {put("k", "v", 1)}), 0));
-  EXPECT_TRUE(conflicts_at(commit(*backend_, {erase("k", 1)}), 0));
+  EXPECT_TRUE(conflicts_at(commit(*backend_, {check("k", Version(1))}), 0));
+  EXPECT_TRUE(conflicts_at(commit(*backend_, {put("k", "v", Version(1))}), 0));
+  EXPECT_TRUE(conflicts_at(commit(*backend_, {erase("k", Version(1))}), 0));
   EXPECT_TRUE(all(*backend_).empty());
 }
 
@@ -356,9 +357,10 @@ TEST_P(Backends, ConflictNamesTheChangeAndNothingOfTheBatchIsApplied) {
   ASSERT_TRUE(applied(commit(*backend_, {put("a", "1"), put("b", "1"), put("c", "1")})));
   const Version a = fetch(*backend_, "a").version;
   const Version b = fetch(*backend_, "b").version;
-  EXPECT_TRUE(conflicts_at(commit(*backend_, {put("a", "2", a), erase("b", b),
-                                              put("n", "2", kAbsent), check("c", 1u << 30)}),
-                           3));
+  EXPECT_TRUE(
+      conflicts_at(commit(*backend_, {put("a", "2", a), erase("b", b), put("n", "2", kAbsent),
+                                      check("c", Version(1u << 30))}),
+                   3));
   EXPECT_EQ(fetch(*backend_, "a"), (Found{"1", a}));
   EXPECT_EQ(fetch(*backend_, "b"), (Found{"1", b}));
   EXPECT_EQ(fetch(*backend_, "n"), Found{});

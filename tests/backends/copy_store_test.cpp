@@ -42,6 +42,7 @@ using testing::path;
 using testing::plain;
 using testing::Plan;
 using testing::refused;
+using testing::retire;
 using testing::secret;
 using testing::TestStore;
 
@@ -52,7 +53,8 @@ Result<CopyInfo> copy(Backend& from, Backend& into) {
 }
 
 void put(Barrier& barrier, const std::string& name, std::string_view value = "value") {
-  auto done = barrier.write(path(name), Content::binary, secret(value).view(), Condition::any());
+  auto done = barrier.writer().write(path(name), Content::binary, secret(value).view(),
+                                     Condition::any(), Permit::always());
   ASSERT_TRUE(done) << done.error().message;
 }
 
@@ -119,9 +121,10 @@ TEST_P(CopyStore, EveryRecordArrivesAndOpensWithTheSameCredentials) {
   fill(store.barrier(), 1500);
   put(store.barrier(), "empty", "");
   put(store.barrier(), "large", std::string(2u << 20, 'x'));
-  ASSERT_TRUE(store.barrier().keys().rotate());
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
   put(store.barrier(), "dir1/after");
-  ASSERT_TRUE(store.barrier().erase(path("dir1/s1")));
+  ASSERT_TRUE(
+      store.barrier().writer().erase(path("dir1/s1"), Condition::update(), Permit::always()));
   ASSERT_TRUE(copy(*store.records, *from));
   auto copied = copy(*from, *into);
   ASSERT_TRUE(copied) << copied.error().message;
@@ -136,11 +139,13 @@ TEST_P(CopyStore, EveryRecordArrivesAndOpensWithTheSameCredentials) {
 
   Barrier barrier(std::move(into));
   ASSERT_TRUE(barrier.keys().unseal(std::span(&store.key, 1)));
-  EXPECT_EQ(plain(barrier.read(path("dir3/s3"))->value), "value of 3");
-  EXPECT_EQ(barrier.read(path("large"))->value.size(), 2u << 20);
-  ASSERT_TRUE(barrier.write(path("dir3/s3"), Content::text, secret("n").view(), Condition::at(1)));
-  ASSERT_TRUE(barrier.keys().rotate());
-  EXPECT_EQ(barrier.list(path(""), true)->size(), store.barrier().list(path(""), true)->size());
+  EXPECT_EQ(plain(barrier.reader().read(path("dir3/s3"))->value), "value of 3");
+  EXPECT_EQ(barrier.reader().read(path("large"))->value.size(), 2u << 20);
+  ASSERT_TRUE(barrier.writer().write(path("dir3/s3"), Content::text, secret("n").view(),
+                                     Condition::at(Revision(1)), Permit::always()));
+  ASSERT_TRUE(barrier.keys().rotate(Permit::always()));
+  EXPECT_EQ(barrier.names().list(path(""), true)->size(),
+            store.barrier().names().list(path(""), true)->size());
 }
 
 TEST_P(CopyStore, AStoreWithoutSecretsIsCopied) {
@@ -288,10 +293,10 @@ TEST(Copy, GoingOnFollowsWhatBecameOfTheStore) {
   const std::size_t num_there = num_copied(into);
   for (int i = 0; i < 300; i += 2) {
     const std::string name = "dir" + std::to_string(i % 7) + "/s" + std::to_string(i);
-    ASSERT_TRUE(store.barrier().erase(path(name)));
+    ASSERT_TRUE(store.barrier().writer().erase(path(name), Condition::update(), Permit::always()));
   }
   put(store.barrier(), "new/folder/s");
-  ASSERT_TRUE(store.barrier().keys().rotate());
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
   auto copied = copy(*store.records, into);
   ASSERT_TRUE(copied) << copied.error().message;
   const Contents wanted = contents(*store.records);
@@ -388,7 +393,8 @@ TEST(Copy, AWriteAtAnyMomentIsInTheCopyOrCameAfterIt) {
         [&] {
           put(store.barrier(), "dir1/s1", "other");
           put(store.barrier(), "new/folder/s");
-          ASSERT_TRUE(store.barrier().erase(path("dir2/s2")));
+          ASSERT_TRUE(store.barrier().writer().erase(path("dir2/s2"), Condition::update(),
+                                                     Permit::always()));
         },
         acted);
     ASSERT_TRUE(copied) << copied.error().message;
@@ -415,7 +421,9 @@ TEST(Copy, ASecretThatGoesAndComesLeavesNoStateThatNeverWas) {
           store, into, 0,
           [&] {
             const int now = moment++;
-            if (now == first) (void)store.barrier().erase(path("dir3/s3"));
+            if (now == first)
+              (void)store.barrier().writer().erase(path("dir3/s3"), Condition::update(),
+                                                   Permit::always());
             if (now == second) put(store.barrier(), "dir3/s3", "value of 3");
             if (now == first || now == second) states.push_back(contents(*store.records));
           },
@@ -481,11 +489,11 @@ TEST(Copy, AChangeOfTheKeysAtAnyMomentIsAConflictOrCameAfterIt) {
     auto copied = copy_meanwhile(
         store, into, moment,
         [&] {
-          ASSERT_TRUE(store.barrier().keys().rotate());
+          ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
           put(store.barrier(), "dir1/s1", "under the new key");
-          auto done = store.barrier().reencrypt({100}, [](const auto&) { return true; });
+          auto done = store.barrier().reencryption({100}).run([](const auto&) { return true; });
           ASSERT_TRUE(done);
-          ASSERT_TRUE(store.barrier().retire([](const auto&) { return true; }));
+          ASSERT_TRUE(retire(store.barrier(), [](const auto&) { return true; }));
         },
         acted);
     if (!copied) {

@@ -75,16 +75,16 @@ TEST_P(Descriptors, NoneOfAStoreSurvivesAnExec) {
   ASSERT_TRUE(opened) << opened.error().message;
   Store& store = *opened;
   EXPECT_EQ(inherited(), before) << "after open";
-  const PendingInit pending = store.init(kTrusted, {.key_file = true}).value();
-  ASSERT_TRUE(store.activate(kTrusted, pending));
+  const PendingInit pending = store.as(kTrusted).init({.key_file = true}).value();
+  ASSERT_TRUE(store.as(kTrusted).activate(pending));
   const Credential key = Credential::parse(pending.key_file.view()).value();
-  ASSERT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+  ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
   EXPECT_EQ(inherited(), before) << "after unseal";
   const std::string large(300'000, 'x');  // several nodes, or pages, or libcrypto's turn
-  ASSERT_TRUE(store.put(kTrusted, path("a/large"), Content::text, secret(large).view()));
-  ASSERT_TRUE(store.put(kTrusted, path("a/small"), Content::text, secret("v").view()));
-  ASSERT_TRUE(store.get(kTrusted, path("a/large")));
-  ASSERT_TRUE(store.list(kTrusted, path("a")));
+  ASSERT_TRUE(store.as(kTrusted).put(path("a/large"), Content::text, secret(large).view()));
+  ASSERT_TRUE(store.as(kTrusted).put(path("a/small"), Content::text, secret("v").view()));
+  ASSERT_TRUE(store.as(kTrusted).get(path("a/large")));
+  ASSERT_TRUE(store.as(kTrusted).list(path("a")));
   EXPECT_EQ(inherited(), before) << "after writing and reading";
   auto again = Store::open(url_);
   ASSERT_TRUE(again);

@@ -462,7 +462,7 @@ TEST_F(Lmdb, RecordWithoutAVersionIsCorruptAndOthersAreStillRead) {
       keys, [](std::size_t, const Record&) { FAIL(); }, kDefaultTimeout);
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code, Code::corrupt);
-  EXPECT_TRUE(fails_with(commit(*store, {put("k0", "v", 1)}), Code::corrupt));
+  EXPECT_TRUE(fails_with(commit(*store, {put("k0", "v", Version(1))}), Code::corrupt));
   EXPECT_EQ(fetch(*store, "k1").value, "k1");
 }
 
@@ -882,9 +882,9 @@ TEST_F(Lmdb, ManyWritersAtOnceShareCommitsAndLoseNothing) {
       ASSERT_TRUE(applied(commit(*store, {put(key, key, kAbsent)})));
     }
   });
-  const Stamp num_commits = stamp_of(*store) - before;
+  const std::uint64_t num_commits = stamp_of(*store).value() - before.value();
   EXPECT_EQ(all(*store).size(), static_cast<std::size_t>(kWriters * kWrites));
-  EXPECT_LT(num_commits, static_cast<Stamp>(kWriters * kWrites / 4));
+  EXPECT_LT(num_commits, static_cast<std::uint64_t>(kWriters * kWrites / 4));
   RecordProperty("commits", static_cast<int>(num_commits));
 }
 

@@ -43,17 +43,17 @@ class ZooKeeperStore : public ::testing::Test {
     url_ = "zk://" + server + "/store-test-" + std::to_string(num_roots++) +
            "?access=world&session_ms=4000";
     near_ = open();
-    PendingInit pending = near_->init(kTrusted, {0, 0, true}).value();
+    PendingInit pending = near_->as(kTrusted).init({0, 0, true}).value();
     key_ = std::make_unique<Credential>(parsed(pending.key_file));
-    ASSERT_TRUE(near_->activate(kTrusted, pending));
-    ASSERT_TRUE(near_->unseal(kTrusted, std::span(key_.get(), 1)));
+    ASSERT_TRUE(near_->as(kTrusted).activate(pending));
+    ASSERT_TRUE(near_->as(kTrusted).unseal(std::span(key_.get(), 1)));
     far_ = open();
-    ASSERT_TRUE(far_->unseal(kTrusted, std::span(key_.get(), 1)));
+    ASSERT_TRUE(far_->as(kTrusted).unseal(std::span(key_.get(), 1)));
   }
   std::unique_ptr<Store> open() { return std::make_unique<Store>(Store::open(url_).value()); }
 
   Revision put(const std::string& name, std::string_view value = "v") {
-    return far_->put(kTrusted, path(name), Content::text, secret(value).view()).value();
+    return far_->as(kTrusted).put(path(name), Content::text, secret(value).view()).value();
   }
 
   std::string url_;
@@ -68,7 +68,7 @@ std::vector<std::string> told(Watch& watch, Timeout timeout) {
   std::vector<std::string> lines;
   for (const WatchEvent& event : events.value())
     lines.push_back((event.kind == WatchEvent::Kind::changed ? "+" : "-") + event.path + " " +
-                    std::to_string(event.revision));
+                    std::to_string(event.revision.value()));
   return lines;
 }
 
@@ -82,7 +82,7 @@ TEST_F(ZooKeeperStore, ManyReadsAreUnderWayAtOnce) {
   constexpr int kTotal = 2000;
   for (int i = 0; i < kTotal; ++i) {
     const std::string wanted = std::to_string(i % 50);
-    ASSERT_TRUE(near_->get_async(kTrusted, path("s" + wanted), [&, wanted](const auto& secret) {
+    ASSERT_TRUE(near_->as(kTrusted).get_async(path("s" + wanted), [&, wanted](const auto& secret) {
       num_right += secret && plain(secret->value) == wanted ? 1 : 0;
       if (++num_answers == kTotal) all.set_value();
     }));
@@ -98,15 +98,15 @@ TEST_F(ZooKeeperStore, KeysRotateUnderReadsThatDoNotWait) {
   int num_begun = 0;
   std::thread administrator([&] {
     for (int i = 0; i < 5; ++i) {
-      EXPECT_TRUE(far_->rotate(kTrusted));
-      EXPECT_TRUE(far_->reencrypt(kTrusted, {100}, kGoOn));
-      EXPECT_TRUE(far_->retire(kTrusted, kGoOn));
+      EXPECT_TRUE(far_->as(kTrusted).rotate());
+      EXPECT_TRUE(far_->as(kTrusted).reencrypt({100}, kGoOn));
+      EXPECT_TRUE(far_->as(kTrusted).retire(kGoOn));
     }
   });
   const auto end = steady_clock::now() + std::chrono::seconds(2);
   while (steady_clock::now() < end) {
     const std::string wanted = std::to_string(num_begun % 10);
-    auto begun = near_->get_async(kTrusted, path("s" + wanted), [&, wanted](const auto& secret) {
+    auto begun = near_->as(kTrusted).get_async(path("s" + wanted), [&, wanted](const auto& secret) {
       if (!secret) ADD_FAILURE() << secret.error().message;
       num_wrong += secret && plain(secret->value) == wanted ? 0 : 1;
       num_answers += 1;
@@ -126,10 +126,10 @@ TEST_F(ZooKeeperStore, AStoreThatGoesAnswersEverybodyFirst) {
   put("a", "one");
   for (int round = 0; round < 5; ++round) {
     auto store = open();
-    ASSERT_TRUE(store->unseal(kTrusted, std::span(key_.get(), 1)));
+    ASSERT_TRUE(store->as(kTrusted).unseal(std::span(key_.get(), 1)));
     std::atomic<int> num_answers{0};
     for (int i = 0; i < 500; ++i)
-      ASSERT_TRUE(store->get_async(kTrusted, path("a"), [&](const auto&) { num_answers += 1; }));
+      ASSERT_TRUE(store->as(kTrusted).get_async(path("a"), [&](const auto&) { num_answers += 1; }));
     store.reset();
     EXPECT_EQ(num_answers, 500);
   }
@@ -139,7 +139,7 @@ TEST_F(ZooKeeperStore, AFreshReadSeesWhatAnotherHandleJustWrote) {
   for (int i = 0; i < 50; ++i) {
     const std::string value = std::to_string(i);
     put("a", value);
-    auto fresh = near_->get(kTrusted, path("a"), {true});
+    auto fresh = near_->as(kTrusted).get(path("a"), {true});
     ASSERT_TRUE(fresh);
     EXPECT_EQ(plain(fresh->value), value);
     EXPECT_EQ(fresh->stale_ms, 0u);
@@ -148,17 +148,17 @@ TEST_F(ZooKeeperStore, AFreshReadSeesWhatAnotherHandleJustWrote) {
 
 TEST_F(ZooKeeperStore, AWatchTellsWhatAnotherHandleChanged) {
   put("a/old");
-  auto watch = near_->watch(kTrusted, path("a")).value();
+  auto watch = near_->as(kTrusted).watch(path("a")).value();
   EXPECT_EQ(told(watch, Timeout(0)), Lines());
   EXPECT_EQ(told(watch, Timeout(100)), Lines());
   put("a/old");
   EXPECT_EQ(told(watch, kSoon), (Lines{"+a/old 2"}));
   put("a/new/deep/s");
   EXPECT_EQ(told(watch, kSoon), (Lines{"+a/new/deep/s 1"}));
-  ASSERT_TRUE(far_->erase(kTrusted, path("a/old")));
+  ASSERT_TRUE(far_->as(kTrusted).erase(path("a/old")));
   EXPECT_EQ(told(watch, kSoon), (Lines{"-a/old 3"}));
-  ASSERT_TRUE(far_->rotate(kTrusted));
-  ASSERT_TRUE(far_->reencrypt(kTrusted, {100}, kGoOn));
+  ASSERT_TRUE(far_->as(kTrusted).rotate());
+  ASSERT_TRUE(far_->as(kTrusted).reencrypt({100}, kGoOn));
   EXPECT_EQ(told(watch, Timeout(500)), Lines());
 }
 
@@ -168,14 +168,14 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
     return "t/" + std::to_string(i % 4) + "/s" + std::to_string(i);
   };
   for (unsigned i = 0; i < 40; i += 2) known[name_of(i)] = put(name_of(i));
-  auto watch = near_->watch(kTrusted, path("t")).value();
+  auto watch = near_->as(kTrusted).watch(path("t")).value();
   std::atomic<bool> done{false};
   std::thread writer([&] {
     std::mt19937 random(7);
     for (int n = 0; n < 400; ++n) {
       const auto i = static_cast<unsigned>(random() % 40);
       if (random() % 3 == 0)
-        (void)far_->erase(kTrusted, path(name_of(i)));
+        (void)far_->as(kTrusted).erase(path(name_of(i)));
       else
         put(name_of(i));
     }
@@ -184,7 +184,7 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
   // What the writer did last may reach this handle's server later: a fresh read waits for it.
   for (bool last = false; !last;) {
     last = done;
-    if (last) (void)near_->get(kTrusted, path("none"), {true});
+    if (last) (void)near_->as(kTrusted).get(path("none"), {true});
     auto events = watch.next(Timeout(last ? 1'000 : 50));
     ASSERT_TRUE(events) << events.error().message;
     for (const WatchEvent& event : events.value()) {
@@ -204,10 +204,10 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
         known[event.path] = event.revision;
     }
   std::map<std::string, Revision> there;
-  const auto listed = far_->list(kTrusted, path("t"), {true});
+  const auto listed = far_->as(kTrusted).list(path("t"), {true});
   ASSERT_TRUE(listed);
   for (const Entry& entry : listed.value())
-    there["t/" + entry.name] = far_->get(kTrusted, path("t/" + entry.name), {true})->revision;
+    there["t/" + entry.name] = far_->as(kTrusted).get(path("t/" + entry.name), {true})->revision;
   EXPECT_EQ(known, there);
 }
 

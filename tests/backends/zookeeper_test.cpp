@@ -307,7 +307,8 @@ TEST_F(OneServer, CommitsThatGoTogetherFailEachForItself) {
     for (int round = 0; round < kRounds; ++round) {
       const bool fails = (thread + round) % 3 == 0;
       const std::string value = std::to_string(round);
-      auto done = fails ? commit(backend, {put("shared-" + value, "v"), check(own, version + 1)})
+      auto done = fails ? commit(backend, {put("shared-" + value, "v"),
+                                           check(own, Version(version.value() + 1))})
                         : commit(backend, {put(own, value, version)});
       if (!(fails ? conflicts_at(done, 1) : applied(done))) ++num_wrong;
       const Found found = fetch(backend, own);

@@ -71,7 +71,8 @@ void each_fault(Prepare prepare, Operation operation, Verify verify) {
 
 std::unique_ptr<TestStore> with_one_secret() {
   auto store = std::make_unique<TestStore>();
-  EXPECT_TRUE(store->barrier().write(path("a/b"), Content::text, secret("old").view(), {}));
+  EXPECT_TRUE(store->barrier().writer().write(path("a/b"), Content::text, secret("old").view(), {},
+                                              Permit::always()));
   return store;
 }
 
@@ -82,7 +83,7 @@ std::string opens_and_reads(TestStore& store, bool lift_lock = false) {
   EXPECT_TRUE(unsealed) << unsealed.error().message;
   Handle by_shares = store.another(false);
   EXPECT_TRUE(by_shares.barrier->keys().unseal(std::span(store.shares).first(3), lift_lock));
-  auto read = fresh.barrier->read(path("a/b"));
+  auto read = fresh.barrier->reader().read(path("a/b"));
   if (!read) {
     EXPECT_EQ(read.error().code, Code::not_found) << read.error().message;
     return "";
@@ -94,7 +95,9 @@ TEST(CommitFaults, Put) {
   each_fault(
       with_one_secret,
       [](Barrier& barrier, TestStore&) {
-        return barrier.write(path("a/b"), Content::text, secret("new").view(), {}).ok();
+        return barrier.writer()
+            .write(path("a/b"), Content::text, secret("new").view(), {}, Permit::always())
+            .ok();
       },
       [](TestStore& store, bool done) {
         const std::string now = opens_and_reads(store);
@@ -106,12 +109,14 @@ TEST(CommitFaults, PutOfANewPathIsListedWhenItReads) {
   each_fault(
       with_one_secret,
       [](Barrier& barrier, TestStore&) {
-        return barrier.write(path("x/y/z"), Content::text, secret("new").view(), {}).ok();
+        return barrier.writer()
+            .write(path("x/y/z"), Content::text, secret("new").view(), {}, Permit::always())
+            .ok();
       },
       [](TestStore& store, bool done) {
         Handle fresh = store.another();
-        const bool reads = fresh.barrier->read(path("x/y/z")).ok();
-        const auto list = fresh.barrier->list(path(""), true);
+        const bool reads = fresh.barrier->reader().read(path("x/y/z")).ok();
+        const auto list = fresh.barrier->names().list(path(""), true);
         ASSERT_TRUE(list);
         EXPECT_EQ(list->size(), reads ? 2u : 1u) << "entries come with the record or not at all";
         EXPECT_TRUE(reads || !done);
@@ -120,22 +125,29 @@ TEST(CommitFaults, PutOfANewPathIsListedWhenItReads) {
 
 TEST(CommitFaults, Erase) {
   each_fault(
-      with_one_secret, [](Barrier& barrier, TestStore&) { return barrier.erase(path("a/b")).ok(); },
+      with_one_secret,
+      [](Barrier& barrier, TestStore&) {
+        return barrier.writer().erase(path("a/b"), Condition::update(), Permit::always()).ok();
+      },
       [](TestStore& store, bool done) {
         const std::string now = opens_and_reads(store);
         EXPECT_TRUE(now.empty() || (!done && now == "old")) << now;
-        EXPECT_EQ(store.another().barrier->list(path(""), true)->size(), now.empty() ? 0u : 1u);
+        EXPECT_EQ(store.another().barrier->names().list(path(""), true)->size(),
+                  now.empty() ? 0u : 1u);
       });
 }
 
 TEST(CommitFaults, Rotate) {
   each_fault(
-      with_one_secret, [](Barrier& barrier, TestStore&) { return barrier.keys().rotate().ok(); },
+      with_one_secret,
+      [](Barrier& barrier, TestStore&) { return barrier.keys().rotate(Permit::always()).ok(); },
       [](TestStore& store, bool) {
         EXPECT_EQ(opens_and_reads(store), "old");
         Handle fresh = store.another();
-        EXPECT_TRUE(fresh.barrier->write(path("a/b"), Content::text, secret("later").view(), {}));
-        EXPECT_EQ(plain(store.barrier().read(path("a/b"))->value), "later") << "others follow";
+        EXPECT_TRUE(fresh.barrier->writer().write(path("a/b"), Content::text,
+                                                  secret("later").view(), {}, Permit::always()));
+        EXPECT_EQ(plain(store.barrier().reader().read(path("a/b"))->value), "later")
+            << "others follow";
       });
 }
 
@@ -144,7 +156,7 @@ TEST(CommitFaults, Seal) {
       with_one_secret,
       [](Barrier& barrier, TestStore&) {
         const bool done = barrier.keys().seal().ok();
-        EXPECT_EQ(barrier.read(path("a/b")).error().code, Code::sealed)
+        EXPECT_EQ(barrier.reader().read(path("a/b")).error().code, Code::sealed)
             << "sealed here in any case";
         return done;
       },
@@ -202,7 +214,8 @@ TEST(CommitFaults, InitIsThereWholeOrNotAtAll) {
       if (there) {
         EXPECT_TRUE(fresh.unseal(testing::parsed(pending.key_file)));
         EXPECT_TRUE(Handle(records.share()).unseal(testing::parsed(pending.shares[0])));
-        EXPECT_TRUE(fresh.barrier->write(path("a"), Content::text, secret("1").view(), {}));
+        EXPECT_TRUE(fresh.barrier->writer().write(path("a"), Content::text, secret("1").view(), {},
+                                                  Permit::always()));
       } else {
         EXPECT_TRUE(fresh.barrier->keys().activate(pending));
       }
@@ -217,13 +230,16 @@ TEST(CommitFaults, StorageTroubleNeverSeals) {
   ASSERT_TRUE(barrier.keys().unseal(std::span(&store->key, 1)));
   plan->dead = true;
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(barrier.read(path("a/b")).error().code, Code::unavailable);
-    EXPECT_EQ(barrier.write(path("a/b"), Content::text, secret("x").view(), {}).error().code,
+    EXPECT_EQ(barrier.reader().read(path("a/b")).error().code, Code::unavailable);
+    EXPECT_EQ(barrier.writer()
+                  .write(path("a/b"), Content::text, secret("x").view(), {}, Permit::always())
+                  .error()
+                  .code,
               Code::unavailable);
-    EXPECT_EQ(barrier.keys().rotate().error().code, Code::unavailable);
+    EXPECT_EQ(barrier.keys().rotate(Permit::always()).error().code, Code::unavailable);
   }
   plan->dead = false;
-  EXPECT_EQ(plain(barrier.read(path("a/b"))->value), "old");
+  EXPECT_EQ(plain(barrier.reader().read(path("a/b"))->value), "old");
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ using testing::Fault;
 using testing::path;
 using testing::plain;
 using testing::Plan;
+using testing::retire;
 using testing::secret;
 using testing::World;
 
@@ -79,13 +80,13 @@ void as_admin(World& world, F f) {
 
 void rotated(World& world) {
   world.establish();
-  as_admin(world, [](Barrier& barrier) { ASSERT_TRUE(barrier.keys().rotate()); });
+  as_admin(world, [](Barrier& barrier) { ASSERT_TRUE(barrier.keys().rotate(Permit::always())); });
 }
 
 const auto always = [](const ReencryptProgress&) { return true; };
 
 bool reencrypt(World&, Barrier& barrier) {
-  auto done = barrier.reencrypt({100}, always);
+  auto done = barrier.reencryption({100}).run(always);
   return done && done->unreadable == 0;
 }
 
@@ -119,7 +120,7 @@ bool repair(World& world, Barrier& barrier) {
   for (const ByteView key : {ByteView(kHeaderKey), ByteView(kHeaderCopyKey)}) {
     damage(world, key, static_cast<std::size_t>(at - record.begin()) + 40);
   }
-  return barrier.keys().repair().ok();
+  return barrier.keys().repair(Permit::always()).ok();
 }
 
 bool init(World& world, Barrier& barrier) {
@@ -139,7 +140,8 @@ std::function<bool(World&, Barrier&)> change_slots(SlotChange change,
     if (!pending) return false;
     world.hand_out(pending.value(), "new");
     if (change.verify && !world.plan->dead) {
-      EXPECT_FALSE(barrier.keys().activate(pending.value())) << "they were not given back";
+      EXPECT_FALSE(barrier.keys().activate(pending.value(), Permit::always()))
+          << "they were not given back";
       for (const SecretBytes& share : pending->shares) {
         EXPECT_TRUE(give_back(pending.value(), testing::parsed(share)));
       }
@@ -147,7 +149,7 @@ std::function<bool(World&, Barrier&)> change_slots(SlotChange change,
         EXPECT_TRUE(give_back(pending.value(), testing::parsed(pending->key_file)));
       }
     }
-    if (!barrier.keys().activate(pending.value())) return false;
+    if (!barrier.keys().activate(pending.value(), Permit::always())) return false;
     for (const std::string& name : removed) world.throw_away(name);
     return true;
   };
@@ -167,7 +169,8 @@ SlotChange slots(unsigned shares, unsigned threshold, bool key_file, std::vector
 bool put(World& world, Barrier& barrier, const std::string& name) {
   const bool there = world.secrets.count(name) != 0;
   world.secrets[name] = {there ? "old" : "", "new"};
-  auto done = barrier.write(path(name), Content::text, secret("new").view(), {});
+  auto done =
+      barrier.writer().write(path(name), Content::text, secret("new").view(), {}, Permit::always());
   if (done) world.secrets[name] = {"new"};
   return done.ok();
 }
@@ -242,7 +245,8 @@ std::vector<Operation> operations() {
   const auto nothing = [](World&) {};
   const auto erase = [](World& world, Barrier& barrier) {
     world.secrets["a/b"] = {"old", ""};
-    const bool done = barrier.erase(path("a/b")).ok();
+    const bool done =
+        barrier.writer().erase(path("a/b"), Condition::update(), Permit::always()).ok();
     if (done) world.secrets["a/b"] = {""};
     return done;
   };
@@ -257,8 +261,10 @@ std::vector<Operation> operations() {
       {"UnsealThatLiftsTheLock", locked, unseal("old key", true), false},
       {"UnsealThatMendsTheHeader", torn_header, unseal("old key", false), false},
       {"Seal", established, seal, true, true},
-      {"Rotate", established, [](World&, Barrier& b) { return b.keys().rotate().ok(); }},
-      {"RotateRoot", established, [](World&, Barrier& b) { return b.keys().rotate_root().ok(); }},
+      {"Rotate", established,
+       [](World&, Barrier& b) { return b.keys().rotate(Permit::always()).ok(); }},
+      {"RotateRoot", established,
+       [](World&, Barrier& b) { return b.keys().rotate_root(Permit::always()).ok(); }},
       {"AddKey", established, change_slots(slots(0, 0, true, {}), {})},
       {"AddSharesVerified", established, change_slots(slots(3, 2, false, {}, true), {})},
       {"RemoveShares", established, change_slots(slots(0, 0, false, {1}), {"old shares"})},
@@ -269,7 +275,7 @@ std::vector<Operation> operations() {
       {"RekeyAllVerified", established,
        change_slots(slots(3, 2, true, {1, 2}, true), {"old shares", "old key"})},
       {"Reencrypt", rotated, reencrypt, true, false, true},
-      {"Retire", reencrypted, [](World&, Barrier& b) { return b.retire(always).ok(); }},
+      {"Retire", reencrypted, [](World&, Barrier& b) { return retire(b, always).ok(); }},
       {"Repair", established, repair},
       {"Put", established, [](World& w, Barrier& b) { return put(w, b, "a/b"); }, true, false,
        true},
@@ -317,7 +323,7 @@ class CrashMatrix : public ::testing::TestWithParam<Operation> {
   // store was sealed or its slot is gone.
   static void expect_goes_on(World& world, Barrier& barrier, bool may_be_sealed) {
     *world.plan = Plan{};
-    auto read = barrier.read(path("c"));
+    auto read = barrier.reader().read(path("c"));
     if (!read && read.error().code == Code::sealed) {
       const SealReason reason = barrier.keys().status()->reason;
       EXPECT_TRUE(may_be_sealed || reason == SealReason::slot_removed) << read.error().message;

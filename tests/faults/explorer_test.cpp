@@ -284,9 +284,9 @@ class Scene {
       case Act::close:
         return keys.close();
       case Act::rotate:
-        return acknowledged(keys.rotate());
+        return acknowledged(keys.rotate(Permit::always()));
       case Act::rotate_root:
-        return acknowledged(keys.rotate_root());
+        return acknowledged(keys.rotate_root(Permit::always()));
       case Act::prepare_rekey:
       case Act::prepare_add:
       case Act::prepare_remove:
@@ -304,7 +304,8 @@ class Scene {
       case Act::retire:
         return retire(*admin.barrier);
       case Act::put:
-        (void)admin.barrier->write(path("a/b"), Content::text, secret("old").view(), {});
+        (void)admin.barrier->writer().write(path("a/b"), Content::text, secret("old").view(), {},
+                                            Permit::always());
         return;
       case Act::crash:
         admin.plan->dead = true;
@@ -343,7 +344,7 @@ class Scene {
 
   void activate(Admin& admin) {
     if (!admin.pending) return;
-    auto done = admin.barrier->keys().activate(*admin.pending);
+    auto done = admin.barrier->keys().activate(*admin.pending, Permit::always());
     if (admin.plan->dead) return;  // nobody knows
     acknowledged(done);
     if (done) {
@@ -367,10 +368,13 @@ class Scene {
   // retire raises the generation where there was anything to retire.
   void retire(Barrier& barrier) {
     const auto always = [](const ReencryptProgress&) { return true; };
-    if (barrier.reencrypt({100}, always)) acknowledged(barrier.retire(always));
+    if (barrier.reencryption({100}).run(always)) acknowledged(testing::retire(barrier, always));
   }
 
-  void acknowledged(const Result<void>& done) { changes_ += done.ok() ? 1 : 0; }
+  template <typename T>
+  void acknowledged(const Result<T>& done) {
+    changes_ += done.ok() ? 1 : 0;
+  }
 
   void throw_away_slot(SlotId id, const std::string& but) {
     for (const Held& each : world_.held) {

@@ -95,7 +95,7 @@ class KeyFiles {
   Result<void> unseal(Store& store) const {
     Result<void> last = Error{Code::denied, "there was no key file"};
     for (const auto& [name, credentials] : all()) {
-      last = store.unseal(kTrusted, credentials, true);
+      last = store.as(kTrusted).unseal(credentials, true);
       if (last) return last;
     }
     return last;
@@ -105,7 +105,7 @@ class KeyFiles {
   void clear_out(const std::string& url) const {
     Store store = Store::open(url).value();
     for (const auto& [name, credentials] : all()) {
-      if (store.unseal(kTrusted, credentials, true)) continue;
+      if (store.as(kTrusted).unseal(credentials, true)) continue;
       for (const auto& entry : entries()) {
         if (entry.stem() == name) fs::remove(entry);
       }
@@ -188,10 +188,10 @@ class Worker {
     tell({which, value, false});
     if (value != 0) {
       const std::string text = std::to_string(value);
-      must(store_.put(kTrusted, secret_path(which), Content::text,
-                      SecretView(text.data(), text.size())),
+      must(store_.as(kTrusted).put(secret_path(which), Content::text,
+                                   SecretView(text.data(), text.size())),
            14);
-    } else if (auto erased = store_.erase(kTrusted, secret_path(which)); !erased) {
+    } else if (auto erased = store_.as(kTrusted).erase(secret_path(which)); !erased) {
       if (erased.error().code != Code::not_found) ::_exit(15);
     }
     tell({which, value, true});
@@ -201,15 +201,15 @@ class Worker {
     const auto always = [](const ReencryptProgress&) { return true; };
     switch (random_() % 8) {
       case 0:
-        return must(store_.rotate(kTrusted), 16);
+        return must(store_.as(kTrusted).rotate(), 16);
       case 1:
-        return must(store_.rotate_root(kTrusted), 17);
+        return must(store_.as(kTrusted).rotate_root(), 17);
       case 2:
-        must(store_.reencrypt(kTrusted, {100}, always), 18);
-        if (store_.status()->num_terms > 1) must(store_.retire(kTrusted, always), 19);
+        must(store_.as(kTrusted).reencrypt({100}, always), 18);
+        if (store_.status()->num_terms > 1) must(store_.as(kTrusted).retire(always), 19);
         return;
       case 3:
-        must(store_.seal(kTrusted), 20);
+        must(store_.as(kTrusted).seal(), 20);
         return must(keys_.unseal(store_), 21);
       default:
         return change_slots();
@@ -228,11 +228,11 @@ class Worker {
       if (!change.key_file) change.shares = 3, change.threshold = 2;
     }
     change.verify = random_() % 2 == 0;
-    auto pending = must(store_.prepare_slots(kTrusted, change), 23);
+    auto pending = must(store_.as(kTrusted).prepare_slots(change), 23);
     if (!pending.add->empty() && !keys_.hand_out(pending, (*pending.add)[0].slot.id)) ::_exit(24);
     for (const SecretBytes& share : pending.shares) must(typed_back(pending, share), 25);
     if (!pending.key_file.empty()) must(typed_back(pending, pending.key_file), 26);
-    must(store_.activate(kTrusted, pending), 27);
+    must(store_.as(kTrusted).activate(pending), 27);
     for (const SlotId id : change.remove) keys_.throw_away(id);
   }
   static Result<void> typed_back(PendingSlots& pending, const SecretBytes& text) {
@@ -265,7 +265,7 @@ struct Ledger {
   // settle looks at what is stored: each secret reads, as it was acknowledged or as it was about to be.
   void settle(Store& store) {
     for (int i = 0; i < kSecrets; ++i) {
-      auto read = store.get(kTrusted, secret_path(i));
+      auto read = store.as(kTrusted).get(secret_path(i));
       if (!read) {
         ASSERT_EQ(read.error().code, Code::not_found) << read.error().message;
       }
@@ -286,7 +286,7 @@ TEST(Kill, NoAcknowledgedWriteIsLostAndTheStoreOpens) {
     const PendingInit pending = prepare_init({0, 0, true}).value();
     ASSERT_TRUE(keys.hand_out(pending, 1));
     Store store = Store::open(directory.url()).value();
-    ASSERT_TRUE(store.activate(kTrusted, pending));
+    ASSERT_TRUE(store.as(kTrusted).activate(pending));
   }
   Ledger ledger;
   for (int round = 1; round <= num_rounds(); ++round) {
@@ -317,7 +317,7 @@ TEST(Kill, NoAcknowledgedWriteIsLostAndTheStoreOpens) {
     auto unsealed = keys.unseal(store);
     ASSERT_TRUE(unsealed) << unsealed.error().message;
     ledger.settle(store);
-    ASSERT_TRUE(store.list(kTrusted, path("kill")));
+    ASSERT_TRUE(store.as(kTrusted).list(path("kill")));
     if (HasFailure()) return;
   }
   RecordProperty("rounds", num_rounds());

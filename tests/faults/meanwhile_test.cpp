@@ -39,6 +39,7 @@ using testing::Moment;
 using testing::parsed;
 using testing::path;
 using testing::plain;
+using testing::retire;
 using testing::secret;
 using testing::TestStore;
 using Bytes = std::vector<std::uint8_t>;
@@ -58,21 +59,23 @@ std::string message_of(const Result<T>& result) {
 }
 
 bool put(Barrier& barrier, std::string_view name, std::string_view value) {
-  return barrier.write(path(name), Content::text, secret(value).view(), {}).ok();
+  return barrier.writer()
+      .write(path(name), Content::text, secret(value).view(), {}, Permit::always())
+      .ok();
 }
 
 // read gives the value, or why there was none.
 std::string read(Barrier& barrier, std::string_view name) {
-  auto found = barrier.read(path(name));
+  auto found = barrier.reader().read(path(name));
   return found ? plain(found->value) : "(" + message_of(found) + ")";
 }
 
 // turn_over puts everything under a new data key and drops the old one.
 void turn_over(Barrier& barrier) {
-  auto rotated = barrier.keys().rotate();
+  auto rotated = barrier.keys().rotate(Permit::always());
   ASSERT_TRUE(rotated) << message_of(rotated);
-  ASSERT_TRUE(barrier.reencrypt(kFast, go_on));
-  auto retired = barrier.retire(go_on);
+  ASSERT_TRUE(barrier.reencryption(kFast).run(go_on));
+  auto retired = retire(barrier, go_on);
   ASSERT_TRUE(retired) << message_of(retired);
 }
 
@@ -132,7 +135,7 @@ TEST(RetirementMeanwhile, ABatchReadAnswersAsBefore) {
   const std::vector<Path> paths = {path("a"), path("c/d"), path("not/there")};
   for (const Act& act : kRetirements) {
     at_every_moment(act, [&](Scene& scene) {
-      auto batch = scene.barrier.read_many(paths);
+      auto batch = scene.barrier.reader().read_many(paths);
       ASSERT_TRUE(batch) << message_of(batch);
       for (const std::size_t i : {0u, 1u}) {
         ASSERT_TRUE((*batch)[i]) << message_of((*batch)[i]);
@@ -146,9 +149,10 @@ TEST(RetirementMeanwhile, ABatchReadAnswersAsBefore) {
 TEST(RetirementMeanwhile, AWriteIsAcknowledgedAndReads) {
   for (const Act& act : kRetirements) {
     at_every_moment(act, [](Scene& scene) {
-      auto written = scene.barrier.write(path("a"), Content::text, secret("2").view(), {});
+      auto written = testing::done(scene.barrier.writer().write(
+          path("a"), Content::text, secret("2").view(), {}, Permit::always()));
       ASSERT_TRUE(written) << message_of(written);
-      EXPECT_EQ(written.value(), 2u);
+      EXPECT_EQ(written.value(), Revision(2));
       EXPECT_EQ(read(scene.barrier, "a"), "2");
       EXPECT_EQ(read(*scene.other.barrier, "a"), "2");
     });
@@ -158,10 +162,11 @@ TEST(RetirementMeanwhile, AWriteIsAcknowledgedAndReads) {
 TEST(RetirementMeanwhile, ADeletionIsAcknowledgedAndHolds) {
   for (const Act& act : kRetirements) {
     at_every_moment(act, [](Scene& scene) {
-      auto erased = scene.barrier.erase(path("c/d"));
+      auto erased =
+          scene.barrier.writer().erase(path("c/d"), Condition::update(), Permit::always());
       ASSERT_TRUE(erased) << message_of(erased);
-      EXPECT_EQ(code_of(scene.other.barrier->read(path("c/d"))), Code::not_found);
-      EXPECT_EQ(scene.barrier.list(path(""), true)->size(), 2u);
+      EXPECT_EQ(code_of(scene.other.barrier->reader().read(path("c/d"))), Code::not_found);
+      EXPECT_EQ(scene.barrier.names().list(path(""), true)->size(), 2u);
     });
   }
 }
@@ -170,9 +175,9 @@ TEST(RetirementMeanwhile, ReencryptionCallsNothingUnreadable) {
   for (const Act& act : kRetirements) {
     at_every_moment(act, [](Scene& scene) {
       scene.meanwhile->quiet = true;
-      ASSERT_TRUE(scene.barrier.keys().rotate());
+      ASSERT_TRUE(scene.barrier.keys().rotate(Permit::always()));
       scene.meanwhile->quiet = false;
-      auto done = scene.barrier.reencrypt(kFast, go_on);
+      auto done = scene.barrier.reencryption(kFast).run(go_on);
       ASSERT_TRUE(done) << message_of(done);
       EXPECT_EQ(done->unreadable, 0u);
       for (const char* name : {"a", "b", "c/d"}) EXPECT_EQ(read(scene.barrier, name), "1");
@@ -196,11 +201,11 @@ TEST(RetirementMeanwhile, ManyReadersSeeNoDoubt) {
     wrong = message;
   };
   const auto read_one = [&] {
-    auto found = store.barrier().read(paths[3]);
+    auto found = store.barrier().reader().read(paths[3]);
     if (!found) tell(message_of(found));
   };
   const auto read_all = [&] {
-    auto batch = store.barrier().read_many(paths);
+    auto batch = store.barrier().reader().read_many(paths);
     if (!batch) return tell(message_of(batch));
     for (const auto& each : *batch) {
       if (!each) tell(message_of(each));
@@ -228,8 +233,8 @@ TEST(WriterMeanwhile, ReencryptionLeavesNothingUnderAnOldKey) {
                      }
                    }};
   at_every_moment(writer, [](Scene& scene) {
-    ASSERT_TRUE(scene.other.barrier->keys().rotate());
-    auto done = scene.barrier.reencrypt(kFast, go_on);
+    ASSERT_TRUE(scene.other.barrier->keys().rotate(Permit::always()));
+    auto done = scene.barrier.reencryption(kFast).run(go_on);
     ASSERT_TRUE(done) << message_of(done);
     for (const Bytes& key : scene.store.keys_with('r')) {
       const Bytes envelope = scene.store.stored(key);
@@ -244,9 +249,9 @@ TEST(WriterMeanwhile, RetireLosesNothing) {
                      EXPECT_TRUE(put(*scene.other.barrier, "new", "2"));
                    }};
   at_every_moment(writer, [](Scene& scene) {
-    ASSERT_TRUE(scene.barrier.keys().rotate());
-    ASSERT_TRUE(scene.barrier.reencrypt(kFast, go_on));
-    auto retired = scene.barrier.retire(go_on);
+    ASSERT_TRUE(scene.barrier.keys().rotate(Permit::always()));
+    ASSERT_TRUE(scene.barrier.reencryption(kFast).run(go_on));
+    auto retired = retire(scene.barrier, go_on);
     EXPECT_TRUE(retired) << message_of(retired);
     EXPECT_EQ(read(scene.barrier, "b"), "1");
     if (!scene.meanwhile->acted()) return;
@@ -257,12 +262,12 @@ TEST(WriterMeanwhile, RetireLosesNothing) {
 
 TEST(WriterMeanwhile, RetireCountsWhatIsOldNow) {
   Scene scene;
-  ASSERT_TRUE(scene.barrier.keys().rotate());
+  ASSERT_TRUE(scene.barrier.keys().rotate(Permit::always()));
   scene.meanwhile->only = Moment{Call::scan, true};
   scene.meanwhile->act = [&] {
     for (const char* name : {"a", "b", "c/d"}) EXPECT_TRUE(put(*scene.other.barrier, name, "2"));
   };
-  auto retired = scene.barrier.retire(go_on);
+  auto retired = retire(scene.barrier, go_on);
   EXPECT_TRUE(retired) << message_of(retired);
 }
 
@@ -271,11 +276,11 @@ TEST(WriterMeanwhile, RetireCountsWhatIsOldNow) {
 TEST(RemovalMeanwhile, NothingIsStoredAfterwardsUnderAKeyThatTheCredentialKnows) {
   bool was_there = false;
   const auto remove = [&](Scene& scene) {
-    was_there = scene.other.barrier->read(path("new")).ok();
+    was_there = scene.other.barrier->reader().read(path("new")).ok();
     SlotChange change;
     change.remove = {2};
     KeyKeeper& admin = scene.other.barrier->keys();
-    ASSERT_TRUE(admin.activate(admin.prepare_slots(change, nullptr).value()));
+    ASSERT_TRUE(admin.activate(admin.prepare_slots(change, nullptr).value(), Permit::always()));
   };
   at_every_moment({"an administrator removes a slot", remove}, [&](Scene& scene) {
     const Header before = Header::decode(scene.store.stored(kHeaderKey)).value();
@@ -296,19 +301,20 @@ void change_slot(KeyKeeper& keeper) {
   SlotChange change;
   change.key_file = true;
   change.remove = {2};
-  if (auto pending = keeper.prepare_slots(change, nullptr)) (void)keeper.activate(pending.value());
+  if (auto pending = keeper.prepare_slots(change, nullptr))
+    (void)keeper.activate(pending.value(), Permit::always());
 }
 
 TEST(SealMeanwhile, NoOtherOperationLiftsTheLock) {
   const Act seal{"an operator seals",
                  [](Scene& scene) { EXPECT_TRUE(scene.other.barrier->keys().seal()); }};
   const std::function<void(Scene&)> operations[] = {
-      [](Scene& scene) { (void)scene.barrier.keys().rotate_root(); },
+      [](Scene& scene) { (void)scene.barrier.keys().rotate_root(Permit::always()); },
       [](Scene& scene) { change_slot(scene.barrier.keys()); },
       [](Scene& scene) { turn_over(*scene.store.another().barrier); },
       [](Scene& scene) {
         scene.store.tamper(kHeaderCopyKey, testing::bytes("torn"));
-        (void)scene.barrier.keys().repair();
+        (void)scene.barrier.keys().repair(Permit::always());
       },
       [](Scene& scene) {
         scene.store.tamper(kHeaderKey, testing::bytes("torn"));
@@ -321,7 +327,7 @@ TEST(SealMeanwhile, NoOtherOperationLiftsTheLock) {
       if (!scene.meanwhile->acted()) return;
       Handle late = scene.store.another(false);
       EXPECT_TRUE(late.barrier->keys().status()->locked);
-      EXPECT_EQ(code_of(scene.barrier.read(path("a"))), Code::sealed);
+      EXPECT_EQ(code_of(scene.barrier.reader().read(path("a"))), Code::sealed);
       EXPECT_EQ(code_of(late.barrier->keys().unseal(std::span(scene.store.shares).first(3))),
                 Code::sealed);
       auto lifted = late.barrier->keys().unseal(std::span(scene.store.shares).first(3), true);
@@ -365,7 +371,7 @@ TEST(SealMeanwhile, WaitsForNobodyWhoWrapsShares) {
   pgp.wait_for_call();
   auto sealed = std::async(std::launch::async, [&] { return store.barrier().keys().seal(); });
   const bool in_time = sealed.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
-  const auto found = store.barrier().read(path("a"));
+  const auto found = store.barrier().reader().read(path("a"));
   pgp.answer();
   admin.join();
   EXPECT_TRUE(in_time);
@@ -379,7 +385,7 @@ TEST(SealMeanwhile, LeavesAPreparedChangeWithoutEffect) {
   change.key_file = true;
   const PendingSlots pending = store.barrier().keys().prepare_slots(change, nullptr).value();
   ASSERT_TRUE(store.barrier().keys().seal());
-  EXPECT_EQ(code_of(store.barrier().keys().activate(pending)), Code::sealed);
+  EXPECT_EQ(code_of(store.barrier().keys().activate(pending, Permit::always())), Code::sealed);
   EXPECT_EQ(code_of(store.another(false).unseal(parsed(pending.key_file), true)), Code::denied);
   EXPECT_TRUE(store.another(false).unseal(store.key, true));
 }
@@ -429,13 +435,14 @@ TEST(PreparedChange, NoRoomForOneMoreSlotIsToldBeforeAnythingIsHandedOut) {
   SlotChange change;
   change.key_file = true;
   for (std::size_t num = 2; num < kMaxSlots; ++num) {
-    ASSERT_TRUE(keeper.activate(keeper.prepare_slots(change, nullptr).value()));
+    ASSERT_TRUE(keeper.activate(keeper.prepare_slots(change, nullptr).value(), Permit::always()));
   }
   EXPECT_EQ(code_of(keeper.prepare_slots(change, nullptr)), Code::too_large);
   change.remove = {2};
   auto replaced = keeper.prepare_slots(change, nullptr);
   ASSERT_TRUE(replaced) << message_of(replaced);
-  EXPECT_TRUE(keeper.activate(replaced.value())) << "there is room for one in place of another";
+  EXPECT_TRUE(keeper.activate(replaced.value(), Permit::always()))
+      << "there is room for one in place of another";
 }
 
 TEST(PreparedChange, ATooLargeHeaderIsToldBeforeAnythingIsHandedOut) {
@@ -449,7 +456,7 @@ TEST(PreparedChange, ATooLargeHeaderIsToldBeforeAnythingIsHandedOut) {
   LargePgp fits(900);
   auto pending = store.barrier().keys().prepare_slots(change, &fits);
   ASSERT_TRUE(pending) << message_of(pending);
-  auto activated = store.barrier().keys().activate(pending.value());
+  auto activated = store.barrier().keys().activate(pending.value(), Permit::always());
   EXPECT_TRUE(activated) << message_of(activated);
 }
 

@@ -109,12 +109,12 @@ class Looked {
     auto store = Store::open(url);
     if (!store || !unseal(store.value(), to_child_)) return stop('u');
     {
-      auto read = store->get(kTrusted, path("canary"));
+      auto read = store->as(kTrusted).get(path("canary"));
       if (!read) return stop('r');
       from_child_.tell('1');
       if (to_child_.hear() != '!') return stop('h');
     }
-    if (!store->seal(kTrusted)) return stop('s');
+    if (!store->as(kTrusted).seal()) return stop('s');
     from_child_.tell('2');
     for (;;) ::pause();
   }
@@ -136,13 +136,13 @@ class MemoryAfter : public ::testing::Test {
     directory_ = name;
     pending_ = prepare_init({5, 3, true}).value();
     Store store = Store::open(url()).value();
-    ASSERT_TRUE(store.activate(kTrusted, pending_));
+    ASSERT_TRUE(store.as(kTrusted).activate(pending_));
     const Credential key = testing::parsed(pending_.key_file);
-    ASSERT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
     const Masked canary = Masked::random(kCanaryLen);
     SecretBytes value = SecretBytes::for_value(kCanaryLen).value();
     canary.unmask_to(value.reveal_mutable().data());
-    ASSERT_TRUE(store.put(kTrusted, path("canary"), Content::text, value.view()));
+    ASSERT_TRUE(store.as(kTrusted).put(path("canary"), Content::text, value.view()));
     wanted_.push_back({"canary", canary});
     want("key file", key.secret.view());
     want("key file's text", pending_.key_file.view());
@@ -191,7 +191,7 @@ TEST_F(MemoryAfter, UnsealByKeyFile) {
     auto text = pipe.receive();
     if (!text) return false;
     auto key = Credential::parse(text->view());
-    return key && store.unseal(kTrusted, std::span(&key.value(), 1));
+    return key && store.as(kTrusted).unseal(std::span(&key.value(), 1));
   });
   ASSERT_TRUE(child.to_child().send(pending_.key_file.view()));
   expect_clean(child);
@@ -206,7 +206,7 @@ TEST_F(MemoryAfter, UnsealByShares) {
       if (!share) return false;
       shares.push_back(std::move(share).value());
     }
-    return store.unseal(kTrusted, shares).ok();
+    return store.as(kTrusted).unseal(shares).ok();
   });
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(child.to_child().send(pending_.shares[static_cast<std::size_t>(i)].view()));
@@ -238,20 +238,20 @@ TEST_F(MemoryAfter, UnsealByAShareThatWasWrappedToAnOpenPgpKey) {
   {
     Store store = Store::open(url()).value();
     const Credential key = testing::parsed(pending_.key_file);
-    ASSERT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
     SlotChange change;
     change.shares = change.threshold = 1;
     change.pgp_keys = {public_key};
-    auto pending = store.prepare_slots(kTrusted, change);
+    auto pending = store.as(kTrusted).prepare_slots(change);
     ASSERT_TRUE(pending) << pending.error().message;
-    ASSERT_TRUE(store.activate(kTrusted, pending.value()));
+    ASSERT_TRUE(store.as(kTrusted).activate(pending.value()));
     wrapped = pending->wrapped[0];
   }
   const Looked child(url(), [&](Store& store, const Pipe& pipe) {
     auto private_key = pipe.receive();
     if (!private_key) return false;
-    auto share = store.unwrap(kTrusted, wrapped.message, private_key->view());
-    return share && store.unseal(kTrusted, std::span(&share.value(), 1));
+    auto share = store.as(kTrusted).unwrap(wrapped.message, private_key->view());
+    return share && store.as(kTrusted).unseal(std::span(&share.value(), 1));
   });
   // After the fork, so that the child has it from nowhere else.
   const testing::Bytes private_key = home.private_key("keeper");
@@ -272,7 +272,7 @@ TEST_F(MemoryAfter, CoreOfAnUnsealedProcessHoldsNeitherKeyNorValue) {
     auto text = pipe.receive();
     if (!text) return false;
     auto key = Credential::parse(text->view());
-    return key && store.unseal(kTrusted, std::span(&key.value(), 1));
+    return key && store.as(kTrusted).unseal(std::span(&key.value(), 1));
   });
   ASSERT_TRUE(child.to_child().send(pending_.key_file.view()));
   ASSERT_EQ(child.hear(), '1');

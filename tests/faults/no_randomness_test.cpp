@@ -59,18 +59,18 @@ bool take_randomness_away() {
 
 struct Opened {
   explicit Opened(const std::string& url) : store(Store::open(url).value()) {
-    const PendingInit pending = store.init(kTrusted, {3, 2, true}).value();
-    EXPECT_TRUE(store.activate(kTrusted, pending));
+    const PendingInit pending = store.as(kTrusted).init({3, 2, true}).value();
+    EXPECT_TRUE(store.as(kTrusted).activate(pending));
     const Credential key = Credential::parse(pending.key_file.view()).value();
-    EXPECT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    EXPECT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
     EXPECT_TRUE(put("before"));
   }
   Result<Revision> put(const std::string& value, const char* where = "a/secret") {
-    return store.put(kTrusted, path(where), Content::text, secret(value).view());
+    return store.as(kTrusted).put(path(where), Content::text, secret(value).view());
   }
   bool reads_as_before() {
-    const auto got = store.get(kTrusted, path("a/secret"));
-    return got && plain(got->value) == "before" && got->revision == 1;
+    const auto got = store.as(kTrusted).get(path("a/secret"));
+    return got && plain(got->value) == "before" && got->revision == Revision(1);
   }
 
   Store store;
@@ -91,18 +91,18 @@ Complaint nothing_works_and_nothing_breaks(const std::string& url) {
   if (!fails(opened.put("after"))) return "put";
   if (!fails(opened.put("new", "b/new"))) return "create";
   if (!fails(opened.put(std::string(700'000, 'x'), "b/large"))) return "put of a large value";
-  if (!fails(store.rotate(kTrusted))) return "rotate";
-  if (!fails(store.rotate_root(kTrusted))) return "rotate_root";  // wraps for every slot
+  if (!fails(store.as(kTrusted).rotate())) return "rotate";
+  if (!fails(store.as(kTrusted).rotate_root())) return "rotate_root";  // wraps for every slot
   SlotChange slots;
   slots.shares = slots.threshold = 2;
-  if (!fails(store.prepare_slots(kTrusted, slots))) return "prepare_slots";
+  if (!fails(store.as(kTrusted).prepare_slots(slots))) return "prepare_slots";
   if (!fails(prepare_init({0, 0, true}))) return "prepare_init";
   if (!fails(CompiledPolicy::compile({}))) return "compile";  // hash seeds
   if (!fails(lint({}))) return "lint";
-  if (!fails(store.put_policy(kTrusted, "p", R"({"version": 1, "rules": []})")))
+  if (!fails(store.as(kTrusted).put_policy("p", R"({"version": 1, "rules": []})")))
     return "put_policy";
   if (store.status()->generation != generation) return "the header was changed";
-  if (store.get(kTrusted, path("b/new")).ok()) return "something was written";
+  if (store.as(kTrusted).get(path("b/new")).ok()) return "something was written";
   if (!opened.reads_as_before()) return "it does not read any more";
   return nullptr;
 }
@@ -113,7 +113,7 @@ TEST(NoRandomness, FromTheStartIsAnErrorToo) {
     if (!take_randomness_away()) return testing::kCannotTell;
     auto store = Store::open("memory:");
     if (!store) return fails(store) ? nullptr : "open";
-    return fails(store->init(kTrusted, {0, 0, true})) ? nullptr : "init";
+    return fails(store->as(kTrusted).init({0, 0, true})) ? nullptr : "init";
   });
   if (end == testing::kCannotTell) GTEST_SKIP() << "no seccomp here";
   EXPECT_EQ(end, "");
@@ -156,8 +156,7 @@ TEST(NoRandomness, FailsARestoreBeforeItWrites) {
   const std::string end = in_child([]() -> Complaint {
     Opened opened("memory:");
     std::vector<std::uint8_t> stream;
-    const auto made = opened.store.backup(
-        kTrusted,
+    const auto made = opened.store.as(kTrusted).backup(
         [&](ByteView part) -> Result<void> {
           stream.insert(stream.end(), part.begin(), part.end());
           return {};
@@ -167,8 +166,7 @@ TEST(NoRandomness, FailsARestoreBeforeItWrites) {
     Store into = Store::open("memory:").value();
     if (!take_randomness_away()) return testing::kCannotTell;
     ByteView rest = stream;
-    const auto restored = into.restore(
-        kTrusted,
+    const auto restored = into.as(kTrusted).restore(
         [&](std::span<std::uint8_t> out) -> Result<std::size_t> {
           const std::size_t len = std::min(out.size(), rest.size());
           std::copy_n(rest.begin(), len, out.begin());

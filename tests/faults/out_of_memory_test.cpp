@@ -94,11 +94,11 @@ TEST(OutOfMemory, AReplacedKeyOpensExactlyWhenTheChangeWasAcknowledged) {
     const Credential fresh = parsed(pending.key_file);
     End end = End::failed;
     const bool more = failing_at(
-        allocation, [&] { return keeper.activate(pending).ok(); }, end);
+        allocation, [&] { return keeper.activate(pending, Permit::always()).ok(); }, end);
     ASSERT_EQ(opens(store, fresh), end == End::done);
     ASSERT_EQ(opens(store, store.key), end != End::done);
     if (end != End::done) {
-      ASSERT_TRUE(keeper.activate(pending)) << "the same again, with memory";
+      ASSERT_TRUE(keeper.activate(pending, Permit::always())) << "the same again, with memory";
     }
     ASSERT_TRUE(keeper.refresh()) << "this process follows";
     if (more && end == End::done) ++num_done;
@@ -109,7 +109,8 @@ TEST(OutOfMemory, AReplacedKeyOpensExactlyWhenTheChangeWasAcknowledged) {
 
 TEST(OutOfMemory, AWriteIsThereWhenItWasAcknowledgedAndTheStoreGoesOn) {
   TestStore store;
-  ASSERT_TRUE(store.barrier().write(path("a"), Content::text, secret("0").view(), {}));
+  ASSERT_TRUE(store.barrier().writer().write(path("a"), Content::text, secret("0").view(), {},
+                                             Permit::always()));
   std::string last = "0";
   for (int allocation = 0;; ++allocation) {
     SCOPED_TRACE("allocation " + std::to_string(allocation));
@@ -119,11 +120,14 @@ TEST(OutOfMemory, AWriteIsThereWhenItWasAcknowledgedAndTheStoreGoesOn) {
     const Path at = path("a");
     End end = End::failed;
     const auto write = [&] {
-      return store.barrier().write(at, Content::text, value.view(), {}).ok();
+      return store.barrier()
+          .writer()
+          .write(at, Content::text, value.view(), {}, Permit::always())
+          .ok();
     };
     const bool more = failing_at(allocation, write, end);
     if (end == End::done) last = next;
-    auto found = store.barrier().read(path("a"));
+    auto found = store.barrier().reader().read(path("a"));
     ASSERT_TRUE(found) << found.error().message;
     ASSERT_EQ(plain(found->value), last);
     if (!more) return;
@@ -138,7 +142,7 @@ TEST(OutOfMemory, SealWipesTheKeysAllTheSame) {
     End end = End::failed;
     const bool more = failing_at(
         allocation, [&] { return store.barrier().keys().seal().ok(); }, end);
-    const auto found = store.barrier().read(path("a"));
+    const auto found = store.barrier().reader().read(path("a"));
     ASSERT_FALSE(found);
     ASSERT_EQ(found.error().code, Code::sealed);
     ASSERT_EQ(store.barrier().keys().status()->locked, end == End::done);
@@ -175,10 +179,10 @@ TEST(OutOfMemory, NothingIsAllowedWhileAPolicyCanNotBeLoaded) {
   Store owner(near.records->share());
   Store store(near.records->share());
   for (Store* each : {&owner, &store})
-    ASSERT_TRUE(each->unseal(Identity::trusted(), std::span(&near.key, 1)));
+    ASSERT_TRUE(each->as(Identity::trusted()).unseal(std::span(&near.key, 1)));
   const Path at = path("a");
-  ASSERT_TRUE(owner.put(Identity::trusted(), at, Content::text, secret("v").view()));
-  const Identity alice = Identity::user("alice");
+  ASSERT_TRUE(owner.as(Identity::trusted()).put(at, Content::text, secret("v").view()));
+  const Session alice = store.as(Identity::user("alice"));
   const std::string_view texts[] = {
       R"({"version": 1, "rules": []})",
       R"({"version": 1, "rules": [{"to": ["user:alice"], "allow": ["read"], "paths": ["*"]}]})"};
@@ -188,15 +192,15 @@ TEST(OutOfMemory, NothingIsAllowedWhileAPolicyCanNotBeLoaded) {
     ASSERT_LT(allocation, kMaxAllocations);
     more = false;
     for (const bool allowed : {true, false}) {
-      ASSERT_TRUE(owner.put_policy(Identity::trusted(), "p", texts[allowed ? 1 : 0]));
+      ASSERT_TRUE(owner.as(Identity::trusted()).put_policy("p", texts[allowed ? 1 : 0]));
       End end = End::failed;
       const bool failed = failing_at(
-          allocation, [&] { return store.get(alice, at).ok(); }, end);
+          allocation, [&] { return alice.get(at).ok(); }, end);
       more = more || failed;
       if (!allowed) {
         ASSERT_NE(end, End::done);
       }
-      ASSERT_EQ(store.get(alice, at).ok(), allowed);
+      ASSERT_EQ(alice.get(at).ok(), allowed);
     }
   }
 }
@@ -223,7 +227,7 @@ TEST(OutOfMemory, LookingAtASlotDoesNotEndTheProcess) {
   change.shares = change.threshold = 2;
   change.pgp_keys = {{1}, {2}};
   KeyKeeper& keeper = store.barrier().keys();
-  ASSERT_TRUE(keeper.activate(keeper.prepare_slots(change, &pgp).value()));
+  ASSERT_TRUE(keeper.activate(keeper.prepare_slots(change, &pgp).value(), Permit::always()));
   const std::vector<std::uint8_t> record = store.stored(kHeaderKey);
   for (int allocation = 0;; ++allocation) {
     ASSERT_LT(allocation, kMaxAllocations);

@@ -63,7 +63,7 @@ struct Recorder {
 Recorder recorder;
 
 template <typename F>
-F next(const char* name, F) {
+F next_of(const char* name, F) {
   return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
 }
 
@@ -74,7 +74,7 @@ bool is_durable(int fd) {
 }  // namespace
 }  // namespace strongroom
 
-#define STRONGROOM_NEXT(name) static const auto real = strongroom::next(#name, &::name)
+#define STRONGROOM_NEXT(name) static const auto real = strongroom::next_of(#name, &::name)
 
 extern "C" {
 
@@ -168,7 +168,7 @@ class TornFile : public ::testing::Test {
     auto store = Store::open(url(name));
     if (!store) return store;
     const Credential key = testing::parsed(pending_.key_file);
-    if (auto open = store->unseal(kTrusted, std::span(&key, 1), true); !open) {
+    if (auto open = store->as(kTrusted).unseal(std::span(&key, 1), true); !open) {
       return std::move(open).error();
     }
     return store;
@@ -176,11 +176,11 @@ class TornFile : public ::testing::Test {
 
   void make_store() {
     Store store = Store::open(url("real")).value();
-    ASSERT_TRUE(store.activate(kTrusted, pending_));
+    ASSERT_TRUE(store.as(kTrusted).activate(pending_));
     const Credential key = testing::parsed(pending_.key_file);
-    ASSERT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
     for (const char* name : {"a/b", "a/c", "other"}) {
-      ASSERT_TRUE(store.put(kTrusted, path(name), Content::text, secret("old").view()));
+      ASSERT_TRUE(store.as(kTrusted).put(path(name), Content::text, secret("old").view()));
     }
   }
 
@@ -218,15 +218,15 @@ class TornFile : public ::testing::Test {
     EXPECT_TRUE(store) << store.error().message;
     if (!store) return "";
     for (const char* name : {"a/c", "other"}) {
-      auto read = store->get(kTrusted, path(name));
+      auto read = store->as(kTrusted).get(path(name));
       EXPECT_TRUE(read) << name << ": " << read.error().message;
       if (read) {
         EXPECT_EQ(plain(read->value), "old");
       }
     }
-    EXPECT_TRUE(store->list(kTrusted, path(""), {true}));
-    EXPECT_TRUE(store->put(kTrusted, path("later"), Content::text, secret("1").view()));
-    auto read = store->get(kTrusted, path("a/b"));
+    EXPECT_TRUE(store->as(kTrusted).list(path(""), {true}));
+    EXPECT_TRUE(store->as(kTrusted).put(path("later"), Content::text, secret("1").view()));
+    auto read = store->as(kTrusted).get(path("a/b"));
     if (read) return plain(read->value);
     EXPECT_EQ(read.error().code, Code::not_found) << read.error().message;
     return "";
@@ -295,35 +295,35 @@ class TornFile : public ::testing::Test {
 
 TEST_F(TornFile, Put) {
   expect_whole("new", [](Store& store) {
-    ASSERT_TRUE(store.put(kTrusted, path("a/b"), Content::text, secret("new").view()));
+    ASSERT_TRUE(store.as(kTrusted).put(path("a/b"), Content::text, secret("new").view()));
   });
 }
 
 TEST_F(TornFile, LargePut) {
   const std::string large(20'000, 'x');
   expect_whole(large, [&](Store& store) {
-    ASSERT_TRUE(store.put(kTrusted, path("a/b"), Content::text, secret(large).view()));
+    ASSERT_TRUE(store.as(kTrusted).put(path("a/b"), Content::text, secret(large).view()));
   });
 }
 
 TEST_F(TornFile, Erase) {
-  expect_whole("", [](Store& store) { ASSERT_TRUE(store.erase(kTrusted, path("a/b"))); });
+  expect_whole("", [](Store& store) { ASSERT_TRUE(store.as(kTrusted).erase(path("a/b"))); });
 }
 
 TEST_F(TornFile, Rotate) {
-  expect_whole("old", [](Store& store) { ASSERT_TRUE(store.rotate(kTrusted)); });
+  expect_whole("old", [](Store& store) { ASSERT_TRUE(store.as(kTrusted).rotate()); });
 }
 
 TEST_F(TornFile, SealSetsTheLock) {
-  expect_whole("old", [](Store& store) { ASSERT_TRUE(store.seal(kTrusted)); });
+  expect_whole("old", [](Store& store) { ASSERT_TRUE(store.as(kTrusted).seal()); });
 }
 
 TEST_F(TornFile, SeveralOperationsInARow) {
   expect_whole("2", [](Store& store) {
-    ASSERT_TRUE(store.rotate(kTrusted));
-    ASSERT_TRUE(store.put(kTrusted, path("more"), Content::text, secret("3").view()));
-    ASSERT_TRUE(store.rotate(kTrusted));
-    ASSERT_TRUE(store.put(kTrusted, path("a/b"), Content::text, secret("2").view()));
+    ASSERT_TRUE(store.as(kTrusted).rotate());
+    ASSERT_TRUE(store.as(kTrusted).put(path("more"), Content::text, secret("3").view()));
+    ASSERT_TRUE(store.as(kTrusted).rotate());
+    ASSERT_TRUE(store.as(kTrusted).put(path("a/b"), Content::text, secret("2").view()));
   });
 }
 
@@ -339,7 +339,7 @@ TEST_F(TornFile, InitIsThereWholeOrNotAtAll) {
     struct stat found {};
     ASSERT_EQ(::stat(file.c_str(), &found), 0);
     recorder = {found.st_ino, {}};
-    ASSERT_TRUE(store.activate(kTrusted, pending_));
+    ASSERT_TRUE(store.as(kTrusted).activate(pending_));
     recorder.inode = 0;
     events = std::move(recorder.events);
   }
@@ -355,9 +355,9 @@ TEST_F(TornFile, InitIsThereWholeOrNotAtAll) {
     num_there += there;
     const Credential key = testing::parsed(pending_.key_file);
     if (!there) {
-      EXPECT_TRUE(store.activate(kTrusted, pending_));
+      EXPECT_TRUE(store.as(kTrusted).activate(pending_));
     }
-    EXPECT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    EXPECT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
   });
   RecordProperty("images", num_images_);
   EXPECT_GE(num_there, 1);

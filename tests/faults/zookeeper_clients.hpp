@@ -67,7 +67,7 @@ inline std::string value_bytes(int key, std::uint64_t value) {
 
 // take puts what a record holds into a note.
 inline void take(const Record& record, Note& note) {
-  note.version = record.version;
+  note.version = record.version.value();
   note.value = 0;
   if (record.version == kAbsent) return;
   const auto number = number_of(record.value);
@@ -167,7 +167,8 @@ class CasClient {
     }
     std::vector<Change> batch;
     for (std::size_t i = 0; i < notes.size(); ++i) {
-      batch.push_back({Change::Kind::put, view(names[i]), view(bytes[i]), notes[i].version});
+      batch.push_back(
+          {Change::Kind::put, view(names[i]), view(bytes[i]), Version(notes[i].version)});
       notes[i].invoked = now_ns();
     }
     const auto done = backend_->commit(batch, timeout_);

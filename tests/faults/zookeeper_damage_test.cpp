@@ -133,13 +133,13 @@ TEST_F(Damage, AStampThatWasMissingForASecondIsFollowedAgain) {
   const std::string stamp = "/strongroom/s/" + stamps_.front();
   const std::string bytes = *raw_->get(stamp);
   raw_->erase(stamp);
-  EXPECT_TRUE(comes_true([&] { return !store.get(kTrusted, path("db/prod")); }));
-  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::corrupt));
+  EXPECT_TRUE(comes_true([&] { return !store.as(kTrusted).get(path("db/prod")); }));
+  EXPECT_EQ(code_of(store.as(kTrusted).get(path("db/prod"))), int(Code::corrupt));
   std::this_thread::sleep_for(std::chrono::seconds(1));
   raw_->create(stamp, bytes);
-  EXPECT_TRUE(comes_true([&] { return store.get(kTrusted, path("db/prod")).ok(); }));
+  EXPECT_TRUE(comes_true([&] { return store.as(kTrusted).get(path("db/prod")).ok(); }));
   EXPECT_TRUE(comes_true([&] { return put(store, "db/prod", "after").ok(); }));
-  EXPECT_EQ(plain(store.get(kTrusted, path("db/prod")).value().value), "after");
+  EXPECT_EQ(plain(store.as(kTrusted).get(path("db/prod")).value().value), "after");
 }
 
 TEST_F(Damage, APassingNoAuthIsTriedAgain) {
@@ -152,11 +152,11 @@ TEST_F(Damage, APassingNoAuthIsTriedAgain) {
   servers_->launch(0);
   servers_->await(0);
   EXPECT_TRUE(comes_true(
-      [&] { return code_of(store.get(kTrusted, path("db/prod"))) == int(Code::denied); }));
+      [&] { return code_of(store.as(kTrusted).get(path("db/prod"))) == int(Code::denied); }));
   raw_->allow_world("/strongroom/l", ZOO_PERM_ALL);
-  EXPECT_TRUE(comes_true([&] { return store.get(kTrusted, path("db/prod")).ok(); }));
+  EXPECT_TRUE(comes_true([&] { return store.as(kTrusted).get(path("db/prod")).ok(); }));
   EXPECT_TRUE(comes_true([&] { return put(store, "db/prod", "after").ok(); }));
-  EXPECT_EQ(plain(store.get(kTrusted, path("db/prod")).value().value), "after");
+  EXPECT_EQ(plain(store.as(kTrusted).get(path("db/prod")).value().value), "after");
 }
 
 // ---- what does not pass ----
@@ -165,17 +165,17 @@ TEST_F(Damage, FlippedSecretIsCorrupt) {
   Store store = key_->open(url());
   const std::string node = node_of(store, "db/prod", "hunter2");
   raw_->set(node, flipped(*raw_->get(node)));
-  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::corrupt));
-  EXPECT_EQ(code_of(key_->open(url()).get(kTrusted, path("db/prod"))), int(Code::corrupt));
+  EXPECT_EQ(code_of(store.as(kTrusted).get(path("db/prod"))), int(Code::corrupt));
+  EXPECT_EQ(code_of(key_->open(url()).as(kTrusted).get(path("db/prod"))), int(Code::corrupt));
 }
 
 TEST_F(Damage, RemovedSecretIsNotFoundAndRollbackForWhoSawIt) {
   Store store = key_->open(url());
   const std::string node = node_of(store, "db/prod", "hunter2");
-  ASSERT_TRUE(store.get(kTrusted, path("db/prod")));
+  ASSERT_TRUE(store.as(kTrusted).get(path("db/prod")));
   raw_->erase(node);
-  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::rollback));
-  EXPECT_EQ(code_of(key_->open(url()).get(kTrusted, path("db/prod"))), int(Code::not_found));
+  EXPECT_EQ(code_of(store.as(kTrusted).get(path("db/prod"))), int(Code::rollback));
+  EXPECT_EQ(code_of(key_->open(url()).as(kTrusted).get(path("db/prod"))), int(Code::not_found));
 }
 
 TEST_F(Damage, OlderCopyIsRollbackForWhoSawTheNewer) {
@@ -184,7 +184,7 @@ TEST_F(Damage, OlderCopyIsRollbackForWhoSawTheNewer) {
   const std::string old = *raw_->get(node);
   ASSERT_TRUE(put(store, "db/prod", "new"));
   raw_->set(node, old);
-  EXPECT_EQ(code_of(store.get(kTrusted, path("db/prod"))), int(Code::rollback));
+  EXPECT_EQ(code_of(store.as(kTrusted).get(path("db/prod"))), int(Code::rollback));
 }
 
 TEST_F(Damage, OneSecretInAnothersPlaceIsCorrupt) {
@@ -192,7 +192,7 @@ TEST_F(Damage, OneSecretInAnothersPlaceIsCorrupt) {
   const std::string one = node_of(store, "db/prod", "hunter2");
   const std::string other = node_of(store, "db/test", "hunter3");
   raw_->set(other, *raw_->get(one));
-  EXPECT_EQ(code_of(store.get(kTrusted, path("db/test"))), int(Code::corrupt));
+  EXPECT_EQ(code_of(store.as(kTrusted).get(path("db/test"))), int(Code::corrupt));
 }
 
 // Parts of a large value: each one damaged, swapped, removed.
@@ -209,8 +209,8 @@ TEST_F(Damage, LargeSecretWithADamagedPartIsReported) {
   const auto reported = [&](const std::string& what) {
     const auto begin = std::chrono::steady_clock::now();
     for (const bool saw_it : {true, false}) {
-      Result<StoredSecret> got = saw_it ? store.get(kTrusted, path("large"))
-                                        : key_->open(url()).get(kTrusted, path("large"));
+      Result<StoredSecret> got = saw_it ? store.as(kTrusted).get(path("large"))
+                                        : key_->open(url()).as(kTrusted).get(path("large"));
       EXPECT_THAT(code_of(got),
                   AnyOf(int(Code::corrupt), int(Code::rollback), int(Code::not_found)))
           << what;
@@ -231,7 +231,7 @@ TEST_F(Damage, LargeSecretWithADamagedPartIsReported) {
   raw_->set(parts[0], whole.at(parts[1]));
   raw_->set(parts[1], whole.at(parts[0]));
   reported("swapped");
-  EXPECT_TRUE(key_->open(url()).get(kTrusted, path("large")));
+  EXPECT_TRUE(key_->open(url()).as(kTrusted).get(path("large")));
 }
 
 // use_everything tries each kind of call through a new handle. Whatever was done to the tree, the answer
@@ -244,21 +244,21 @@ void use_everything(const std::string& url, const Credential& key) {
         << (result ? "" : result.error().message);
     return result.ok();
   };
-  auto store = Store::open(url, {.must_exist = true});
+  auto store = Store::open(url, {.storage = {.must_exist = true}});
   if (!fits(store)) return;
   fits(store->status());
-  if (!fits(store->unseal(kTrusted, std::span(&key, 1)))) return;
+  if (!fits(store->as(kTrusted).unseal(std::span(&key, 1)))) return;
   for (const char* where : {"top", "a/b/c", "gone"}) {
-    auto got = store->get(kTrusted, path(where));
+    auto got = store->as(kTrusted).get(path(where));
     if (fits(got)) {
       EXPECT_EQ(plain(got->value), std::string("value of ") + where);
     }
   }
-  fits(store->list(kTrusted, Path(), {true}));
+  fits(store->as(kTrusted).list(Path(), {true}));
   fits(put(*store, "a/b/other", "x"));
   fits(put(*store, "top", "y"));
-  fits(store->erase(kTrusted, path("top")));
-  fits(store->rotate(kTrusted));
+  fits(store->as(kTrusted).erase(path("top")));
+  fits(store->as(kTrusted).rotate());
 }
 
 std::string first_byte_changed(std::string bytes) {
@@ -272,7 +272,7 @@ TEST_F(Damage, AnyNodeDamagedNeverCrashesNorGivesAWrongValue) {
     ASSERT_TRUE(put(store, "top", "value of top"));
     ASSERT_TRUE(put(store, "a/b/c", "value of a/b/c"));
     ASSERT_TRUE(put(store, "gone", "once"));
-    ASSERT_TRUE(store.erase(kTrusted, path("gone")));
+    ASSERT_TRUE(store.as(kTrusted).erase(path("gone")));
   }
   const Tree whole = dump();
   Tree nodes = stamps_in_use();
@@ -300,7 +300,7 @@ TEST_F(Damage, AnyNodeDamagedNeverCrashesNorGivesAWrongValue) {
     }
   }
   Store store = key_->open(url());
-  EXPECT_EQ(plain(store.get(kTrusted, path("a/b/c"))->value), "value of a/b/c");
+  EXPECT_EQ(plain(store.as(kTrusted).get(path("a/b/c"))->value), "value of a/b/c");
 }
 
 // seen_in tells whether a text lies in the tree: in a node's path or bytes, as it is or in hexadecimal.
@@ -326,7 +326,7 @@ TEST_F(Damage, DumpOfTheTreeShowsNoNameAndNoValue) {
   ASSERT_TRUE(put(store, "canary-folder/canary-secret", "canary-value"));
   ASSERT_TRUE(put(store, "canary-folder/canary-large", large));
   ASSERT_TRUE(put(store, "canary-erased", "canary-of-old"));
-  ASSERT_TRUE(store.erase(kTrusted, path("canary-erased")));
+  ASSERT_TRUE(store.as(kTrusted).erase(path("canary-erased")));
   const Tree tree = raw_->dump(std::string(kRoot));
   EXPECT_GT(tree.size(), 10u);
   for (const char* word : {"canary", "folder", "secret", "erased", "of-old", "value"})
@@ -344,9 +344,9 @@ TEST_F(Damage, LargestSecretGoesRoundAndOneByteMoreIsRefused) {
   ASSERT_EQ(value.size(), 1'048'576u);
   for (std::size_t i = 0; i < value.size(); i += 1000) value[i] = static_cast<char>(i / 1000);
   ASSERT_TRUE(put(store, "large", value));
-  EXPECT_TRUE(plain(store.get(kTrusted, path("large"))->value) == value);
+  EXPECT_TRUE(plain(store.as(kTrusted).get(path("large"))->value) == value);
   EXPECT_EQ(code_of(put(store, "large", value + "v")), int(Code::too_large));
-  EXPECT_TRUE(plain(store.get(kTrusted, path("large"))->value) == value);
+  EXPECT_TRUE(plain(store.as(kTrusted).get(path("large"))->value) == value);
   EXPECT_TRUE(put(store, "small", "after"));
   EXPECT_EQ(raw_->children("/strongroom/l"), living) << "it was the same session all the time";
 }

@@ -51,7 +51,7 @@ int run_stamps(const std::string& url, const std::string& notes) {
     const auto stamp = (*backend)->read(
         {&one, 1}, [](std::size_t, const Record&) {}, milliseconds(500));
     note.returned = now_ns();
-    if (stamp) note.version = *stamp;
+    if (stamp) note.version = stamp->value();
     if (!stamp) note.outcome = Note::Outcome::nothing;
     file.add(note);
     std::this_thread::sleep_for(milliseconds(2));
@@ -69,6 +69,7 @@ int run_store(const std::string& url, const std::string& key, const Identity& wh
     std::fprintf(stderr, "%s\n", store.error().message.c_str());
     return 2;
   }
+  const Session session = store->as(who);
   NoteFile file(notes);
   std::atomic<bool> over{false};
   std::thread end([&] { ChildProcess::await_end(), over = true; });
@@ -77,7 +78,7 @@ int run_store(const std::string& url, const std::string& key, const Identity& wh
   while (!over) {
     Note note;
     note.invoked = now_ns();
-    const auto got = store->get(who, path("a/secret"));
+    const auto got = session.get(path("a/secret"));
     const auto status = store->status();
     note.returned = now_ns();
     note.code = got ? 0 : static_cast<std::int32_t>(got.error().code);
@@ -238,7 +239,7 @@ TEST_F(Followers, RotationAndLockReachEveryStore) {
   for (int i = 0; i < 2; ++i) start("store", {key_file});
 
   const auto rotate_and_await = [&](milliseconds limit) {
-    const auto rotated = store.rotate(kTrusted);
+    const auto rotated = store.as(kTrusted).rotate();
     ASSERT_TRUE(rotated) << rotated.error().message;
     const std::int64_t since = now_ns();
     const std::uint64_t term = store.status()->active_term;
@@ -253,7 +254,7 @@ TEST_F(Followers, RotationAndLockReachEveryStore) {
   rotate_and_await(kBound + seconds(5));
   ASSERT_FALSE(HasFailure());
 
-  ASSERT_TRUE(store.seal(kTrusted));
+  ASSERT_TRUE(store.as(kTrusted).seal());
   const std::int64_t since = now_ns();
   const auto sealed = [](const Note& note) { return note.code == int(Code::sealed); };
   const auto took = reached_all(since, kBound, sealed);
@@ -278,7 +279,7 @@ TEST_F(Followers, AChangeOfThePoliciesReachesEveryStore) {
   constexpr const char* kNothing = R"({"version": 1, "rules": []})";
 
   const auto change_and_await = [&](bool grant, milliseconds limit) {
-    const auto done = store.put_policy(kTrusted, "p", grant ? kGrant : kNothing);
+    const auto done = store.as(kTrusted).put_policy("p", grant ? kGrant : kNothing);
     ASSERT_TRUE(done) << done.error().message;
     const std::int64_t since = now_ns();
     const std::int32_t code = grant ? 0 : static_cast<std::int32_t>(Code::denied);

@@ -54,7 +54,7 @@ class Large : public ::testing::Test {
       const std::string text = "value " + std::to_string(i);
       auto value = SecretBytes::copy_value(
           std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-      auto done = store_->put(kTrusted, path(name(i)), Content::text, value->view());
+      auto done = store_->as(kTrusted).put(path(name(i)), Content::text, value->view());
       EXPECT_TRUE(done) << done.error().message;
       return done.ok();
     });
@@ -66,7 +66,7 @@ class Large : public ::testing::Test {
     std::size_t count = 0;
     std::vector<std::uint8_t> after;
     do {
-      auto page = store_->list_page(kTrusted, Path::parse(folder).value(), after, 1000);
+      auto page = store_->as(kTrusted).list_page(Path::parse(folder).value(), after, 1000);
       EXPECT_TRUE(page) << page.error().message;
       if (!page) return count;
       EXPECT_LE(page->entries.size(), 1000u);
@@ -88,7 +88,7 @@ TEST_F(Large, FolderOfManyIsMadeListedInPagesAndDeleted) {
   put(count, name);
   EXPECT_EQ(count_pages("many"), count);
   each(count, [&](std::size_t i) {
-    auto gone = store_->erase(kTrusted, path(name(i)));
+    auto gone = store_->as(kTrusted).erase(path(name(i)));
     EXPECT_TRUE(gone) << gone.error().message;
     return gone.ok();
   });
@@ -102,7 +102,7 @@ TEST_F(Large, VeryManyInAllAreKeptAndFound) {
   };
   put(count, name);
   for (std::size_t i = 0; i < count; i += count / 500 + 1) {
-    auto found = store_->get(kTrusted, path(name(i)));
+    auto found = store_->as(kTrusted).get(path(name(i)));
     ASSERT_TRUE(found) << found.error().message;
     EXPECT_EQ(found->value.reveal_text(), "value " + std::to_string(i));
   }
@@ -112,25 +112,25 @@ TEST_F(Large, VeryManyInAllAreKeptAndFound) {
 
 // Over a packet's length, and over what is read at once.
 TEST_F(Large, ManyPoliciesAndTheLargestAreStoredAndFollowed) {
-  ASSERT_TRUE(store_->put(kTrusted, path("a/b"), Content::text, {}));
+  ASSERT_TRUE(store_->as(kTrusted).put(path("a/b"), Content::text, {}));
   const std::size_t count = long_run_ ? 1'000 : 70;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string name = "p" + std::to_string(i);
     const std::string text = R"({"version": 1, "rules": [{"to": ["user:)" + name +
                              R"("], "allow": ["read"], "paths": ["a/*"]}]})";
-    auto done = store_->put_policy(kTrusted, name, text);
+    auto done = store_->as(kTrusted).put_policy(name, text);
     ASSERT_TRUE(done) << done.error().message;
   }
   const std::string rules = R"({"version": 1, "rules": []})";
   const std::string largest = rules + std::string(kMaxPolicyDocumentLen - rules.size(), ' ');
-  ASSERT_TRUE(store_->put_policy(kTrusted, "largest", largest));
+  ASSERT_TRUE(store_->as(kTrusted).put_policy("largest", largest));
   Store other = key_->open(tree_url(servers_->connect_string()));
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_TRUE(other.get(Identity::user("p7"), path("a/b")));
+  EXPECT_TRUE(other.as(Identity::user("p7")).get(path("a/b")));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf("%zu policies loaded in %.0f ms\n", count + 1, took.count() * 1000);
-  EXPECT_EQ(other.get(Identity::user("p"), path("a/b")).error().code, Code::denied);
-  EXPECT_EQ(other.policy(kTrusted, "largest")->text, largest);
+  EXPECT_EQ(other.as(Identity::user("p")).get(path("a/b")).error().code, Code::denied);
+  EXPECT_EQ(other.as(kTrusted).policy("largest")->text, largest);
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ inline std::string tree_url(const std::string& servers, const std::string& optio
 
 // open_unsealed opens and unseals; the first error of the two.
 inline Result<Store> open_unsealed(const std::string& url, const Credential& key) {
-  auto store = Store::open(url, {.must_exist = true});
+  auto store = Store::open(url, {.storage = {.must_exist = true}});
   if (!store) return store;
-  auto unsealed = store->unseal(kTrusted, std::span(&key, 1));
+  auto unsealed = store->as(kTrusted).unseal(std::span(&key, 1));
   if (!unsealed) return std::move(unsealed).error();
   return store;
 }
@@ -42,7 +42,7 @@ class KeyOfStore {
       : pending_(prepare_init(options).value()), key_(parsed(pending_.key_file)) {
     auto store = Store::open(url);
     EXPECT_TRUE(store) << store.error().message;
-    auto activated = store->activate(kTrusted, pending_);
+    auto activated = store->as(kTrusted).activate(pending_);
     EXPECT_TRUE(activated) << activated.error().message;
   }
 
@@ -76,7 +76,8 @@ class KeyOfStore {
 };
 
 inline Result<Revision> put(Store& store, std::string_view where, std::string_view value) {
-  return store.put(kTrusted, path(where), Content::binary, SecretView(value.data(), value.size()));
+  return store.as(kTrusted).put(path(where), Content::binary,
+                                SecretView(value.data(), value.size()));
 }
 
 // code_of gives 0 for success.

@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   // The input as a value comes back; with one byte of the envelope changed by the input it does not.
   std::vector<std::uint8_t> envelope(kEnvelopeOverhead + size);
-  if (!seal_envelope(keyring, place, RecordKind::secret, 1, {}, SecretView(input), envelope))
+  if (!seal_envelope(keyring, place, RecordKind::secret, Revision(1), {}, SecretView(input),
+                     envelope))
     return 0;
   auto opened = open_envelope(keyring, place, envelope);
   if (!opened || !same_secret(opened->value.view(), SecretView(input))) std::abort();

@@ -37,6 +37,22 @@ inline Credential parsed(const SecretBytes& text) {
   return Credential::parse(text.view()).value();
 }
 
+// done gives what came of a write whose permit always holds.
+template <typename T>
+Result<T> done(Result<Fenced<T>> written) {
+  if (!written) return std::move(written).error();
+  return std::move(**written);
+}
+
+// retire drops the old data keys of a store, as somebody who may.
+inline Result<void> retire(Barrier& barrier, ReencryptObserver observer) {
+  auto first = done(barrier.retirement().begin(Permit::always()));
+  if (!first) return std::move(first).error();
+  if (auto needless = barrier.retirement().check(*first, observer); !needless) return needless;
+  auto retired = done(barrier.keys().retire(*first, Permit::always()));
+  return retired ? Result<void>() : std::move(retired).error();
+}
+
 // Handle is one process's view of a store: its own keys over shared records.
 struct Handle {
   MemoryBackend* backend;  // owned by barrier

@@ -35,6 +35,8 @@ struct Meanwhile {
 
   void pass(Moment now) {
     if (act == nullptr || quiet || (only && *only != now)) return;
+    const bool reads = now == Moment{Call::read, false};
+    num_reads_since += reads && (num_acts > 0 || num_moments == act_at) ? 1 : 0;
     if (num_moments++ < act_at || num_acts == times) return;
     num_acts += 1;
     quiet = true;
@@ -44,6 +46,7 @@ struct Meanwhile {
 
   int num_moments = 0;
   int num_acts = 0;
+  int num_reads_since = 0;  // that began after the first act
 };
 
 class MeanwhileBackend final : public ForwardingBackend {
@@ -53,6 +56,15 @@ class MeanwhileBackend final : public ForwardingBackend {
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
     return during(Call::read, [&] { return real_->read(keys, sink, timeout); });
+  }
+  void read_async(std::span<const ByteView> keys, Timeout timeout, ReadCallback done) override {
+    meanwhile_->pass({Call::read, false});
+    real_->read_async(keys, timeout,
+                      [meanwhile = meanwhile_, done = std::move(done)](
+                          Result<Stamp> stamp, std::span<const Record> records) {
+                        meanwhile->pass({Call::read, true});
+                        done(std::move(stamp), records);
+                      });
   }
   Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override {
     return during(Call::commit, [&] { return real_->commit(batch, timeout); });

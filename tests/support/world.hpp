@@ -78,7 +78,8 @@ class World {
     must_exist = true;
     ASSERT_TRUE(handle.unseal(held[1].credentials()[0]));
     for (const char* name : {"a/b", "c"}) {
-      ASSERT_TRUE(handle.barrier->write(path(name), Content::text, secret("old").view(), {}));
+      ASSERT_TRUE(handle.barrier->writer().write(path(name), Content::text, secret("old").view(),
+                                                 {}, Permit::always()));
       secrets[name] = {"old"};
     }
     const auto index = handle.barrier->policies().index();
@@ -136,10 +137,10 @@ class World {
     auto barrier = opened();
     if (barrier == nullptr) return expect_no_store(num_torn > 0);
     expect_opens(records, num_torn);
-    auto written =
-        barrier->write(path("later"), Content::text, secret("later").view(), Condition::any());
+    auto written = barrier->writer().write(path("later"), Content::text, secret("later").view(),
+                                           Condition::any(), Permit::always());
     ASSERT_TRUE(written) << written.error().message;
-    EXPECT_EQ(plain(barrier->read(path("later"))->value), "later");
+    EXPECT_EQ(plain(barrier->reader().read(path("later"))->value), "later");
   }
 
   // expect_opens: something that is held opens what is stored, nothing thrown away does, and every
@@ -167,7 +168,7 @@ class World {
 
   void expect_reads(Barrier& barrier, std::size_t num_torn = 0) const {
     for (const auto& [name, allowed] : secrets) {
-      auto read = barrier.read(path(name));
+      auto read = barrier.reader().read(path(name));
       if (!read && read.error().code == Code::corrupt && num_torn > 0) {
         --num_torn;
         continue;

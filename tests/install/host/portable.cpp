@@ -12,6 +12,6 @@ int main() {
   std::puts(store ? "opened" : std::string(to_string(store.error().code)).c_str());
   // Not over a backend of the host's own either, however far it gets.
   strongroom::Store over(std::make_unique<strongroom::MemoryBackend>());
-  auto pending = over.init(strongroom::Identity::trusted(), {.key_file = true});
+  auto pending = over.as(strongroom::Identity::trusted()).init({.key_file = true});
   std::puts(pending ? "made" : std::string(to_string(pending.error().code)).c_str());
 }

@@ -101,12 +101,12 @@ TEST(ZooKeeperTree, VersionsOfShortKeysCountOnAndAnyIsNeverOneOfThem) {
   NodeStat stat;
   EXPECT_EQ(version_of(place, stat), kAbsent);
   stat.data_len = 1;
-  EXPECT_EQ(version_of(place, stat), 1u);
-  EXPECT_EQ(node_version(1), 0);
+  EXPECT_EQ(version_of(place, stat), Version(1));
+  EXPECT_EQ(node_version(Version(1)), 0);
   EXPECT_FALSE(node_version(kAbsent));
   EXPECT_FALSE(node_version(kAny));
-  EXPECT_FALSE(node_version(Version{1} << 32));
-  for (const Version version : {Version{1}, Version{1} << 31, Version{UINT32_MAX}}) {
+  EXPECT_FALSE(node_version(Version(std::uint64_t{1} << 32)));
+  for (const Version version : {Version{1}, Version(std::uint64_t{1} << 31), Version{UINT32_MAX}}) {
     ASSERT_TRUE(node_version(version));
     EXPECT_NE(*node_version(version), -1);  // ZooKeeper's "any"
     stat.version = *node_version(version);

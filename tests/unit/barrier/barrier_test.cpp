@@ -20,6 +20,7 @@ namespace strongroom::barrier_test {
 namespace {
 
 using testing::bytes;
+using testing::done;
 using testing::Handle;
 using testing::path;
 using testing::plain;
@@ -28,7 +29,8 @@ using testing::TestStore;
 
 Result<Revision> put(Barrier& barrier, std::string_view name, std::string_view value,
                      Condition condition = Condition::any()) {
-  return barrier.write(path(name), Content::text, secret(value).view(), condition);
+  return done(barrier.writer().write(path(name), Content::text, secret(value).view(), condition,
+                                     Permit::always()));
 }
 
 Code code_of(const Result<StoredSecret>& result) {
@@ -39,12 +41,12 @@ TEST(Barrier, ReadsWhatWasWritten) {
   TestStore store;
   const auto written = put(store.barrier(), "db/prod", "hunter2");
   ASSERT_TRUE(written);
-  EXPECT_EQ(*written, 1u);
-  auto read = store.barrier().read(path("db/prod"));
+  EXPECT_EQ(*written, Revision(1));
+  auto read = store.barrier().reader().read(path("db/prod"));
   ASSERT_TRUE(read);
   EXPECT_EQ(plain(read->value), "hunter2");
   EXPECT_EQ(read->content, Content::text);
-  EXPECT_EQ(read->revision, 1u);
+  EXPECT_EQ(read->revision, Revision(1));
   EXPECT_NEAR(static_cast<double>(read->created_ms), static_cast<double>(now_ms()), 60'000.0);
 }
 
@@ -104,7 +106,7 @@ TEST(Barrier, EachSpellingIsRefusedOrHasARecordOfItsOwn) {
   for (const std::string_view text : spellings) {
     auto parsed = Path::parse_secret(text);
     if (!parsed) continue;
-    EXPECT_EQ(plain(store.barrier().read(*parsed)->value), text);
+    EXPECT_EQ(plain(store.barrier().reader().read(*parsed)->value), text);
   }
 }
 
@@ -112,13 +114,15 @@ TEST(Barrier, KeepsEmptyAndBinaryValuesExactly) {
   TestStore store;
   std::vector<std::uint8_t> every(256);
   for (std::size_t i = 0; i < every.size(); ++i) every[i] = static_cast<std::uint8_t>(i);
-  ASSERT_TRUE(store.barrier().write(path("bin"), Content::binary, SecretView(every), {}));
-  ASSERT_TRUE(store.barrier().write(path("empty"), Content::text, SecretView(), {}));
-  auto bin = store.barrier().read(path("bin"));
+  ASSERT_TRUE(store.barrier().writer().write(path("bin"), Content::binary, SecretView(every), {},
+                                             Permit::always()));
+  ASSERT_TRUE(store.barrier().writer().write(path("empty"), Content::text, SecretView(), {},
+                                             Permit::always()));
+  auto bin = store.barrier().reader().read(path("bin"));
   ASSERT_TRUE(bin);
   EXPECT_TRUE(same_secret(bin->value.view(), SecretView(every)));
   EXPECT_EQ(bin->content, Content::binary);
-  auto empty = store.barrier().read(path("empty"));
+  auto empty = store.barrier().reader().read(path("empty"));
   ASSERT_TRUE(empty);
   EXPECT_EQ(empty->value.size(), 0u);
 }
@@ -138,44 +142,48 @@ TEST(Barrier, TakesTheLargestSecretAndRefusesOneByteMore) {
   const auto refused = put(store.barrier(), "b", largest + "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::too_large);
-  EXPECT_EQ(code_of(store.barrier().read(path("b"))), Code::not_found);
-  EXPECT_EQ(plain(store.barrier().read(path("a"))->value), largest);
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("b"))), Code::not_found);
+  EXPECT_EQ(plain(store.barrier().reader().read(path("a"))->value), largest);
 }
 
 TEST(Barrier, ConditionsHoldOrNothingIsWritten) {
   TestStore store;
   Barrier& barrier = store.barrier();
   EXPECT_EQ(put(barrier, "a", "1", Condition::update()).error().code, Code::not_found);
-  EXPECT_EQ(put(barrier, "a", "1", Condition::at(1)).error().code, Code::conflict);
-  EXPECT_EQ(put(barrier, "a", "1", Condition::create()).value(), 1u);
+  EXPECT_EQ(put(barrier, "a", "1", Condition::at(Revision(1))).error().code, Code::conflict);
+  EXPECT_EQ(put(barrier, "a", "1", Condition::create()).value(), Revision(1));
   EXPECT_EQ(put(barrier, "a", "2", Condition::create()).error().code, Code::already_exists);
-  EXPECT_EQ(put(barrier, "a", "2", Condition::at(2)).error().code, Code::conflict);
-  EXPECT_EQ(put(barrier, "a", "2", Condition::at(1)).value(), 2u);
-  EXPECT_EQ(put(barrier, "a", "3", Condition::update()).value(), 3u);
-  EXPECT_EQ(plain(barrier.read(path("a"))->value), "3");
+  EXPECT_EQ(put(barrier, "a", "2", Condition::at(Revision(2))).error().code, Code::conflict);
+  EXPECT_EQ(put(barrier, "a", "2", Condition::at(Revision(1))).value(), Revision(2));
+  EXPECT_EQ(put(barrier, "a", "3", Condition::update()).value(), Revision(3));
+  EXPECT_EQ(plain(barrier.reader().read(path("a"))->value), "3");
 }
 
 TEST(Barrier, ARecreatedSecretGoesOnCountingSoThatAStaleCompareAndSetMisses) {
   TestStore store;
   Barrier& barrier = store.barrier();
-  ASSERT_EQ(put(barrier, "a", "old").value(), 1u);
-  ASSERT_EQ(barrier.erase(path("a")).value(), 2u);
-  EXPECT_EQ(code_of(barrier.read(path("a"))), Code::not_found);
-  EXPECT_EQ(barrier.erase(path("a")).error().code, Code::not_found);
-  EXPECT_EQ(put(barrier, "a", "x", Condition::at(2)).error().code, Code::conflict);
-  ASSERT_EQ(put(barrier, "a", "new", Condition::create()).value(), 3u);
-  EXPECT_EQ(put(barrier, "a", "stale", Condition::at(1)).error().code, Code::conflict);
-  EXPECT_EQ(barrier.erase(path("a"), Condition::at(1)).error().code, Code::conflict);
-  EXPECT_EQ(plain(barrier.read(path("a"))->value), "new");
+  ASSERT_EQ(put(barrier, "a", "old").value(), Revision(1));
+  ASSERT_EQ(barrier.writer().erase(path("a"), Condition::update(), Permit::always()).value(),
+            Revision(2));
+  EXPECT_EQ(code_of(barrier.reader().read(path("a"))), Code::not_found);
+  EXPECT_EQ(barrier.writer().erase(path("a"), Condition::update(), Permit::always()).error().code,
+            Code::not_found);
+  EXPECT_EQ(put(barrier, "a", "x", Condition::at(Revision(2))).error().code, Code::conflict);
+  ASSERT_EQ(put(barrier, "a", "new", Condition::create()).value(), Revision(3));
+  EXPECT_EQ(put(barrier, "a", "stale", Condition::at(Revision(1))).error().code, Code::conflict);
+  EXPECT_EQ(
+      barrier.writer().erase(path("a"), Condition::at(Revision(1)), Permit::always()).error().code,
+      Code::conflict);
+  EXPECT_EQ(plain(barrier.reader().read(path("a"))->value), "new");
 }
 
 TEST(Barrier, ASecretAndAFolderMayShareAPath) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "folder/sub", "itself"));
   ASSERT_TRUE(put(store.barrier(), "folder/sub/key4", "below"));
-  EXPECT_EQ(plain(store.barrier().read(path("folder/sub"))->value), "itself");
-  EXPECT_EQ(plain(store.barrier().read(path("folder/sub/key4"))->value), "below");
-  EXPECT_EQ(code_of(store.barrier().read(path("folder"))), Code::not_found);
+  EXPECT_EQ(plain(store.barrier().reader().read(path("folder/sub"))->value), "itself");
+  EXPECT_EQ(plain(store.barrier().reader().read(path("folder/sub/key4"))->value), "below");
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("folder"))), Code::not_found);
 }
 
 TEST(Barrier, TakesTheDeepestAndTheLongestPath) {
@@ -188,9 +196,9 @@ TEST(Barrier, TakesTheDeepestAndTheLongestPath) {
   ASSERT_EQ(longest.size(), kMaxPathLen - 1);
   for (const std::string& name : {deep, longest}) {
     ASSERT_TRUE(put(store.barrier(), name, "v"));
-    EXPECT_EQ(plain(store.barrier().read(path(name))->value), "v");
+    EXPECT_EQ(plain(store.barrier().reader().read(path(name))->value), "v");
   }
-  const auto all = store.barrier().list(path(""), true);
+  const auto all = store.barrier().names().list(path(""), true);
   ASSERT_TRUE(all);
   EXPECT_EQ(*all, (std::vector<Entry>{{deep, false}, {longest, false}}));
 }
@@ -203,7 +211,7 @@ TEST(Barrier, ListsAsTheSecretsApiDid) {
   }
   const auto names = [&](std::string_view folder) {
     std::string all;
-    auto entries = store.barrier().list(path(folder), true);
+    auto entries = store.barrier().names().list(path(folder), true);
     EXPECT_TRUE(entries);
     for (const Entry& entry : *entries) all += (all.empty() ? "" : ", ") + entry.name;
     return all;
@@ -221,12 +229,13 @@ TEST(Barrier, OneLevelShowsFoldersOnlyWhileTheyHoldSecrets) {
   ASSERT_TRUE(put(store.barrier(), "a/b/c", "v"));
   ASSERT_TRUE(put(store.barrier(), "a", "v"));
   ASSERT_TRUE(put(store.barrier(), "gone/deep/x", "v"));
-  ASSERT_TRUE(store.barrier().erase(path("gone/deep/x")));
-  auto entries = store.barrier().list(path(""), false);
+  ASSERT_TRUE(
+      store.barrier().writer().erase(path("gone/deep/x"), Condition::update(), Permit::always()));
+  auto entries = store.barrier().names().list(path(""), false);
   ASSERT_TRUE(entries);
   EXPECT_EQ(*entries, (std::vector<Entry>{{"a", false}, {"a", true}}));
   ASSERT_TRUE(put(store.barrier(), "gone/deep/x", "again"));
-  EXPECT_EQ(store.barrier().list(path(""), false)->size(), 3u);
+  EXPECT_EQ(store.barrier().names().list(path(""), false)->size(), 3u);
 }
 
 TEST(Barrier, PagesTogetherGiveEverythingOnce) {
@@ -245,7 +254,7 @@ TEST(Barrier, PagesTogetherGiveEverythingOnce) {
     std::vector<std::uint8_t> after;
     int pages = 0;
     do {
-      auto page = store.barrier().list_page(path("d"), after, limit);
+      auto page = store.barrier().names().list_page(path("d"), after, limit);
       ASSERT_TRUE(page) << page.error().message;
       ASSERT_LE(page->entries.size(), limit);
       all.insert(all.end(), page->entries.begin(), page->entries.end());
@@ -255,14 +264,14 @@ TEST(Barrier, PagesTogetherGiveEverythingOnce) {
     std::sort(all.begin(), all.end());
     EXPECT_EQ(all, expected) << limit;
   }
-  EXPECT_EQ(store.barrier().list_page(path("d"), {}, 0).error().code, Code::invalid);
+  EXPECT_EQ(store.barrier().names().list_page(path("d"), {}, 0).error().code, Code::invalid);
 }
 
 TEST(Barrier, AFolderOfMoreThanOnePageListsWhole) {
   TestStore store;
   for (int i = 0; i < 2100; ++i) ASSERT_TRUE(put(store.barrier(), "d/" + std::to_string(i), "v"));
-  EXPECT_EQ(store.barrier().list(path("d"), false)->size(), 2100u);
-  EXPECT_EQ(store.barrier().list(path(""), true)->size(), 2100u);
+  EXPECT_EQ(store.barrier().names().list(path("d"), false)->size(), 2100u);
+  EXPECT_EQ(store.barrier().names().list(path(""), true)->size(), 2100u);
 }
 
 TEST(Barrier, ABatchReadAnswersEachPathInOrder) {
@@ -270,7 +279,7 @@ TEST(Barrier, ABatchReadAnswersEachPathInOrder) {
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
   ASSERT_TRUE(put(store.barrier(), "c", "3"));
   const std::vector<Path> paths = {path("c"), path("b"), path("a"), path("c")};
-  auto many = store.barrier().read_many(paths);
+  auto many = store.barrier().reader().read_many(paths);
   ASSERT_TRUE(many);
   ASSERT_EQ(many->size(), 4u);
   EXPECT_EQ(plain((*many)[0]->value), "3");
@@ -304,17 +313,18 @@ TEST(Barrier, AnyFlippedByteOfARecordIsCorruptAndStaysStored) {
       auto bad = good;
       bad[i] = static_cast<std::uint8_t>(bad[i] ^ (1 << bit));
       store.tamper(key, bad);
-      auto read = store.barrier().read(path("a"));
+      auto read = store.barrier().reader().read(path("a"));
       ASSERT_FALSE(read) << i;
       // Version and suite are readable without a key, so that a newer one can be told from damage.
       EXPECT_EQ(read.error().code, i < 2 ? Code::unsupported : Code::corrupt) << i;
       EXPECT_FALSE(put(store.barrier(), "a", "new")) << i;
-      EXPECT_FALSE(store.barrier().erase(path("a"))) << i;
+      EXPECT_FALSE(store.barrier().writer().erase(path("a"), Condition::update(), Permit::always()))
+          << i;
       EXPECT_EQ(store.stored(key), bad) << "never a deletion";
     }
   }
   store.tamper(key, good);
-  EXPECT_EQ(plain(store.barrier().read(path("a"))->value), "hunter2");
+  EXPECT_EQ(plain(store.barrier().reader().read(path("a"))->value), "hunter2");
 }
 
 TEST(Barrier, ARecordCutShortAtAnyLengthIsCorrupt) {
@@ -324,12 +334,12 @@ TEST(Barrier, ARecordCutShortAtAnyLengthIsCorrupt) {
   const auto good = store.stored(key);
   for (std::size_t len = 0; len < good.size(); ++len) {
     store.tamper(key, std::span(good).first(len));
-    EXPECT_EQ(code_of(store.barrier().read(path("a"))), Code::corrupt) << len;
+    EXPECT_EQ(code_of(store.barrier().reader().read(path("a"))), Code::corrupt) << len;
   }
   auto longer = good;
   longer.push_back(0);
   store.tamper(key, longer);
-  EXPECT_EQ(code_of(store.barrier().read(path("a"))), Code::corrupt);
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("a"))), Code::corrupt);
 }
 
 TEST(Barrier, EnvelopeMovedToAnotherPathDoesNotOpen) {
@@ -338,8 +348,8 @@ TEST(Barrier, EnvelopeMovedToAnotherPathDoesNotOpen) {
   const auto prod = store.keys_with('r').at(0);
   ASSERT_TRUE(put(store.barrier(), "db/test", "other"));
   for (const auto& key : store.keys_with('r')) store.tamper(key, store.stored(prod));
-  EXPECT_EQ(code_of(store.barrier().read(path("db/test"))), Code::corrupt);
-  EXPECT_EQ(plain(store.barrier().read(path("db/prod"))->value), "hunter2");
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("db/test"))), Code::corrupt);
+  EXPECT_EQ(plain(store.barrier().reader().read(path("db/prod"))->value), "hunter2");
 }
 
 TEST(Barrier, EnvelopeOfAnotherStoreDoesNotOpen) {
@@ -349,7 +359,7 @@ TEST(Barrier, EnvelopeOfAnotherStoreDoesNotOpen) {
   ASSERT_TRUE(put(other.barrier(), "a", "2"));
   const auto mine = store.keys_with('r').at(0);
   store.tamper(mine, other.stored(other.keys_with('r').at(0)));
-  EXPECT_EQ(code_of(store.barrier().read(path("a"))), Code::corrupt);
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("a"))), Code::corrupt);
 }
 
 TEST(Barrier, AForeignDirectoryEntryIsReportedNotShown) {
@@ -360,7 +370,7 @@ TEST(Barrier, AForeignDirectoryEntryIsReportedNotShown) {
   const auto other = store.keys_with('s').at(1);
   std::copy_n(other.begin(), 17, moved.begin());  // the entry of one folder, put into the other
   store.tamper(moved, {});
-  auto list = store.barrier().list(path(""), true);
+  auto list = store.barrier().names().list(path(""), true);
   ASSERT_FALSE(list);
   EXPECT_EQ(list.error().code, Code::corrupt);
 }
@@ -371,28 +381,31 @@ TEST(Barrier, SealedRefusesEverything) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
   ASSERT_TRUE(store.barrier().keys().seal());
-  EXPECT_EQ(code_of(store.barrier().read(path("a"))), Code::sealed);
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("a"))), Code::sealed);
   EXPECT_EQ(put(store.barrier(), "a", "2").error().code, Code::sealed);
-  EXPECT_EQ(store.barrier().erase(path("a")).error().code, Code::sealed);
-  EXPECT_EQ(store.barrier().list(path(""), true).error().code, Code::sealed);
-  EXPECT_EQ(store.barrier().list_page(path(""), {}, 10).error().code, Code::sealed);
-  EXPECT_EQ(store.barrier().keys().rotate().error().code, Code::sealed);
+  EXPECT_EQ(
+      store.barrier().writer().erase(path("a"), Condition::update(), Permit::always()).error().code,
+      Code::sealed);
+  EXPECT_EQ(store.barrier().names().list(path(""), true).error().code, Code::sealed);
+  EXPECT_EQ(store.barrier().names().list_page(path(""), {}, 10).error().code, Code::sealed);
+  EXPECT_EQ(store.barrier().keys().rotate(Permit::always()).error().code, Code::sealed);
   const std::vector<Path> paths = {path("a")};
-  EXPECT_EQ(store.barrier().read_many(paths).error().code, Code::sealed);
+  EXPECT_EQ(store.barrier().reader().read_many(paths).error().code, Code::sealed);
 }
 
 TEST(Barrier, SealReachesOtherProcessesAtTheirNextCallAndStays) {
   TestStore store;
   Handle other = store.another();
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
-  ASSERT_TRUE(other.barrier->read(path("a")));
+  ASSERT_TRUE(other.barrier->reader().read(path("a")));
   ASSERT_TRUE(store.barrier().keys().seal());
-  EXPECT_EQ(code_of(other.barrier->read(path("a"))), Code::sealed);
+  EXPECT_EQ(code_of(other.barrier->reader().read(path("a"))), Code::sealed);
   EXPECT_EQ(other.unseal(store.key).error().code, Code::sealed) << "not without lift_lock";
   ASSERT_TRUE(store.first.unseal(store.key, true));
-  EXPECT_EQ(code_of(other.barrier->read(path("a"))), Code::sealed) << "keys are not given back";
+  EXPECT_EQ(code_of(other.barrier->reader().read(path("a"))), Code::sealed)
+      << "keys are not given back";
   ASSERT_TRUE(other.unseal(store.key));
-  EXPECT_EQ(plain(other.barrier->read(path("a"))->value), "1");
+  EXPECT_EQ(plain(other.barrier->reader().read(path("a"))->value), "1");
 }
 
 TEST(Barrier, SealNeedsNoKeys) {
@@ -407,7 +420,7 @@ TEST(Barrier, CloseDropsTheKeysOfOneHandleAlone) {
   TestStore store;
   Handle other = store.another();
   other.barrier->keys().close();
-  EXPECT_EQ(code_of(other.barrier->read(path("a"))), Code::sealed);
+  EXPECT_EQ(code_of(other.barrier->reader().read(path("a"))), Code::sealed);
   EXPECT_TRUE(put(store.barrier(), "a", "1"));
   EXPECT_TRUE(other.unseal(store.key));
 }
@@ -424,7 +437,7 @@ TEST(Barrier, WrongCredentialsLeaveItSealed) {
   removed.slot = 9;
   EXPECT_EQ(other.unseal(removed).error().code, Code::denied);
   EXPECT_EQ(other.barrier->keys().unseal({}).error().code, Code::denied);
-  EXPECT_EQ(code_of(other.barrier->read(path("a"))), Code::sealed);
+  EXPECT_EQ(code_of(other.barrier->reader().read(path("a"))), Code::sealed);
 }
 
 TEST(Barrier, ThreeOfFiveSharesOpenItTwoDoNot) {
@@ -433,7 +446,7 @@ TEST(Barrier, ThreeOfFiveSharesOpenItTwoDoNot) {
   EXPECT_EQ(other.barrier->keys().unseal(std::span(store.shares).first(2)).error().code,
             Code::denied);
   ASSERT_TRUE(other.barrier->keys().unseal(std::span(store.shares).subspan(1, 3)));
-  EXPECT_TRUE(other.barrier->list(path(""), true));
+  EXPECT_TRUE(other.barrier->names().list(path(""), true));
 }
 
 TEST(Barrier, AWrongShareIsNamedAndDoesNotSpoilTheOthers) {
@@ -467,29 +480,30 @@ TEST(Barrier, RotationIsOneCommitAndEverythingStaysReadable) {
   TestStore store;
   Handle other = store.another();
   ASSERT_TRUE(put(store.barrier(), "old", "1"));
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.barrier().keys().rotate());
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
   ASSERT_TRUE(put(store.barrier(), "new", "2"));
   EXPECT_EQ(store.barrier().keys().status()->active_term, 6u);
-  EXPECT_EQ(plain(other.barrier->read(path("new"))->value), "2") << "another process follows";
-  EXPECT_EQ(plain(other.barrier->read(path("old"))->value), "1");
+  EXPECT_EQ(plain(other.barrier->reader().read(path("new"))->value), "2")
+      << "another process follows";
+  EXPECT_EQ(plain(other.barrier->reader().read(path("old"))->value), "1");
   EXPECT_EQ(other.barrier->keys().status()->active_term, 6u);
   Handle third = store.another(false);
   ASSERT_TRUE(third.barrier->keys().unseal(std::span(store.shares).first(3)));
-  EXPECT_EQ(plain(third.barrier->read(path("old"))->value), "1");
+  EXPECT_EQ(plain(third.barrier->reader().read(path("old"))->value), "1");
 }
 
 TEST(Barrier, AnOlderHeaderThanOneSeenIsRollback) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
   const auto old = store.stored(kHeaderKey);
-  ASSERT_TRUE(store.barrier().keys().rotate());
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
   const auto now = store.stored(kHeaderKey);
   store.tamper(kHeaderKey, old);
   store.tamper(kHeaderCopyKey, old);
-  EXPECT_EQ(code_of(store.barrier().read(path("a"))), Code::rollback);
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("a"))), Code::rollback);
   store.tamper(kHeaderKey, now);
   store.tamper(kHeaderCopyKey, now);
-  EXPECT_TRUE(store.barrier().read(path("a"))) << "the keys were kept";
+  EXPECT_TRUE(store.barrier().reader().read(path("a"))) << "the keys were kept";
 }
 
 // ---- damage to the header ----
@@ -578,10 +592,10 @@ TEST(Barrier, DamageDoesNotSealAnUnsealedHandle) {
   const auto good = store.stored(kHeaderKey);
   store.tamper(kHeaderKey, {});
   store.tamper(kHeaderCopyKey, {});
-  EXPECT_EQ(code_of(store.barrier().read(path("a"))), Code::corrupt);
+  EXPECT_EQ(code_of(store.barrier().reader().read(path("a"))), Code::corrupt);
   store.tamper(kHeaderKey, good);
   store.tamper(kHeaderCopyKey, good);
-  EXPECT_TRUE(store.barrier().read(path("a")));
+  EXPECT_TRUE(store.barrier().reader().read(path("a")));
 }
 
 TEST(Barrier, InitOnAStoreIsRefusedAndChangesNothing) {
@@ -619,7 +633,7 @@ TEST(Barrier, AMovedFenceMakesAWriterLookAgainBeforeItIsAcknowledged) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
   store.tamper(kFenceKey, bytes("moved"));
-  EXPECT_EQ(put(store.barrier(), "a", "2").value(), 2u);
+  EXPECT_EQ(put(store.barrier(), "a", "2").value(), Revision(2));
 }
 
 // ---- threads and forks ----
@@ -634,7 +648,7 @@ TEST(Barrier, ManyWritersOfOneSecretLoseNoWrite) {
     threads.emplace_back([&, t] {
       Barrier& mine = t % 2 == 0 ? store.barrier() : *other.barrier;
       for (int i = 0; i < kRounds;) {
-        auto now = mine.read(path("n"));
+        auto now = mine.reader().read(path("n"));
         ASSERT_TRUE(now);
         const std::string next = std::to_string(std::stoi(plain(now->value)) + 1);
         i += put(mine, "n", next, Condition::at(now->revision)).ok();
@@ -642,7 +656,8 @@ TEST(Barrier, ManyWritersOfOneSecretLoseNoWrite) {
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(plain(store.barrier().read(path("n"))->value), std::to_string(kThreads * kRounds));
+  EXPECT_EQ(plain(store.barrier().reader().read(path("n"))->value),
+            std::to_string(kThreads * kRounds));
 }
 
 TEST(Barrier, SealUnderLoadFinishesOrRefusesEveryCall) {
@@ -655,7 +670,7 @@ TEST(Barrier, SealUnderLoadFinishesOrRefusesEveryCall) {
     readers.emplace_back([&, t] {
       while (!stop) {
         if (t == 0) (void)put(store.barrier(), "b", "value");
-        auto read = store.barrier().read(path("a"));
+        auto read = store.barrier().reader().read(path("a"));
         if (read && plain(read->value) == "value") {
           ++good;
         } else if (!read && read.error().code == Code::sealed) {
@@ -671,7 +686,7 @@ TEST(Barrier, SealUnderLoadFinishesOrRefusesEveryCall) {
     EXPECT_TRUE(store.barrier().keys().seal());
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     EXPECT_TRUE(store.first.unseal(store.key, true));
-    EXPECT_TRUE(store.barrier().keys().rotate());
+    EXPECT_TRUE(store.barrier().keys().rotate(Permit::always()));
   }
   stop = true;
   for (auto& reader : readers) reader.join();
@@ -685,7 +700,7 @@ TEST(Barrier, AHandleRefusesToWorkInAForkedChild) {
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool read = code_of(store.barrier().read(path("a"))) == Code::sealed;
+    const bool read = code_of(store.barrier().reader().read(path("a"))) == Code::sealed;
     const bool write = put(store.barrier(), "a", "2").error().code == Code::sealed;
     const bool seal = store.barrier().keys().seal().error().code == Code::sealed;
     const bool unseal = store.first.unseal(store.key).error().code == Code::sealed;
@@ -694,7 +709,7 @@ TEST(Barrier, AHandleRefusesToWorkInAForkedChild) {
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  EXPECT_TRUE(store.barrier().read(path("a")));
+  EXPECT_TRUE(store.barrier().reader().read(path("a")));
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ Keyring keyring() {
   return Keyring::create().value();
 }
 
-std::vector<std::uint8_t> sealed(const Keyring& keyring, SecretView value, Revision revision = 7,
+std::vector<std::uint8_t> sealed(const Keyring& keyring, SecretView value,
+                                 Revision revision = Revision(7),
                                  RecordKind kind = RecordKind::secret) {
   std::vector<std::uint8_t> out(kEnvelopeOverhead + value.size());
   EXPECT_TRUE(seal_envelope(keyring, {kStore, kHere}, kind, revision, {Content::text, 111, 222},
@@ -48,7 +49,7 @@ TEST(Envelope, OpensToWhatWasSealed) {
     auto opened = open_envelope(keys, {kStore, kHere}, envelope);
     ASSERT_TRUE(opened) << len;
     EXPECT_TRUE(same_secret(opened->value.view(), value.view()));
-    EXPECT_EQ(opened->revision, 7u);
+    EXPECT_EQ(opened->revision, Revision(7));
     EXPECT_EQ(opened->metadata.created_ms, 111u);
     EXPECT_EQ(opened->metadata.changed_ms, 222u);
     auto there = in_place(keys, {kStore, kHere}, envelope);
@@ -125,7 +126,7 @@ TEST(Envelope, ALaterMetadataBlockIsSkipped) {
   plaintext[32] = 'o';
   plaintext[33] = 'k';
   std::vector<std::uint8_t> envelope(kEnvelopeHeaderLen + plaintext.size() + kTagLen);
-  const auto label = sealed(keys, {}, 1);
+  const auto label = sealed(keys, {}, Revision(1));
   std::copy_n(label.begin(), kEnvelopeHeaderLen, envelope.begin());
   XaesNonce nonce;
   std::copy_n(envelope.begin() + 16, nonce.size(), nonce.begin());
@@ -142,8 +143,8 @@ TEST(Envelope, ALaterMetadataBlockIsSkipped) {
 TEST(Envelope, RoomOfTheWrongSizeIsRefused) {
   const Keyring keys = keyring();
   std::vector<std::uint8_t> out(kEnvelopeOverhead);
-  EXPECT_FALSE(
-      seal_envelope(keys, {kStore, kHere}, RecordKind::secret, 1, {}, secret("x").view(), out));
+  EXPECT_FALSE(seal_envelope(keys, {kStore, kHere}, RecordKind::secret, Revision(1), {},
+                             secret("x").view(), out));
 }
 
 }  // namespace

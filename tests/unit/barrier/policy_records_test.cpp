@@ -42,6 +42,7 @@ using testing::MeanwhileBackend;
 using testing::parsed;
 using testing::path;
 using testing::refused;
+using testing::retire;
 using testing::secret;
 using testing::TestStore;
 using Texts = std::map<std::string, std::string>;
@@ -106,9 +107,9 @@ TEST(PolicyRecords, AStoreBeginsWithout) {
   TestStore store;
   auto index = store.barrier().policies().index();
   ASSERT_TRUE(index) << index.error().message;
-  EXPECT_EQ(index->revision, 0u);
+  EXPECT_EQ(index->revision, Revision(0));
   EXPECT_TRUE(index->entries.empty());
-  EXPECT_EQ(index->mark, store.barrier().keys().mark());
+  EXPECT_EQ(index->fence, store.barrier().keys().fence());
 }
 
 TEST(PolicyRecords, WhatIsPutIsReadByEverybodyAndTheRevisionCountsChanges) {
@@ -125,10 +126,10 @@ TEST(PolicyRecords, WhatIsPutIsReadByEverybodyAndTheRevisionCountsChanges) {
   ASSERT_TRUE(index);
   ASSERT_EQ(index->entries.size(), 2u);
   EXPECT_EQ(index->entries[0].name, "db");
-  EXPECT_EQ(index->entries[0].revision, 5u);
+  EXPECT_EQ(index->entries[0].revision, Revision(5));
   EXPECT_EQ(index->entries[0].size, 5u);
   EXPECT_GT(index->entries[0].changed_ms, 1'600'000'000'000u);
-  EXPECT_EQ(index->find("web")->revision, 3u);
+  EXPECT_EQ(index->find("web")->revision, Revision(3));
   EXPECT_EQ(index->find("we"), nullptr);
 }
 
@@ -148,23 +149,23 @@ TEST(PolicyRecords, ATextOfAnIndexThatWasReplacedIsNotGiven) {
   const PolicyIndex old = store.barrier().policies().index().value();
   Handle other = store.another();
   ASSERT_TRUE(put(*other.barrier, "b", "two").value());
-  EXPECT_EQ(store.barrier().policies().text(old, *old.find("a")).value(), std::nullopt);
+  EXPECT_EQ(store.barrier().policies().texts(old, old.entries).value(), std::nullopt);
 }
 
 TEST(PolicyRecords, EachChangeMovesTheFenceAndSoTheMark) {
   TestStore store;
   Handle other = store.another();
-  const Version before = other.barrier->keys().mark();
+  const auto before = other.barrier->keys().fence();
   ASSERT_TRUE(put(store.barrier(), "a", "one").value());
-  EXPECT_NE(store.barrier().keys().mark(), before) << "at once, where it was made";
-  EXPECT_EQ(other.barrier->keys().mark(), before);
-  EXPECT_EQ(other.barrier->read(path("none")).error().code, Code::not_found);
-  EXPECT_EQ(other.barrier->keys().mark(), store.barrier().keys().mark()) << "by any call";
-  const Version then = store.barrier().keys().mark();
-  ASSERT_TRUE(store.barrier().keys().rotate());
-  EXPECT_EQ(store.barrier().keys().mark(), then) << "a rotation is no change of the policies";
+  EXPECT_NE(store.barrier().keys().fence(), before) << "at once, where it was made";
+  EXPECT_EQ(other.barrier->keys().fence(), before);
+  EXPECT_EQ(other.barrier->reader().read(path("none")).error().code, Code::not_found);
+  EXPECT_EQ(other.barrier->keys().fence(), store.barrier().keys().fence()) << "by any call";
+  const auto then = store.barrier().keys().fence();
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
+  EXPECT_EQ(store.barrier().keys().fence(), then) << "a rotation is no change of the policies";
   store.barrier().keys().close();
-  EXPECT_EQ(store.barrier().keys().mark(), KeyKeeper::kNoMark);
+  EXPECT_EQ(store.barrier().keys().fence(), std::nullopt);
 }
 
 TEST(PolicyRecords, NoNameAndNoTextIsInTheStorage) {
@@ -179,9 +180,10 @@ TEST(PolicyRecords, NoNameAndNoTextIsInTheStorage) {
 TEST(PolicyRecords, NoSecretReadsAsOneAndNoneReadsAsASecret) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "a", "policy").value());
-  EXPECT_EQ(store.barrier().read(path("a")).error().code, Code::not_found);
-  EXPECT_TRUE(store.barrier().list(path(""), true)->empty());
-  ASSERT_TRUE(store.barrier().write(path("a"), Content::text, secret("secret").view(), {}));
+  EXPECT_EQ(store.barrier().reader().read(path("a")).error().code, Code::not_found);
+  EXPECT_TRUE(store.barrier().names().list(path(""), true)->empty());
+  ASSERT_TRUE(store.barrier().writer().write(path("a"), Content::text, secret("secret").view(), {},
+                                             Permit::always()));
   EXPECT_EQ(texts_of(store.barrier()), (Texts{{"a", "policy"}}));
 }
 
@@ -194,9 +196,9 @@ TEST(PolicyRecords, LimitsAreErrorsAndNothingIsStored) {
   const std::string largest(std::size_t{1} << 20, 't');
   EXPECT_TRUE(refused(records.put(full, "a", largest + "t"), Code::too_large));
   for (int i = 0; i < 4096; ++i)
-    full.entries.push_back({"n" + std::to_string(10'000 + i), 1, 1, 0});
+    full.entries.push_back({"n" + std::to_string(10'000 + i), Revision(1), 1, 0});
   EXPECT_TRUE(refused(records.put(full, "one-more", "x"), Code::too_large));
-  EXPECT_EQ(records.index()->revision, 0u);
+  EXPECT_EQ(records.index()->revision, Revision(0));
   ASSERT_TRUE(put(store.barrier(), std::string(128, 'n'), largest).value());
   EXPECT_EQ(texts_of(store.barrier()), (Texts{{std::string(128, 'n'), largest}}));
 }
@@ -206,7 +208,8 @@ TEST(PolicyRecords, AFullIndexIsReadBack) {
   PolicyRecords& records = store.barrier().policies();
   PolicyIndex index = records.index().value();
   for (int i = 0; i < 4095; ++i)
-    index.entries.push_back({std::string(123, 'n') + std::to_string(10'000 + i), 0, 1, 0});
+    index.entries.push_back(
+        {std::string(123, 'n') + std::to_string(10'000 + i), Revision(0), 1, 0});
   ASSERT_TRUE(records.put(index, "a", "x").value());
   EXPECT_EQ(records.index()->entries.size(), 4096u);
 }
@@ -217,7 +220,7 @@ TEST(PolicyRecords, ASealedStoreTellsNothing) {
   const PolicyIndex index = store.barrier().policies().index().value();
   store.barrier().keys().close();
   EXPECT_TRUE(refused(store.barrier().policies().index(), Code::sealed));
-  EXPECT_TRUE(refused(store.barrier().policies().text(index, index.entries.front()), Code::sealed));
+  EXPECT_TRUE(refused(store.barrier().policies().texts(index, index.entries), Code::sealed));
   EXPECT_TRUE(refused(store.barrier().policies().put(index, "b", "two"), Code::sealed));
 }
 
@@ -237,12 +240,12 @@ TEST(PolicyRecords, OutliveReencryptionAndTheKeysThatTheyWereSealedUnder) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "a", "one").value());
   ASSERT_TRUE(put(store.barrier(), "b", "two").value());
-  ASSERT_TRUE(store.barrier().keys().rotate_root());
-  EXPECT_TRUE(refused(store.barrier().retire(go_on), Code::invalid, "re-encrypt"));
-  auto done = store.barrier().reencrypt({100}, go_on);
+  ASSERT_TRUE(store.barrier().keys().rotate_root(Permit::always()));
+  EXPECT_TRUE(refused(retire(store.barrier(), go_on), Code::invalid, "re-encrypt"));
+  auto done = store.barrier().reencryption({100}).run(go_on);
   ASSERT_TRUE(done);
   EXPECT_EQ(done->rewritten, 3u);
-  ASSERT_TRUE(store.barrier().retire(go_on));
+  ASSERT_TRUE(retire(store.barrier(), go_on));
   EXPECT_EQ(texts_of(store.barrier()), (Texts{{"a", "one"}, {"b", "two"}}));
   EXPECT_EQ(texts_of(*store.another().barrier), (Texts{{"a", "one"}, {"b", "two"}}));
   ASSERT_TRUE(put(store.barrier(), "b", "three").value());
@@ -385,7 +388,8 @@ std::vector<Lie> lies() {
        "index of the policies"},
       {"SecretInThePlaceOfAText",
        [](TestStore& store) {
-         ASSERT_TRUE(store.barrier().write(path("a"), Content::text, secret("{}").view(), {}));
+         ASSERT_TRUE(store.barrier().writer().write(path("a"), Content::text, secret("{}").view(),
+                                                    {}, Permit::always()));
          const Location of_secret = store.barrier()
                                         .keys()
                                         .with_keys([](const Keys& keys) -> Result<Location> {
@@ -425,7 +429,7 @@ TEST_P(Lies, AreToldByEverybodyAndNothingIsBelieved) {
     EXPECT_NE(read.error().message.find(GetParam().says), std::string::npos)
         << read.error().message;
   }
-  ASSERT_TRUE(fresh.barrier->policies().reset()) << "the way out";
+  ASSERT_TRUE(fresh.barrier->policies().reset(Permit::always())) << "the way out";
   EXPECT_EQ(texts_of(store.barrier()), Texts());
   ASSERT_TRUE(put(store.barrier(), "a", "new").value());
   EXPECT_EQ(texts_of(*fresh.barrier), (Texts{{"a", "new"}}));
@@ -470,9 +474,9 @@ TEST(PolicyRecords, AreReadAsOfOneMomentWhateverOthersDo) {
     meanwhile->act = [&] {
       ASSERT_TRUE(put(store.barrier(), "c", "2").value());
       ASSERT_TRUE(put(store.barrier(), "a", "2").value());
-      ASSERT_TRUE(store.barrier().keys().rotate_root());
-      ASSERT_TRUE(store.barrier().reencrypt({100}, go_on));
-      ASSERT_TRUE(store.barrier().retire(go_on));
+      ASSERT_TRUE(store.barrier().keys().rotate_root(Permit::always()));
+      ASSERT_TRUE(store.barrier().reencryption({100}).run(go_on));
+      ASSERT_TRUE(retire(store.barrier(), go_on));
     };
     const Texts texts = texts_of(reader);
     const Texts before{{"a", "1"}, {"b", "1"}};
@@ -499,25 +503,21 @@ TEST(PolicyRecords, ManyWhoPutAtOnceLoseNothing) {
                          std::string(1, char('a' + i)));
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(texts_of(store.barrier()).size(), 4u * kEach);
-  EXPECT_EQ(store.barrier().policies().index()->revision, 4u * kEach);
+  EXPECT_EQ(store.barrier().policies().index()->revision, Revision(4u * kEach));
 }
 
 TEST(PolicyRecords, AWritePermittedUnderAnotherFenceIsNotMade) {
   TestStore store;
   Handle other = store.another();
-  int asked = 0;
-  const auto permit_once = [&]() -> Result<Version> {
-    if (++asked > 1) return Error{Code::denied, "no more"};
-    const Version mark = store.barrier().keys().mark();
-    EXPECT_TRUE(put(*other.barrier, "a", "stricter").value());
-    return mark;
+  const Permit permit = Permit::under(store.barrier().keys().fence().value());
+  ASSERT_TRUE(put(*other.barrier, "a", "stricter").value());
+  const auto write = [&](Permit under) {
+    return store.barrier().writer().write(path("x"), Content::text, secret("v").view(), {}, under);
   };
-  const Permit permit = permit_once;
-  EXPECT_TRUE(
-      refused(store.barrier().write(path("x"), Content::text, secret("v").view(), {}, &permit),
-              Code::denied, "no more"));
-  EXPECT_EQ(asked, 2);
-  EXPECT_EQ(other.barrier->read(path("x")).error().code, Code::not_found);
+  EXPECT_EQ(write(permit).value(), kFenceMoved);
+  EXPECT_EQ(other.barrier->reader().read(path("x")).error().code, Code::not_found);
+  const Permit now = Permit::under(store.barrier().keys().fence().value());
+  EXPECT_EQ(write(now).value(), Revision(1));
 }
 
 }  // namespace

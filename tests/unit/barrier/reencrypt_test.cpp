@@ -17,6 +17,7 @@ namespace {
 using testing::Handle;
 using testing::path;
 using testing::plain;
+using testing::retire;
 using testing::secret;
 using testing::TestStore;
 
@@ -30,11 +31,12 @@ Code code_of(const Result<T>& result) {
 }
 
 void put(Barrier& barrier, const std::string& name, const std::string& value) {
-  ASSERT_TRUE(barrier.write(path(name), Content::text, secret(value).view(), {}));
+  ASSERT_TRUE(barrier.writer().write(path(name), Content::text, secret(value).view(), {},
+                                     Permit::always()));
 }
 
 std::string read(Barrier& barrier, const std::string& name) {
-  auto found = barrier.read(path(name));
+  auto found = barrier.reader().read(path(name));
   return found ? plain(found->value) : "(" + std::string(to_string(found.error().code)) + ")";
 }
 
@@ -49,15 +51,15 @@ TEST(Reencrypt, EverythingIsSealedUnderTheNewestKeyAndReadsAsBefore) {
   for (int i = 0; i < 300; ++i) put(barrier, "s/" + std::to_string(i), std::to_string(i));
   put(barrier, "large", std::string(600'000, 'x'));
   put(barrier, "gone", "soon");
-  ASSERT_TRUE(barrier.erase(path("gone")));
-  const auto before = barrier.read(path("s/7")).value();
-  ASSERT_TRUE(barrier.keys().rotate());
+  ASSERT_TRUE(barrier.writer().erase(path("gone"), Condition::update(), Permit::always()));
+  const auto before = barrier.reader().read(path("s/7")).value();
+  ASSERT_TRUE(barrier.keys().rotate(Permit::always()));
   put(barrier, "s/0", "new");
-  const auto done = barrier.reencrypt(kFast, go_on).value();
+  const auto done = barrier.reencryption(kFast).run(go_on).value();
   EXPECT_EQ(done.rewritten, 301u) << "all but s/0, the tombstone with them";
   EXPECT_EQ(done.unreadable, 0u);
   for (const auto& key : store.keys_with('r')) EXPECT_EQ(term_of(store, key), 2u);
-  const auto after = barrier.read(path("s/7")).value();
+  const auto after = barrier.reader().read(path("s/7")).value();
   EXPECT_EQ(plain(after.value), "7");
   EXPECT_EQ(after.revision, before.revision);
   EXPECT_EQ(after.changed_ms, before.changed_ms);
@@ -65,20 +67,22 @@ TEST(Reencrypt, EverythingIsSealedUnderTheNewestKeyAndReadsAsBefore) {
   EXPECT_EQ(read(barrier, "large").size(), 600'000u);
   EXPECT_EQ(read(barrier, "gone"), "(not_found)");
   put(barrier, "gone", "back");
-  EXPECT_EQ(barrier.read(path("gone"))->revision, 3u) << "it went on counting";
-  EXPECT_EQ(barrier.reencrypt(kFast, go_on)->rewritten, 0u);
+  EXPECT_EQ(barrier.reader().read(path("gone"))->revision, Revision(3)) << "it went on counting";
+  EXPECT_EQ(barrier.reencryption(kFast).run(go_on)->rewritten, 0u);
 }
 
 TEST(Reencrypt, GoesOnWhereItWasStopped) {
   TestStore store;
   for (int i = 0; i < 400; ++i) put(store.barrier(), "s" + std::to_string(i), "v");
-  ASSERT_TRUE(store.barrier().keys().rotate());
-  const auto part =
-      store.barrier().reencrypt(kFast, [](const ReencryptProgress&) { return false; }).value();
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
+  const auto part = store.barrier()
+                        .reencryption(kFast)
+                        .run([](const ReencryptProgress&) { return false; })
+                        .value();
   EXPECT_GT(part.rewritten, 0u);
   EXPECT_LT(part.rewritten, 400u);
   Handle later = store.another();
-  EXPECT_EQ(later.barrier->reencrypt(kFast, go_on)->rewritten, 400u - part.rewritten);
+  EXPECT_EQ(later.barrier->reencryption(kFast).run(go_on)->rewritten, 400u - part.rewritten);
 }
 
 TEST(Reencrypt, WritersAndRotationsGoOnAndNothingIsLost) {
@@ -96,8 +100,8 @@ TEST(Reencrypt, WritersAndRotationsGoOnAndNothingIsLost) {
     }
   });
   for (int round = 0; round < 5; ++round) {
-    EXPECT_TRUE(store.barrier().keys().rotate());
-    EXPECT_TRUE(store.barrier().reencrypt(kFast, go_on));
+    EXPECT_TRUE(store.barrier().keys().rotate(Permit::always()));
+    EXPECT_TRUE(store.barrier().reencryption(kFast).run(go_on));
   }
   stop = true;
   writing.join();
@@ -110,35 +114,35 @@ TEST(Reencrypt, ARecordThatDoesNotOpenIsCountedAndLeftAsItIs) {
   TestStore store;
   put(store.barrier(), "a", "1");
   put(store.barrier(), "b", "2");
-  ASSERT_TRUE(store.barrier().keys().rotate());
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
   const auto key = store.keys_with('r').front();
   auto bad = store.stored(key);
   bad.back() ^= 1;
   store.tamper(key, bad);
-  const auto done = store.barrier().reencrypt(kFast, go_on).value();
+  const auto done = store.barrier().reencryption(kFast).run(go_on).value();
   EXPECT_EQ(done.rewritten, 1u);
   EXPECT_EQ(done.unreadable, 1u);
   EXPECT_EQ(store.stored(key), bad);
-  EXPECT_TRUE(store.barrier().retire(go_on)) << "nothing that opens is lost by it";
+  EXPECT_TRUE(retire(store.barrier(), go_on)) << "nothing that opens is lost by it";
 }
 
 TEST(Reencrypt, AShareOfTimeOutsideItsRangeIsRefused) {
   TestStore store;
-  EXPECT_EQ(code_of(store.barrier().reencrypt({0}, go_on)), Code::invalid);
-  EXPECT_EQ(code_of(store.barrier().reencrypt({101}, go_on)), Code::invalid);
+  EXPECT_EQ(code_of(store.barrier().reencryption({0}).run(go_on)), Code::invalid);
+  EXPECT_EQ(code_of(store.barrier().reencryption({101}).run(go_on)), Code::invalid);
 }
 
 TEST(Retire, IsRefusedWhileSecretsNeedTheOldKey) {
   TestStore store;
   put(store.barrier(), "a", "1");
-  EXPECT_EQ(code_of(store.barrier().retire(go_on)), Code::invalid) << "there is but one";
-  ASSERT_TRUE(store.barrier().keys().rotate());
-  auto refused = store.barrier().retire(go_on);
+  EXPECT_EQ(code_of(retire(store.barrier(), go_on)), Code::invalid) << "there is but one";
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
+  auto refused = retire(store.barrier(), go_on);
   ASSERT_EQ(code_of(refused), Code::invalid);
   EXPECT_NE(refused.error().message.find("1 secrets"), std::string::npos);
   EXPECT_EQ(read(store.barrier(), "a"), "1");
-  ASSERT_TRUE(store.barrier().reencrypt(kFast, go_on));
-  ASSERT_TRUE(store.barrier().retire(go_on));
+  ASSERT_TRUE(store.barrier().reencryption(kFast).run(go_on));
+  ASSERT_TRUE(retire(store.barrier(), go_on));
   EXPECT_EQ(store.barrier().keys().status()->num_terms, 1u);
   EXPECT_EQ(read(store.barrier(), "a"), "1");
   EXPECT_EQ(read(*store.another().barrier, "a"), "1");
@@ -149,9 +153,9 @@ TEST(Retire, AnEnvelopeOfARetiredTermOpensNoMore) {
   put(store.barrier(), "a", "1");
   const auto key = store.keys_with('r').front();
   const auto old = store.stored(key);
-  ASSERT_TRUE(store.barrier().keys().rotate());
-  ASSERT_TRUE(store.barrier().reencrypt(kFast, go_on));
-  ASSERT_TRUE(store.barrier().retire(go_on));
+  ASSERT_TRUE(store.barrier().keys().rotate(Permit::always()));
+  ASSERT_TRUE(store.barrier().reencryption(kFast).run(go_on));
+  ASSERT_TRUE(retire(store.barrier(), go_on));
   store.tamper(key, old);
   EXPECT_EQ(read(*store.another().barrier, "a"), "(corrupt)");
 }
@@ -175,9 +179,9 @@ TEST(Retire, AProcessThatSleptCanNotWriteUnderARetiredKey) {
   Barrier slept(std::move(owned));
   ASSERT_TRUE(slept.keys().unseal(std::span(&store.key, 1)));
   sleeper->meanwhile = [&] {
-    EXPECT_TRUE(store.barrier().keys().rotate());
-    EXPECT_TRUE(store.barrier().reencrypt(kFast, go_on));
-    EXPECT_TRUE(store.barrier().retire(go_on));
+    EXPECT_TRUE(store.barrier().keys().rotate(Permit::always()));
+    EXPECT_TRUE(store.barrier().reencryption(kFast).run(go_on));
+    EXPECT_TRUE(retire(store.barrier(), go_on));
   };
   put(slept, "b", "2");  // it was refused once, and came again under the newest key
   EXPECT_EQ(read(store.barrier(), "b"), "2");

@@ -45,10 +45,10 @@ TEST(SealMemory, HoldsNeitherKeyNorCanaryAfterSeal) {
   const Masked canary = Masked::random(40);
   const Masked large_canary = Masked::random(40);
   {
-    PendingInit pending = store.init(kTrusted, {5, 3, true}).value();
-    ASSERT_TRUE(store.activate(kTrusted, pending));
+    PendingInit pending = store.as(kTrusted).init({5, 3, true}).value();
+    ASSERT_TRUE(store.as(kTrusted).activate(pending));
     const Credential key = testing::parsed(pending.key_file);
-    ASSERT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
     keys = keys_of(pending);
     for (const Masked* each : {&canary, &large_canary}) {
       const std::size_t len = each == &canary ? 40 : 100'000;
@@ -57,15 +57,15 @@ TEST(SealMemory, HoldsNeitherKeyNorCanaryAfterSeal) {
       each->unmask_to(value.reveal_mutable().data());
       const Path name = path(each == &canary ? "small" : "large");
       for (int i = 0; i < 20; ++i)
-        ASSERT_TRUE(store.put(kTrusted, name, Content::text, value.view()));
+        ASSERT_TRUE(store.as(kTrusted).put(name, Content::text, value.view()));
     }
-    ASSERT_TRUE(store.rotate(kTrusted));
-    ASSERT_TRUE(store.get(kTrusted, path("small")));
+    ASSERT_TRUE(store.as(kTrusted).rotate());
+    ASSERT_TRUE(store.as(kTrusted).get(path("small")));
     EXPECT_TRUE(in_memory(keys[0])) << "the scan finds what is there";
-    auto held = store.get(kTrusted, path("large"));
+    auto held = store.as(kTrusted).get(path("large"));
     EXPECT_TRUE(in_memory(large_canary)) << "the scan finds what is there";
   }
-  ASSERT_TRUE(store.seal(kTrusted));
+  ASSERT_TRUE(store.as(kTrusted).seal());
   EXPECT_FALSE(in_memory(canary));
   EXPECT_FALSE(in_memory(large_canary));
   for (std::size_t i = 0; i < keys.size(); ++i) EXPECT_FALSE(in_memory(keys[i])) << i;
@@ -75,15 +75,15 @@ TEST(SealMemory, AFailedUnsealLeavesNoKeyEither) {
   Store store = Store::open("memory:").value();
   std::vector<Masked> keys;
   {
-    PendingInit pending = store.init(kTrusted, {0, 0, true}).value();
-    ASSERT_TRUE(store.activate(kTrusted, pending));
+    PendingInit pending = store.as(kTrusted).init({0, 0, true}).value();
+    ASSERT_TRUE(store.as(kTrusted).activate(pending));
     keys = keys_of(pending);
     Credential wrong = testing::parsed(pending.key_file);
     wrong.secret.reveal_mutable()[0] ^= 1;
-    EXPECT_FALSE(store.unseal(kTrusted, std::span(&wrong, 1)));
+    EXPECT_FALSE(store.as(kTrusted).unseal(std::span(&wrong, 1)));
     const Credential key = testing::parsed(pending.key_file);
-    ASSERT_TRUE(store.seal(kTrusted));
-    EXPECT_EQ(store.unseal(kTrusted, std::span(&key, 1)).error().code, Code::sealed);
+    ASSERT_TRUE(store.as(kTrusted).seal());
+    EXPECT_EQ(store.as(kTrusted).unseal(std::span(&key, 1)).error().code, Code::sealed);
   }
   for (std::size_t i = 0; i < keys.size(); ++i) EXPECT_FALSE(in_memory(keys[i])) << i;
 }

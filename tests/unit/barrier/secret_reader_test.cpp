@@ -71,7 +71,7 @@ class LaggingBackend final : public testing::ForwardingBackend {
   };
   std::shared_ptr<Lag> lag_;
   std::map<std::string, Kept> seen_;
-  Stamp stamp_ = 0;
+  Stamp stamp_ = Stamp(0);
 };
 
 struct Lagging {
@@ -79,9 +79,10 @@ struct Lagging {
   std::shared_ptr<Lag> lag = std::make_shared<Lag>();
   Store store{std::make_unique<LaggingBackend>(near.records->share(), lag)};
 
-  Lagging() { EXPECT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1))); }
+  Lagging() { EXPECT_TRUE(store.as(kTrusted).unseal(std::span(&near.key, 1))); }
   void put(std::string_view name, std::string_view value) {
-    EXPECT_TRUE(near.barrier().write(path(name), Content::text, secret(value).view(), {}));
+    EXPECT_TRUE(near.barrier().writer().write(path(name), Content::text, secret(value).view(), {},
+                                              Permit::always()));
   }
 };
 
@@ -95,52 +96,51 @@ Secret reference(std::string name) {
 TEST(SecretReader, APlainReadMayLagAndAFreshOneMayNot) {
   Lagging lagging;
   lagging.put("a", "old");
-  ASSERT_EQ(plain(lagging.store.get(kTrusted, path("a"))->value), "old");
+  ASSERT_EQ(plain(lagging.store.as(kTrusted).get(path("a"))->value), "old");
   lagging.put("a", "new");
-  EXPECT_EQ(plain(lagging.store.get(kTrusted, path("a"))->value), "old");
+  EXPECT_EQ(plain(lagging.store.as(kTrusted).get(path("a"))->value), "old");
   EXPECT_EQ(lagging.lag->num_syncs, 0) << "which costs a round trip";
-  EXPECT_EQ(plain(lagging.store.get(kTrusted, path("a"), kFresh)->value), "new");
+  EXPECT_EQ(plain(lagging.store.as(kTrusted).get(path("a"), kFresh)->value), "new");
   EXPECT_EQ(lagging.lag->num_syncs, 1);
-  EXPECT_EQ(plain(lagging.store.get(kTrusted, path("a"))->value), "new");
+  EXPECT_EQ(plain(lagging.store.as(kTrusted).get(path("a"))->value), "new");
 }
 
 TEST(SecretReader, BatchesAndResolvingAreFreshWithOneSync) {
   Lagging lagging;
-  const std::vector<Path> both = {path("a"), path("b")};
-  for (const Path& each : both) lagging.put(each.text(), "old");
-  ASSERT_TRUE(lagging.store.get_many(kTrusted, both));
-  for (const Path& each : both) lagging.put(each.text(), "new");
-  auto many = lagging.store.get_many(kTrusted, both, kFresh);
+  const std::vector<std::string_view> both = {"a", "b"};
+  for (const std::string_view each : both) lagging.put(each, "old");
+  ASSERT_TRUE(lagging.store.as(kTrusted).get_many(both));
+  for (const std::string_view each : both) lagging.put(each, "new");
+  auto many = lagging.store.as(kTrusted).get_many(both, kFresh);
   ASSERT_TRUE(many);
   for (auto& each : many.value()) EXPECT_EQ(plain(each->value), "new");
   lagging.put("a", "newest");
-  EXPECT_EQ(plain(*lagging.store.resolve(kTrusted, reference("a"))), "new");
-  EXPECT_EQ(plain(*lagging.store.resolve(kTrusted, reference("a"), kFresh)), "newest");
+  EXPECT_EQ(plain(*lagging.store.as(kTrusted).resolve(reference("a"))), "new");
+  EXPECT_EQ(plain(*lagging.store.as(kTrusted).resolve(reference("a"), kFresh)), "newest");
   EXPECT_EQ(lagging.lag->num_syncs, 2);
 }
 
 TEST(SecretReader, AFreshReadFailsWhereThePlainOneIsStale) {
   Lagging lagging;
   lagging.put("a", "v");
-  ASSERT_EQ(lagging.store.get(kTrusted, path("a"))->stale_ms, 0u);
+  ASSERT_EQ(lagging.store.as(kTrusted).get(path("a"))->stale_ms, 0u);
   lagging.lag->cut_off = true;
-  auto stale = lagging.store.get(kTrusted, path("a"));
+  auto stale = lagging.store.as(kTrusted).get(path("a"));
   ASSERT_TRUE(stale);
   EXPECT_EQ(stale->stale_ms, 1500u);
-  const Path one = path("a");
-  EXPECT_EQ(lagging.store.get_many(kTrusted, std::span(&one, 1))->front()->stale_ms, 1500u);
-  EXPECT_EQ(lagging.store.get(kTrusted, path("a"), kFresh).error().code, Code::unavailable);
+  const std::string_view one = "a";
+  EXPECT_EQ(lagging.store.as(kTrusted).get_many(std::span(&one, 1))->front()->stale_ms, 1500u);
+  EXPECT_EQ(lagging.store.as(kTrusted).get(path("a"), kFresh).error().code, Code::unavailable);
   std::uint64_t told = 0;
-  EXPECT_TRUE(lagging.store.get_async(kTrusted, path("a"), [&](const Result<StoredSecret>& each) {
-    told = each ? each->stale_ms : 0;
-  }));
+  EXPECT_TRUE(lagging.store.as(kTrusted).get_async(
+      path("a"), [&](const Result<StoredSecret>& each) { told = each ? each->stale_ms : 0; }));
   EXPECT_EQ(told, 1500u);
 }
 
 TEST(SecretReader, AFreshReadOfNothingIsNotFoundAndMayBeDenied) {
   Lagging lagging;
-  EXPECT_EQ(lagging.store.get(kTrusted, path("none"), kFresh).error().code, Code::not_found);
-  EXPECT_EQ(lagging.store.get(Identity::user("u"), path("none"), kFresh).error().code,
+  EXPECT_EQ(lagging.store.as(kTrusted).get(path("none"), kFresh).error().code, Code::not_found);
+  EXPECT_EQ(lagging.store.as(Identity::user("u")).get(path("none"), kFresh).error().code,
             Code::denied);
   EXPECT_EQ(lagging.lag->num_syncs, 1) << "what is denied reaches no storage";
 }

@@ -60,39 +60,39 @@ std::size_t mapped_pages() {
 
 TEST(SeenRevisions, KnowsNothingAtFirst) {
   const SeenRevisions seen;
-  EXPECT_EQ(seen.floor(location(1)), 0U);
-  EXPECT_EQ(seen.floor(Location{}), 0U);
+  EXPECT_EQ(seen.floor(location(1)).value(), 0U);
+  EXPECT_EQ(seen.floor(Location{}).value(), 0U);
 }
 
 TEST(SeenRevisions, FloorIsTheGreatestThatWasSeenThere) {
   SeenRevisions seen;
-  seen.saw(location(1), 7);
-  EXPECT_EQ(seen.floor(location(1)), 7U);
-  seen.saw(location(1), 9);
-  EXPECT_EQ(seen.floor(location(1)), 9U);
-  seen.saw(location(1), 8);
-  seen.saw(location(1), 0);
-  EXPECT_EQ(seen.floor(location(1)), 9U);
-  seen.saw(location(1), std::numeric_limits<Revision>::max());
-  EXPECT_EQ(seen.floor(location(1)), std::numeric_limits<Revision>::max());
-  EXPECT_EQ(seen.floor(location(2)), 0U);
+  seen.saw(location(1), Revision(7));
+  EXPECT_EQ(seen.floor(location(1)).value(), 7U);
+  seen.saw(location(1), Revision(9));
+  EXPECT_EQ(seen.floor(location(1)).value(), 9U);
+  seen.saw(location(1), Revision(8));
+  seen.saw(location(1), Revision(0));
+  EXPECT_EQ(seen.floor(location(1)).value(), 9U);
+  seen.saw(location(1), Revision(std::numeric_limits<std::uint64_t>::max()));
+  EXPECT_EQ(seen.floor(location(1)).value(), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(seen.floor(location(2)).value(), 0U);
 }
 
 TEST(SeenRevisions, LocationOfZerosIsOneLikeAnyOther) {
   SeenRevisions seen;
-  seen.saw(Location{}, 3);
-  EXPECT_EQ(seen.floor(Location{}), 3U);
-  EXPECT_EQ(seen.floor(in_bucket(0, 1)), 0U);
+  seen.saw(Location{}, Revision(3));
+  EXPECT_EQ(seen.floor(Location{}).value(), 3U);
+  EXPECT_EQ(seen.floor(in_bucket(0, 1)).value(), 0U);
 }
 
 TEST(SeenRevisions, LocationsThatDifferInOneBitOfTheTagAreApart) {
   SeenRevisions seen;
   const Location here = location(1);
-  seen.saw(here, 1000);
+  seen.saw(here, Revision(1000));
   for (std::size_t bit = 0; bit < 64 + 14; ++bit) {
     Location other = here;
     other[bit / 8] = static_cast<std::uint8_t>(other[bit / 8] ^ 1U << bit % 8);
-    EXPECT_EQ(seen.floor(other), 0U) << bit;
+    EXPECT_EQ(seen.floor(other).value(), 0U) << bit;
   }
 }
 
@@ -101,14 +101,14 @@ TEST(SeenRevisions, LocationsThatDifferInOneBitOfTheTagAreApart) {
 TEST(SeenRevisions, NothingIsAllocatedBeforeTheFirstSight) {
   const std::size_t before = mapped_pages();
   const std::vector<SeenRevisions> sealed(1000);
-  for (const SeenRevisions& each : sealed) ASSERT_EQ(each.floor(location(1)), 0U);
+  for (const SeenRevisions& each : sealed) ASSERT_EQ(each.floor(location(1)).value(), 0U);
   EXPECT_LT(mapped_pages() - before, 256U);  // 1 MiB, for all of them
 }
 
 TEST(SeenRevisions, MemoryIsGivenBack) {
-  { SeenRevisions().saw(location(1), 1); }
+  { SeenRevisions().saw(location(1), Revision(1)); }
   const std::size_t before = mapped_pages();
-  for (int i = 0; i < 1000; ++i) SeenRevisions().saw(location(1), 1);
+  for (int i = 0; i < 1000; ++i) SeenRevisions().saw(location(1), Revision(1));
   EXPECT_LT(mapped_pages(), before + 256);
 }
 
@@ -123,22 +123,23 @@ TEST(SeenRevisions, TenMillionLocationsTakeOneMebibyteAndTheNewestStay) {
     const std::array<std::uint64_t, 2> halves = {random(), random()};
     Location each;
     std::memcpy(each.data(), halves.data(), sizeof each);
-    seen.saw(each, i + 1);
-    ASSERT_EQ(seen.floor(each), i + 1);
+    seen.saw(each, Revision(i + 1));
+    ASSERT_EQ(seen.floor(each).value(), i + 1);
     last[i % last.size()] = each;
   }
   EXPECT_TRUE(resident_kib() <= before + 1024 + 256 || testing::kSanitized) << resident_kib();
-  for (const Location& each : last) EXPECT_GT(seen.floor(each), kNum - last.size());
+  for (const Location& each : last) EXPECT_GT(seen.floor(each).value(), kNum - last.size());
 }
 
 TEST(SeenRevisions, OldestOfABucketGoesFirst) {
   constexpr std::uint64_t kKept = SeenRevisions::kEntriesPerBucket;
   SeenRevisions seen;
   for (std::uint64_t i = 1; i <= 50; ++i) {
-    seen.saw(in_bucket(5, i), 100 + i);
-    seen.saw(in_bucket(5, i), 200 + i);  // raised where it is
+    seen.saw(in_bucket(5, i), Revision(100 + i));
+    seen.saw(in_bucket(5, i), Revision(200 + i));  // raised where it is
     for (std::uint64_t j = 1; j <= i; ++j) {
-      ASSERT_EQ(seen.floor(in_bucket(5, j)), j + kKept > i ? 200 + j : 0) << j << " of " << i;
+      ASSERT_EQ(seen.floor(in_bucket(5, j)).value(), j + kKept > i ? 200 + j : 0)
+          << j << " of " << i;
     }
   }
 }
@@ -146,10 +147,10 @@ TEST(SeenRevisions, OldestOfABucketGoesFirst) {
 TEST(SeenRevisions, TensOfThousandsOfRecordsAreMostlyRemembered) {
   SeenRevisions seen;
   constexpr std::uint64_t kNum = SeenRevisions::kMaxEntries / 3;
-  for (std::uint64_t i = 0; i < kNum; ++i) seen.saw(location(i), i + 1);
+  for (std::uint64_t i = 0; i < kNum; ++i) seen.saw(location(i), Revision(i + 1));
   std::uint64_t known = 0;
   for (std::uint64_t i = 0; i < kNum; ++i) {
-    const Revision floor = seen.floor(location(i));
+    const std::uint64_t floor = seen.floor(location(i)).value();
     known += floor != 0;
     ASSERT_TRUE(floor == 0 || floor == i + 1);
   }
@@ -164,8 +165,8 @@ TEST(SeenRevisions, WithoutMemoryItRemembersNothingAndSaysNothing) {
               SeenRevisions seen;
               const rlimit none{0, 0};
               if (::setrlimit(RLIMIT_AS, &none) != 0) return "no limit";
-              seen.saw(location(1), 7);
-              return seen.floor(location(1)) == 0 ? nullptr : "remembered where?";
+              seen.saw(location(1), Revision(7));
+              return seen.floor(location(1)).value() == 0 ? nullptr : "remembered where?";
             }),
             "");
 }
@@ -195,7 +196,7 @@ TEST(SeenRevisions, FloorIsNeverARevisionOfAnotherLocation) {
   constexpr std::uint64_t kNumLocations = 8;
   std::vector<Location> all;
   for (std::uint64_t i = 0; i < kNumLocations; ++i) all.push_back(in_bucket(i % 2, i));
-  std::array<std::atomic<Revision>, kNumLocations> newest{};
+  std::array<std::atomic<std::uint64_t>, kNumLocations> newest{};
   std::atomic<std::uint64_t> wrong{0};
   std::atomic<std::uint64_t> known{0};
   SeenRevisions seen;
@@ -204,10 +205,10 @@ TEST(SeenRevisions, FloorIsNeverARevisionOfAnotherLocation) {
     for (std::uint64_t round = 0; round < kRounds; ++round) {
       const std::uint64_t i = random() % kNumLocations;
       if (random() % 2 == 0) {
-        seen.saw(all[i], (newest[i].fetch_add(1) + 1) * kNumLocations + i);
+        seen.saw(all[i], Revision((newest[i].fetch_add(1) + 1) * kNumLocations + i));
         continue;
       }
-      const Revision floor = seen.floor(all[i]);
+      const std::uint64_t floor = seen.floor(all[i]).value();
       known += floor != 0;
       // What was handed to saw() before is at most this by now.
       wrong += floor != 0 && (floor % kNumLocations != i || floor / kNumLocations > newest[i]);
@@ -220,22 +221,23 @@ TEST(SeenRevisions, FloorIsNeverARevisionOfAnotherLocation) {
 // Two locations that take turns in a full bucket with a third and a fourth: the tag goes and comes
 // again while a reader is between its loads.
 TEST(SeenRevisions, TagThatWentAndCameAgainBringsNoForeignRevision) {
-  constexpr Revision kMine = 5;
-  constexpr Revision kTheirs = 1'000'000;
+  constexpr std::uint64_t kMine = 5;
+  constexpr std::uint64_t kTheirs = 1'000'000;
   std::atomic<bool> done{false};
   std::atomic<std::uint64_t> wrong{0};
   SeenRevisions seen;
   at_once([&](std::size_t thread) {
     if (thread == 0) {
       for (std::uint64_t round = 0; round < kRounds / 2; ++round) {
-        seen.saw(in_bucket(9, 0), kMine);
-        for (std::uint64_t other = 1; other <= 3; ++other) seen.saw(in_bucket(9, other), kTheirs);
+        seen.saw(in_bucket(9, 0), Revision(kMine));
+        for (std::uint64_t other = 1; other <= 3; ++other)
+          seen.saw(in_bucket(9, other), Revision(kTheirs));
       }
       done = true;
     }
     const Location mine = in_bucket(9, 0);
     while (!done) {
-      const Revision floor = seen.floor(mine);
+      const std::uint64_t floor = seen.floor(mine).value();
       wrong += floor != 0 && floor != kMine;
     }
   });
@@ -246,16 +248,16 @@ TEST(SeenRevisions, TagThatWentAndCameAgainBringsNoForeignRevision) {
 TEST(SeenRevisions, FloorIsNotLowerThanWhatAThreadItselfSaw) {
   constexpr std::uint64_t kNumLocations = 3;
   SeenRevisions seen;
-  std::atomic<Revision> next{0};
+  std::atomic<std::uint64_t> next{0};
   std::atomic<std::uint64_t> lower{0};
   std::array<std::atomic<std::uint64_t>, kNumThreads> back{};
   at_once([&](std::size_t thread) {
-    std::array<Revision, kNumLocations> floors{};
+    std::array<std::uint64_t, kNumLocations> floors{};
     for (std::uint64_t round = 0; round < kRounds; ++round) {
       const std::uint64_t i = round % kNumLocations;
-      const Revision mine = ++next;
-      seen.saw(in_bucket(1, i), mine);
-      const Revision floor = seen.floor(in_bucket(1, i));
+      const std::uint64_t mine = ++next;
+      seen.saw(in_bucket(1, i), Revision(mine));
+      const std::uint64_t floor = seen.floor(in_bucket(1, i)).value();
       lower += floor < mine;
       back[thread] += floor < floors[i];
       floors[i] = floor;
@@ -269,8 +271,8 @@ TEST(SeenRevisions, FloorIsNotLowerThanWhatAThreadItselfSaw) {
 TEST(SeenRevisions, FirstSightsAtOnceMakeOneTable) {
   for (int round = 0; round < 200; ++round) {
     SeenRevisions seen;
-    at_once([&](std::size_t thread) { seen.saw(location(thread), thread + 1); });
-    for (std::size_t i = 0; i < kNumThreads; ++i) ASSERT_EQ(seen.floor(location(i)), i + 1);
+    at_once([&](std::size_t thread) { seen.saw(location(thread), Revision(thread + 1)); });
+    for (std::size_t i = 0; i < kNumThreads; ++i) ASSERT_EQ(seen.floor(location(i)).value(), i + 1);
   }
 }
 
@@ -280,14 +282,14 @@ TEST(SeenRevisions, ForkedChildDoesNoHarm) {
   SeenRevisions seen;
   std::atomic<bool> done{false};
   std::thread writer([&] {
-    for (std::uint64_t i = 0; !done; ++i) seen.saw(in_bucket(3, i % 7), i % 7 + 1);
+    for (std::uint64_t i = 0; !done; ++i) seen.saw(in_bucket(3, i % 7), Revision(i % 7 + 1));
   });
   for (int round = 0; round < (testing::kSanitized ? 5 : 50); ++round) {
     EXPECT_EQ(in_child([&]() -> Complaint {
                 for (std::uint64_t i = 0; i < 7; ++i) {
-                  const Revision floor = seen.floor(in_bucket(3, i));
+                  const std::uint64_t floor = seen.floor(in_bucket(3, i)).value();
                   if (floor != 0 && floor != i + 1) return "a revision that nobody saw";
-                  seen.saw(in_bucket(3, i), 1000);
+                  seen.saw(in_bucket(3, i), Revision(1000));
                 }
                 return nullptr;
               }),
@@ -295,7 +297,7 @@ TEST(SeenRevisions, ForkedChildDoesNoHarm) {
   }
   done = true;
   writer.join();
-  for (std::uint64_t i = 0; i < 7; ++i) EXPECT_LT(seen.floor(in_bucket(3, i)), 1000U);
+  for (std::uint64_t i = 0; i < 7; ++i) EXPECT_LT(seen.floor(in_bucket(3, i)).value(), 1000U);
 }
 
 }  // namespace

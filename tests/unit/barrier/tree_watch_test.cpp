@@ -31,9 +31,11 @@ namespace strongroom::tree_watch_test {
 namespace {
 
 using testing::Complaint;
+using testing::done;
 using testing::in_child;
 using testing::parsed;
 using testing::path;
+using testing::retire;
 using testing::secret;
 using testing::SharedMarks;
 
@@ -99,11 +101,15 @@ struct World {
   }
 
   Revision put(const std::string& name, std::string_view value = "v") {
-    return writer->write(path(name), Content::text, secret(value).view(), {}).value();
+    return done(writer->writer().write(path(name), Content::text, secret(value).view(), {},
+                                       Permit::always()))
+        .value();
   }
-  Revision erase(const std::string& name) { return writer->erase(path(name)).value(); }
+  Revision erase(const std::string& name) {
+    return done(writer->writer().erase(path(name), Condition::update(), Permit::always())).value();
+  }
   std::unique_ptr<TreeWatch> watch(const std::string& prefix) {
-    return watcher->watch(path(prefix)).value();
+    return TreeWatch::open(watcher->tree(), path(prefix)).value();
   }
 };
 
@@ -114,7 +120,7 @@ std::vector<std::string> told(TreeWatch& watch, Timeout timeout = kNow) {
   std::vector<std::string> lines;
   for (const WatchEvent& event : events.value()) {
     lines.push_back((event.kind == WatchEvent::Kind::changed ? "+" : "-") + event.path + " " +
-                    std::to_string(event.revision));
+                    std::to_string(event.revision.value()));
   }
   return lines;
 }
@@ -195,11 +201,11 @@ TEST_P(TreeWatchOver, SealingAnewIsNoChange) {
   world.put("dead");
   world.erase("dead");
   auto watch = world.watch("");
-  ASSERT_TRUE(world.writer->keys().rotate());
+  ASSERT_TRUE(world.writer->keys().rotate(Permit::always()));
   EXPECT_EQ(told(*watch), Lines());
-  ASSERT_EQ(world.writer->reencrypt({100}, kGoOn)->rewritten, 21u);
+  ASSERT_EQ(world.writer->reencryption({100}).run(kGoOn)->rewritten, 21u);
   EXPECT_EQ(told(*watch), Lines());
-  ASSERT_TRUE(world.writer->retire(kGoOn));
+  ASSERT_TRUE(retire(*world.writer, kGoOn));
   world.put("s7");
   EXPECT_EQ(told(*watch, kSoon), (Lines{"+s7 2"}));
 }
@@ -308,7 +314,7 @@ TEST_P(TreeWatchOver, WritersAtWorkLeaveNothingUntold) {
   auto watch = world.watch("t");
   std::map<std::string, Revision> known;
   for (int i = 0; i < 40; i += 2)
-    known["t/" + std::to_string(i % 4) + "/s" + std::to_string(i)] = 1;
+    known["t/" + std::to_string(i % 4) + "/s" + std::to_string(i)] = Revision(1);
   std::atomic<bool> done{false};
   std::thread writer([&] {
     std::mt19937 random(7);
@@ -316,14 +322,14 @@ TEST_P(TreeWatchOver, WritersAtWorkLeaveNothingUntold) {
       const auto i = random() % 40;
       const std::string name = "t/" + std::to_string(i % 4) + "/s" + std::to_string(i);
       if (random() % 3 == 0)
-        (void)world.writer->erase(path(name));
+        (void)world.writer->writer().erase(path(name), Condition::update(), Permit::always());
       else
         world.put(name);
       if (n % 200 == 100) {
-        EXPECT_TRUE(world.writer->keys().rotate());
+        EXPECT_TRUE(world.writer->keys().rotate(Permit::always()));
       }
       if (n % 200 == 150) {
-        EXPECT_TRUE(world.writer->reencrypt({100}, kGoOn));
+        EXPECT_TRUE(world.writer->reencryption({100}).run(kGoOn));
       }
     }
     done = true;
@@ -343,11 +349,11 @@ TEST_P(TreeWatchOver, WritersAtWorkLeaveNothingUntold) {
   }
   writer.join();
   std::map<std::string, Revision> there;
-  const auto listed = world.writer->list(path("t"), true);
+  const auto listed = world.writer->names().list(path("t"), true);
   ASSERT_TRUE(listed);
   for (const Entry& entry : listed.value()) {
     const std::string name = "t/" + entry.name;
-    there[name] = world.writer->read(path(name))->revision;
+    there[name] = world.writer->reader().read(path(name))->revision;
   }
   EXPECT_EQ(known, there);
 }
@@ -362,7 +368,7 @@ TEST(TreeWatch, TroubleOfTheStorageLosesNothing) {
     for (const char* name : {"a/x", "a/y", "b/z"}) world.put(name);
     auto plan = std::make_shared<testing::Plan>();
     auto watcher = world.another(std::make_unique<testing::FaultyBackend>(world.open(), plan));
-    auto watch = watcher->watch(path("")).value();
+    auto watch = TreeWatch::open(watcher->tree(), path("")).value();
     world.put("a/x");
     world.erase("a/y");
     world.put("new/deep/s");
@@ -431,7 +437,7 @@ TEST(TreeWatch, StaleRecordsAreNotTakenForNews) {
   World world(memory());
   auto aged = std::make_shared<std::atomic<bool>>(false);
   auto watcher = world.another(std::make_unique<AgedBackend>(world.open(), aged));
-  auto watch = watcher->watch(path("")).value();
+  auto watch = TreeWatch::open(watcher->tree(), path("")).value();
   world.put("a");
   *aged = true;
   EXPECT_EQ(told(*watch), (Lines{"unavailable"}));

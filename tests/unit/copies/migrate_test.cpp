@@ -24,11 +24,13 @@ const auto go_on = [](std::uint64_t) { return true; };
 void fill(Barrier& barrier) {
   for (const std::string name : {"a", "x/y/z", "x/y", "x/w", "deep/er/and/deeper"}) {
     for (int i = 0; i < 3; ++i) {
-      ASSERT_TRUE(barrier.write(path(name), Content::text, secret(name + "!").view(), {}));
+      ASSERT_TRUE(barrier.writer().write(path(name), Content::text, secret(name + "!").view(), {},
+                                         Permit::always()));
     }
   }
-  ASSERT_TRUE(barrier.write(path("empty/now"), Content::text, secret("-").view(), {}));
-  ASSERT_TRUE(barrier.erase(path("empty/now")));
+  ASSERT_TRUE(barrier.writer().write(path("empty/now"), Content::text, secret("-").view(), {},
+                                     Permit::always()));
+  ASSERT_TRUE(barrier.writer().erase(path("empty/now"), Condition::update(), Permit::always()));
 }
 
 TEST(Migrate, EverySecretArrivesWithItsRevisionAndTimes) {
@@ -41,11 +43,11 @@ TEST(Migrate, EverySecretArrivesWithItsRevisionAndTimes) {
   EXPECT_EQ(copied.value(), 5u);
   Handle there(to.share());
   ASSERT_TRUE(there.unseal(parsed(pending.key_file)));
-  EXPECT_EQ(there.barrier->list(path(""), true).value(),
-            store.barrier().list(path(""), true).value());
+  EXPECT_EQ(there.barrier->names().list(path(""), true).value(),
+            store.barrier().names().list(path(""), true).value());
   for (const std::string name : {"a", "x/y/z", "x/y", "x/w", "deep/er/and/deeper"}) {
-    const auto from = store.barrier().read(path(name)).value();
-    const auto now = there.barrier->read(path(name)).value();
+    const auto from = store.barrier().reader().read(path(name)).value();
+    const auto now = there.barrier->reader().read(path(name)).value();
     EXPECT_EQ(plain(now.value), name + "!");
     EXPECT_EQ(now.revision, from.revision);
     EXPECT_EQ(now.created_ms, from.created_ms);
@@ -117,12 +119,12 @@ TEST(Migrate, StoppedAnywhereItIsNoStoreAndCanBeMadeAgain) {
     Handle there(to.share());
     if (there.barrier->keys().status()->initialized) {
       ASSERT_TRUE(there.unseal(parsed(first.key_file)));
-      EXPECT_EQ(there.barrier->list(path(""), true)->size(), 5u);
+      EXPECT_EQ(there.barrier->names().list(path(""), true)->size(), 5u);
     } else {
       const PendingInit second = prepare_init({0, 0, true}).value();
       ASSERT_TRUE(Migration(store.barrier(), to, second, kDefaultTimeout).run(go_on));
       ASSERT_TRUE(there.unseal(parsed(second.key_file)));
-      EXPECT_EQ(there.barrier->list(path(""), true)->size(), 5u);
+      EXPECT_EQ(there.barrier->names().list(path(""), true)->size(), 5u);
     }
     if (done) break;
     ASSERT_LT(call, 50);

@@ -68,7 +68,7 @@ struct Made {
 void change(Handle& handle, const SlotChange& what) {
   auto pending = handle.barrier->keys().prepare_slots(what, nullptr);
   ASSERT_TRUE(pending) << pending.error().message;
-  ASSERT_TRUE(handle.barrier->keys().activate(pending.value()));
+  ASSERT_TRUE(handle.barrier->keys().activate(pending.value(), Permit::always()));
 }
 
 TEST(DoctorStore, AFreshStoreOfTwoSlotsIsGood) {
@@ -95,7 +95,7 @@ TEST(DoctorStore, ADamagedCopyIsFoundUntilItIsMended) {
     record[record.size() / 2] ^= 1;
     store.tamper(copy, record);
     EXPECT_EQ(level_of(store.first, "header"), "warning");
-    EXPECT_TRUE(store.barrier().keys().repair());
+    EXPECT_TRUE(store.barrier().keys().repair(Permit::always()));
     EXPECT_EQ(level_of(store.first, "header"), "good");
   }
 }
@@ -164,10 +164,10 @@ TEST(DoctorStore, AKeyInTheEnvironmentIsNoted) {
 TEST(DoctorStore, OldTermsAreNotedUntilTheyAreRetired) {
   TestStore store;
   KeyKeeper& keys = store.barrier().keys();
-  ASSERT_TRUE(keys.rotate());
+  ASSERT_TRUE(keys.rotate(Permit::always()));
   EXPECT_EQ(level_of(store.first, "terms"), "note");
-  ASSERT_TRUE(keys.raise_fence(2));
-  ASSERT_TRUE(keys.retire(2));
+  ASSERT_TRUE(keys.raise_fence(2, Permit::always()));
+  ASSERT_TRUE(keys.retire(2, Permit::always()));
   EXPECT_EQ(level_of(store.first, "terms"), "good");
 
   SealStatus status = status_of(store.first);

@@ -24,6 +24,7 @@
 namespace strongroom::key_keeper_test {
 namespace {
 
+using testing::done;
 using testing::Handle;
 using testing::parsed;
 using testing::path;
@@ -74,11 +75,13 @@ Credential again(const Credential& from) {
 }
 
 bool put(Barrier& barrier, std::string_view name, std::string_view value) {
-  return barrier.write(path(name), Content::text, secret(value).view(), {}).ok();
+  return barrier.writer()
+      .write(path(name), Content::text, secret(value).view(), {}, Permit::always())
+      .ok();
 }
 
 std::string read(Barrier& barrier, std::string_view name) {
-  auto found = barrier.read(path(name));
+  auto found = barrier.reader().read(path(name));
   return found ? plain(found->value) : "(" + std::string(to_string(found.error().code)) + ")";
 }
 
@@ -90,7 +93,7 @@ TEST(KeyKeeper, AnAddedSlotOpensAndTheOldOnesStill) {
   PendingSlots pending = keys(store).prepare_slots(new_key(), nullptr).value();
   const Credential added = parsed(pending.key_file);
   EXPECT_EQ(code_of(store.another(false).unseal(added)), Code::denied) << "not active yet";
-  ASSERT_TRUE(keys(store).activate(pending));
+  ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
   Handle by_new = store.another(false);
   ASSERT_TRUE(by_new.unseal(added));
   EXPECT_EQ(read(*by_new.barrier, "a"), "1");
@@ -105,7 +108,7 @@ TEST(KeyKeeper, ARemovedSlotOpensNoMoreAndKeysAreNew) {
   TestStore store;
   ASSERT_TRUE(put(store.barrier(), "a", "1"));
   const PendingSlots pending = keys(store).prepare_slots(removal({1}), nullptr).value();
-  ASSERT_TRUE(keys(store).activate(pending));
+  ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
   Handle late = store.another(false);
   EXPECT_EQ(code_of(keys(late).unseal(std::span(store.shares).first(3))), Code::denied);
   ASSERT_TRUE(late.unseal(store.key));
@@ -121,7 +124,7 @@ TEST(KeyKeeper, AnOldKeyringOpensNoNewHeader) {
   const OpenedSlot stolen = open_root(before, std::span(store.shares).first(3)).value();
   const Keyring old = before.open_keyring(stolen.root.view()).value();
   const PendingSlots pending = keys(store).prepare_slots(removal({1}), nullptr).value();
-  ASSERT_TRUE(keys(store).activate(pending));
+  ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
   const Header after = Header::decode(store.stored(kHeaderKey)).value();
   EXPECT_FALSE(after.open_keyring(stolen.root.view()));
   const SecretView wrap_key = old.slot(2).wrap_key;
@@ -158,7 +161,7 @@ TEST(KeyKeeper, ReKeyingReplacesTheSharesAtOnce) {
   const auto fresh = parsed_all(pending.shares);
   Handle before = store.another(false);
   EXPECT_TRUE(keys(before).unseal(std::span(store.shares).first(3))) << "the old rule until then";
-  ASSERT_TRUE(keys(store).activate(pending));
+  ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
   Handle late = store.another(false);
   EXPECT_EQ(code_of(keys(late).unseal(std::span(store.shares).first(3))), Code::denied);
   ASSERT_TRUE(keys(late).unseal(std::span(fresh).first(2)));
@@ -172,19 +175,19 @@ TEST(KeyKeeper, UnverifiedSharesDoNotTakeEffect) {
   change.verify = true;
   PendingSlots pending = keys(store).prepare_slots(change, nullptr).value();
   const auto fresh = parsed_all(pending.shares);
-  EXPECT_EQ(code_of(keys(store).activate(pending)), Code::invalid);
+  EXPECT_EQ(code_of(keys(store).activate(pending, Permit::always())), Code::invalid);
   EXPECT_EQ(code_of(give_back(pending, again(store.shares[0]))), Code::denied) << "an old one";
   EXPECT_EQ(code_of(give_back(pending, again(store.key))), Code::denied);
   ASSERT_TRUE(give_back(pending, again(fresh[2])));
   ASSERT_TRUE(give_back(pending, again(fresh[2]))) << "the same again counts once";
   ASSERT_TRUE(give_back(pending, parsed(pending.key_file)));
   EXPECT_FALSE(pending.ready());
-  EXPECT_EQ(code_of(keys(store).activate(pending)), Code::invalid);
+  EXPECT_EQ(code_of(keys(store).activate(pending, Permit::always())), Code::invalid);
   Handle old = store.another(false);
   EXPECT_TRUE(keys(old).unseal(std::span(store.shares).first(3)));
   ASSERT_TRUE(give_back(pending, again(fresh[0])));
   EXPECT_TRUE(pending.ready());
-  ASSERT_TRUE(keys(store).activate(pending));
+  ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
   Handle late = store.another(false);
   EXPECT_TRUE(keys(late).unseal(std::span(fresh).last(2)));
 }
@@ -194,8 +197,8 @@ TEST(KeyKeeper, OfTwoAdministratorsOneGetsAConflict) {
   Handle other = store.another();
   const PendingSlots mine = keys(store).prepare_slots(new_shares(1, 1, {1}), nullptr).value();
   const PendingSlots theirs = keys(other).prepare_slots(new_shares(2, 2, {1}), nullptr).value();
-  ASSERT_TRUE(keys(other).activate(theirs));
-  EXPECT_EQ(code_of(keys(store).activate(mine)), Code::conflict);
+  ASSERT_TRUE(keys(other).activate(theirs, Permit::always()));
+  EXPECT_EQ(code_of(keys(store).activate(mine, Permit::always())), Code::conflict);
   Handle late = store.another(false);
   EXPECT_TRUE(keys(late).unseal(parsed_all(theirs.shares)));
   EXPECT_EQ(code_of(keys(late).unseal(parsed_all(mine.shares))), Code::denied);
@@ -205,9 +208,9 @@ TEST(KeyKeeper, APreparedSlotSurvivesARotationByAnother) {
   TestStore store;
   Handle other = store.another();
   const PendingSlots mine = keys(store).prepare_slots(new_shares(1, 1, {1}), nullptr).value();
-  ASSERT_TRUE(keys(other).rotate());
-  ASSERT_TRUE(keys(other).rotate_root());
-  ASSERT_TRUE(keys(store).activate(mine)) << "the slots are as they were";
+  ASSERT_TRUE(keys(other).rotate(Permit::always()));
+  ASSERT_TRUE(keys(other).rotate_root(Permit::always()));
+  ASSERT_TRUE(keys(store).activate(mine, Permit::always())) << "the slots are as they were";
   EXPECT_TRUE(keys(other).unseal(parsed_all(mine.shares)));
 }
 
@@ -216,11 +219,13 @@ TEST(KeyKeeper, AnIdThatWasInBetweenIsAConflict) {
   Handle other = store.another();
   const PendingSlots mine = keys(store).prepare_slots(new_key(), nullptr).value();
   const PendingSlots theirs = keys(other).prepare_slots(new_key(), nullptr).value();
-  ASSERT_TRUE(keys(other).activate(theirs));
+  ASSERT_TRUE(keys(other).activate(theirs, Permit::always()));
   SlotChange back = removal({3});
   back.new_keys = false;
-  ASSERT_TRUE(keys(other).activate(keys(other).prepare_slots(back, nullptr).value()));
-  EXPECT_EQ(code_of(keys(store).activate(mine)), Code::conflict) << "the same table, another past";
+  ASSERT_TRUE(
+      keys(other).activate(keys(other).prepare_slots(back, nullptr).value(), Permit::always()));
+  EXPECT_EQ(code_of(keys(store).activate(mine, Permit::always())), Code::conflict)
+      << "the same table, another past";
 }
 
 TEST(KeyKeeper, ProcessesFollowANewRootKeyByTheirSlots) {
@@ -230,7 +235,7 @@ TEST(KeyKeeper, ProcessesFollowANewRootKeyByTheirSlots) {
   Handle by_shares = store.another(false);
   ASSERT_TRUE(keys(by_shares).unseal(std::span(store.shares).first(3)));
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(keys(store).rotate_root());
+    ASSERT_TRUE(keys(store).rotate_root(Permit::always()));
     ASSERT_TRUE(put(store.barrier(), "b", std::to_string(i)));
     EXPECT_EQ(read(*by_key.barrier, "b"), std::to_string(i));
     EXPECT_EQ(read(*by_shares.barrier, "b"), std::to_string(i));
@@ -247,7 +252,8 @@ TEST(KeyKeeper, AProcessWhoseSlotWasRemovedSealsItself) {
   Handle by_both = store.another(false);
   ASSERT_TRUE(keys(by_both).unseal(std::span(store.shares).first(3)));
   ASSERT_TRUE(by_both.unseal(store.key)) << "unsealing again adds a slot to follow";
-  ASSERT_TRUE(keys(store).activate(keys(store).prepare_slots(removal({1}), nullptr).value()));
+  ASSERT_TRUE(keys(store).activate(keys(store).prepare_slots(removal({1}), nullptr).value(),
+                                   Permit::always()));
   EXPECT_EQ(read(*by_shares.barrier, "a"), "(sealed)");
   EXPECT_EQ(keys(by_shares).status()->reason, SealReason::slot_removed);
   EXPECT_EQ(read(*by_both.barrier, "a"), "1");
@@ -263,7 +269,8 @@ TEST(KeyKeeper, RemovingASlotAndKeepingTheKeysSealsNobody) {
   ASSERT_TRUE(keys(by_shares).unseal(std::span(store.shares).first(3)));
   SlotChange change = removal({1});
   change.new_keys = false;
-  ASSERT_TRUE(keys(store).activate(keys(store).prepare_slots(change, nullptr).value()));
+  ASSERT_TRUE(
+      keys(store).activate(keys(store).prepare_slots(change, nullptr).value(), Permit::always()));
   EXPECT_EQ(read(*by_shares.barrier, "a"), "1");
   EXPECT_EQ(keys(store).status()->active_term, 1u);
 }
@@ -278,7 +285,7 @@ TEST(KeyKeeper, AnUnheardChangeIsFollowedByWhoMadeIt) {
   plan->num_calls = 0;
   plan->fail_at = 1;  // the adopting read, then the commit
   plan->fault = testing::Fault::unheard;
-  EXPECT_EQ(code_of(barrier.keys().activate(pending)), Code::indeterminate);
+  EXPECT_EQ(code_of(barrier.keys().activate(pending, Permit::always())), Code::indeterminate);
   plan->fail_at = -1;
   EXPECT_EQ(read(barrier, "a"), "1") << "the new slot's key was kept";
   Handle late = store.another(false);
@@ -418,7 +425,7 @@ TEST(KeyKeeper, SharesOfAReplacedSetDropOutOfTheRound) {
   ASSERT_TRUE(keys(handle).submit(again(store.shares[0])));
   ASSERT_TRUE(keys(handle).submit(again(store.shares[1])));
   const PendingSlots pending = keys(store).prepare_slots(new_shares(3, 2, {1}), nullptr).value();
-  ASSERT_TRUE(keys(store).activate(pending));
+  ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
   EXPECT_EQ(code_of(keys(handle).submit(again(store.shares[2]))), Code::denied);
   EXPECT_EQ(keys(handle).submit(parsed(pending.shares[0]))->progress, 1u);
   EXPECT_TRUE(keys(handle).submit(parsed(pending.shares[2]))->unsealed);
@@ -464,7 +471,7 @@ TEST(KeyKeeper, StatusTellsWhyAndSinceWhen) {
 TEST(KeyKeeper, AnOlderHeaderIsARollbackAlsoAfterClosing) {
   TestStore store;
   const auto old = store.stored(kHeaderKey);
-  ASSERT_TRUE(keys(store).rotate());
+  ASSERT_TRUE(keys(store).rotate(Permit::always()));
   keys(store).close();
   store.tamper(kHeaderKey, old);
   store.tamper(kHeaderCopyKey, old);
@@ -475,18 +482,18 @@ TEST(KeyKeeper, AnOlderHeaderIsARollbackAlsoAfterClosing) {
 TEST(KeyKeeper, AnotherHistoryOfTheSameGenerationIsARollback) {
   TestStore store;
   const auto fork = store.stored(kHeaderKey);
-  ASSERT_TRUE(keys(store).rotate());
+  ASSERT_TRUE(keys(store).rotate(Permit::always()));
   store.tamper(kHeaderKey, fork);
   store.tamper(kHeaderCopyKey, fork);
   Handle other = store.another();
-  ASSERT_TRUE(keys(other).rotate());  // generation 2, but not the one seen
+  ASSERT_TRUE(keys(other).rotate(Permit::always()));  // generation 2, but not the one seen
   EXPECT_EQ(read(store.barrier(), "a"), "(rollback)");
 }
 
 TEST(KeyKeeper, TheAnchorTellsAnOldCopyFromTheNewest) {
   TestStore store;
   const auto old = store.stored(kHeaderKey);
-  ASSERT_TRUE(keys(store).rotate());
+  ASSERT_TRUE(keys(store).rotate(Permit::always()));
   KeeperOptions options;
   options.anchor = Anchor::parse(keys(store).anchor()->text()).value();
   const auto unseal = [&](std::optional<Anchor> anchor) {
@@ -499,7 +506,7 @@ TEST(KeyKeeper, TheAnchorTellsAnOldCopyFromTheNewest) {
   ASSERT_TRUE(keys(store).seal());
   ASSERT_TRUE(store.first.unseal(store.key, true));
   EXPECT_EQ(unseal(options.anchor), Code::internal) << "the lock is no part of it";
-  ASSERT_TRUE(keys(store).rotate());
+  ASSERT_TRUE(keys(store).rotate(Permit::always()));
   EXPECT_EQ(unseal(options.anchor), Code::internal) << "newer than the anchor";
   store.tamper(kHeaderKey, old);
   store.tamper(kHeaderCopyKey, old);
@@ -530,7 +537,7 @@ TEST(KeyKeeper, ASecretMadeAgainIsNoRollback) {
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(put(store.barrier(), "a", std::to_string(i)));
     EXPECT_EQ(read(*other.barrier, "a"), std::to_string(i));
-    ASSERT_TRUE(other.barrier->erase(path("a")));
+    ASSERT_TRUE(other.barrier->writer().erase(path("a"), Condition::update(), Permit::always()));
     EXPECT_EQ(read(store.barrier(), "a"), "(not_found)");
   }
 }
@@ -543,9 +550,9 @@ TEST(KeyKeeper, ADamagedCopyIsRepaired) {
   bad[80] ^= 1;
   store.tamper(kHeaderCopyKey, bad);
   EXPECT_TRUE(keys(store).status()->header_damaged);
-  EXPECT_TRUE(keys(store).repair().value());
+  EXPECT_TRUE(done(keys(store).repair(Permit::always())).value());
   EXPECT_FALSE(keys(store).status()->header_damaged);
-  EXPECT_FALSE(keys(store).repair().value()) << "nothing left to do";
+  EXPECT_FALSE(done(keys(store).repair(Permit::always())).value()) << "nothing left to do";
   EXPECT_TRUE(store.another(false).unseal(store.key));
 }
 
@@ -560,8 +567,8 @@ TEST(KeyKeeper, AWrappedKeyDamagedInBothCopiesIsRepairedFromTheKeyring) {
   Handle handle = store.another(false);
   EXPECT_FALSE(keys(handle).unseal(std::span(store.shares).first(3)));
   ASSERT_TRUE(handle.unseal(store.key)) << "the other slot still opens";
-  EXPECT_EQ(code_of(keys(handle).rotate()), Code::corrupt);
-  EXPECT_TRUE(keys(handle).repair().value());
+  EXPECT_EQ(code_of(keys(handle).rotate(Permit::always())), Code::corrupt);
+  EXPECT_TRUE(done(keys(handle).repair(Permit::always())).value());
   Handle late = store.another(false);
   EXPECT_TRUE(keys(late).unseal(std::span(store.shares).first(3)));
 }
@@ -576,12 +583,13 @@ TEST(KeyKeeper, ASlotDamagedBeyondRepairIsNamedAndStaysAsItIs) {
   ASSERT_TRUE(handle.unseal(store.key));
   EXPECT_TRUE(keys(handle).status()->slots[0].damaged);
   EXPECT_FALSE(keys(handle).status()->slots[1].damaged);
-  auto repaired = keys(handle).repair();
+  auto repaired = keys(handle).repair(Permit::always());
   ASSERT_EQ(code_of(repaired), Code::corrupt);
   EXPECT_NE(repaired.error().message.find("slot 1"), std::string::npos);
   EXPECT_EQ(store.stored(kHeaderKey), bad);
   const SlotChange change = new_shares(2, 2, {1});
-  ASSERT_TRUE(keys(handle).activate(keys(handle).prepare_slots(change, nullptr).value()))
+  ASSERT_TRUE(
+      keys(handle).activate(keys(handle).prepare_slots(change, nullptr).value(), Permit::always()))
       << "replacing it is the way out";
   EXPECT_FALSE(keys(handle).status()->header_damaged);
 }
@@ -621,13 +629,24 @@ TEST(KeyKeeper, KeyKindsSayWhereTheKeyIs) {
     SlotChange change = new_key();
     change.key_kind = kind;
     const PendingSlots pending = keys(store).prepare_slots(change, nullptr).value();
-    ASSERT_TRUE(keys(store).activate(pending));
+    ASSERT_TRUE(keys(store).activate(pending, Permit::always()));
     EXPECT_EQ(keys(store).status()->slots.back().kind, kind);
     EXPECT_TRUE(store.another(false).unseal(parsed(pending.key_file)));
   }
   SlotChange odd = new_key();
   odd.key_kind = SlotKind::shares;
   EXPECT_EQ(code_of(keys(store).prepare_slots(odd, nullptr)), Code::invalid);
+}
+
+TEST(KeyKeeper, SlotsThatNobodyPreparedAreNotActivated) {
+  TestStore store;
+  const auto before = keys(store).status()->generation;
+  PendingSlots nothing;
+  EXPECT_EQ(keys(store).activate(nothing, Permit::always()).error().code, Code::invalid);
+  nothing.verify = false;
+  EXPECT_EQ(keys(store).activate(nothing, Permit::always()).error().code, Code::invalid);
+  EXPECT_EQ(give_back(nothing, parsed(store.pending.key_file)).error().code, Code::invalid);
+  EXPECT_EQ(keys(store).status()->generation, before);
 }
 
 }  // namespace

@@ -84,10 +84,10 @@ template <typename T>
 }
 
 void put_policy(Store& store, std::string_view name, std::string_view text) {
-  ASSERT_TRUE(fine(store.put_policy(kTrusted, name, text)));
+  ASSERT_TRUE(fine(store.as(kTrusted).put_policy(name, text)));
 }
 void put(Store& store, std::string_view name, std::string_view value = "v") {
-  ASSERT_TRUE(fine(store.put(kTrusted, path(name), Content::text, secret(value).view())));
+  ASSERT_TRUE(fine(store.as(kTrusted).put(path(name), Content::text, secret(value).view())));
 }
 
 // Two are two handles on one storage, as two processes have them.
@@ -102,7 +102,7 @@ struct Two {
   explicit Two(bool lmdb) {
     one = open(lmdb);
     if (one == nullptr) return;
-    EXPECT_TRUE(one->activate(kTrusted, pending));
+    EXPECT_TRUE(one->as(kTrusted).activate(pending));
     other = open(lmdb);
     for (Store* each : {one.get(), other.get()}) EXPECT_TRUE(fine(unseal(*each)));
   }
@@ -111,7 +111,7 @@ struct Two {
     return backend == nullptr ? nullptr : std::make_unique<Store>(std::move(backend));
   }
   Result<void> unseal(Store& store, bool lift_lock = false) {
-    return store.unseal(kTrusted, std::span(&key, 1), lift_lock);
+    return store.as(kTrusted).unseal(std::span(&key, 1), lift_lock);
   }
 };
 
@@ -141,90 +141,93 @@ Code code_of(const Result<T>& result) {
 }
 
 std::vector<Question> questions() {
-  const auto get = [](Store& store) { return code_of(store.get(kAlice, path("db/a"))); };
+  const auto get = [](Store& store) { return code_of(store.as(kAlice).get(path("db/a"))); };
   const auto get_async = [](Store& store) {
     Code heard = Code::timeout;
-    auto started = store.get_async(kAlice, path("db/a"),
-                                   [&](Result<StoredSecret> found) { heard = code_of(found); });
+    auto started = store.as(kAlice).get_async(
+        path("db/a"), [&](Result<StoredSecret> found) { heard = code_of(found); });
     return started ? heard : code_of(started);
   };
   return {
       {"Get", get},
       {"GetAbsent",
        [](Store& store) {
-         const Code code = code_of(store.get(kAlice, path("db/absent")));
+         const Code code = code_of(store.as(kAlice).get(path("db/absent")));
          return code == Code::not_found ? Code::internal : code;
        }},
       {"GetMany",
        [](Store& store) {
-         const Path both[] = {path("db/a"), path("db/b")};
-         return code_of(store.get_many(kAlice, both));
+         const std::string_view both[] = {"db/a", "db/b"};
+         return code_of(store.as(kAlice).get_many(both));
        }},
       {"GetAsync", get_async},
       {"GetManyAsync",
        [](Store& store) {
          Code heard = Code::timeout;
-         auto started = store.get_many_async(kAlice, {path("db/a")},
-                                             [&](auto found) { heard = code_of(found); });
+         const std::string_view one[] = {"db/a"};
+         auto started =
+             store.as(kAlice).get_many_async(one, [&](auto found) { heard = code_of(found); });
          return started ? heard : code_of(started);
        }},
-      {"Resolve", [](Store& store) { return code_of(store.resolve(kAlice, reference("db/a"))); }},
+      {"Resolve",
+       [](Store& store) { return code_of(store.as(kAlice).resolve(reference("db/a"))); }},
       {"ResolveAsync",
        [](Store& store) {
          Code heard = Code::timeout;
          const Secret message = reference("db/a");
          const Secret* const one = &message;
-         auto started = store.resolve_async(kAlice, std::span(&one, 1),
-                                            [&](auto found) { heard = code_of(found); });
+         auto started = store.as(kAlice).resolve_async(std::span(&one, 1),
+                                                       [&](auto found) { heard = code_of(found); });
          return started ? heard : code_of(started);
        }},
       {"Put",
        [](Store& store) {
-         return code_of(store.put(kAlice, path("db/new"), Content::text, secret("v").view()));
+         return code_of(store.as(kAlice).put(path("db/new"), Content::text, secret("v").view()));
        }},
       {"Create",
        [](Store& store) {
          static std::atomic<int> number{0};
-         return code_of(store.put(kAlice, path("db/n" + std::to_string(++number)), Content::text,
-                                  secret("v").view(), Condition::create()));
+         return code_of(store.as(kAlice).put(path("db/n" + std::to_string(++number)), Content::text,
+                                             secret("v").view(), Condition::create()));
        }},
       {"Update",
        [](Store& store) {
-         return code_of(store.put(kAlice, path("db/a"), Content::text, secret("v").view(),
-                                  Condition::update()));
+         return code_of(store.as(kAlice).put(path("db/a"), Content::text, secret("v").view(),
+                                             Condition::update()));
        }},
       {"Erase",
        [](Store& store) {
-         const Code code = code_of(store.erase(kAlice, path("db/gone")));
+         const Code code = code_of(store.as(kAlice).erase(path("db/gone")));
          return code == Code::not_found ? Code::internal : code;
        }},
-      {"List", [](Store& store) { return code_of(store.list(kAlice, path("db"))); }},
-      {"ListRecursive", [](Store& store) { return code_of(store.list(kAlice, path(""), {true})); }},
+      {"List", [](Store& store) { return code_of(store.as(kAlice).list(path("db"))); }},
+      {"ListRecursive",
+       [](Store& store) { return code_of(store.as(kAlice).list(path(""), {true})); }},
       {"ListVisible",
        [](Store& store) {
-         auto seen = store.list(kAlice, path("db"), {false, true});
+         auto seen = store.as(kAlice).list(path("db"), {false, true});
          return seen && seen->empty() ? Code::denied : code_of(seen);
        }},
       {"ListPage",
-       [](Store& store) { return code_of(store.list_page(kAlice, path("db"), {}, 9)); }},
-      {"Watch", [](Store& store) { return code_of(store.watch(kAlice, path("db"))); }},
+       [](Store& store) { return code_of(store.as(kAlice).list_page(path("db"), {}, 9)); }},
+      {"Watch", [](Store& store) { return code_of(store.as(kAlice).watch(path("db"))); }},
       {"Check",
-       [](Store& store) { return code_of(store.check(kAlice, Action::read, path("db/a"))); }},
+       [](Store& store) { return code_of(store.as(kAlice).check(Action::read, path("db/a"))); }},
       {"CheckAdministration",
-       [](Store& store) { return code_of(store.check(kAlice, Action::rotate, Path())); }},
-      {"Rotate", [](Store& store) { return code_of(store.rotate(kAlice)); }},
-      {"Policies", [](Store& store) { return code_of(store.policies(kAlice)); }},
+       [](Store& store) { return code_of(store.as(kAlice).check(Action::rotate, Path())); }},
+      {"Rotate", [](Store& store) { return code_of(store.as(kAlice).rotate()); }},
+      {"Policies", [](Store& store) { return code_of(store.as(kAlice).policies()); }},
       {"Policy",
        [](Store& store) {
-         const Code code = code_of(store.policy(kAlice, "none"));
+         const Code code = code_of(store.as(kAlice).policy("none"));
          return code == Code::not_found ? Code::internal : code;
        }},
-      {"PolicyRules", [](Store& store) { return code_of(store.policy_rules(kAlice)); }},
+      {"PolicyRules", [](Store& store) { return code_of(store.as(kAlice).policy_rules()); }},
       {"PutPolicy",
-       [](Store& store) { return code_of(store.put_policy(kAlice, "of-alice", kNothing)); }},
+       [](Store& store) { return code_of(store.as(kAlice).put_policy("of-alice", kNothing)); }},
       {"ErasePolicy",
        [](Store& store) {
-         const Code code = code_of(store.erase_policy(kAlice, "none"));
+         const Code code = code_of(store.as(kAlice).erase_policy("none"));
          return code == Code::not_found ? Code::internal : code;
        }},
   };
@@ -242,7 +245,7 @@ TEST_P(PolicyFollowed, AGrantAndItsRevocationAreSeenByTheNextCallOfEveryHandle) 
       put_policy(*two_.one, "p", kAliceAll);
       EXPECT_EQ(question.ask(*two_.other), Code::internal);
       EXPECT_EQ(question.ask(*two_.one), Code::internal);
-      ASSERT_TRUE(two_.one->erase_policy(kTrusted, "p"));
+      ASSERT_TRUE(two_.one->as(kTrusted).erase_policy("p"));
       EXPECT_EQ(question.ask(*two_.other), Code::denied);
     }
   }
@@ -250,7 +253,7 @@ TEST_P(PolicyFollowed, AGrantAndItsRevocationAreSeenByTheNextCallOfEveryHandle) 
 
 TEST_P(PolicyFollowed, AWatchTellsByThePolicyOfTheMoment) {
   put_policy(*two_.one, "p", kAliceAll);
-  auto watch = two_.other->watch(kAlice, path("db"));
+  auto watch = two_.other->as(kAlice).watch(path("db"));
   ASSERT_TRUE(fine(watch));
   put(*two_.one, "db/a");
   EXPECT_EQ(watch->next(kNow)->size(), 1u);
@@ -271,13 +274,13 @@ TEST_P(PolicyFollowed, AWatchTellsByThePolicyOfTheMoment) {
 TEST_P(PolicyFollowed, ALockFlagSealsThePolicyWithTheStore) {
   put(*two_.one, "db/a");
   put_policy(*two_.one, "p", kAliceAll);
-  ASSERT_TRUE(two_.other->get(kAlice, path("db/a")));
-  ASSERT_TRUE(two_.one->seal(kTrusted));
-  EXPECT_TRUE(refused(two_.other->get(kAlice, path("db/a")), Code::sealed));
-  EXPECT_TRUE(refused(two_.other->check(kAlice, Action::read, path("db/a")), Code::sealed));
-  EXPECT_TRUE(refused(two_.other->rotate(kAlice), Code::denied));
+  ASSERT_TRUE(two_.other->as(kAlice).get(path("db/a")));
+  ASSERT_TRUE(two_.one->as(kTrusted).seal());
+  EXPECT_TRUE(refused(two_.other->as(kAlice).get(path("db/a")), Code::sealed));
+  EXPECT_TRUE(refused(two_.other->as(kAlice).check(Action::read, path("db/a")), Code::sealed));
+  EXPECT_TRUE(refused(two_.other->as(kAlice).rotate(), Code::denied));
   ASSERT_TRUE(fine(two_.unseal(*two_.other, true)));
-  EXPECT_TRUE(fine(two_.other->get(kAlice, path("db/a"))));
+  EXPECT_TRUE(fine(two_.other->as(kAlice).get(path("db/a"))));
 }
 
 // ---- who may do what with them ----
@@ -292,41 +295,41 @@ TEST(StoredPolicies, AreForWhoMayPolicyAlone) {
   Store& store = open.store();
   put(store, "db/a");
   for (const Identity& who : {kAlice, Identity::service("s", "/s")}) {
-    EXPECT_TRUE(refused(store.put_policy(who, "p", kAliceAll), Code::denied));
-    EXPECT_TRUE(refused(store.put_policy(who, "bad name", "{"), Code::denied));
-    EXPECT_TRUE(refused(store.erase_policy(who, "p"), Code::denied));
-    EXPECT_TRUE(refused(store.policies(who), Code::denied));
-    EXPECT_TRUE(refused(store.policy(who, "p"), Code::denied));
-    EXPECT_TRUE(refused(store.policy_rules(who), Code::denied));
-    EXPECT_TRUE(refused(store.reset_policies(who), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).put_policy("p", kAliceAll), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).put_policy("bad name", "{"), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).erase_policy("p"), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).policies(), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).policy("p"), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).policy_rules(), Code::denied));
+    EXPECT_TRUE(refused(store.as(who).reset_policies(), Code::denied));
   }
-  EXPECT_TRUE(fine(store.put_policy(kAdmin, "p", kAliceAll)));
-  EXPECT_TRUE(refused(store.get(kAdmin, path("db/a")), Code::denied))
+  EXPECT_TRUE(fine(store.as(kAdmin).put_policy("p", kAliceAll)));
+  EXPECT_TRUE(refused(store.as(kAdmin).get(path("db/a")), Code::denied))
       << "an administrator reads no secret";
-  EXPECT_TRUE(fine(store.put_policy(kAlice, "more", kNothing))) << "it was given to her";
-  EXPECT_TRUE(fine(store.put_policy(kAlice, "p", kAliceReads))) << "and she gives it up";
-  EXPECT_TRUE(refused(store.put_policy(kAlice, "p", kAliceAll), Code::denied));
-  EXPECT_TRUE(fine(store.get(kAlice, path("db/a"))));
+  EXPECT_TRUE(fine(store.as(kAlice).put_policy("more", kNothing))) << "it was given to her";
+  EXPECT_TRUE(fine(store.as(kAlice).put_policy("p", kAliceReads))) << "and she gives it up";
+  EXPECT_TRUE(refused(store.as(kAlice).put_policy("p", kAliceAll), Code::denied));
+  EXPECT_TRUE(fine(store.as(kAlice).get(path("db/a"))));
 }
 
 TEST(StoredPolicies, AreListedAndGivenBackAsTheyWerePut) {
   OneStore open;
   Store& store = open.store();
-  EXPECT_TRUE(store.policies(kAdmin)->empty());
+  EXPECT_TRUE(store.as(kAdmin).policies()->empty());
   put_policy(store, "web", kAliceReads);
   put_policy(store, "db", kNothing);
-  auto listed = store.policies(kAdmin);
+  auto listed = store.as(kAdmin).policies();
   ASSERT_TRUE(fine(listed));
   ASSERT_EQ(listed->size(), 2u);
   EXPECT_EQ((*listed)[1].name, "web");
-  EXPECT_EQ((*listed)[1].revision, 1u);
+  EXPECT_EQ((*listed)[1].revision, Revision(1));
   EXPECT_EQ((*listed)[1].size, kAliceReads.size());
-  auto given = store.policy(kAdmin, "web");
+  auto given = store.as(kAdmin).policy("web");
   ASSERT_TRUE(fine(given));
   EXPECT_EQ(given->text, kAliceReads);
-  EXPECT_EQ(given->revision, 1u);
-  EXPECT_TRUE(refused(store.policy(kAdmin, "none"), Code::not_found, "'none'"));
-  auto rules = store.policy_rules(kAdmin);
+  EXPECT_EQ(given->revision, Revision(1));
+  EXPECT_TRUE(refused(store.as(kAdmin).policy("none"), Code::not_found, "'none'"));
+  auto rules = store.as(kAdmin).policy_rules();
   ASSERT_TRUE(fine(rules));
   EXPECT_EQ(rules->documents, (std::vector<std::string>{"db", "web"}));
   EXPECT_EQ(rules->rules.size(), 1u);
@@ -336,18 +339,19 @@ TEST(StoredPolicies, AreHeldToTheirConditions) {
   OneStore open;
   Store& store = open.store();
   const auto put_if = [&](Condition condition) {
-    return store.put_policy(kAdmin, "p", kNothing, condition);
+    return store.as(kAdmin).put_policy("p", kNothing, condition);
   };
   EXPECT_TRUE(refused(put_if(Condition::update()), Code::not_found, "'p'"));
-  EXPECT_TRUE(refused(put_if(Condition::at(1)), Code::conflict, "'p'"));
-  EXPECT_EQ(put_if(Condition::create()).value(), 1u);
+  EXPECT_TRUE(refused(put_if(Condition::at(Revision(1))), Code::conflict, "'p'"));
+  EXPECT_EQ(put_if(Condition::create()).value(), Revision(1));
   EXPECT_TRUE(refused(put_if(Condition::create()), Code::already_exists, "'p'"));
-  EXPECT_EQ(put_if(Condition::at(1)).value(), 2u);
-  EXPECT_TRUE(refused(put_if(Condition::at(1)), Code::conflict, "in 2"));
-  EXPECT_EQ(put_if(Condition::update()).value(), 3u);
-  EXPECT_TRUE(refused(store.erase_policy(kAdmin, "p", Condition::at(2)), Code::conflict));
-  EXPECT_TRUE(refused(store.erase_policy(kAdmin, "q"), Code::not_found, "'q'"));
-  EXPECT_EQ(store.erase_policy(kAdmin, "p", Condition::at(3)).value(), 4u);
+  EXPECT_EQ(put_if(Condition::at(Revision(1))).value(), Revision(2));
+  EXPECT_TRUE(refused(put_if(Condition::at(Revision(1))), Code::conflict, "in 2"));
+  EXPECT_EQ(put_if(Condition::update()).value(), Revision(3));
+  EXPECT_TRUE(
+      refused(store.as(kAdmin).erase_policy("p", Condition::at(Revision(2))), Code::conflict));
+  EXPECT_TRUE(refused(store.as(kAdmin).erase_policy("q"), Code::not_found, "'q'"));
+  EXPECT_EQ(store.as(kAdmin).erase_policy("p", Condition::at(Revision(3))).value(), Revision(4));
 }
 
 TEST(StoredPolicies, ABadTextIsAnErrorAndLeavesWhatIsInForce) {
@@ -364,16 +368,16 @@ TEST(StoredPolicies, ABadTextIsAnErrorAndLeavesWhatIsInForce) {
       policy_of(R"({"to": ["user:alice"], "allow": ["read"], "paths": ["a"], "x": 1})")};
   for (const std::string& text : bad) {
     for (const char* name : {"p", "q"}) {
-      EXPECT_TRUE(refused(store.put_policy(kAdmin, name, text), Code::invalid, name)) << text;
-      EXPECT_TRUE(fine(store.get(kAlice, path("db/a"))));
+      EXPECT_TRUE(refused(store.as(kAdmin).put_policy(name, text), Code::invalid, name)) << text;
+      EXPECT_TRUE(fine(store.as(kAlice).get(path("db/a"))));
     }
   }
-  EXPECT_TRUE(refused(store.put_policy(kAdmin, "../p", kNothing), Code::invalid));
-  EXPECT_TRUE(refused(store.put_policy(kAdmin, "", kNothing), Code::invalid));
-  EXPECT_TRUE(refused(store.put_policy(kAdmin, "big", std::string((1 << 20) + 1, ' ')),
+  EXPECT_TRUE(refused(store.as(kAdmin).put_policy("../p", kNothing), Code::invalid));
+  EXPECT_TRUE(refused(store.as(kAdmin).put_policy("", kNothing), Code::invalid));
+  EXPECT_TRUE(refused(store.as(kAdmin).put_policy("big", std::string((1 << 20) + 1, ' ')),
                       Code::too_large, "'big'"));
-  EXPECT_EQ(store.policies(kAdmin)->size(), 1u);
-  EXPECT_EQ(store.policies(kAdmin)->front().revision, 1u);
+  EXPECT_EQ(store.as(kAdmin).policies()->size(), 1u);
+  EXPECT_EQ(store.as(kAdmin).policies()->front().revision, Revision(1));
 }
 
 TEST(StoredPolicies, ADocumentThatAnotherNeedsIsNotErased) {
@@ -382,12 +386,12 @@ TEST(StoredPolicies, ADocumentThatAnotherNeedsIsNotErased) {
   put_policy(store, "web", R"({"path": {"db/*": {"capabilities": ["read"]}}})");
   put_policy(store, "grants", R"({"version": 1, "mode": "vault-compat",
       "grants": [{"to": ["user:alice"], "policies": ["web"]}]})");
-  EXPECT_TRUE(refused(store.erase_policy(kAdmin, "web"), Code::invalid, "web"));
-  EXPECT_TRUE(refused(store.put_policy(kAdmin, "other", kNothing), Code::invalid))
+  EXPECT_TRUE(refused(store.as(kAdmin).erase_policy("web"), Code::invalid, "web"));
+  EXPECT_TRUE(refused(store.as(kAdmin).put_policy("other", kNothing), Code::invalid))
       << "of another mode";
-  EXPECT_EQ(store.policies(kAdmin)->size(), 2u);
-  EXPECT_TRUE(fine(store.erase_policy(kAdmin, "grants")));
-  EXPECT_TRUE(fine(store.erase_policy(kAdmin, "web")));
+  EXPECT_EQ(store.as(kAdmin).policies()->size(), 2u);
+  EXPECT_TRUE(fine(store.as(kAdmin).erase_policy("grants")));
+  EXPECT_TRUE(fine(store.as(kAdmin).erase_policy("web")));
 }
 
 TEST(StoredPolicies, OfAHostsOwnPolicyNothingStoredDecides) {
@@ -397,23 +401,23 @@ TEST(StoredPolicies, OfAHostsOwnPolicyNothingStoredDecides) {
   options.policy = std::make_shared<SpacePolicy>();
   Store host(two.records->share(), options);
   ASSERT_TRUE(two.unseal(host));
-  EXPECT_TRUE(refused(host.get(kAlice, path("db/a")), Code::denied));
-  EXPECT_EQ(host.policies(kAdmin)->size(), 1u) << "they can be kept all the same";
-  EXPECT_TRUE(fine(host.put_policy(kAdmin, "q", kNothing)));
+  EXPECT_TRUE(refused(host.as(kAlice).get(path("db/a")), Code::denied));
+  EXPECT_EQ(host.as(kAdmin).policies()->size(), 1u) << "they can be kept all the same";
+  EXPECT_TRUE(fine(host.as(kAdmin).put_policy("q", kNothing)));
   host.close();
-  EXPECT_TRUE(refused(host.get(kAlice, path("db/a")), Code::denied));
+  EXPECT_TRUE(refused(host.as(kAlice).get(path("db/a")), Code::denied));
 }
 
 TEST(StoredPolicies, AreReadOnceNotForEachDecision) {
   TestStore near;
   auto plan = std::make_shared<Plan>();
   Store store(std::make_unique<FaultyBackend>(near.records->share(), plan));
-  ASSERT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1)));
+  ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&near.key, 1)));
   put(store, "db/a");
   put_policy(store, "p", kAliceReads);
-  ASSERT_TRUE(store.get(kAlice, path("db/a")));
+  ASSERT_TRUE(store.as(kAlice).get(path("db/a")));
   plan->num_calls = 0;
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store.get(kAlice, path("db/a")));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store.as(kAlice).get(path("db/a")));
   EXPECT_EQ(plan->num_calls, 10) << "a read each";
 }
 
@@ -425,17 +429,17 @@ TEST(StoredPolicies, GiveServicesMoreOrLessThanTheirSpace) {
   put(store, "web/a");
   put(store, "db/a");
   const Identity web = Identity::service("web", "/web");
-  EXPECT_TRUE(fine(store.resolve(web, reference("web/a"))));
-  EXPECT_TRUE(refused(store.resolve(web, reference("db/a")), Code::denied));
+  EXPECT_TRUE(fine(store.as(web).resolve(reference("web/a"))));
+  EXPECT_TRUE(refused(store.as(web).resolve(reference("db/a")), Code::denied));
   put_policy(store, "p",
              policy_of(R"({"to": ["any-service"], "deny": ["resolve"], "paths": ["web/*"]})"));
-  EXPECT_TRUE(refused(store.resolve(web, reference("web/a")), Code::denied));
+  EXPECT_TRUE(refused(store.as(web).resolve(reference("web/a")), Code::denied));
   put_policy(store, "p", R"({"version": 1, "services_need_grants": true, "rules": []})");
-  EXPECT_TRUE(refused(store.resolve(web, reference("web/a")), Code::denied));
+  EXPECT_TRUE(refused(store.as(web).resolve(reference("web/a")), Code::denied));
   put_policy(store, "p", R"({"version": 1, "services_need_grants": true, "rules": [
       {"to": ["service:web"], "allow": ["resolve"], "paths": ["**"]}]})");
-  EXPECT_TRUE(fine(store.resolve(web, reference("web/a"))));
-  EXPECT_TRUE(refused(store.resolve(web, reference("db/a")), Code::denied))
+  EXPECT_TRUE(fine(store.as(web).resolve(reference("web/a"))));
+  EXPECT_TRUE(refused(store.as(web).resolve(reference("db/a")), Code::denied))
       << "no rule gives what is not in its space";
 }
 
@@ -463,7 +467,7 @@ TEST(StoredPolicies, AVisibleListShowsWhatOneMayUseAndNothingOfOthers) {
       {"to": ["user:alice"], "allow": ["delete"], "paths": ["db/erase"]},
       {"to": ["user:alice"], "allow": ["create", "list"], "paths": ["db/create", "secret/**"]})"));
   const auto visible = [&](const Identity& who, std::string_view folder, bool recursive = false) {
-    return names_of(store.list(who, path(folder), {recursive, true}));
+    return names_of(store.as(who).list(path(folder), {recursive, true}));
   };
   EXPECT_EQ(visible(kAlice, ""), (Names{"db/"}));
   EXPECT_EQ(visible(kAlice, "db"), (Names{"deep/", "erase", "read", "update"}));
@@ -475,8 +479,8 @@ TEST(StoredPolicies, AVisibleListShowsWhatOneMayUseAndNothingOfOthers) {
   EXPECT_EQ(visible(kBob, ""), Names());
   EXPECT_EQ(visible(kBob, "", true), Names());
   EXPECT_EQ(visible(kTrusted, ""), (Names{"db/", "secret/", "top"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path(""))), (Names{"denied"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("secret"))), (Names{"a", "b/"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path(""))), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("secret"))), (Names{"a", "b/"}));
 }
 
 TEST(StoredPolicies, ARecursiveListLeavesOutWhatOneIsForbiddenToList) {
@@ -487,13 +491,13 @@ TEST(StoredPolicies, ARecursiveListLeavesOutWhatOneIsForbiddenToList) {
       {"to": ["user:alice"], "allow": ["list"], "paths": ["db/**"]},
       {"to": ["user:alice"], "deny": ["list"], "paths": ["db/x"]},
       {"to": ["user:bob"], "allow": ["scan"], "paths": ["db"]})"));
-  EXPECT_EQ(names_of(store.list(kAlice, path("db"), {true})), (Names{"a", "z/a"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("db"))), (Names{"a", "x/", "z/"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("db/x"), {true})), (Names{"denied"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("db/x/y"), {true})), (Names{"a"}));
-  EXPECT_EQ(names_of(store.list(kBob, path("db"), {true})), (Names{"a", "x/a", "x/y/a", "z/a"}));
-  EXPECT_EQ(names_of(store.list(kBob, path("db"))), (Names{"denied"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path(""), {true})), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("db"), {true})), (Names{"a", "z/a"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("db"))), (Names{"a", "x/", "z/"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("db/x"), {true})), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("db/x/y"), {true})), (Names{"a"}));
+  EXPECT_EQ(names_of(store.as(kBob).list(path("db"), {true})), (Names{"a", "x/a", "x/y/a", "z/a"}));
+  EXPECT_EQ(names_of(store.as(kBob).list(path("db"))), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path(""), {true})), (Names{"denied"}));
 }
 
 TEST(StoredPolicies, InVaultsModeListsRankBothFormsOfAFolder) {
@@ -508,13 +512,13 @@ TEST(StoredPolicies, InVaultsModeListsRankBothFormsOfAFolder) {
       "kv/*": {"capabilities": ["read"]}}})");
   put_policy(store, "grants", R"({"version": 1, "mode": "vault-compat",
       "grants": [{"to": ["user:alice"], "policies": ["web"]}]})");
-  EXPECT_EQ(names_of(store.list(kAlice, path("secret/foo"))), (Names{"denied"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("secret/foo"), {true})), (Names{"denied"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("secret"), {true})), (Names{"b"})) << "not entered";
-  EXPECT_EQ(names_of(store.list(kAlice, path("secret"), {true, true})), (Names{"foo/a"}))
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("secret/foo"))), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("secret/foo"), {true})), (Names{"denied"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("secret"), {true})), (Names{"b"})) << "not entered";
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("secret"), {true, true})), (Names{"foo/a"}))
       << "what is readable is visible";
-  EXPECT_EQ(names_of(store.list(kAlice, path("kv/foo"))), (Names{"a"}));
-  EXPECT_EQ(names_of(store.list(kAlice, path("kv/foo"), {true})), (Names{"a"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("kv/foo"))), (Names{"a"}));
+  EXPECT_EQ(names_of(store.as(kAlice).list(path("kv/foo"), {true})), (Names{"a"}));
 }
 
 // ---- denied and absent ----
@@ -524,18 +528,18 @@ TEST(StoredPolicies, DeniedAndAbsentReadAlike) {
   Store& store = open.store();
   put(store, "db/a");
   put_policy(store, "p", kAliceReads);
-  const auto there = store.get(kBob, path("db/a"));
-  const auto absent = store.get(kBob, path("db/x"));
+  const auto there = store.as(kBob).get(path("db/a"));
+  const auto absent = store.as(kBob).get(path("db/x"));
   ASSERT_TRUE(refused(there, Code::denied));
   ASSERT_TRUE(refused(absent, Code::denied));
   std::string message = absent.error().message;
   message.replace(message.find("db/x"), 4, "db/a");
   EXPECT_EQ(there.error().message, message);
-  const Path both[] = {path("db/a"), path("db/x")};
-  EXPECT_TRUE(refused(store.get_many(kBob, both), Code::denied));
-  EXPECT_TRUE(refused(store.erase(kBob, path("db/x")), Code::denied));
-  EXPECT_TRUE(
-      refused(store.put(kBob, path("db/a"), Content::text, {}, Condition::create()), Code::denied));
+  const std::string_view both[] = {"db/a", "db/x"};
+  EXPECT_TRUE(refused(store.as(kBob).get_many(both), Code::denied));
+  EXPECT_TRUE(refused(store.as(kBob).erase(path("db/x")), Code::denied));
+  EXPECT_TRUE(refused(store.as(kBob).put(path("db/a"), Content::text, {}, Condition::create()),
+                      Code::denied));
 }
 
 TEST(StoredPolicies, DeniedAndAbsentTakeTheSameTime) {
@@ -551,7 +555,7 @@ TEST(StoredPolicies, DeniedAndAbsentTakeTheSameTime) {
     for (int round = 0; round < 200; ++round) {
       for (auto* const one : {&there, &absent}) {
         const auto begin = steady_clock::now();
-        for (int i = 0; i < 20; ++i) EXPECT_FALSE(store.get(kBob, *one));
+        for (int i = 0; i < 20; ++i) EXPECT_FALSE(store.as(kBob).get(*one));
         (one == &there ? of_there : of_absent).push_back((steady_clock::now() - begin).count());
       }
     }
@@ -580,7 +584,7 @@ struct Troubled {
 
   Troubled() {
     for (Store* each : {&owner, &store})
-      EXPECT_TRUE(each->unseal(kTrusted, std::span(&near.key, 1)));
+      EXPECT_TRUE(each->as(kTrusted).unseal(std::span(&near.key, 1)));
     put(owner, "db/a");
   }
   RecordKey key_of(std::string_view name) {
@@ -596,12 +600,12 @@ struct Troubled {
 TEST(StoredPolicies, StorageTroubleIsToldNotRememberedAndAllowsNothing) {
   Troubled open;
   put_policy(open.owner, "p", kAliceReads);
-  ASSERT_TRUE(open.store.get(kAlice, path("db/a")));
+  ASSERT_TRUE(open.store.as(kAlice).get(path("db/a")));
   for (int step = 0; step < 40; ++step) {
     const bool grants = step % 2 == 1;
     put_policy(open.owner, "p", grants ? kAliceReads : kNothing);
     *open.plan = Plan{step / 2, Fault::refused, false};
-    const auto during = open.store.get(kAlice, path("db/a"));
+    const auto during = open.store.as(kAlice).get(path("db/a"));
     const bool hit = open.plan->hit;
     *open.plan = Plan{};
     if (!grants) {
@@ -610,7 +614,7 @@ TEST(StoredPolicies, StorageTroubleIsToldNotRememberedAndAllowsNothing) {
     if (!during && grants) {
       EXPECT_TRUE(hit && during.error().code != Code::corrupt) << during.error().message;
     }
-    const auto after = open.store.get(kAlice, path("db/a"));
+    const auto after = open.store.as(kAlice).get(path("db/a"));
     EXPECT_TRUE(grants ? fine(after) : refused(after, Code::denied)) << step;
   }
 }
@@ -618,7 +622,7 @@ TEST(StoredPolicies, StorageTroubleIsToldNotRememberedAndAllowsNothing) {
 TEST(StoredPolicies, StorageTroubleLosesNoEventOfAWatch) {
   Troubled open;
   put_policy(open.owner, "p", kAliceAll);
-  auto watch = open.store.watch(kAlice, path("db"));
+  auto watch = open.store.as(kAlice).watch(path("db"));
   ASSERT_TRUE(fine(watch));
   for (int step = 0; step < 20; ++step) {
     put(open.owner, "db/a");
@@ -644,27 +648,27 @@ TEST(StoredPolicies, WhatIsLostAllowsNothingAndIsNamedUntilItIsMended) {
     SCOPED_TRACE(lost);
     open.near.tamper(open.key_of(lost), testing::bytes("nonsense"));
     Store fresh(open.near.records->share());
-    ASSERT_TRUE(fresh.unseal(kTrusted, std::span(&open.near.key, 1)));
-    EXPECT_TRUE(refused(fresh.get(kAlice, path("db/a")), Code::corrupt, "polic"));
-    EXPECT_TRUE(refused(fresh.get(kBob, path("db/a")), Code::corrupt, "polic"));
-    EXPECT_TRUE(refused(fresh.resolve(web, reference("web/a")), Code::corrupt, "polic"));
-    EXPECT_TRUE(refused(fresh.rotate(kAlice), Code::corrupt, "polic"));
-    EXPECT_TRUE(refused(fresh.list(kAlice, path(""), {false, true}), Code::corrupt, "polic"));
-    EXPECT_TRUE(refused(fresh.get(kAdmin, path("db/a")), Code::corrupt, "polic"));
-    EXPECT_TRUE(fine(fresh.get(kTrusted, path("db/a"))));
-    EXPECT_TRUE(fine(fresh.rotate(kAdmin)));
+    ASSERT_TRUE(fresh.as(kTrusted).unseal(std::span(&open.near.key, 1)));
+    EXPECT_TRUE(refused(fresh.as(kAlice).get(path("db/a")), Code::corrupt, "polic"));
+    EXPECT_TRUE(refused(fresh.as(kBob).get(path("db/a")), Code::corrupt, "polic"));
+    EXPECT_TRUE(refused(fresh.as(web).resolve(reference("web/a")), Code::corrupt, "polic"));
+    EXPECT_TRUE(refused(fresh.as(kAlice).rotate(), Code::corrupt, "polic"));
+    EXPECT_TRUE(refused(fresh.as(kAlice).list(path(""), {false, true}), Code::corrupt, "polic"));
+    EXPECT_TRUE(refused(fresh.as(kAdmin).get(path("db/a")), Code::corrupt, "polic"));
+    EXPECT_TRUE(fine(fresh.as(kTrusted).get(path("db/a"))));
+    EXPECT_TRUE(fine(fresh.as(kAdmin).rotate()));
     if (*lost != '\0') {
-      EXPECT_TRUE(refused(fresh.put_policy(kAdmin, "r", kNothing), Code::corrupt, "'p'"));
-      EXPECT_TRUE(fine(fresh.erase_policy(kAdmin, "q"))) << "one by one";
-      EXPECT_TRUE(fine(fresh.put_policy(kAdmin, "p", kAliceReads)));
+      EXPECT_TRUE(refused(fresh.as(kAdmin).put_policy("r", kNothing), Code::corrupt, "'p'"));
+      EXPECT_TRUE(fine(fresh.as(kAdmin).erase_policy("q"))) << "one by one";
+      EXPECT_TRUE(fine(fresh.as(kAdmin).put_policy("p", kAliceReads)));
     } else {
-      EXPECT_TRUE(refused(fresh.put_policy(kAdmin, "p", kAliceReads), Code::corrupt));
-      EXPECT_TRUE(fine(fresh.reset_policies(kAdmin)));
-      EXPECT_TRUE(refused(fresh.get(kAlice, path("db/a")), Code::denied));
-      EXPECT_TRUE(fine(fresh.put_policy(kAdmin, "p", kAliceReads)));
+      EXPECT_TRUE(refused(fresh.as(kAdmin).put_policy("p", kAliceReads), Code::corrupt));
+      EXPECT_TRUE(fine(fresh.as(kAdmin).reset_policies()));
+      EXPECT_TRUE(refused(fresh.as(kAlice).get(path("db/a")), Code::denied));
+      EXPECT_TRUE(fine(fresh.as(kAdmin).put_policy("p", kAliceReads)));
     }
-    EXPECT_TRUE(fine(fresh.get(kAlice, path("db/a"))));
-    EXPECT_TRUE(fine(open.store.get(kAlice, path("db/a"))));
+    EXPECT_TRUE(fine(fresh.as(kAlice).get(path("db/a"))));
+    EXPECT_TRUE(fine(open.store.as(kAlice).get(path("db/a"))));
   }
 }
 
@@ -698,8 +702,8 @@ TEST(StoredPolicies, PutBackOrRemovedTheyAllowNothing) {
   for (const auto& lie : lies) {
     lie();
     Store fresh(open.near.records->share());
-    ASSERT_TRUE(fresh.unseal(kTrusted, std::span(&open.near.key, 1)));
-    EXPECT_TRUE(refused(fresh.get(kAlice, path("db/a")), Code::rollback, "polic"));
+    ASSERT_TRUE(fresh.as(kTrusted).unseal(std::span(&open.near.key, 1)));
+    EXPECT_TRUE(refused(fresh.as(kAlice).get(path("db/a")), Code::rollback, "polic"));
     open.near.tamper(open.key_of("p"), text);
     open.near.tamper(open.key_of(""), index);
   }
@@ -709,10 +713,10 @@ TEST(StoredPolicies, WhatANewerProgramStoredAllowsNothing) {
   Troubled open;
   auto& records = open.near.barrier().policies();
   ASSERT_TRUE(records.put(records.index().value(), "p", R"({"version": 9})").value());
-  EXPECT_TRUE(refused(open.store.get(kAdmin, path("db/a")), Code::unsupported, "'p'"));
-  EXPECT_TRUE(refused(open.store.get(kAlice, path("db/a")), Code::unsupported, "is told why"));
-  EXPECT_TRUE(fine(open.store.put_policy(kAdmin, "p", kAliceReads)));
-  EXPECT_TRUE(fine(open.store.get(kAlice, path("db/a"))));
+  EXPECT_TRUE(refused(open.store.as(kAdmin).get(path("db/a")), Code::unsupported, "'p'"));
+  EXPECT_TRUE(refused(open.store.as(kAlice).get(path("db/a")), Code::unsupported, "is told why"));
+  EXPECT_TRUE(fine(open.store.as(kAdmin).put_policy("p", kAliceReads)));
+  EXPECT_TRUE(fine(open.store.as(kAlice).get(path("db/a"))));
 }
 
 // ---- sealed, forked, rotated ----
@@ -723,44 +727,212 @@ TEST(StoredPolicies, ASealedStoreDecidesWithoutThem) {
   put(store, "db/a");
   put_policy(store, "p", policy_of(R"({"to": ["user:alice"], "allow": ["read"], "paths": ["**"]},
       {"to": ["user:alice"], "allow": ["unseal", "seal", "backup"]})"));
-  EXPECT_TRUE(fine(store.seal(kAlice))) << "she may";
-  EXPECT_TRUE(refused(store.get(kAlice, path("db/a")), Code::sealed));
-  EXPECT_TRUE(refused(store.get(kBob, path("db/a")), Code::sealed));
-  EXPECT_TRUE(refused(store.list(kBob, path(""), {false, true}), Code::sealed));
-  EXPECT_TRUE(refused(store.resolve(Identity::service("s", "/s"), reference("a")), Code::sealed));
-  EXPECT_TRUE(refused(store.check(kAlice, Action::backup, Path()), Code::denied));
-  EXPECT_TRUE(refused(store.unseal(kAlice, std::span(&open.key, 1), true), Code::denied));
-  EXPECT_TRUE(refused(store.policies(kAlice), Code::denied));
-  EXPECT_TRUE(refused(store.policies(kAdmin), Code::sealed));
-  EXPECT_TRUE(fine(store.unseal(kAdmin, std::span(&open.key, 1), true)));
-  EXPECT_TRUE(fine(store.get(kAlice, path("db/a"))));
+  EXPECT_TRUE(fine(store.as(kAlice).seal())) << "she may";
+  EXPECT_TRUE(refused(store.as(kAlice).get(path("db/a")), Code::sealed));
+  EXPECT_TRUE(refused(store.as(kBob).get(path("db/a")), Code::sealed));
+  EXPECT_TRUE(refused(store.as(kBob).list(path(""), {false, true}), Code::sealed));
+  EXPECT_TRUE(
+      refused(store.as(Identity::service("s", "/s")).resolve(reference("a")), Code::sealed));
+  EXPECT_TRUE(refused(store.as(kAlice).check(Action::backup, Path()), Code::denied));
+  EXPECT_TRUE(refused(store.as(kAlice).unseal(std::span(&open.key, 1), true), Code::denied));
+  EXPECT_TRUE(refused(store.as(kAlice).policies(), Code::denied));
+  EXPECT_TRUE(refused(store.as(kAdmin).policies(), Code::sealed));
+  EXPECT_TRUE(fine(store.as(kAdmin).unseal(std::span(&open.key, 1), true)));
+  EXPECT_TRUE(fine(store.as(kAlice).get(path("db/a"))));
 }
 
 TEST(PolicyInForce, LetsGoOfThePolicyWhenTheStoreIsSealed) {
   TestStore near;
-  PolicyInForce in_force(near.barrier(), nullptr);
-  auto held = in_force.hold(kAlice);
+  Barrier& barrier = near.barrier();
+  PolicyInForce in_force(barrier.keys(), barrier.policies(), nullptr, kDefaultTimeout);
+  auto held = in_force.hold(kAlice, {ActionSet(), path("")});
   ASSERT_TRUE(fine(held));
   std::weak_ptr<const Policy> policy = held->policy;
   held->policy.reset();
   EXPECT_FALSE(policy.expired());
-  near.barrier().keys().close();
+  barrier.keys().close();
   in_force.drop_if_sealed();
   EXPECT_TRUE(policy.expired());
   ASSERT_TRUE(near.first.unseal(near.key));
-  EXPECT_TRUE(refused(in_force.check(kAlice, Action::read, path("a")), Code::denied));
+  EXPECT_TRUE(refused(in_force.decide(kAlice, {Action::read, path("a")}), Code::denied));
+}
+
+// Combinator is PolicyInForce::under over one handle, and a way to change the policies in between.
+struct Combinator {
+  TestStore near;
+  Barrier& barrier = near.barrier();
+  PolicyInForce in_force{barrier.keys(), barrier.policies(), nullptr, std::chrono::seconds(2)};
+  const Path a = path("db/a");
+
+  Combinator() { set(kAliceAll); }
+  void set(std::string_view text) {
+    const PolicyIndex index = barrier.policies().index().value();
+    EXPECT_TRUE(barrier.policies().put(index, "p", text).value());
+  }
+  template <typename F>
+  auto under(Action action, F f) {
+    return in_force.under(kAlice, {action, a}, f);
+  }
+};
+
+TEST(Under, AReadIsHandedOutOnlyIfItMayBeThen) {
+  Combinator of;
+  int num_runs = 0;
+  const auto read = [&](std::string_view meanwhile) {
+    num_runs = 0;
+    return of.under(Action::read, [&]() -> Result<int> {
+      num_runs += 1;
+      of.set(meanwhile);
+      return 7;
+    });
+  };
+  EXPECT_EQ(read(kAliceReads).value(), 7);
+  EXPECT_EQ(num_runs, 1) << "the same result, decided on again";
+  EXPECT_TRUE(refused(read(kNothing), Code::denied));
+  EXPECT_EQ(num_runs, 1);
+  EXPECT_TRUE(refused(read(kAliceReads), Code::denied)) << "it is not even begun";
+  EXPECT_EQ(num_runs, 0);
+}
+
+TEST(Under, AReadThatFailsTellsWhyOnlyToWhoMayRead) {
+  Combinator of;
+  const auto read = [&](std::string_view meanwhile) {
+    return of.under(Action::read, [&]() -> Result<int> {
+      of.set(meanwhile);
+      return Error{Code::not_found, "not there"};
+    });
+  };
+  EXPECT_TRUE(refused(read(kAliceReads), Code::not_found));
+  EXPECT_TRUE(refused(read(kNothing), Code::denied));
+}
+
+TEST(Under, AWriteRunsAgainOnlyIfTheFenceMoved) {
+  Combinator of;
+  std::vector<Permit> permits;
+  const auto write = [&](int num_moves) {
+    permits.clear();
+    return of.under(Action::create, [&](Permit permit) -> Result<Fenced<Revision>> {
+      permits.push_back(permit);
+      if (static_cast<int>(permits.size()) > num_moves) return Fenced<Revision>(Revision(9));
+      of.set(kAliceAll);
+      return Fenced<Revision>(kFenceMoved);
+    });
+  };
+  EXPECT_EQ(write(0).value(), Revision(9));
+  EXPECT_EQ(permits.size(), 1u);
+  EXPECT_EQ(permits[0], Permit::under(*of.barrier.keys().fence()));
+  EXPECT_EQ(write(3).value(), Revision(9));
+  ASSERT_EQ(permits.size(), 4u);
+  for (std::size_t i = 1; i < permits.size(); ++i) EXPECT_NE(permits[i], permits[i - 1]);
+}
+
+TEST(Under, AWriteThatTheNewPolicyForbidsIsNotTriedAgain) {
+  Combinator of;
+  int num_runs = 0;
+  const auto written = of.under(Action::create, [&](Permit) -> Result<Fenced<Revision>> {
+    num_runs += 1;
+    of.set(kNothing);
+    return Fenced<Revision>(kFenceMoved);
+  });
+  EXPECT_TRUE(refused(written, Code::denied));
+  EXPECT_EQ(num_runs, 1);
+}
+
+TEST(Under, WhatAWriteCameToIsFinal) {
+  for (const Code code : {Code::conflict, Code::indeterminate, Code::already_exists}) {
+    Combinator of;
+    int num_runs = 0;
+    const auto written = of.under(Action::create, [&](Permit) -> Result<Fenced<Revision>> {
+      num_runs += 1;
+      of.set(kAliceAll);
+      return Error{code, "of the write"};
+    });
+    EXPECT_TRUE(refused(written, code, "of the write"));
+    EXPECT_EQ(num_runs, 1);
+  }
+  Combinator of;
+  int num_runs = 0;
+  const auto written = of.under(Action::create, [&](Permit) -> Result<Fenced<Revision>> {
+    num_runs += 1;
+    of.set(kNothing);
+    return Fenced<Revision>(Revision(1));
+  });
+  EXPECT_EQ(written.value(), Revision(1)) << "it was written while it was allowed";
+  EXPECT_EQ(num_runs, 1);
+}
+
+TEST(Under, WhyAWriteFailedIsToldToWhoMayWriteButThatItMayHaveHappenedToAnybody) {
+  for (const Code code : {Code::already_exists, Code::conflict, Code::indeterminate}) {
+    Combinator of;
+    const auto written = of.under(Action::create, [&](Permit) -> Result<Fenced<Revision>> {
+      of.set(kNothing);
+      return Error{code, "of the write"};
+    });
+    EXPECT_TRUE(refused(written, code == Code::indeterminate ? code : Code::denied));
+  }
+}
+
+TEST(Under, WhatIsChosenIsByThePolicyInForceAtTheEnd) {
+  Combinator of;
+  int num_runs = 0;
+  const auto chosen = of.under(Action::list, [&](const Policy& policy) -> Result<bool> {
+    if (++num_runs < 3)
+      of.set(policy_of(R"({"to": ["user:alice"], "allow": ["list"], "paths": ["**"]})"));
+    return policy.decide(kAlice, Action::read, of.a) == Decision::allowed;
+  });
+  EXPECT_FALSE(chosen.value());
+  EXPECT_EQ(num_runs, 3);
+}
+
+TEST(Under, PoliciesThatNeverRestEndInAConflict) {
+  Combinator of;
+  const auto written = of.under(Action::create, [&](Permit) -> Result<Fenced<Done>> {
+    of.set(kAliceAll);
+    return Fenced<Done>(kFenceMoved);
+  });
+  EXPECT_TRUE(refused(written, Code::conflict, "kept being changed"));
+  const auto chosen = of.under(Action::list, [&](const Policy&) -> Result<int> {
+    of.set(kAliceAll);
+    return 1;
+  });
+  EXPECT_TRUE(refused(chosen, Code::conflict, "kept being changed"));
+}
+
+TEST(Under, ASealEndsWhatIsUnderWay) {
+  Combinator of;
+  const auto read = of.under(Action::read, [&]() -> Result<int> {
+    of.barrier.keys().close();
+    return 7;
+  });
+  EXPECT_TRUE(refused(read, Code::sealed));
+}
+
+TEST(Under, ARequestIsDecidedAsAWhole) {
+  Combinator of;
+  of.set(policy_of(R"({"to": ["user:alice"], "allow": ["create"], "paths": ["**"]},
+                      {"to": ["user:alice"], "allow": ["update"], "paths": ["db/a"]})"));
+  const Path both[] = {path("db/a"), path("db/b")};
+  const ActionSet put = ActionSet(Action::create) | Action::update;
+  const auto may = [&](ActionSet actions, std::span<const Path> paths) {
+    return of.in_force.decide(kAlice, {actions, paths}).ok();
+  };
+  EXPECT_TRUE(may(put, std::span(both).first(1)));
+  EXPECT_FALSE(may(put, both));
+  EXPECT_TRUE(may(Action::create, both));
+  EXPECT_FALSE(may(Action::update, both));
+  EXPECT_TRUE(may(Action::update, {})) << "of nothing, nothing is forbidden";
 }
 
 TEST(StoredPolicies, AForkedChildIsAnsweredByNone) {
   OneStore open;
   Store& store = open.store();
   put_policy(store, "p", kAliceAll);
-  ASSERT_TRUE(fine(store.check(kAlice, Action::read, path("a"))));
+  ASSERT_TRUE(fine(store.as(kAlice).check(Action::read, path("a"))));
   EXPECT_EQ(in_child([&]() -> Complaint {
-              if (code_of(store.check(kAlice, Action::read, path("a"))) != Code::sealed)
+              if (code_of(store.as(kAlice).check(Action::read, path("a"))) != Code::sealed)
                 return "it decided";
-              if (code_of(store.get(kAlice, path("a"))) != Code::sealed) return "it read";
-              if (code_of(store.put_policy(kAdmin, "p", kNothing)) != Code::sealed)
+              if (code_of(store.as(kAlice).get(path("a"))) != Code::sealed) return "it read";
+              if (code_of(store.as(kAdmin).put_policy("p", kNothing)) != Code::sealed)
                 return "it stored";
               return nullptr;
             }),
@@ -773,16 +945,16 @@ TEST(StoredPolicies, StayInForceWhileKeysAreRotatedAndRetired) {
   put_policy(*two.one, "p", kAliceReads);
   const auto go_on = [](const ReencryptProgress&) { return true; };
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(two.one->rotate_root(kAdmin));
-    EXPECT_TRUE(fine(two.other->get(kAlice, path("db/a"))));
-    ASSERT_TRUE(two.one->reencrypt(kAdmin, {100}, go_on));
-    EXPECT_TRUE(fine(two.other->get(kAlice, path("db/a"))));
-    ASSERT_TRUE(fine(two.one->retire(kAdmin, go_on)));
-    EXPECT_TRUE(fine(two.other->get(kAlice, path("db/a"))));
-    EXPECT_TRUE(refused(two.other->get(kBob, path("db/a")), Code::denied));
+    ASSERT_TRUE(two.one->as(kAdmin).rotate_root());
+    EXPECT_TRUE(fine(two.other->as(kAlice).get(path("db/a"))));
+    ASSERT_TRUE(two.one->as(kAdmin).reencrypt({100}, go_on));
+    EXPECT_TRUE(fine(two.other->as(kAlice).get(path("db/a"))));
+    ASSERT_TRUE(fine(two.one->as(kAdmin).retire(go_on)));
+    EXPECT_TRUE(fine(two.other->as(kAlice).get(path("db/a"))));
+    EXPECT_TRUE(refused(two.other->as(kBob).get(path("db/a")), Code::denied));
     Store fresh(two.records->share());
     ASSERT_TRUE(two.unseal(fresh));
-    EXPECT_TRUE(fine(fresh.get(kAlice, path("db/a"))));
+    EXPECT_TRUE(fine(fresh.as(kAlice).get(path("db/a"))));
   }
 }
 
@@ -794,25 +966,25 @@ TEST(StoredPolicies, NoWriteIsMadeAfterItsRightWentAtAnyMoment) {
     SCOPED_TRACE(act_at);
     TestStore near;
     Store owner(near.records->share());
-    ASSERT_TRUE(owner.unseal(kTrusted, std::span(&near.key, 1)));
+    ASSERT_TRUE(owner.as(kTrusted).unseal(std::span(&near.key, 1)));
     put(owner, "db/a", "1");
     put_policy(owner, "p", kAliceAll);
     auto meanwhile = std::make_shared<Meanwhile>();
     Store store(std::make_unique<MeanwhileBackend>(near.records->share(), meanwhile));
-    ASSERT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1)));
-    Revision at_revocation = 0;
+    ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&near.key, 1)));
+    Revision at_revocation;
     meanwhile->act_at = act_at;
     meanwhile->act = [&] {
       put_policy(owner, "p", kNothing);
-      at_revocation = owner.get(kTrusted, path("db/a"))->revision;
+      at_revocation = owner.as(kTrusted).get(path("db/a"))->revision;
     };
-    auto written = store.put(kAlice, path("db/a"), Content::text, secret("2").view());
-    const bool acted = at_revocation != 0;
+    auto written = store.as(kAlice).put(path("db/a"), Content::text, secret("2").view());
+    const bool acted = at_revocation != Revision();
     meanwhile->act = nullptr;
-    const Revision now = owner.get(kTrusted, path("db/a"))->revision;
+    const Revision now = owner.as(kTrusted).get(path("db/a"))->revision;
     if (acted) {
       EXPECT_EQ(now, at_revocation) << "nothing was written after it went";
-      EXPECT_EQ(written.ok(), at_revocation == 2u);
+      EXPECT_EQ(written.ok(), at_revocation == Revision(2));
       EXPECT_TRUE(written || written.error().code == Code::denied) << written.error().message;
     } else {
       EXPECT_TRUE(fine(written));
@@ -826,14 +998,14 @@ TEST(StoredPolicies, WhatIsReadIsDecidedAgainWhenTheyChangedMeanwhile) {
       SCOPED_TRACE(question.name + " " + std::to_string(act_at));
       TestStore near;
       Store owner(near.records->share());
-      ASSERT_TRUE(owner.unseal(kTrusted, std::span(&near.key, 1)));
+      ASSERT_TRUE(owner.as(kTrusted).unseal(std::span(&near.key, 1)));
       put(owner, "db/a");
       put(owner, "db/b");
       put_policy(owner, "p", kAliceAll);
       auto meanwhile = std::make_shared<Meanwhile>();
       Store store(std::make_unique<MeanwhileBackend>(near.records->share(), meanwhile));
-      ASSERT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1)));
-      ASSERT_TRUE(store.check(kAlice, Action::read, path("db/a")));
+      ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&near.key, 1)));
+      ASSERT_TRUE(store.as(kAlice).check(Action::read, path("db/a")));
       meanwhile->act_at = act_at;
       bool revoked = false;
       meanwhile->act = [&] {
@@ -866,18 +1038,18 @@ const std::string kNobodyRuns =
 // administrations change the store as mallory; each gives whether it was done.
 std::vector<std::pair<std::string, std::function<bool(Store&)>>> administrations() {
   return {
-      {"reset_policies", [](Store& store) { return store.reset_policies(kMallory).ok(); }},
+      {"reset_policies", [](Store& store) { return store.as(kMallory).reset_policies().ok(); }},
       {"put_policy",
-       [](Store& store) { return store.put_policy(kMallory, "main", kMalloryRuns).ok(); }},
-      {"erase_policy", [](Store& store) { return store.erase_policy(kMallory, "main").ok(); }},
-      {"rotate", [](Store& store) { return store.rotate(kMallory).ok(); }},
-      {"rotate_root", [](Store& store) { return store.rotate_root(kMallory).ok(); }},
+       [](Store& store) { return store.as(kMallory).put_policy("main", kMalloryRuns).ok(); }},
+      {"erase_policy", [](Store& store) { return store.as(kMallory).erase_policy("main").ok(); }},
+      {"rotate", [](Store& store) { return store.as(kMallory).rotate().ok(); }},
+      {"rotate_root", [](Store& store) { return store.as(kMallory).rotate_root().ok(); }},
       {"activate",
        [](Store& store) {
          SlotChange change;
          change.key_file = true;
-         auto pending = store.prepare_slots(kTrusted, change);
-         return pending && store.activate(kMallory, pending.value());
+         auto pending = store.as(kTrusted).prepare_slots(change);
+         return pending && store.as(kMallory).activate(pending.value());
        }},
   };
 }
@@ -892,12 +1064,12 @@ TEST(StoredPolicies, NoAdministrationIsDoneAfterItsRightWentAtAnyMoment) {
       SCOPED_TRACE(name + " " + std::to_string(act_at));
       TestStore near;
       Store owner(near.records->share());
-      ASSERT_TRUE(owner.unseal(kTrusted, std::span(&near.key, 1)));
+      ASSERT_TRUE(owner.as(kTrusted).unseal(std::span(&near.key, 1)));
       put_policy(owner, "main", kMalloryRuns);
       auto meanwhile = std::make_shared<Meanwhile>();
       Store store(std::make_unique<MeanwhileBackend>(near.records->share(), meanwhile));
-      ASSERT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1)));
-      ASSERT_TRUE(store.check(kMallory, Action::policy, Path()));
+      ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&near.key, 1)));
+      ASSERT_TRUE(store.as(kMallory).check(Action::policy, Path()));
       std::uint64_t at_revocation = 0;
       meanwhile->act_at = act_at;
       meanwhile->act = [&] {
@@ -911,7 +1083,7 @@ TEST(StoredPolicies, NoAdministrationIsDoneAfterItsRightWentAtAnyMoment) {
         break;
       }
       EXPECT_EQ(generation_of(owner), at_revocation) << "something was changed after it went";
-      EXPECT_EQ(owner.policy(kTrusted, "main")->text, kNobodyRuns);
+      EXPECT_EQ(owner.as(kTrusted).policy("main")->text, kNobodyRuns);
     }
   }
 }
@@ -921,7 +1093,7 @@ TEST(StoredPolicies, AdministrationIsNotDecidedByWhatCouldNotBeLookedAt) {
     SCOPED_TRACE(name);
     Troubled open;
     put_policy(open.owner, "main", kMalloryRuns);
-    ASSERT_TRUE(open.store.check(kMallory, Action::policy, Path()));
+    ASSERT_TRUE(open.store.as(kMallory).check(Action::policy, Path()));
     put_policy(open.owner, "main", kNobodyRuns);
     const std::uint64_t before = generation_of(open.owner);
     for (int step = 0; step < 4; ++step) {
@@ -930,7 +1102,7 @@ TEST(StoredPolicies, AdministrationIsNotDecidedByWhatCouldNotBeLookedAt) {
       *open.plan = Plan{};
     }
     EXPECT_EQ(generation_of(open.owner), before);
-    EXPECT_EQ(open.owner.policy(kTrusted, "main")->text, kNobodyRuns);
+    EXPECT_EQ(open.owner.as(kTrusted).policy("main")->text, kNobodyRuns);
   }
 }
 
@@ -947,10 +1119,10 @@ TEST(StoredPolicies, ADamageThatPassesIsForgotten) {
   auto bad = good;
   bad.back() ^= 1;
   put_back(bad);
-  EXPECT_TRUE(refused(open.store.get(kAlice, path("db/a")), Code::corrupt));
+  EXPECT_TRUE(refused(open.store.as(kAlice).get(path("db/a")), Code::corrupt));
   put_back(good);
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
-  EXPECT_TRUE(fine(open.store.get(kAlice, path("db/a"))));
+  EXPECT_TRUE(fine(open.store.as(kAlice).get(path("db/a"))));
 }
 
 // Readers, writers and a changer: an answer that begins after a revocation was acknowledged is denied,
@@ -960,7 +1132,7 @@ TEST(StoredPolicies, RacesOfManyThreadsNeverServeAfterARevocation) {
   std::vector<std::unique_ptr<Store>> stores;
   for (int i = 0; i < 3; ++i) {
     stores.push_back(std::make_unique<Store>(near.records->share()));
-    ASSERT_TRUE(stores.back()->unseal(kTrusted, std::span(&near.key, 1)));
+    ASSERT_TRUE(stores.back()->as(kTrusted).unseal(std::span(&near.key, 1)));
   }
   put(*stores[0], "db/a", "0");
   // Odd while alice has her rights; the number is raised before they are given, and after they went.
@@ -980,18 +1152,19 @@ TEST(StoredPolicies, RacesOfManyThreadsNeverServeAfterARevocation) {
       const std::string name = "db/of" + std::to_string(i);
       while (!over) {
         int before = era;
-        const bool read = store.get(kAlice, path("db/a")).ok();
+        const bool read = store.as(kAlice).get(path("db/a")).ok();
         judge(before, read, era);
         before = era;
-        const bool written = store.put(kAlice, path(name), Content::text, secret("v").view()).ok();
+        const bool written =
+            store.as(kAlice).put(path(name), Content::text, secret("v").view()).ok();
         judge(before, written, era);
         before = era;
-        const bool listed = store.list(kAlice, path("db")).ok();
+        const bool listed = store.as(kAlice).list(path("db")).ok();
         judge(before, listed, era);
         before = era;
         std::promise<bool> heard;
-        auto started = store.get_async(
-            kAlice, path("db/a"), [&](Result<StoredSecret> found) { heard.set_value(found.ok()); });
+        auto started = store.as(kAlice).get_async(
+            path("db/a"), [&](Result<StoredSecret> found) { heard.set_value(found.ok()); });
         judge(before, started && heard.get_future().get(), era);
       }
     });
@@ -1022,7 +1195,7 @@ struct Remote {
 
   Remote() {
     for (Store* each : {&owner, &store})
-      EXPECT_TRUE(each->unseal(kTrusted, std::span(&near.key, 1)));
+      EXPECT_TRUE(each->as(kTrusted).unseal(std::span(&near.key, 1)));
     put(owner, "db/a");
   }
 };
@@ -1030,14 +1203,14 @@ struct Remote {
 TEST(StoredPolicies, AnAnswerOnTheStoragesThreadIsDecidedAgainWithoutWaitingThere) {
   Remote remote;
   put_policy(remote.owner, "p", kAliceAll);
-  ASSERT_TRUE(remote.store.get(kAlice, path("db/a")));
+  ASSERT_TRUE(remote.store.as(kAlice).get(path("db/a")));
   remote.traffic->hold(true);
   std::promise<Code> heard;
-  ASSERT_TRUE(remote.store.get_async(kAlice, path("db/a"),
-                                     [&](auto found) { heard.set_value(code_of(found)); }));
+  ASSERT_TRUE(remote.store.as(kAlice).get_async(
+      path("db/a"), [&](auto found) { heard.set_value(code_of(found)); }));
   put_policy(remote.owner, "p", kNothing);
   // This handle learns of it by another call, while the answer is on its way.
-  EXPECT_TRUE(refused(remote.store.get(kAlice, path("db/a")), Code::denied));
+  EXPECT_TRUE(refused(remote.store.as(kAlice).get(path("db/a")), Code::denied));
   remote.traffic->hold(false);
   EXPECT_EQ(heard.get_future().get(), Code::denied);
   EXPECT_EQ(remote.traffic->num_waits, 0);
@@ -1049,11 +1222,11 @@ TEST(StoredPolicies, ACallFromTheStoragesThreadIsDecidedElsewhere) {
   for (int round = 0; round < 2; ++round) {  // the policy must be loaded, and is loaded
     std::promise<Code> of_alice, of_bob;
     const auto ask = [&](const Identity& who, std::promise<Code>& heard) {
-      auto started = remote.store.get_async(
-          who, path("db/a"), [&heard](auto found) { heard.set_value(code_of(found)); });
+      auto started = remote.store.as(who).get_async(
+          path("db/a"), [&heard](auto found) { heard.set_value(code_of(found)); });
       if (!started) heard.set_value(code_of(started));
     };
-    ASSERT_TRUE(remote.store.get_async(kTrusted, path("db/a"), [&](auto) {
+    ASSERT_TRUE(remote.store.as(kTrusted).get_async(path("db/a"), [&](auto) {
       ask(kAlice, of_alice);
       ask(kBob, of_bob);
     }));

@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "strongroom/credential.hpp"
 #include "strongroom/identity.hpp"
@@ -11,28 +15,34 @@
 #include "strongroom/secrets.hpp"
 #include "strongroom/slots.hpp"
 #include "tests/support/barrier_fixture.hpp"
+#include "tests/support/meanwhile_backend.hpp"
 
 namespace strongroom::store_test {
 namespace {
 
+using testing::Call;
+using testing::Meanwhile;
+using testing::MeanwhileBackend;
+using testing::Moment;
 using testing::parsed;
 using testing::path;
 using testing::plain;
 using testing::secret;
+using testing::TestStore;
 
 const Identity kTrusted = Identity::trusted();
 
 struct OpenStore {
   Store store = Store::open("memory:").value();
-  PendingInit pending = store.init(kTrusted, {2, 2, true}).value();
+  PendingInit pending = store.as(kTrusted).init({2, 2, true}).value();
   Credential key = parsed(pending.key_file);
 
   OpenStore() {
-    EXPECT_TRUE(store.activate(kTrusted, pending));
-    EXPECT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    EXPECT_TRUE(store.as(kTrusted).activate(pending));
+    EXPECT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
   }
   void put(std::string_view name, std::string_view value) {
-    EXPECT_TRUE(store.put(kTrusted, path(name), Content::text, secret(value).view()));
+    EXPECT_TRUE(store.as(kTrusted).put(path(name), Content::text, secret(value).view()));
   }
 };
 
@@ -53,13 +63,13 @@ Secret inline_value(std::string_view text) {
 TEST(Store, MainJob) {
   OpenStore open;
   open.put("my/secret", R"({"username": "my-user", "password": "my-password"})");
-  auto user = open.store.resolve(kTrusted, reference("/my/secret", "username"));
+  auto user = open.store.as(kTrusted).resolve(reference("/my/secret", "username"));
   ASSERT_TRUE(user) << user.error().message;
   EXPECT_EQ(plain(*user), "my-user");
-  EXPECT_EQ(plain(*open.store.resolve(kTrusted, inline_value("inline"))), "inline");
-  EXPECT_EQ(open.store.get(kTrusted, path("my/secret"))->value.size(), 50u);
-  ASSERT_TRUE(open.store.seal(kTrusted));
-  EXPECT_EQ(open.store.resolve(kTrusted, reference("/my/secret")).error().code, Code::sealed);
+  EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(inline_value("inline"))), "inline");
+  EXPECT_EQ(open.store.as(kTrusted).get(path("my/secret"))->value.size(), 50u);
+  ASSERT_TRUE(open.store.as(kTrusted).seal());
+  EXPECT_EQ(open.store.as(kTrusted).resolve(reference("/my/secret")).error().code, Code::sealed);
 }
 
 TEST(Store, OpensWhatItKnowsAndSaysWhatItDoesNot) {
@@ -73,36 +83,36 @@ TEST(Store, OpensWhatItKnowsAndSaysWhatItDoesNot) {
 TEST(Store, MustExistMakesNothing) {
   const std::string absent = ::testing::TempDir() + "strongroom-not-there";
   StoreOptions options;
-  options.must_exist = true;
+  options.storage.must_exist = true;
   EXPECT_EQ(Store::open("lmdb:" + absent, options).error().code, Code::not_initialized);
   EXPECT_FALSE(std::filesystem::exists(absent));
 }
 
 TEST(Store, InitTwiceIsRefused) {
   OpenStore open;
-  EXPECT_EQ(open.store.init(kTrusted, {1, 1, false}).error().code, Code::already_exists);
-  EXPECT_EQ(open.store.activate(kTrusted, open.pending).error().code, Code::already_exists);
+  EXPECT_EQ(open.store.as(kTrusted).init({1, 1, false}).error().code, Code::already_exists);
+  EXPECT_EQ(open.store.as(kTrusted).activate(open.pending).error().code, Code::already_exists);
 }
 
 TEST(Store, AUserMayDoNothingYetAndLearnsNothing) {
   OpenStore open;
   open.put("there", "v");
   const Identity user = Identity::user("alice");
-  const auto there = open.store.get(user, path("there"));
-  const auto absent = open.store.get(user, path("absent"));
+  const auto there = open.store.as(user).get(path("there"));
+  const auto absent = open.store.as(user).get(path("absent"));
   ASSERT_FALSE(there);
   ASSERT_FALSE(absent);
   EXPECT_EQ(there.error().code, Code::denied);
   EXPECT_EQ(absent.error().code, Code::denied);
-  EXPECT_EQ(open.store.put(user, path("x"), Content::text, {}).error().code, Code::denied);
-  EXPECT_EQ(open.store.erase(user, path("there")).error().code, Code::denied);
-  EXPECT_EQ(open.store.list(user, path(""), {true}).error().code, Code::denied);
-  EXPECT_EQ(open.store.list_page(user, path(""), {}, 10).error().code, Code::denied);
-  EXPECT_EQ(open.store.seal(user).error().code, Code::denied);
-  EXPECT_EQ(open.store.rotate(user).error().code, Code::denied);
-  EXPECT_EQ(open.store.unseal(user, std::span(&open.key, 1)).error().code, Code::denied);
-  EXPECT_EQ(open.store.init(user, {1, 1, false}).error().code, Code::denied);
-  EXPECT_EQ(open.store.activate(user, open.pending).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).put(path("x"), Content::text, {}).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).erase(path("there")).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).list(path(""), {true}).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).list_page(path(""), {}, 10).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).seal().error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).rotate().error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).unseal(std::span(&open.key, 1)).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).init({1, 1, false}).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(user).activate(open.pending).error().code, Code::denied);
 }
 
 TEST(Store, AServiceResolvesWhatLiesInItsSpaceAndNothingElse) {
@@ -111,13 +121,13 @@ TEST(Store, AServiceResolvesWhatLiesInItsSpaceAndNothingElse) {
   open.put("everybody", "open");
   const Identity inside = Identity::service("hdfs", "/group/hdfs/service");
   const Identity outside = Identity::service("other", "/marathon-user/service");
-  EXPECT_EQ(plain(*open.store.resolve(inside, reference("group/secret"))), "grouped");
-  EXPECT_EQ(plain(*open.store.resolve(outside, reference("/everybody"))), "open");
-  EXPECT_EQ(open.store.resolve(outside, reference("group/secret")).error().code, Code::denied);
-  EXPECT_EQ(open.store.resolve(outside, reference("group/absent")).error().code, Code::denied);
-  EXPECT_EQ(open.store.get(inside, path("group/secret")).error().code, Code::denied)
+  EXPECT_EQ(plain(*open.store.as(inside).resolve(reference("group/secret"))), "grouped");
+  EXPECT_EQ(plain(*open.store.as(outside).resolve(reference("/everybody"))), "open");
+  EXPECT_EQ(open.store.as(outside).resolve(reference("group/secret")).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(outside).resolve(reference("group/absent")).error().code, Code::denied);
+  EXPECT_EQ(open.store.as(inside).get(path("group/secret")).error().code, Code::denied)
       << "resolving is not reading";
-  EXPECT_EQ(plain(*open.store.resolve(outside, inline_value("own"))), "own");
+  EXPECT_EQ(plain(*open.store.as(outside).resolve(inline_value("own"))), "own");
 }
 
 TEST(Store, ABatchResolvesInOrderOrNotAtAll) {
@@ -126,14 +136,14 @@ TEST(Store, ABatchResolvesInOrderOrNotAtAll) {
   open.put("b", R"({"k":"2"})");
   const Secret a = reference("a"), b = reference("b", "k"), inlined = inline_value("3");
   const Secret* good[] = {&b, &inlined, &a, &b};
-  auto values = open.store.resolve_many(kTrusted, good);
+  auto values = open.store.as(kTrusted).resolve_many(good);
   ASSERT_TRUE(values);
   EXPECT_EQ(plain((*values)[0]) + plain((*values)[1]) + plain((*values)[2]) + plain((*values)[3]),
             "2312");
   const Secret missing = reference("nope");
   const Secret* bad[] = {&a, &missing};
-  EXPECT_EQ(open.store.resolve_many(kTrusted, bad).error().code, Code::not_found);
-  EXPECT_TRUE(open.store.resolve_many(kTrusted, {})->empty());
+  EXPECT_EQ(open.store.as(kTrusted).resolve_many(bad).error().code, Code::not_found);
+  EXPECT_TRUE(open.store.as(kTrusted).resolve_many({})->empty());
 }
 
 TEST(Store, KeySelectsAStringMemberOrNamesPathAndKeyNeverContent) {
@@ -141,7 +151,7 @@ TEST(Store, KeySelectsAStringMemberOrNamesPathAndKeyNeverContent) {
   open.put("json", R"({"s":"text","n":4242,"o":{"x":"deep-canary"}})");
   open.put("plain", "canary-no-json");
   const auto fails = [&](const char* name, const char* key) {
-    auto result = open.store.resolve(kTrusted, reference(name, key));
+    auto result = open.store.as(kTrusted).resolve(reference(name, key));
     EXPECT_FALSE(result);
     const std::string& message = result.error().message;
     EXPECT_NE(message.find(name), message.npos) << message;
@@ -150,7 +160,7 @@ TEST(Store, KeySelectsAStringMemberOrNamesPathAndKeyNeverContent) {
     EXPECT_EQ(message.find("4242"), message.npos) << message;
     return result.error().code;
   };
-  EXPECT_EQ(plain(*open.store.resolve(kTrusted, reference("json", "s"))), "text");
+  EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(reference("json", "s"))), "text");
   EXPECT_EQ(fails("json", "n"), Code::invalid);
   EXPECT_EQ(fails("json", "o"), Code::invalid);
   EXPECT_EQ(fails("json", "absent"), Code::not_found);
@@ -162,25 +172,25 @@ TEST(Store, MessagesAreHeldToMesosRules) {
   open.put("a", "1");
   Secret both = reference("a");
   both.value = Value{secret("v")};
-  EXPECT_EQ(open.store.resolve(kTrusted, both).error().message,
+  EXPECT_EQ(open.store.as(kTrusted).resolve(both).error().message,
             "Secret 'a' of type REFERENCE must not have the 'value' field set");
   Secret untyped;
-  EXPECT_EQ(open.store.resolve(kTrusted, untyped).error().message, "Secret has no value");
+  EXPECT_EQ(open.store.as(kTrusted).resolve(untyped).error().message, "Secret has no value");
   untyped.value = Value{secret("v")};
-  EXPECT_EQ(plain(*open.store.resolve(kTrusted, untyped)), "v");
+  EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(untyped)), "v");
   Secret looked_up = reference("a");
   looked_up.type = Secret::Type::unknown;
-  EXPECT_EQ(plain(*open.store.resolve(kTrusted, looked_up)), "1");
-  EXPECT_EQ(open.store.resolve(kTrusted, reference("a//b")).error().code, Code::invalid);
-  EXPECT_EQ(open.store.resolve(kTrusted, reference("/")).error().code, Code::invalid);
-  EXPECT_EQ(plain(*open.store.resolve(kTrusted, inline_value(""))), "");
+  EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(looked_up)), "1");
+  EXPECT_EQ(open.store.as(kTrusted).resolve(reference("a//b")).error().code, Code::invalid);
+  EXPECT_EQ(open.store.as(kTrusted).resolve(reference("/")).error().code, Code::invalid);
+  EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(inline_value(""))), "");
 }
 
 TEST(Store, BatchesAreBounded) {
   OpenStore open;
-  const std::vector<Path> many(1001, path("a"));
-  EXPECT_EQ(open.store.get_many(kTrusted, many).error().code, Code::too_large);
-  EXPECT_TRUE(open.store.get_many(kTrusted, std::span(many).first(1000)));
+  const std::vector<std::string_view> many(1001, "a");
+  EXPECT_EQ(open.store.as(kTrusted).get_many(many).error().code, Code::too_large);
+  EXPECT_TRUE(open.store.as(kTrusted).get_many(std::span(many).first(1000)));
 }
 
 TEST(Store, PutNeedsTheRightsOfItsCondition) {
@@ -194,21 +204,93 @@ TEST(Store, PutNeedsTheRightsOfItsCondition) {
   };
   for (const Action action : {Action::create, Action::update}) {
     Store store = Store::open("memory:", {kDefaultTimeout, std::make_shared<Only>(action)}).value();
-    PendingInit pending = store.init(kTrusted, {0, 0, true}).value();
+    PendingInit pending = store.as(kTrusted).init({0, 0, true}).value();
     const Credential key = parsed(pending.key_file);
-    ASSERT_TRUE(store.activate(kTrusted, pending));
-    ASSERT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    ASSERT_TRUE(store.as(kTrusted).activate(pending));
+    ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
     const Identity user = Identity::user("u");
     const auto code = [&](Condition condition) {
-      auto put = store.put(user, path("a"), Content::text, secret("v").view(), condition);
+      auto put = store.as(user).put(path("a"), Content::text, secret("v").view(), condition);
       return put ? Code::internal : put.error().code;
     };
     const bool creates = action == Action::create;
     EXPECT_EQ(code(Condition::any()), Code::denied);
     EXPECT_EQ(code(Condition::create()), creates ? Code::internal : Code::denied);
     EXPECT_EQ(code(Condition::update()), creates ? Code::denied : Code::not_found);
-    EXPECT_EQ(code(Condition::at(1)), creates ? Code::denied : Code::conflict);
+    EXPECT_EQ(code(Condition::at(Revision(1))), creates ? Code::denied : Code::conflict);
   }
+}
+
+TEST(Session, TakesPathsAsTextAndABadOneIsAnOrdinaryError) {
+  OpenStore open;
+  const Session session = open.store.as(kTrusted);
+  ASSERT_TRUE(session.put("/db/password", Content::text, secret("v").view()));
+  EXPECT_EQ(plain(session.get("db/password")->value), "v");
+  for (const std::string_view bad : {"", "/", "a//b", "a/../b", "a/", "a%2Fb", "\x80"}) {
+    const std::string_view two[] = {"db/password", bad};
+    EXPECT_EQ(session.get(bad).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.get_many(two).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.put(bad, Content::text, {}).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.erase(bad).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.get_async(bad, {}).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.get_many_async(two, {}).error().code, Code::invalid) << bad;
+  }
+  for (const std::string_view bad : {"a//b", "a/../b", "a/", "a%2Fb", "\x80"}) {
+    EXPECT_EQ(session.list(bad).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.list_page(bad, {}, 10).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.watch(bad).error().code, Code::invalid) << bad;
+    EXPECT_EQ(session.check(Action::read, bad).error().code, Code::invalid) << bad;
+  }
+}
+
+TEST(Session, KeepsItsStoreAndItsCopiesDo) {
+  std::optional<OpenStore> open(std::in_place);
+  open->put("a", "v");
+  std::optional<Session> session = open->store.as(kTrusted);
+  Session copy = *session;
+  std::optional<Watch> watch = std::move(copy.watch("")).value();
+  open.reset();
+  EXPECT_EQ(plain(session->get("a")->value), "v");
+  session.reset();
+  EXPECT_TRUE(copy.put("a", Content::text, secret("w").view()));
+  copy = Store::open("memory:").value().as(kTrusted);
+  EXPECT_EQ(watch->next(kDefaultTimeout)->size(), 1u) << "a watch keeps it as well";
+}
+
+TEST(Session, TheLastOneMayGoInsideACallback) {
+  std::optional<OpenStore> open(std::in_place);
+  open->put("a", "v");
+  auto session = std::make_shared<std::optional<Session>>(open->store.as(kTrusted));
+  open.reset();
+  std::string heard;
+  ASSERT_TRUE((*session)->get_async("a", [&](Result<StoredSecret> found) {
+    heard = plain(found->value);
+    session->reset();
+  }));
+  EXPECT_EQ(heard, "v");
+}
+
+// A put that fails because the secret exists tells so only to whoever may still put when it fails.
+TEST(Session, AFailedWriteTellsNothingToWhoeverMayNotWriteAnyMore) {
+  TestStore near;
+  Store owner(near.records->share());
+  ASSERT_TRUE(owner.as(kTrusted).unseal(near.key));
+  const std::string allows =
+      R"({"version": 1, "rules": [{"to": ["user:u"], "allow": ["create"], "paths": ["**"]}]})";
+  ASSERT_TRUE(owner.as(kTrusted).put_policy("p", allows));
+  ASSERT_TRUE(owner.as(kTrusted).put("there", Content::text, secret("v").view()));
+  auto meanwhile = std::make_shared<Meanwhile>();
+  Store store(std::make_unique<MeanwhileBackend>(near.records->share(), meanwhile));
+  ASSERT_TRUE(store.as(kTrusted).unseal(near.key));
+  const Session user = store.as(Identity::user("u"));
+  const auto create = [&] {
+    return user.put("there", Content::text, {}, Condition::create()).error().code;
+  };
+  EXPECT_EQ(create(), Code::already_exists);
+  meanwhile->act = [&] { EXPECT_TRUE(store.as(kTrusted).erase_policy("p")); };
+  meanwhile->only = Moment{Call::read, true};
+  EXPECT_EQ(create(), Code::denied);
+  EXPECT_EQ(meanwhile->num_acts, 1);
 }
 
 }  // namespace

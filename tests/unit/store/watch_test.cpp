@@ -40,13 +40,13 @@ struct Watched {
   Store store = Store::open("memory:", {kDefaultTimeout, rights}).value();
 
   Watched() {
-    PendingInit pending = store.init(kTrusted, {0, 0, true}).value();
+    PendingInit pending = store.as(kTrusted).init({0, 0, true}).value();
     const Credential key = parsed(pending.key_file);
-    EXPECT_TRUE(store.activate(kTrusted, pending));
-    EXPECT_TRUE(store.unseal(kTrusted, std::span(&key, 1)));
+    EXPECT_TRUE(store.as(kTrusted).activate(pending));
+    EXPECT_TRUE(store.as(kTrusted).unseal(std::span(&key, 1)));
   }
   void put(const std::string& name) {
-    EXPECT_TRUE(store.put(kTrusted, path(name), Content::text, secret("v").view()));
+    EXPECT_TRUE(store.as(kTrusted).put(path(name), Content::text, secret("v").view()));
   }
 };
 
@@ -61,16 +61,16 @@ using Paths = std::vector<std::string>;
 
 TEST(Watch, NeedsTheRightToListWhatItWatches) {
   Watched watched;
-  EXPECT_EQ(watched.store.watch(Identity::user("u"), path("")).error().code, Code::denied);
-  EXPECT_EQ(watched.store.watch(Identity::user("u"), path("db/a")).error().code, Code::denied);
-  EXPECT_TRUE(watched.store.watch(Identity::user("u"), path("db")));
-  EXPECT_TRUE(watched.store.watch(kTrusted, path("")));
+  EXPECT_EQ(watched.store.as(Identity::user("u")).watch(path("")).error().code, Code::denied);
+  EXPECT_EQ(watched.store.as(Identity::user("u")).watch(path("db/a")).error().code, Code::denied);
+  EXPECT_TRUE(watched.store.as(Identity::user("u")).watch(path("db")));
+  EXPECT_TRUE(watched.store.as(kTrusted).watch(path("")));
 }
 
 TEST(Watch, TellsOfSecretsThatTheWatcherMayReadAlone) {
   Watched watched;
-  auto users = watched.store.watch(Identity::user("u"), path("db")).value();
-  auto all = watched.store.watch(kTrusted, path("db")).value();
+  auto users = watched.store.as(Identity::user("u")).watch(path("db")).value();
+  auto all = watched.store.as(kTrusted).watch(path("db")).value();
   watched.put("db/private/one");
   EXPECT_EQ(paths_of(users.next(Timeout(50))), Paths()) << "and waits on";
   watched.put("db/public");
@@ -80,7 +80,7 @@ TEST(Watch, TellsOfSecretsThatTheWatcherMayReadAlone) {
 
 TEST(Watch, EndsWithTheRightToList) {
   Watched watched;
-  auto users = watched.store.watch(Identity::user("u"), path("db")).value();
+  auto users = watched.store.as(Identity::user("u")).watch(path("db")).value();
   watched.put("db/a");
   watched.rights->may_list = false;
   EXPECT_EQ(paths_of(users.next(Timeout(50))), Paths{"denied"});

@@ -118,7 +118,7 @@ TEST_F(Format, EnvelopeOpensToTheSecret) {
   EXPECT_EQ(testing::plain(opened->value), "hunter2");
   EXPECT_EQ(opened->kind, RecordKind::secret);
   EXPECT_EQ(opened->term, 1u);
-  EXPECT_EQ(opened->revision, 1u);
+  EXPECT_EQ(opened->revision, Revision(1));
   EXPECT_EQ(opened->metadata.content, Content::text);
   EXPECT_EQ(opened->metadata.created_ms, 1'700'000'000'000u);
   EXPECT_EQ(opened->metadata.changed_ms, 1'700'000'000'000u);
@@ -127,7 +127,7 @@ TEST_F(Format, EnvelopeOpensToTheSecret) {
 
 TEST_F(Format, PoliciesOpenToTheTextAndItsPlaceInTheIndex) {
   const Keyring held = keyring();
-  EXPECT_EQ(held.policy_revision(), 0u);
+  EXPECT_EQ(held.policy_revision(), Revision(0));
   const StoreId id = store();
   const Location location = policy_location(held, "web");
   const RecordKey key = record_key(location);
@@ -140,10 +140,11 @@ TEST_F(Format, PoliciesOpenToTheTextAndItsPlaceInTheIndex) {
   EXPECT_EQ(Bytes(index_key.begin(), index_key.end()), of("policy index key"));
   auto index = open_envelope(held, {id, index_location}, of("policy index"));
   ASSERT_TRUE(index) << index.error().message;
-  EXPECT_EQ(index->revision, 1u);
+  EXPECT_EQ(index->revision, Revision(1));
   const auto entries = detail::decode_entries(index->value.reveal());
   ASSERT_TRUE(entries) << entries.error().message;
-  EXPECT_EQ(entries.value(), (std::vector<PolicyEntry>{{"web", 1, 1'700'000'000'000, 27}}));
+  EXPECT_EQ(entries.value(),
+            (std::vector<PolicyEntry>{{"web", Revision(1), 1'700'000'000'000, 27}}));
 }
 
 TEST_F(Format, CredentialsReadAndWriteAsTheseDigits) {

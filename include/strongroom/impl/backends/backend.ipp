@@ -77,7 +77,7 @@ Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
     auto stamp = read(
         {}, [](std::size_t, const Record&) {}, timeout);
     STRONGROOM_TRY(stamp);
-    const std::uint64_t mark = stamp.value() + 1;  // 0 is no mark
+    const std::uint64_t mark = stamp->value() + 1;  // 0 is no mark
     if (mark != marks[0] || left <= Clock::duration::zero()) {
       marks.fill(mark);
       return {};

@@ -80,7 +80,7 @@ struct MemoryBackend::Records {
     }
     for (auto it = staged.begin(); it != staged.end();) {
       const auto put = it++;
-      put->second.version = num_commits;
+      put->second.version = Version(num_commits);
       if (const auto old = map.find(put->first); old != map.end()) {
         std::swap(old->second, put->second);
       } else {
@@ -98,7 +98,7 @@ struct MemoryBackend::Records {
 
   mutable Gate gate;
   Map map;
-  Version num_commits = 0;  // never goes back, so no version comes twice
+  std::uint64_t num_commits = 0;  // never goes back, so no version comes twice
 };
 
 MemoryBackend::MemoryBackend() : records_(std::make_shared<Records>()) {}
@@ -120,7 +120,7 @@ Result<Stamp> MemoryBackend::read(std::span<const ByteView> keys, ReadSink sink,
       sink(i, Record{keys[i], found->second.value(), found->second.version});
     }
   }
-  return records_->num_commits;
+  return Stamp(records_->num_commits);
 }
 
 Result<Commit> MemoryBackend::commit(std::span<const Change> batch, Timeout) {

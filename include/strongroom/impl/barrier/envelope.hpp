@@ -51,7 +51,7 @@ struct Place {
 struct Opened {
   RecordKind kind = RecordKind::secret;
   TermId term = 0;
-  Revision revision = 0;
+  Revision revision{};
   Metadata metadata;
   SecretBytes value;
 };

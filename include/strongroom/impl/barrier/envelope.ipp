@@ -67,7 +67,7 @@ static Result<void> read_label(std::span<const std::uint8_t> envelope, Opened& o
     return corrupt("was of an unknown kind");
   }
   opened.term = static_cast<TermId>(get_be(envelope.subspan<4, 4>()));
-  opened.revision = get_be(envelope.subspan<8, 8>());
+  opened.revision = Revision(get_be(envelope.subspan<8, 8>()));
   return {};
 }
 
@@ -132,7 +132,7 @@ Result<void> seal_envelope(const Keyring& keyring, const Place& place, RecordKin
   out[2] = static_cast<std::uint8_t>(kind);
   out[3] = 0;
   put_be(out.subspan(4).first<4>(), term);
-  put_be(out.subspan(8).first<8>(), revision);
+  put_be(out.subspan(8).first<8>(), revision.value());
   std::memcpy(out.data() + 16, nonce.data(), nonce.size());
   const auto block = detail::envelope::encode(metadata);
   const detail::envelope::DerivedKey derived(*keyring.term(term), nonce);

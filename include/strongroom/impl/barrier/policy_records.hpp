@@ -24,9 +24,11 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
+#include "strongroom/impl/keys/fence.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secrets.hpp"
 #include "strongroom/types.hpp"
 
 namespace strongroom {
@@ -34,7 +36,7 @@ namespace strongroom {
 // PolicyEntry is what the index says of one text.
 struct PolicyEntry {
   std::string name;
-  Revision revision = 0;  // of the policies, when the text was put
+  Revision revision{};  // of the policies, when the text was put
   std::uint64_t changed_ms = 0;
   std::size_t size = 0;
 
@@ -43,8 +45,8 @@ struct PolicyEntry {
 
 // PolicyIndex is which texts are stored, as of one moment.
 struct PolicyIndex {
-  Revision revision = 0;   // one more with each change; 0: there never was one
-  Version mark = kAbsent;  // KeyKeeper::mark
+  Revision revision{};  // one more with each change; 0: there never was one
+  Fence fence{};        // that it was read at
   std::vector<PolicyEntry> entries;
 
   const PolicyEntry* find(std::string_view name) const noexcept;
@@ -79,6 +81,12 @@ struct StoredPolicies {
   std::vector<std::string> texts;
 };
 
+// PolicyText is one text and what the index says of it.
+struct PolicyText {
+  PolicyEntry entry;
+  std::string text;
+};
+
 class PolicyRecords {
  public:
   PolicyRecords(Backend& backend, KeyKeeper& keeper, Timeout timeout)
@@ -91,30 +99,36 @@ class PolicyRecords {
   //         is not what this store put last, and no policy of it can be believed.
   Result<PolicyIndex> index();
 
-  // texts reads those of some entries of an index, in their order; text reads one.
+  // texts reads those of some entries of an index, in their order.
   // Returns  nothing when the policies were changed since the index was read.
   // Errors   as of index, naming the policy.
   Result<std::optional<std::vector<std::string>>> texts(const PolicyIndex& index,
                                                         std::span<const PolicyEntry> entries);
-  Result<std::optional<std::string>> text(const PolicyIndex& index, const PolicyEntry& entry);
+
+  // text reads the one of a name. Errors  not_found, and as of texts.
+  Result<PolicyText> text(std::string_view name);
 
   // read reads all of them, as of one moment.
   Result<StoredPolicies> read();
 
-  // put stores a text under a name, in one commit.
+  // check tells whether a condition holds for putting or erasing the text of a name.
+  // Errors  already_exists, not_found, conflict.
+  static Result<void> check(const PolicyIndex& index, std::string_view name, bool puts,
+                            Condition condition);
+
+  // put stores a text under a name, in one commit. What it is permitted under is the index, which the
+  // caller has held its permit against.
   // Returns  the new revision, which is the text's too; nothing when the policies, or the fence, are
   //          not those of the index any more.
   // Errors   indeterminate: it may have happened.  corrupt: the header record must be repaired first.
-  Result<std::optional<Revision>> put(const PolicyIndex& index, std::string_view name,
-                                      std::string_view text);
+  Result<Fenced<Revision>> put(const PolicyIndex& index, std::string_view name,
+                               std::string_view text);
 
   // erase removes one. Its name may come again; its revision never does.
-  Result<std::optional<Revision>> erase(const PolicyIndex& index, std::string_view name);
+  Result<Fenced<Revision>> erase(const PolicyIndex& index, std::string_view name);
 
   // reset stores an index of nothing, whatever is there. The texts stay, and belong to nothing.
-  //
-  // permitted  the mark at which the caller was allowed to; another one by now: nothing was done.
-  Result<std::optional<Revision>> reset(Version permitted = kAny);
+  Result<Fenced<Revision>> reset(Permit permit);
 
  private:
   static constexpr int kMaxAttempts = 16;
@@ -126,8 +140,8 @@ class PolicyRecords {
   // State is that of the keys when something was looked for.
   struct State {
     std::uint64_t generation = 0;
-    Version mark = kAbsent;
-    Revision revision = 0;  // what the index must be in
+    Fence fence{};
+    Revision revision{};  // what the index must be in
   };
 
   // Found is a record that was looked for: opened, or absent, or why it did not open.
@@ -166,13 +180,14 @@ class PolicyRecords {
 
   // commit puts the next index, and the text of entry; or removes that, where there is none. An entry
   // without a name has neither.
-  Result<std::optional<Revision>> commit(PolicyIndex next, const PolicyEntry& entry,
-                                         std::optional<std::string_view> text);
+  Result<Fenced<Revision>> commit(PolicyIndex next, const PolicyEntry& entry,
+                                  std::optional<std::string_view> text);
 
   static Error put_back(const std::string& what) {
     return {Code::rollback, what + ": the storage was put back or altered"};
   }
   static Error kept_changing();
+  static Error no_such(std::string_view name);
 
   Backend& backend_;
   KeyKeeper& keeper_;

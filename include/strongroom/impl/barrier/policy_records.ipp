@@ -44,7 +44,7 @@ std::vector<std::uint8_t> encode(const PolicyIndex& index) {
   writer.u32(std::uint32_t{1} << 24);
   writer.u32(static_cast<std::uint32_t>(index.entries.size()));
   for (const PolicyEntry& each : index.entries) {
-    writer.u64(each.revision);
+    writer.u64(each.revision.value());
     writer.u64(each.changed_ms);
     writer.u32(static_cast<std::uint32_t>(each.size));
     writer.u8(static_cast<std::uint8_t>(each.name.size()));
@@ -61,7 +61,7 @@ Result<std::vector<PolicyEntry>> decode_entries(std::span<const std::uint8_t> by
   if (num > kMaxPolicyEntries) return unknown;
   std::vector<PolicyEntry> entries(num);
   for (PolicyEntry& each : entries) {
-    each.revision = reader.u64();
+    each.revision = Revision(reader.u64());
     each.changed_ms = reader.u64();
     each.size = reader.u32();
     const auto name = reader.bytes(reader.u8());
@@ -128,11 +128,15 @@ Result<std::optional<std::vector<std::string>>> PolicyRecords::texts(
   return std::optional(std::move(texts));
 }
 
-Result<std::optional<std::string>> PolicyRecords::text(const PolicyIndex& index,
-                                                       const PolicyEntry& entry) {
-  STRONGROOM_ASSIGN(read, texts(index, std::span(&entry, 1)));
-  if (!read.has_value()) return std::optional<std::string>();
-  return std::optional(std::move((*read)[0]));
+Result<PolicyText> PolicyRecords::text(std::string_view name) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    STRONGROOM_ASSIGN(listed, index());
+    const PolicyEntry* entry = listed.find(name);
+    if (entry == nullptr) return no_such(name);
+    STRONGROOM_ASSIGN(read, texts(listed, std::span(entry, 1)));
+    if (read.has_value()) return PolicyText{*entry, std::move((*read)[0])};
+  }
+  return kept_changing();
 }
 
 Result<StoredPolicies> PolicyRecords::read() {
@@ -144,36 +148,35 @@ Result<StoredPolicies> PolicyRecords::read() {
   return kept_changing();
 }
 
-Result<std::optional<Revision>> PolicyRecords::put(const PolicyIndex& index, std::string_view name,
-                                                   std::string_view text) {
-  PolicyIndex next = without(index, name);
+Result<Fenced<Revision>> PolicyRecords::put(const PolicyIndex& index, std::string_view name,
+                                            std::string_view text) {
+  PolicyIndex changed = without(index, name);
   if (name.empty()) return Error{Code::invalid, "a policy must have a name"};
   if (name.size() > detail::kMaxPolicyEntryName || text.size() > detail::kMaxPolicySize ||
-      next.entries.size() == detail::kMaxPolicyEntries) {
+      changed.entries.size() == detail::kMaxPolicyEntries) {
     return Error{Code::too_large,
                  "a store takes 4,096 policies of up to 1 MiB, with names of up to 128 bytes"};
   }
-  const PolicyEntry entry{std::string(name), index.revision + 1, now_ms(), text.size()};
-  next.entries.insert(
-      std::upper_bound(next.entries.begin(), next.entries.end(), entry,
+  const PolicyEntry entry{std::string(name), next(index.revision), now_ms(), text.size()};
+  changed.entries.insert(
+      std::upper_bound(changed.entries.begin(), changed.entries.end(), entry,
                        [](const auto& a, const auto& b) { return a.name < b.name; }),
       entry);
-  return commit(next, entry, text);
+  return commit(std::move(changed), entry, text);
 }
 
-Result<std::optional<Revision>> PolicyRecords::erase(const PolicyIndex& index,
-                                                     std::string_view name) {
-  const PolicyEntry gone{std::string(name), index.revision + 1, now_ms(), 0};
+Result<Fenced<Revision>> PolicyRecords::erase(const PolicyIndex& index, std::string_view name) {
+  const PolicyEntry gone{std::string(name), next(index.revision), now_ms(), 0};
   return commit(without(index, name), gone, {});
 }
 
-Result<std::optional<Revision>> PolicyRecords::reset(Version permitted) {
+Result<Fenced<Revision>> PolicyRecords::reset(Permit permit) {
   STRONGROOM_TRY(keeper_.refresh());
   auto state = keeper_.with_keys([](const Keys& keys) -> Result<State> { return state_of(keys); });
   STRONGROOM_TRY(state);
-  if (permitted != kAny && permitted != state->mark) return std::optional<Revision>();
-  const PolicyIndex nothing{state->revision, state->mark, {}};
-  return commit(nothing, {{}, nothing.revision + 1, now_ms(), 0}, {});
+  if (!permit.holds_at(state->fence)) return Fenced<Revision>(kFenceMoved);
+  const PolicyIndex nothing{state->revision, state->fence, {}};
+  return commit(nothing, {{}, next(nothing.revision), now_ms(), 0}, {});
 }
 
 Result<std::optional<PolicyRecords::State>> PolicyRecords::fetch(std::vector<Found>& found) {
@@ -198,7 +201,7 @@ Result<std::optional<PolicyRecords::State>> PolicyRecords::fetch(std::vector<Fou
   }
   return keeper_.with_keys([&](const Keys& held) -> Result<std::optional<State>> {
     const State now = state_of(held);
-    if (now.generation != before->generation || now.mark != before->mark)
+    if (now.generation != before->generation || now.fence != before->fence)
       return std::optional<State>();
     for (Found& each : found) open(held, each);
     return std::optional(now);
@@ -206,8 +209,7 @@ Result<std::optional<PolicyRecords::State>> PolicyRecords::fetch(std::vector<Fou
 }
 
 PolicyRecords::State PolicyRecords::state_of(const Keys& keys) {
-  return {keys.records.header.generation, keys.records.fence_version,
-          keys.keyring.policy_revision()};
+  return {keys.records.header.generation, keys.fence(), keys.keyring.policy_revision()};
 }
 
 void PolicyRecords::take(Found& found, const Record& record) {
@@ -258,8 +260,8 @@ Result<bool> PolicyRecords::read_group(const PolicyIndex& index,
 }
 
 Result<PolicyIndex> PolicyRecords::open_index(const State& state, Found& found) {
-  PolicyIndex index{state.revision, state.mark, {}};
-  if (found.absent && state.revision == 0) return index;
+  PolicyIndex index{state.revision, state.fence, {}};
+  if (found.absent && state.revision == Revision()) return index;
   if (found.absent) return put_back("the index of the policies was not there");
   if (!found.done) {
     found.done.error().message = "the index of the policies: " + found.done.error().message;
@@ -268,8 +270,8 @@ Result<PolicyIndex> PolicyRecords::open_index(const State& state, Found& found) 
   if (found.fetched.opened.kind != RecordKind::secret ||
       found.fetched.opened.revision != state.revision) {
     return put_back("the index of the policies was in revision " +
-                    std::to_string(found.fetched.opened.revision) + ", not in " +
-                    std::to_string(state.revision));
+                    std::to_string(found.fetched.opened.revision.value()) + ", not in " +
+                    std::to_string(state.revision.value()));
   }
   STRONGROOM_ASSIGN(entries, detail::decode_entries(found.fetched.opened.value.reveal()));
   index.entries = std::move(entries);
@@ -281,8 +283,8 @@ Result<std::string> PolicyRecords::open_text(const PolicyEntry& entry, Found& fo
   if (!found.done) return std::move(found.done).error();
   if (found.fetched.opened.kind != RecordKind::secret ||
       found.fetched.opened.revision != entry.revision) {
-    return put_back("it was in revision " + std::to_string(found.fetched.opened.revision) +
-                    ", not in " + std::to_string(entry.revision));
+    return put_back("it was in revision " + std::to_string(found.fetched.opened.revision.value()) +
+                    ", not in " + std::to_string(entry.revision.value()));
   }
   const std::string_view text = found.fetched.opened.value.reveal_text();
   if (text.size() != entry.size) return put_back("it was of another length");
@@ -295,8 +297,25 @@ PolicyIndex PolicyRecords::without(const PolicyIndex& index, std::string_view na
   return next;
 }
 
-Result<std::optional<Revision>> PolicyRecords::commit(PolicyIndex next, const PolicyEntry& entry,
-                                                      std::optional<std::string_view> text) {
+Result<void> PolicyRecords::check(const PolicyIndex& index, std::string_view name, bool puts,
+                                  Condition condition) {
+  const PolicyEntry* entry = index.find(name);
+  const auto kind = condition.kind;
+  if (entry != nullptr && kind == Condition::Kind::create)
+    return Error{Code::already_exists, "policy '" + std::string(name) + "' exists already"};
+  const bool must_exist = !puts || kind == Condition::Kind::update;
+  if (entry == nullptr && must_exist) return no_such(name);
+  if (kind != Condition::Kind::revision) return {};
+  if (entry != nullptr && entry->revision == condition.revision) return {};
+  return Error{Code::conflict,
+               "policy '" + std::string(name) + "' was not in revision " +
+                   std::to_string(condition.revision.value()) +
+                   (entry == nullptr ? " but not there"
+                                     : " but in " + std::to_string(entry->revision.value()))};
+}
+
+Result<Fenced<Revision>> PolicyRecords::commit(PolicyIndex next, const PolicyEntry& entry,
+                                               std::optional<std::string_view> text) {
   const Revision before = std::exchange(next.revision, entry.revision);
   std::vector<std::uint8_t> sealed_index;
   std::vector<std::uint8_t> sealed_text;
@@ -315,10 +334,12 @@ Result<std::optional<Revision>> PolicyRecords::commit(PolicyIndex next, const Po
     if (!entry.name.empty()) changes.push_back({kind, text_key, sealed_text, kAny});
     return changes;
   };
-  auto done = keeper_.change_policies(before, next.mark, seal);
-  if (done) return std::optional<Revision>(entry.revision);
-  if (done.error().code == Code::conflict) return std::optional<Revision>();
-  return std::move(done).error();
+  STRONGROOM_ASSIGN(done, keeper_.change_policies(before, next.fence, seal));
+  return done ? Fenced<Revision>(entry.revision) : Fenced<Revision>(kFenceMoved);
+}
+
+Error PolicyRecords::no_such(std::string_view name) {
+  return {Code::not_found, "there is no policy '" + std::string(name) + "'"};
 }
 
 Error PolicyRecords::kept_changing() {

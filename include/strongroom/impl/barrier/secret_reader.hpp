@@ -28,7 +28,7 @@ namespace strongroom {
 // Fetched is a record copied out of the backend's memory, which may change, before it is opened
 // where the copy lies.
 struct Fetched {
-  Revision floor = 0;  // the newest that was seen before the record was read
+  Revision floor{};  // the newest that was seen before the record was read
   Version version = kAbsent;
   std::uint64_t age_ms = 0;
   Opened opened;

@@ -138,7 +138,7 @@ bool SecretReader::keys_moved(std::uint64_t generation) const {
 
 Error SecretReader::vanished(Revision floor) {
   return {Code::rollback, "it was not there, but this process has seen revision " +
-                              std::to_string(floor) +
+                              std::to_string(floor.value()) +
                               ", and deleting leaves a trace: the storage was put back or altered"};
 }
 
@@ -159,7 +159,7 @@ SecretReader::Secrets SecretReader::open_all(Lookup& lookup) const {
 Result<StoredSecret> SecretReader::open(const Path& path, const Location& location,
                                         Fetched& fetched) const {
   if (fetched.version == kAbsent) {
-    if (fetched.floor == 0) return not_found(path);
+    if (fetched.floor == Revision()) return not_found(path);
     return naming(path, vanished(fetched.floor));
   }
   auto done = keeper_.with_keys([&](const Keys& keys) { return unwrap(keys, location, fetched); });
@@ -177,8 +177,9 @@ Result<StoredSecret> SecretReader::open(const Path& path, const Location& locati
 }
 
 Error SecretReader::put_back_in_time(Revision revision, Revision floor) {
-  return {Code::rollback, "it was in revision " + std::to_string(revision) +
-                              ", but this process has seen revision " + std::to_string(floor) +
+  return {Code::rollback, "it was in revision " + std::to_string(revision.value()) +
+                              ", but this process has seen revision " +
+                              std::to_string(floor.value()) +
                               ": the storage was put back to an earlier state"};
 }
 

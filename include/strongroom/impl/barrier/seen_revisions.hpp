@@ -68,7 +68,7 @@ class SeenRevisions {
   static_assert(sizeof(Bucket) == 64, "one cache line");
   static constexpr std::size_t kTableLen = kNumBuckets * sizeof(Bucket);
 
-  using Number = std::atomic_ref<std::uint64_t>;
+  using Word = std::atomic_ref<std::uint64_t>;
 
   struct Spot {
     std::size_t bucket;
@@ -93,10 +93,10 @@ class SeenRevisions {
   static void unlock(Bucket& bucket) noexcept { store(bucket.turns, load(bucket.turns) & ~1ULL); }
 
   static std::uint64_t load(std::uint64_t& number) noexcept {
-    return Number(number).load(std::memory_order_acquire);
+    return Word(number).load(std::memory_order_acquire);
   }
   static void store(std::uint64_t& number, std::uint64_t value) noexcept {
-    Number(number).store(value, std::memory_order_release);
+    Word(number).store(value, std::memory_order_release);
   }
 
   // make_table is apart, so that a sealed store costs nothing. It is tried again the next time when

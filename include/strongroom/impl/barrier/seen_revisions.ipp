@@ -16,7 +16,7 @@ namespace strongroom {
 
 Revision SeenRevisions::floor(const Location& location) const noexcept {
   Bucket* const table = table_.load(std::memory_order_acquire);
-  if (table == nullptr) return 0;
+  if (table == nullptr) return {};
   const Spot spot = spot_of(location);
   return look(table[spot.bucket], spot.tag);
 }
@@ -43,12 +43,12 @@ Revision SeenRevisions::look(Bucket& bucket, std::uint64_t tag) noexcept {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::uint64_t turns = load(bucket.turns);
     Entry* const entry = find(bucket, tag);
-    if (entry == nullptr && load(bucket.turns) >> 1 == turns >> 1) return 0;
+    if (entry == nullptr && load(bucket.turns) >> 1 == turns >> 1) return {};
     if (entry == nullptr) continue;
-    const Revision revision = load(entry->revision);
+    const Revision revision(load(entry->revision));
     if (load(entry->tag) == tag && load(bucket.turns) >> 1 == turns >> 1) return revision;
   }
-  return 0;  // replaced that often while we looked: it is not known any more, or soon will not be
+  return {};  // replaced that often while we looked: it is not known any more, or soon will not be
 }
 
 SeenRevisions::Entry* SeenRevisions::find(Bucket& bucket, std::uint64_t tag) noexcept {
@@ -60,21 +60,21 @@ SeenRevisions::Entry* SeenRevisions::find(Bucket& bucket, std::uint64_t tag) noe
 
 void SeenRevisions::raise(Bucket& bucket, std::uint64_t tag, Revision revision) noexcept {
   if (Entry* const known = find(bucket, tag)) {
-    if (load(known->revision) < revision) store(known->revision, revision);
+    if (load(known->revision) < revision.value()) store(known->revision, revision.value());
     return;
   }
   Entry& oldest = bucket.entries[load(bucket.next) % kEntriesPerBucket];
   store(bucket.next, load(bucket.next) + 1);
   store(bucket.turns, load(bucket.turns) + 2);  // before all else, for those who look
   store(oldest.tag, 0);                         // before the revision is another's
-  store(oldest.revision, revision);
+  store(oldest.revision, revision.value());
   store(oldest.tag, tag);
 }
 
 bool SeenRevisions::lock(Bucket& bucket) noexcept {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::uint64_t turns = load(bucket.turns) & ~std::uint64_t{1};
-    if (Number(bucket.turns).compare_exchange_strong(turns, turns | 1)) return true;
+    if (Word(bucket.turns).compare_exchange_strong(turns, turns | 1)) return true;
     if (attempt >= kAttempts / 4) std::this_thread::yield();  // its writer may not be running
   }
   return false;

@@ -62,11 +62,10 @@ class TreeWatch {
 
  private:
   static constexpr std::size_t kBatch = 256;
-  static constexpr Version kUnread = kAny;
 
   struct Known {
-    Version version = kUnread;
-    Revision revision = 0;
+    std::optional<Version> version{};  // none: not read yet
+    Revision revision{};
     std::uint32_t round = 0;  // of the listing that it was seen in last
     std::uint8_t shard = 0;
     bool alive = false;
@@ -94,7 +93,7 @@ class TreeWatch {
     enum class What : std::uint8_t { same, gone, found, doubtful };
     What what = What::same;
     Version version = kAbsent;
-    Revision revision = 0;
+    Revision revision{};
   };
 
   struct Places {

@@ -156,7 +156,7 @@ Result<void> TreeWatch::read_moved(const Moved& moved) {
     for (auto it = among.begin(); it != among.end();) {
       const auto here = it++;  // a batch may erase what is in it
       const Known& known = here->second;
-      if (known.version != kUnread && !known.missing && !moved[known.shard]) continue;
+      if (known.version && !known.missing && !moved[known.shard]) continue;
       batch.push_back({&among, here, NamesReader::join(folder, here->first)});
       if (batch.size() < kBatch) continue;
       STRONGROOM_TRY(read_batch(batch));
@@ -216,13 +216,13 @@ Result<void> TreeWatch::locate(const std::vector<Candidate>& batch, Places& plac
 TreeWatch::Seen TreeWatch::look(const Known& known, const Location& location, Revision floor,
                                 const Record& record) const {
   if (record.version == known.version) return {};
-  if (record.version == kAbsent) return {Seen::What::gone, kAbsent, 0};
+  if (record.version == kAbsent) return {Seen::What::gone, kAbsent, {}};
   Fetched fetched;
   fetched.floor = floor;
   fetched.take(record);
   auto opened = parts_.keeper.with_keys(
       [&](const Keys& keys) { return parts_.reader.unwrap(keys, location, fetched); });
-  if (!opened) return {Seen::What::doubtful, record.version, 0};
+  if (!opened) return {Seen::What::doubtful, record.version, {}};
   const bool gone = fetched.opened.kind == RecordKind::tombstone;
   return {gone ? Seen::What::gone : Seen::What::found, record.version, fetched.opened.revision};
 }
@@ -253,7 +253,7 @@ void TreeWatch::apply(const Candidate& candidate, const Seen& seen) {
   known.missing = false;
   if (seen.what == Seen::What::same) return;
   const bool was_alive = known.alive;
-  const bool same = seen.revision != 0 && seen.revision == known.revision;
+  const bool same = seen.revision != Revision() && seen.revision == known.revision;
   known.alive = seen.what == Seen::What::found;
   known.version = seen.version;
   known.revision = seen.revision;

@@ -45,7 +45,7 @@ Result<std::uint64_t> Migration::run(MigrateProgress progress) {
 Result<void> Migration::copy_folder(const Keyring& keyring, const std::string& folder,
                                     MigrateProgress progress) {
   STRONGROOM_ASSIGN(path, Path::parse(folder));
-  STRONGROOM_ASSIGN(entries, from_.list(path, false));
+  STRONGROOM_ASSIGN(entries, from_.names().list(path, false));
   const Location directory = directory_location(keyring, folder);
   for (const Entry& entry : entries) {
     const std::string below = folder.empty() ? entry.name : folder + "/" + entry.name;
@@ -62,7 +62,7 @@ Result<void> Migration::copy_folder(const Keyring& keyring, const std::string& f
 Result<void> Migration::copy_secret(const Keyring& keyring, const std::string& name,
                                     MigrateProgress progress) {
   STRONGROOM_ASSIGN(path, Path::parse(name));
-  STRONGROOM_ASSIGN(secret, from_.read(path));
+  STRONGROOM_ASSIGN(secret, from_.reader().read(path));
   const Location location = secret_location(keyring, name);
   std::vector<std::uint8_t> envelope(kEnvelopeOverhead + secret.value.size());
   STRONGROOM_TRY(seal_envelope(
@@ -79,7 +79,7 @@ Result<void> Migration::copy_policies(Header& header, const Keyring& keyring) {
   record_ = pending_.record;
   STRONGROOM_ASSIGN(read, from_.policies().read());
   const PolicyIndex& index = read.index;
-  if (index.revision == 0) return {};
+  if (index.revision == Revision()) return {};
   for (std::size_t i = 0; i < index.entries.size(); ++i) {
     const PolicyEntry& entry = index.entries[i];
     STRONGROOM_TRY(put_policy(keyring, entry, read.texts[i]));

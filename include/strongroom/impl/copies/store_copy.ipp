@@ -127,7 +127,7 @@ void StoreCopy::count(const RecordPage& page, backup::Hash& hash) {
     const Record record = page.at(i);
     std::array<std::uint8_t, 10> head;
     put_be(std::span(head).first<2>(), record.key.size());
-    put_be(std::span(head).last<8>(), record.version);
+    put_be(std::span(head).last<8>(), record.version.value());
     hash.add(head).add(record.key);
     info_.num_records += 1;
     info_.size_bytes += record.key.size() + record.value.size();

@@ -32,7 +32,7 @@ struct HeaderRecords {
   Version fence_version = kAbsent;
   bool differ = false;    // one of the copies is damaged, missing or another one
   bool escrowed = false;  // an OpenPGP private key lies in the storage
-  Stamp stamp = 0;
+  Stamp stamp{};
 };
 
 std::array<std::uint8_t, 5> fence_record(TermId first_live) noexcept;

@@ -27,6 +27,7 @@
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/gate.hpp"
+#include "strongroom/impl/keys/fence.hpp"
 #include "strongroom/impl/keys/header.hpp"
 #include "strongroom/impl/keys/header_records.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
@@ -45,6 +46,8 @@ struct Keys {
   HeaderRecords records;
   std::shared_ptr<const SecretBytes> root;
   Keyring keyring;
+
+  Fence fence() const noexcept { return Fence(records.fence_version.value()); }
 };
 
 struct KeeperOptions {
@@ -86,6 +89,11 @@ class KeyKeeper {
   // Errors  denied: no share of this store as it is now; the good ones are kept.
   Result<UnsealProgress> submit(Credential credential, bool lift_lock = false);
 
+  // unseal_escrowed is unseal by the OpenPGP private key that was left in the storage at init: with all
+  // shares that pgp unwraps with it.
+  // Errors  not_found: there is none.  Those of unwrapping, where no share could be; and of unseal.
+  Result<void> unseal_escrowed(OpenPgp& pgp, bool lift_lock = false);
+
   // forget_shares ends a round of shares.
   void forget_shares();
 
@@ -101,19 +109,17 @@ class KeyKeeper {
 
   // ---- changes of the keys: each is one commit, whatever the number of secrets ----
   //
+  // permit         what the caller was allowed it under: the change happens under it, or not at all.
   // Shared errors  conflict: another administrator was faster; nothing was changed.  sealed.
   //                indeterminate: it may have happened; old and new credentials are worth keeping.
 
   // rotate adds a data key, under which everything is sealed from now on; what is stored stays
   // readable under the old one. Errors  too_large: too many terms.
-  //
-  // permitted, here and below, is the mark at which the caller was allowed to: another one by now is
-  // conflict, and nothing was changed. kAny: whatever it is.
-  Result<void> rotate(Version permitted = kAny);
+  Result<Fenced<Done>> rotate(Permit permit);
 
   // rotate_root makes a new root key and data key, and wraps the root key for every slot: no
   // credential changes. Processes that were unsealed by a slot that is still there follow.
-  Result<void> rotate_root(Version permitted = kAny);
+  Result<Fenced<Done>> rotate_root(Permit permit);
 
   // prepare_slots makes the credentials of a change of the slots, and writes nothing anywhere.
   // Errors  invalid: the options; the last slot can not be removed.  not_found: a slot to remove.
@@ -122,15 +128,15 @@ class KeyKeeper {
   // activate makes the prepared slots take effect. Hand the new credentials out first.
   // Errors  invalid: the new credentials were not given back yet.  conflict: the slots were changed
   //         by somebody else since; prepare again.
-  Result<void> activate(const PendingSlots& pending, Version permitted = kAny);
+  Result<Fenced<Done>> activate(const PendingSlots& pending, Permit permit);
 
   // raise_fence makes every writer look at the header again before its next write: after it, nothing
   // is sealed in a term older than the active one. What must come before retiring terms.
-  Result<void> raise_fence(TermId first_live, Version permitted = kAny);
+  Result<Fenced<Done>> raise_fence(TermId first_live, Permit permit);
 
   // retire drops the data keys of all terms before first_live: what is sealed under them opens no
-  // more. The caller has raised the fence since, and seen that nothing is; Barrier::retire does so.
-  Result<void> retire(TermId first_live);
+  // more. The caller has raised the fence since, and seen that nothing is: see Retirement.
+  Result<Fenced<Done>> retire(TermId first_live, Permit permit);
 
   // PolicySealer gives what is to be put beside the header at a change of the stored policies, sealed
   // under the keys of the moment. What the changes point to stays until the change is over.
@@ -139,15 +145,15 @@ class KeyKeeper {
   // change_policies raises the keyring's policy revision, puts the fence again, so that every writer
   // looks at the header before its next write, and what the sealer gives: in one commit.
   //
-  // revision, mark  what the change was made for.
-  // Errors          conflict: they are others by now, or somebody else was faster.
-  Result<void> change_policies(std::uint64_t revision, Version mark, PolicySealer seal);
+  // revision, fence  what the change was made for.
+  // Returns          nothing where they are others by now, or somebody else was faster.
+  Result<Fenced<Done>> change_policies(Revision revision, Fence fence, PolicySealer seal);
 
   // repair writes the header record anew where a copy or a slot is damaged: a damaged copy from the
   // other one, a damaged wrapped root key from the keyring.
   // Returns  whether there was anything to do.
   // Errors   corrupt: a slot is damaged beyond that, and is named; replace or remove it.
-  Result<bool> repair(Version permitted = kAny);
+  Result<Fenced<bool>> repair(Permit permit);
 
   // ---- what can be told ----
 
@@ -177,25 +183,28 @@ class KeyKeeper {
     return f(*keys_);
   }
 
-  // mark is the version of the fence that this handle knows: it moves whenever the stored policies
-  // change, and every write is held against it. kNoMark while there are no keys. Never waits.
-  static constexpr Version kNoMark = kAny;
-  Version mark() const noexcept { return mark_.load(std::memory_order_acquire); }
+  // fence is the fence that this handle knows: it moves whenever the stored policies change, and every
+  // write is held against it. None while there are no keys. Never waits.
+  std::optional<Fence> fence() const noexcept {
+    const Version known = fence_.load(std::memory_order_acquire);
+    return known == kNoFence ? std::nullopt : std::optional(Fence(known.value()));
+  }
 
   // is_current tells whether follow would have nothing to do, and never waits.
   bool is_current(Stamp stamp) const noexcept {
-    return stamp == seen_.load(std::memory_order_acquire);
+    return stamp == seen_.load(std::memory_order_acquire) && stamp != kNeverSeen;
   }
 
   // follow notices a changed header or fence. In the usual case it compares one number.
   // Returns  whether the keys were exchanged.
-  Result<bool> follow(Stamp stamp);
+  Result<bool> follow(Stamp stamp) { return is_current(stamp) ? Result<bool>(false) : look(); }
 
   // refresh follows without a stamp at hand.
   Result<void> refresh();
 
  private:
-  static constexpr Stamp kNeverSeen = UINT64_MAX;
+  static constexpr Stamp kNeverSeen{UINT64_MAX};
+  static constexpr Version kNoFence{UINT64_MAX};
   static constexpr int kMaxAdminAttempts = 16;
 
   // HeldSlot is a slot that this handle was unsealed by. Its key is what a new root key is followed
@@ -213,8 +222,8 @@ class KeyKeeper {
     bool new_root = false;
     bool repair = false;
     TermId first_term = 0;
-    const Digest* table = nullptr;      // the slots must still be these
-    std::uint64_t policy_revision = 0;  // 0: the policies stay
+    const Digest* table = nullptr;  // the slots must still be these
+    Revision policy_revision{};     // 0: the policies stay
     std::span<const Change> beside{};
   };
 
@@ -279,14 +288,16 @@ class KeyKeeper {
 
   static void drop_slots(Header& header, std::span<const SlotId> remove);
 
-  Result<void> apply(const KeyChange& change, Version permitted = kAny);
+  Result<Fenced<Done>> apply(const KeyChange& change, Permit permit);
 
-  // adopt_at is adopt for a change that was allowed at a mark. What moves it afterwards moves the
-  // header too, and so fails the change. Needs admin_.
-  Result<void> adopt_at(Version permitted);
+  // change_under runs change() -> Result<T> over the keys as of now, if the permit holds at their fence.
+  // What moves it afterwards moves the header too, or is met by the commit. Takes admin_.
+  template <typename F>
+  auto change_under(Permit permit, F change)
+      -> Result<Fenced<typename decltype(change())::value_type>>;
 
   // change_keys needs admin_, and keys as of now.
-  Result<void> change_keys(const KeyChange& change);
+  Result<Done> change_keys(const KeyChange& change);
 
   // fill_slots gives the header the slots of the change, with the root key wrapped where it must be.
   static Result<void> fill_slots(Header& header, const KeyChange& change, bool rewrap,
@@ -294,7 +305,7 @@ class KeyKeeper {
 
   // commit_change is the one commit. Where its outcome is unknown, what would open the new header is
   // kept, so that this handle finds out at its next call.
-  Result<void> commit_change(const HeaderRecords& records, const KeyChange& change,
+  Result<Done> commit_change(const HeaderRecords& records, const KeyChange& change,
                              TermId first_term, std::shared_ptr<const SecretBytes> root);
 
   // known_slots are those of the ids that the keyring has.
@@ -305,6 +316,9 @@ class KeyKeeper {
 
   // ---- following ----
 
+  // look reads which header and fence there are, and adopts what moved.
+  Result<bool> look();
+
   struct Opened {
     std::shared_ptr<const SecretBytes> root;
     Keyring keyring;
@@ -313,6 +327,11 @@ class KeyKeeper {
   // open_header opens the keyring with the root key at hand, or with what a slot yields to a key that
   // this handle holds. Errors  corrupt: none does.  sealed: none of its slots is there any more.
   Result<Opened> open_header(const Header& header) const;
+
+  // adopt_what_happened is adopt after a commit: whatever follows, the change happened. What this handle
+  // can not read back now, it follows at its next call; that it has no memory must not pass for a change
+  // that failed.
+  void adopt_what_happened();
 
   // adopt loads what the header says now. Storage trouble and damage leave the keys as they are.
   // Needs admin_.
@@ -334,10 +353,10 @@ class KeyKeeper {
   const ForkGuard guard_;
   Backend& backend_;
   const KeeperOptions options_;
-  const Gate gate_;                      // keys_: readers shared, exchange exclusive
-  std::unique_ptr<const Keys> keys_;     // written under admin_ and gate_
-  std::atomic<Version> mark_{kNoMark};   // the fence_version of keys_; likewise
-  std::atomic<Stamp> seen_{kNeverSeen};  // at this stamp the header was the one in keys_
+  const Gate gate_;                       // keys_: readers shared, exchange exclusive
+  std::unique_ptr<const Keys> keys_;      // written under admin_ and gate_
+  std::atomic<Version> fence_{kNoFence};  // of keys_; likewise
+  std::atomic<Stamp> seen_{kNeverSeen};   // at this stamp the header was the one in keys_
 
   std::mutex admin_;  // one change of the header at a time in this handle; all below
   std::vector<HeldSlot> held_;

@@ -82,6 +82,25 @@ Result<UnsealProgress> KeyKeeper::submit(Credential credential, bool lift_lock) 
   return UnsealProgress{true, 0, progress.threshold, progress.shares};
 }
 
+Result<void> KeyKeeper::unseal_escrowed(OpenPgp& pgp, bool lift_lock) {
+  STRONGROOM_ASSIGN(key, escrowed_key());
+  STRONGROOM_ASSIGN(seen, status());
+  std::vector<Credential> credentials;
+  Error why{Code::denied, "no share of this store is wrapped to an OpenPGP key"};
+  for (const SlotStatus& slot : seen.slots) {
+    for (const WrappedShare& share : slot.wrapped) {
+      auto text = pgp.unwrap(share.message, key.view(), {});
+      auto credential = text ? Credential::parse(text->view()) : std::move(text).error();
+      if (credential)
+        credentials.push_back(std::move(credential).value());
+      else
+        why = std::move(credential).error();
+    }
+  }
+  if (credentials.empty()) return why;
+  return unseal(credentials, lift_lock);
+}
+
 void KeyKeeper::forget_shares() {
   if (!guard_.same_process()) return;
   const std::lock_guard admin(admin_);
@@ -109,7 +128,7 @@ void KeyKeeper::close() {
   drop_keys(SealReason::closed);
 }
 
-Result<void> KeyKeeper::activate(const PendingSlots& pending, Version permitted) {
+Result<Fenced<Done>> KeyKeeper::activate(const PendingSlots& pending, Permit permit) {
   if (!pending.ready()) {
     return Error{Code::invalid,
                  "the new shares or keys must be given back before they take effect; the old "
@@ -120,7 +139,7 @@ Result<void> KeyKeeper::activate(const PendingSlots& pending, Version permitted)
   change.remove = pending.remove;
   change.new_root = change.new_term = pending.new_keys;
   change.table = &pending.table;
-  return apply(change, permitted);
+  return apply(change, permit);
 }
 
 Result<SealStatus> KeyKeeper::status() {

@@ -28,17 +28,17 @@
 
 namespace strongroom {
 
-Result<void> KeyKeeper::rotate(Version permitted) {
+Result<Fenced<Done>> KeyKeeper::rotate(Permit permit) {
   KeyChange change;
   change.new_term = true;
-  return apply(change, permitted);
+  return apply(change, permit);
 }
 
-Result<void> KeyKeeper::rotate_root(Version permitted) {
+Result<Fenced<Done>> KeyKeeper::rotate_root(Permit permit) {
   KeyChange change;
   change.new_term = true;
   change.new_root = true;
-  return apply(change, permitted);
+  return apply(change, permit);
 }
 
 Result<PendingSlots> KeyKeeper::prepare_slots(const SlotChange& change, OpenPgp* pgp) {
@@ -64,55 +64,54 @@ Result<PendingSlots> KeyKeeper::prepare_slots(const SlotChange& change, OpenPgp*
   return pending;
 }
 
-Result<void> KeyKeeper::raise_fence(TermId first_live, Version permitted) {
-  if (!guard_.same_process()) return forked();
-  const std::lock_guard admin(admin_);
-  STRONGROOM_TRY(adopt_at(permitted));
-  if (first_live <= keys_->keyring.first_term() || first_live > keys_->keyring.active_term()) {
-    return Error{Code::invalid,
-                 "there are no terms to retire before term " + std::to_string(first_live)};
-  }
-  const HeaderRecords& records = keys_->records;
-  const auto fence = fence_record(first_live);
-  const std::array<Change, 2> batch = {
-      Change{Change::Kind::check, kHeaderKey, {}, records.header_version},
-      Change{Change::Kind::put, kFenceKey, fence, records.fence_version},
-  };
-  STRONGROOM_ASSIGN(commit, backend_.commit(batch, options_.timeout));
-  if (commit.conflict) return conflict();
-  return adopt();
+Result<Fenced<Done>> KeyKeeper::raise_fence(TermId first_live, Permit permit) {
+  return change_under(permit, [&]() -> Result<Done> {
+    if (first_live <= keys_->keyring.first_term() || first_live > keys_->keyring.active_term()) {
+      return Error{Code::invalid,
+                   "there are no terms to retire before term " + std::to_string(first_live)};
+    }
+    const HeaderRecords& records = keys_->records;
+    const auto fence = fence_record(first_live);
+    const std::array<Change, 2> batch = {
+        Change{Change::Kind::check, kHeaderKey, {}, records.header_version},
+        Change{Change::Kind::put, kFenceKey, fence, records.fence_version},
+    };
+    STRONGROOM_ASSIGN(commit, backend_.commit(batch, options_.timeout));
+    if (commit.conflict) return conflict();
+    adopt_what_happened();
+    return Done{};
+  });
 }
 
-Result<void> KeyKeeper::retire(TermId first_live) {
+Result<Fenced<Done>> KeyKeeper::retire(TermId first_live, Permit permit) {
   KeyChange change;
   change.first_term = first_live;
-  return apply(change);
+  return apply(change, permit);
 }
 
-Result<void> KeyKeeper::change_policies(std::uint64_t revision, Version mark, PolicySealer seal) {
-  if (!guard_.same_process()) return forked();
-  const std::lock_guard admin(admin_);
-  STRONGROOM_TRY(adopt());
-  const bool meant =
-      keys_->keyring.policy_revision() == revision && keys_->records.fence_version == mark;
-  if (!meant) return conflict();
-  STRONGROOM_ASSIGN(beside, seal(*keys_));
-  KeyChange change;
-  change.policy_revision = revision + 1;
-  change.beside = beside;
-  return change_keys(change);
+Result<Fenced<Done>> KeyKeeper::change_policies(Revision revision, Fence fence, PolicySealer seal) {
+  auto done = change_under(Permit::under(fence), [&]() -> Result<Done> {
+    if (keys_->keyring.policy_revision() != revision) return conflict();
+    STRONGROOM_ASSIGN(beside, seal(*keys_));
+    KeyChange change;
+    change.policy_revision = Revision(revision.value() + 1);
+    change.beside = beside;
+    return change_keys(change);
+  });
+  // It was made for what is there no more, and nothing was written.
+  if (!done && done.error().code == Code::conflict) return Fenced<Done>(kFenceMoved);
+  return done;
 }
 
-Result<bool> KeyKeeper::repair(Version permitted) {
-  if (!guard_.same_process()) return forked();
-  const std::lock_guard admin(admin_);
-  STRONGROOM_TRY(adopt_at(permitted));
-  const HeaderRecords& records = keys_->records;
-  if (!records.differ && !records.header.damaged) return false;
-  KeyChange change;
-  change.repair = true;
-  STRONGROOM_TRY(change_keys(change));
-  return true;
+Result<Fenced<bool>> KeyKeeper::repair(Permit permit) {
+  return change_under(permit, [&]() -> Result<bool> {
+    const HeaderRecords& records = keys_->records;
+    if (!records.differ && !records.header.damaged) return false;
+    KeyChange change;
+    change.repair = true;
+    STRONGROOM_TRY(change_keys(change));
+    return true;
+  });
 }
 
 Result<void> KeyKeeper::check_change(const Keys& keys, const SlotChange& change) {
@@ -161,20 +160,27 @@ void KeyKeeper::drop_slots(Header& header, std::span<const SlotId> remove) {
   });
 }
 
-Result<void> KeyKeeper::apply(const KeyChange& change, Version permitted) {
+Result<Fenced<Done>> KeyKeeper::apply(const KeyChange& change, Permit permit) {
+  return change_under(permit, [&] { return change_keys(change); });
+}
+
+template <typename F>
+auto KeyKeeper::change_under(Permit permit, F change)
+    -> Result<Fenced<typename decltype(change())::value_type>> {
+  using Fate = Fenced<typename decltype(change())::value_type>;
   if (!guard_.same_process()) return forked();
   const std::lock_guard admin(admin_);
-  STRONGROOM_TRY(adopt_at(permitted));
-  return change_keys(change);
-}
-
-Result<void> KeyKeeper::adopt_at(Version permitted) {
   STRONGROOM_TRY(adopt());
-  if (permitted != kAny && permitted != keys_->records.fence_version) return conflict();
-  return {};
+  if (!permit.holds_at(keys_->fence())) return Fate(kFenceMoved);
+  auto done = change();
+  if (done) return Fate(std::move(done).value());
+  // Nothing was changed: where it was the policies that somebody was faster with, it is decided anew.
+  const bool beaten = done.error().code == Code::conflict && adopt();
+  if (beaten && !permit.holds_at(keys_->fence())) return Fate(kFenceMoved);
+  return std::move(done).error();
 }
 
-Result<void> KeyKeeper::change_keys(const KeyChange& change) {
+Result<Done> KeyKeeper::change_keys(const KeyChange& change) {
   HeaderRecords records = keys_->records;
   Header& header = records.header;
   // A slot that is damaged beyond repair can be removed: all that stay are looked at then.
@@ -217,7 +223,7 @@ Result<void> KeyKeeper::fill_slots(Header& header, const KeyChange& change, bool
   return {};
 }
 
-Result<void> KeyKeeper::commit_change(const HeaderRecords& records, const KeyChange& change,
+Result<Done> KeyKeeper::commit_change(const HeaderRecords& records, const KeyChange& change,
                                       TermId first_term, std::shared_ptr<const SecretBytes> root) {
   for (const NewSlot& each : change.add) {
     STRONGROOM_ASSIGN(key, SecretBytes::copy_key(each.key.reveal()));
@@ -227,7 +233,7 @@ Result<void> KeyKeeper::commit_change(const HeaderRecords& records, const KeyCha
   // After a removal nobody shall seal under a data key that its holder knows: all writers look.
   // After a change of the policies nobody shall write who was allowed to by those before.
   const auto fence = fence_record(first_term);
-  const bool all_look = change.new_root || change.policy_revision != 0;
+  const bool all_look = change.new_root || change.policy_revision != Revision();
   auto stored = replace_header_records(backend_, records, all_look ? ByteView(fence) : ByteView(),
                                        options_.timeout, change.beside);
   if (!stored && stored.error().code != Code::indeterminate) {
@@ -235,13 +241,15 @@ Result<void> KeyKeeper::commit_change(const HeaderRecords& records, const KeyCha
     for (const NewSlot& each : change.add) let_go(each.slot.id);
   }
   STRONGROOM_TRY(stored);
-  // The change happened, whatever follows. What this handle can not read back now, it follows at its
-  // next call; that it has no memory must not pass for a change that failed.
+  adopt_what_happened();
+  return Done{};
+}
+
+void KeyKeeper::adopt_what_happened() {
   try {
-    (void)adopt();
+    static_cast<void>(adopt());
   } catch (const std::bad_alloc&) {
   }
-  return {};
 }
 
 std::vector<SlotId> KeyKeeper::known_slots(std::span<const SlotId> ids) const {

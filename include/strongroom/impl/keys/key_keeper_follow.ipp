@@ -37,8 +37,7 @@ Result<void> KeyKeeper::check_anchor() {
   return check_anchor(records->header);
 }
 
-Result<bool> KeyKeeper::follow(Stamp stamp) {
-  if (is_current(stamp)) return false;
+Result<bool> KeyKeeper::look() {
   const std::array<ByteView, 2> keys = {ByteView(kHeaderKey), ByteView(kFenceKey)};
   std::array<Version, 2> versions{};
   auto now = backend_.read(
@@ -63,7 +62,7 @@ Result<bool> KeyKeeper::follow(Stamp stamp) {
 
 Result<void> KeyKeeper::refresh() {
   if (!guard_.same_process()) return forked();
-  STRONGROOM_TRY(follow(kNeverSeen));
+  STRONGROOM_TRY(look());
   return {};
 }
 
@@ -184,7 +183,7 @@ void KeyKeeper::install(HeaderRecords records, std::shared_ptr<const SecretBytes
   {
     const Gate::Exclusive alone(gate_);
     keys_.swap(keys);
-    mark_.store(keys_->records.fence_version, std::memory_order_release);
+    fence_.store(keys_->records.fence_version, std::memory_order_release);
   }
   if (keys == nullptr) since_ms_ = now_ms();
   reason_ = SealReason::none;
@@ -202,7 +201,7 @@ void KeyKeeper::drop_keys(SealReason reason) {
   std::unique_ptr<const Keys> old;
   const Gate::Exclusive alone(gate_);
   old.swap(keys_);
-  mark_.store(kNoMark, std::memory_order_release);
+  fence_.store(kNoFence, std::memory_order_release);
   seen_.store(kNeverSeen, std::memory_order_release);
 }
 

@@ -38,9 +38,9 @@ struct KeyringSlot {
 struct KeyringEdit {
   std::span<const KeyringSlot> add;
   std::span<const SlotId> remove;
-  bool new_term = false;              // one more random data key, which becomes the active one
-  TermId first_term = 0;              // terms before this one are dropped; 0: none
-  std::uint64_t policy_revision = 0;  // 0: as it was
+  bool new_term = false;       // one more random data key, which becomes the active one
+  TermId first_term = 0;       // terms before this one are dropped; 0: none
+  Revision policy_revision{};  // 0: as it was
 };
 
 class Keyring {
@@ -72,8 +72,8 @@ class Keyring {
 
   // policy_revision counts the changes of the stored policies; 0: there never were any. It is what
   // their index must say of itself.
-  std::uint64_t policy_revision() const noexcept {
-    return get_be(plain_.reveal().subspan(kPolicyRevisionAt).first<8>());
+  Revision policy_revision() const noexcept {
+    return Revision(get_be(plain_.reveal().subspan(kPolicyRevisionAt).first<8>()));
   }
 
   // intact is false in a forked child, where every key reads as zeros.

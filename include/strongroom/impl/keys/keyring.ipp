@@ -71,8 +71,8 @@ Result<Keyring> Keyring::edited(const KeyringEdit& edit) const {
   std::memcpy(bytes.data(), plain_.reveal().data(), kFixedLen);
   put_be(bytes.subspan<2, 2>(), shape.num_slots);
   put_be(bytes.subspan<4, 4>(), shape.num_terms);
-  if (edit.policy_revision != 0) {
-    put_be(bytes.subspan(kPolicyRevisionAt).first<8>(), edit.policy_revision);
+  if (edit.policy_revision != Revision()) {
+    put_be(bytes.subspan(kPolicyRevisionAt).first<8>(), edit.policy_revision.value());
   }
   STRONGROOM_TRY(edit_slots(edit, shape, bytes));
   std::memcpy(bytes.data() + shape.term(0), plain_.reveal().data() + shape_.term(num_dropped),

@@ -40,7 +40,7 @@ Result<std::vector<NewSlot>> make_slots(const StoreId& store, SlotId next, const
 // policy_revision  0: as it was.
 Result<Keyring> edit_keyring(const Keyring& keyring, std::span<const NewSlot> add,
                              std::span<const SlotId> remove, bool new_term, TermId first_term,
-                             std::uint64_t policy_revision = 0);
+                             Revision policy_revision = {});
 
 }  // namespace detail
 

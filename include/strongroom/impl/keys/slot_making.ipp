@@ -178,7 +178,7 @@ template Result<std::vector<NewSlot>> make_slots(const StoreId&, SlotId, const S
 
 Result<Keyring> edit_keyring(const Keyring& keyring, std::span<const NewSlot> add,
                              std::span<const SlotId> remove, bool new_term, TermId first_term,
-                             std::uint64_t policy_revision) {
+                             Revision policy_revision) {
   std::vector<KeyringSlot> added;
   for (const NewSlot& each : add) {
     added.push_back({each.slot.id, each.wrap_key.view(), each.fixed});

@@ -9,11 +9,7 @@
 namespace strongroom {
 
 Decision Policy::decide(const Identity& who, Action action, const Path& path) const noexcept {
-  if (who.kind() == Identity::Kind::trusted) return Decision::allowed;
-  if (is_administration(action)) {
-    if (who.kind() == Identity::Kind::administrator) return Decision::allowed;
-    return by_rules(who, action, path);
-  }
+  if (const auto decided = by_kind(who.kind(), action)) return *decided;
   if (action != Action::resolve) return by_rules(who, action, path);
   const bool ours =
       who.kind() == Identity::Kind::service && !path.is_root() && in_space(path, who.space());

@@ -1,4 +1,5 @@
 // policy_in_force.ipp: the bodies of policy_in_force.hpp.
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,125 +11,127 @@
 #include <utility>
 #include <vector>
 
-#include "strongroom/backend.hpp"
 #include "strongroom/identity.hpp"
-#include "strongroom/impl/barrier/barrier.hpp"
 #include "strongroom/impl/barrier/policy_records.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/gate.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/keys/fence.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
+#include "strongroom/impl/policy/policy_documents.hpp"
 #include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
-#include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/text.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom {
 
-Result<std::shared_ptr<const Policy>> compile_policy(std::span<const PolicyDocument> documents) {
-  STRONGROOM_ASSIGN(rules, parse_policy(documents));
-  STRONGROOM_ASSIGN(compiled, CompiledPolicy::compile(rules));
-  return std::shared_ptr<const Policy>(std::move(compiled));
+std::vector<PolicyDocument> documents_of(std::span<const PolicyEntry> entries,
+                                         std::vector<std::string> texts) {
+  std::vector<PolicyDocument> documents;
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    documents.push_back({entries[i].name, std::move(texts[i])});
+  return documents;
 }
 
-Result<Version> PolicyInForce::check(const Identity& who, Action action, const Path& path) {
-  if (auto decided = without_rules(who, action, path)) return std::move(*decided);
-  // Administration is rare, and what it does may never look at the storage by itself.
-  bool fresh = is_administration(action);
-  if (fresh) {
-    // What changes keys or policies shall not be decided by policies that may be gone. Sealing is
-    // for emergencies, and shall not depend on the storage.
-    auto looked = look();
-    const bool needed = action != Action::seal && keys().mark() != KeyKeeper::kNoMark;
-    if (!looked && needed) return std::move(looked).error();
+Result<void> PolicyInForce::confirm(const Identity& who, const Request& request,
+                                    std::optional<Permit> permit) {
+  if (permit && stands(*permit)) return {};
+  STRONGROOM_TRY(decide(who, request));
+  return {};
+}
+
+std::optional<Result<Permit>> PolicyInForce::decide_at_once(const Identity& who,
+                                                            const Request& request) {
+  if (auto decided = without_stored(nullptr, who, request)) return decided;
+  const auto fence = keys_.fence();
+  if (!fence) return sealed(who, request);
+  auto decided = by_loaded(nullptr, *fence, who, request);
+  if (decided && *decided) return Result<Permit>(Permit::under(*fence));
+  return std::nullopt;
+}
+
+std::optional<Result<void>> PolicyInForce::confirm_at_once(const Identity& who,
+                                                           const Request& request,
+                                                           std::optional<Permit> permit) {
+  if (permit && stands(*permit)) return Result<void>();
+  auto decided = decide_at_once(who, request);
+  if (!decided) return std::nullopt;
+  return *decided ? Result<void>() : Result<void>(std::move(*decided).error());
+}
+
+bool PolicyInForce::Loaded::holds_at(Fence wanted) const {
+  if (fence != wanted) return false;
+  return !error || std::chrono::steady_clock::now() - since < std::chrono::seconds(1);
+}
+
+Result<Permit> PolicyInForce::decide_by(std::shared_ptr<const Policy>* by, const Identity& who,
+                                        const Request& request, bool look) {
+  if (auto decided = without_stored(by, who, request)) return std::move(*decided);
+  // What changes keys or policies shall not be decided by policies that may be gone.
+  bool looked = look || request.is_administration();
+  if (looked) {
+    auto fresh = keys_.refresh();
+    // Sealing is for emergencies, and shall not depend on the storage.
+    const bool needed = !request.actions.has(Action::seal) && keys_.fence();
+    if (!fresh && needed) return std::move(fresh).error();
   }
   for (;;) {
-    const Version mark = keys().mark();
-    if (mark == KeyKeeper::kNoMark) return sealed(who, action, path);
-    auto decided = by_loaded(mark, who, action, path);
-    if (decided && *decided) return mark;
-    if (decided && fresh) return std::move(*decided).error();
+    const auto fence = keys_.fence();
+    if (!fence) return sealed(who, request);
+    auto decided = by_loaded(by, *fence, who, request);
+    if (decided && *decided) return Permit::under(*fence);
     if (!decided) {
       STRONGROOM_TRY(load());
       continue;
     }
-    fresh = true;
-    if (!look() && keys().mark() == mark) return std::move(*decided).error();
+    if (looked) return std::move(*decided).error();
+    looked = true;
+    if (!keys_.refresh() && keys_.fence() == fence) return std::move(*decided).error();
   }
 }
 
-std::optional<Result<Version>> PolicyInForce::check_at_once(const Identity& who, Action action,
-                                                            const Path& path) {
-  if (auto decided = without_rules(who, action, path)) return decided;
-  const Version mark = keys().mark();
-  if (mark == KeyKeeper::kNoMark) return sealed(who, action, path);
-  auto decided = by_loaded(mark, who, action, path);
-  if (decided && *decided) return Result<Version>(mark);
-  return std::nullopt;
-}
-
-Result<PolicyInForce::Held> PolicyInForce::hold(const Identity& who) {
-  static const auto nothing = std::make_shared<const SpacePolicy>();
-  if (who.kind() == Identity::Kind::trusted) return Held{kAlways, nothing};
-  if (host_ != nullptr) return Held{kAlways, host_};
-  if (!guard_.same_process()) return no_keys();
-  for (;;) {
-    const Version mark = keys().mark();
-    if (mark == KeyKeeper::kNoMark) {
-      drop();
-      return no_keys();
-    }
-    std::shared_ptr<const Loaded> loaded;
-    {
-      const Gate::Shared held(gate_);
-      loaded = loaded_;
-    }
-    if (loaded != nullptr && loaded->holds_at(mark)) {
-      if (loaded->error) return told_to(who, *loaded->error);
-      return Held{mark, loaded->policy};
-    }
-    STRONGROOM_TRY(load());
+std::optional<Result<Permit>> PolicyInForce::without_stored(std::shared_ptr<const Policy>* by,
+                                                            const Identity& who,
+                                                            const Request& request) const {
+  static const auto no_rules = std::make_shared<const SpacePolicy>();
+  const bool allowed = by_kind(who.kind(), request.actions) == Decision::allowed;
+  if (!allowed && host_ == nullptr) {
+    if (guard_.same_process()) return std::nullopt;
+    return Result<Permit>(no_keys());
   }
+  if (by != nullptr) *by = host_ != nullptr ? host_ : no_rules;
+  if (allowed) return Result<Permit>(Permit::always());
+  auto decided = check(*host_, who, request);
+  return decided ? Result<Permit>(Permit::always()) : Result<Permit>(std::move(decided).error());
 }
 
-Result<void> PolicyInForce::look() {
-  if (host_ != nullptr) return {};
-  return keys().refresh();
-}
-
-bool PolicyInForce::Loaded::holds_at(Version wanted) const {
-  if (mark != wanted) return false;
-  return !error || std::chrono::steady_clock::now() - since < std::chrono::seconds(1);
-}
-
-std::optional<Result<Version>> PolicyInForce::without_rules(const Identity& who, Action action,
-                                                            const Path& path) const {
-  const bool always = who.kind() == Identity::Kind::trusted ||
-                      (who.kind() == Identity::Kind::administrator && is_administration(action));
-  if (always) return Result<Version>(kAlways);
-  if (host_ != nullptr) {
-    if (auto allowed = host_->check(who, action, path); !allowed)
-      return Result<Version>(std::move(allowed).error());
-    return Result<Version>(kAlways);
-  }
-  if (!guard_.same_process()) return Result<Version>(no_keys());
-  return std::nullopt;
-}
-
-std::optional<Result<void>> PolicyInForce::by_loaded(Version mark, const Identity& who,
-                                                     Action action, const Path& path) const {
+std::optional<Result<void>> PolicyInForce::by_loaded(std::shared_ptr<const Policy>* by, Fence fence,
+                                                     const Identity& who,
+                                                     const Request& request) const {
   const Gate::Shared held(gate_);
-  if (loaded_ == nullptr || !loaded_->holds_at(mark)) return std::nullopt;
+  if (loaded_ == nullptr || !loaded_->holds_at(fence)) return std::nullopt;
   if (loaded_->error) return Result<void>(told_to(who, *loaded_->error));
-  return loaded_->policy->check(who, action, path);
+  if (by != nullptr) *by = loaded_->policy;
+  return check(*loaded_->policy, who, request);
 }
 
-Error PolicyInForce::sealed(const Identity& who, Action action, const Path& path) {
+Result<void> PolicyInForce::check(const Policy& policy, const Identity& who,
+                                  const Request& request) {
+  for (unsigned bits = request.actions.bits(); bits != 0; bits &= bits - 1) {
+    const auto action = static_cast<Action>(std::countr_zero(bits));
+    for (const Path& path : request.paths) {
+      STRONGROOM_TRY(policy.check(who, action, path));
+    }
+  }
+  return {};
+}
+
+Error PolicyInForce::sealed(const Identity& who, const Request& request) {
   drop();
-  if (is_administration(action)) return SpacePolicy().check(who, action, path).error();
-  return no_keys();
+  if (!request.is_administration()) return no_keys();
+  return check(SpacePolicy(), who, request).error();
 }
 
 Error PolicyInForce::told_to(const Identity& who, const Error& why) {
@@ -139,7 +142,7 @@ Error PolicyInForce::told_to(const Identity& who, const Error& why) {
 }
 
 Error PolicyInForce::no_keys() const {
-  auto none = keys().with_keys([](const Keys&) -> Result<void> { return {}; });
+  auto none = keys_.with_keys([](const Keys&) -> Result<void> { return {}; });
   STRONGROOM_TRY(none);
   return {Code::unavailable, "the store was unsealed just now; try again"};
 }
@@ -172,19 +175,16 @@ Result<void> PolicyInForce::load() {
 }
 
 Result<void> PolicyInForce::load_alone() {
-  const Version mark = keys().mark();
-  if (mark == KeyKeeper::kNoMark || is_loaded(mark)) return {};
-  auto stored = barrier_.policies().read();
+  const auto fence = keys_.fence();
+  if (!fence || is_loaded(*fence)) return {};
+  auto stored = records_.read();
   if (!stored && !is_lasting(stored.error().code)) return std::move(stored).error();
   if (!stored) {
-    install({mark, nullptr, std::move(stored).error()});
+    install({*fence, nullptr, std::move(stored).error()});
     return {};
   }
-  std::vector<PolicyDocument> documents;
-  for (std::size_t i = 0; i < stored->texts.size(); ++i)
-    documents.push_back({stored->index.entries[i].name, std::move(stored->texts[i])});
-  Loaded fresh{stored->index.mark, nullptr, {}};
-  auto compiled = compile_policy(documents);
+  Loaded fresh{stored->index.fence, nullptr, {}};
+  auto compiled = compile_policy(documents_of(stored->index.entries, std::move(stored->texts)));
   if (compiled) {
     fresh.policy = std::move(compiled).value();
   } else {
@@ -196,9 +196,9 @@ Result<void> PolicyInForce::load_alone() {
   return {};
 }
 
-bool PolicyInForce::is_loaded(Version mark) const {
+bool PolicyInForce::is_loaded(Fence fence) const {
   const Gate::Shared held(gate_);
-  return loaded_ != nullptr && loaded_->holds_at(mark);
+  return loaded_ != nullptr && loaded_->holds_at(fence);
 }
 
 void PolicyInForce::install(Loaded loaded) {

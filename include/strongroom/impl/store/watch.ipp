@@ -8,6 +8,7 @@
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/barrier/tree_watch.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/store/engine.hpp"
 #include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
@@ -20,8 +21,17 @@ namespace strongroom {
 
 Result<std::vector<WatchEvent>> Watch::next(Timeout timeout) {
   const auto begin = std::chrono::steady_clock::now();
+  const Request listing(Action::list, prefix_);
+  const auto readable = [&](const Policy& policy) -> Result<std::vector<WatchEvent>> {
+    std::vector<WatchEvent> events = taken_;
+    std::erase_if(events, [&](const WatchEvent& event) {
+      const auto path = Path::parse_secret(event.path);
+      return !path || policy.decide(who_, Action::read, path.value()) != Decision::allowed;
+    });
+    return events;
+  };
   for (;;) {
-    STRONGROOM_TRY(may_list());
+    STRONGROOM_TRY(engine_->policy.decide(who_, listing));
     const auto spent =
         std::chrono::duration_cast<Timeout>(std::chrono::steady_clock::now() - begin);
     if (taken_.empty()) {
@@ -29,37 +39,28 @@ Result<std::vector<WatchEvent>> Watch::next(Timeout timeout) {
       taken_ = std::move(events);
     }
     const bool over = taken_.empty();
-    STRONGROOM_TRY(keep_readable(taken_));
-    if (over || !taken_.empty()) return std::exchange(taken_, {});
+    STRONGROOM_ASSIGN(events, engine_->policy.under(who_, listing, readable));
+    taken_.clear();
+    if (over || !events.empty()) return std::move(events);
   }
 }
 
-Watch::Watch(std::unique_ptr<TreeWatch> tree, std::shared_ptr<PolicyInForce> policy, Identity who,
+Watch::Watch(std::shared_ptr<Engine> engine, std::unique_ptr<TreeWatch> tree, Identity who,
              Path prefix)
-    : tree_(std::move(tree)),
-      policy_(std::move(policy)),
+    : engine_(std::move(engine)),
+      tree_(std::move(tree)),
       who_(std::move(who)),
       prefix_(std::move(prefix)) {}
 
 Watch::~Watch() = default;
 Watch::Watch(Watch&&) noexcept = default;
-Watch& Watch::operator=(Watch&&) noexcept = default;
-
-Result<void> Watch::may_list() const {
-  STRONGROOM_TRY(policy_->check(who_, Action::list, prefix_));
-  return {};
-}
-
-Result<void> Watch::keep_readable(std::vector<WatchEvent>& events) const {
-  for (;;) {
-    STRONGROOM_TRY(may_list());
-    STRONGROOM_ASSIGN(held, policy_->hold(who_));
-    std::erase_if(events, [&](const WatchEvent& event) {
-      const auto path = Path::parse_secret(event.path);
-      return !path || held.policy->decide(who_, Action::read, path.value()) != Decision::allowed;
-    });
-    if (policy_->stands(held.mark)) return {};
-  }
+Watch& Watch::operator=(Watch&& other) noexcept {
+  tree_ = std::move(other.tree_);  // the old one before what it borrows
+  engine_ = std::move(other.engine_);
+  who_ = std::move(other.who_);
+  prefix_ = std::move(other.prefix_);
+  taken_ = std::move(other.taken_);
+  return *this;
 }
 
 }  // namespace strongroom

@@ -1,4 +1,4 @@
-#include "strongroom/impl/barrier/async_reads.hpp"
+#include "strongroom/impl/store/async_reads.hpp"
 
 #include <gtest/gtest.h>
 
@@ -27,6 +27,7 @@ using testing::Complaint;
 using testing::in_child;
 using testing::path;
 using testing::plain;
+using testing::retire;
 using testing::secret;
 using testing::TestStore;
 using testing::ThreadedBackend;
@@ -42,10 +43,11 @@ struct Remote {
   std::unique_ptr<Store> store =
       std::make_unique<Store>(std::make_unique<ThreadedBackend>(near.records->share(), traffic));
 
-  Remote() { EXPECT_TRUE(store->unseal(kTrusted, std::span(&near.key, 1))); }
+  Remote() { EXPECT_TRUE(store->as(kTrusted).unseal(std::span(&near.key, 1))); }
 
   void put(std::string_view name, std::string_view value) {
-    EXPECT_TRUE(near.barrier().write(path(name), Content::text, secret(value).view(), {}));
+    EXPECT_TRUE(near.barrier().writer().write(path(name), Content::text, secret(value).view(), {},
+                                              Permit::always()));
   }
 };
 
@@ -57,7 +59,7 @@ struct Answer {
   std::future<std::string> future = promise.get_future();
 
   // taker gives a callback; what it hears is the value, or the name of the code.
-  Store::GetCallback taker() {
+  Session::GetCallback taker() {
     return [this](Result<StoredSecret> secret) {
       thread = std::this_thread::get_id();
       if (++num_calls > 1) return;
@@ -74,11 +76,11 @@ struct Answer {
 TEST(AsyncReads, OverMemoryTheAnswerComesBeforeTheCallReturns) {
   TestStore near;
   Store store(near.records->share());
-  ASSERT_TRUE(store.unseal(kTrusted, std::span(&near.key, 1)));
-  ASSERT_TRUE(store.put(kTrusted, path("a"), Content::text, secret("one").view()));
+  ASSERT_TRUE(store.as(kTrusted).unseal(std::span(&near.key, 1)));
+  ASSERT_TRUE(store.as(kTrusted).put(path("a"), Content::text, secret("one").view()));
   for (const auto& [name, wanted] : {std::pair("a", "one"), std::pair("b", "not_found")}) {
     Answer answer;
-    ASSERT_TRUE(store.get_async(kTrusted, path(name), answer.taker()));
+    ASSERT_TRUE(store.as(kTrusted).get_async(path(name), answer.taker()));
     ASSERT_EQ(answer.num_calls, 1);
     EXPECT_EQ(answer.heard(), wanted);
     EXPECT_EQ(answer.thread, std::this_thread::get_id());
@@ -89,9 +91,9 @@ TEST(AsyncReads, OverANetworkTheAnswerComesOnTheStoragesThread) {
   Remote remote;
   remote.put("a", "one");
   Answer first, second;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), first.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), first.taker()));
   EXPECT_EQ(first.heard(), "one");  // the write moved the stamp: this one was read again
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), second.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), second.taker()));
   EXPECT_EQ(second.heard(), "one");
   EXPECT_EQ(second.thread, remote.traffic->thread.load());
   EXPECT_EQ(remote.traffic->num_waits, 0);
@@ -102,14 +104,14 @@ TEST(AsyncReads, WhatIsDeniedIsNeitherReadNorCalledBack) {
   remote.put("a", "one");
   const int before = remote.traffic->num_async;
   Answer answer;
-  auto begun = remote.store->get_async(Identity::user("u"), path("a"), answer.taker());
+  auto begun = remote.store->as(Identity::user("u")).get_async(path("a"), answer.taker());
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().code, Code::denied);
   Secret message;
   message.type = Secret::Type::reference;
   message.reference = Reference{"a", {}};
   const Secret* const one = &message;
-  auto resolved = remote.store->resolve_async(Identity::user("u"), std::span(&one, 1), {});
+  auto resolved = remote.store->as(Identity::user("u")).resolve_async(std::span(&one, 1), {});
   EXPECT_EQ(resolved.error().code, Code::denied);
   EXPECT_EQ(remote.traffic->num_async, before);
   EXPECT_EQ(answer.num_calls, 0);
@@ -122,8 +124,8 @@ TEST(AsyncReads, TooManyAtOnceAreRefusedAtOnceAndTheOthersAnswered) {
   std::atomic<std::size_t> num_answers{0};
   const auto count = [&](const Result<StoredSecret>&) { num_answers += 1; };
   for (std::size_t i = 0; i < AsyncReads::kMaxCalls; ++i)
-    ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), count)) << i;
-  auto refused = remote.store->get_async(kTrusted, path("a"), count);
+    ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), count)) << i;
+  auto refused = remote.store->as(kTrusted).get_async(path("a"), count);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::unavailable);
   remote.traffic->hold(false);
@@ -134,11 +136,14 @@ TEST(AsyncReads, TooManyAtOnceAreRefusedAtOnceAndTheOthersAnswered) {
 TEST(AsyncReads, SecretsOfAllCallsTogetherAreBounded) {
   Remote remote;
   remote.traffic->hold(true);
-  const std::vector<Path> thousand(1000, path("a"));
+  const std::vector<std::string_view> thousand(1000, "a");
   std::size_t begun = 0;
-  while (remote.store->get_many_async(kTrusted, thousand, [](const auto&) {})) begun += 1;
+  while (remote.store->as(kTrusted).get_many_async(thousand, [](const auto&) {})) begun += 1;
   EXPECT_EQ(begun, AsyncReads::kMaxSecrets / 1000);
-  EXPECT_EQ(remote.store->get_many_async(kTrusted, std::vector<Path>(1001), {}).error().code,
+  EXPECT_EQ(remote.store->as(kTrusted)
+                .get_many_async(std::vector<std::string_view>(1001, "a"), {})
+                .error()
+                .code,
             Code::too_large);
   remote.traffic->hold(false);
 }
@@ -147,17 +152,17 @@ TEST(AsyncReads, TroubleOfTheStorageReachesTheCallback) {
   Remote remote;
   remote.traffic->fails = true;
   Answer answer;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   EXPECT_EQ(answer.heard(), "unavailable");
 }
 
 TEST(AsyncReads, AHeaderThatMovedIsFollowedWithoutHoldingUpTheStorage) {
   Remote remote;
   remote.put("a", "old");
-  ASSERT_TRUE(remote.near.barrier().keys().rotate());
+  ASSERT_TRUE(remote.near.barrier().keys().rotate(Permit::always()));
   remote.put("a", "new");
   Answer answer;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   EXPECT_EQ(answer.heard(), "new");
   EXPECT_EQ(remote.traffic->num_waits, 0);
   EXPECT_NE(answer.thread, remote.traffic->thread.load());
@@ -168,12 +173,12 @@ TEST(AsyncReads, ARecordWhoseKeyWasRetiredMeanwhileIsReadAgain) {
   remote.put("a", "one");
   remote.traffic->hold(true);
   Answer answer;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   Barrier& near = remote.near.barrier();
-  ASSERT_TRUE(near.keys().rotate());
-  ASSERT_TRUE(near.reencrypt({100}, [](const auto&) { return true; }));
-  ASSERT_TRUE(near.retire([](const auto&) { return true; }));
-  ASSERT_TRUE(remote.store->get(kTrusted, path("a")));  // this handle has the new keys now
+  ASSERT_TRUE(near.keys().rotate(Permit::always()));
+  ASSERT_TRUE(near.reencryption({100}).run([](const auto&) { return true; }));
+  ASSERT_TRUE(retire(near, [](const auto&) { return true; }));
+  ASSERT_TRUE(remote.store->as(kTrusted).get(path("a")));  // this handle has the new keys now
   remote.traffic->hold(false);
   EXPECT_EQ(answer.heard(), "one");
   EXPECT_EQ(remote.traffic->num_waits, 0);
@@ -184,12 +189,13 @@ TEST(AsyncReads, AStoreThatIsLockedMeanwhileSaysSealed) {
   remote.put("a", "one");
   remote.traffic->hold(true);
   Answer answer;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   ASSERT_TRUE(remote.near.barrier().keys().seal());
   remote.traffic->hold(false);
   EXPECT_EQ(answer.heard(), "sealed");
   Answer later;
-  EXPECT_EQ(remote.store->get_async(kTrusted, path("a"), later.taker()).error().code, Code::sealed);
+  EXPECT_EQ(remote.store->as(kTrusted).get_async(path("a"), later.taker()).error().code,
+            Code::sealed);
 }
 
 TEST(AsyncReads, AStoreThatGoesAnswersEverybodyOnceAndFirst) {
@@ -199,7 +205,7 @@ TEST(AsyncReads, AStoreThatGoesAnswersEverybodyOnceAndFirst) {
     remote.traffic->hold(true);
     std::vector<Answer> answers(50);
     for (Answer& answer : answers)
-      ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+      ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
     std::thread lets_go([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(round % 5));
       remote.traffic->hold(false);
@@ -209,7 +215,7 @@ TEST(AsyncReads, AStoreThatGoesAnswersEverybodyOnceAndFirst) {
     lets_go.join();
     remote.store = std::make_unique<Store>(
         std::make_unique<ThreadedBackend>(remote.near.records->share(), remote.traffic));
-    ASSERT_TRUE(remote.store->unseal(kTrusted, std::span(&remote.near.key, 1)));
+    ASSERT_TRUE(remote.store->as(kTrusted).unseal(std::span(&remote.near.key, 1)));
   }
 }
 
@@ -219,7 +225,7 @@ TEST(AsyncReads, AStoreThatGoesDoesNotReadAgainForThoseWhoWait) {
   remote.traffic->hold(true);
   std::vector<Answer> answers(200);
   for (Answer& answer : answers)
-    ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+    ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   remote.traffic->read_delay_ms = 300;
   remote.traffic->hold(false);
   const auto begin = std::chrono::steady_clock::now();
@@ -237,7 +243,7 @@ TEST(AsyncReads, ACallbackThatAsksForMoreNeverRunsInsideItself) {
   for (const bool remote_storage : {false, true}) {
     Remote remote;
     Store near_store(remote.near.records->share());
-    ASSERT_TRUE(near_store.unseal(kTrusted, std::span(&remote.near.key, 1)));
+    ASSERT_TRUE(near_store.as(kTrusted).unseal(std::span(&remote.near.key, 1)));
     Store& store = remote_storage ? *remote.store : near_store;
     remote.put("a", "one");
     const int total = remote_storage ? 2'000 : 100'000;  // deep enough to end any stack
@@ -249,14 +255,14 @@ TEST(AsyncReads, ACallbackThatAsksForMoreNeverRunsInsideItself) {
       nested = nested || ++inside > 1;
       EXPECT_TRUE(secret);
       if (++num_done < total) {
-        EXPECT_TRUE(store.get_async(kTrusted, path("a"), next));
+        EXPECT_TRUE(store.as(kTrusted).get_async(path("a"), next));
         --inside;
       } else {
         --inside;
         all.set_value();  // the test may be over: nothing of its frame after this
       }
     };
-    ASSERT_TRUE(store.get_async(kTrusted, path("a"), next));
+    ASSERT_TRUE(store.as(kTrusted).get_async(path("a"), next));
     ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
     if (!remote_storage) {
       EXPECT_FALSE(nested);
@@ -267,10 +273,10 @@ TEST(AsyncReads, ACallbackThatAsksForMoreNeverRunsInsideItself) {
 TEST(AsyncReads, WhatACallbackThrowsHarmsNobody) {
   Remote remote;
   remote.put("a", "one");
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"),
-                                      [](const auto&) { throw std::runtime_error("theirs"); }));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(
+      path("a"), [](const auto&) { throw std::runtime_error("theirs"); }));
   Answer answer;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   EXPECT_EQ(answer.heard(), "one");
 }
 
@@ -278,21 +284,21 @@ TEST(AsyncReads, AForkedChildStartsNothingAndWaitsForNobody) {
   Remote remote;
   remote.put("a", "one");
   Answer slow;  // makes the thread that reads again
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), slow.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), slow.taker()));
   EXPECT_EQ(slow.heard(), "one");
   Barrier barrier(remote.near.records->share());
   ASSERT_TRUE(barrier.keys().unseal(std::span(&remote.near.key, 1)));
   remote.traffic->hold(true);
   Answer answer;
-  ASSERT_TRUE(remote.store->get_async(kTrusted, path("a"), answer.taker()));
+  ASSERT_TRUE(remote.store->as(kTrusted).get_async(path("a"), answer.taker()));
   EXPECT_EQ(in_child([&]() -> Complaint {
-              auto begun = remote.store->get_async(kTrusted, path("a"), [](const auto&) {});
+              auto begun = remote.store->as(kTrusted).get_async(path("a"), [](const auto&) {});
               if (begun || begun.error().code != Code::sealed) return "began";
               return nullptr;
             }),
             "");
-  auto reads = std::make_unique<SecretReader>(barrier.backend(), barrier.keys(), kDefaultTimeout);
-  auto* const async = new AsyncReads(barrier.backend(), *reads, kDefaultTimeout);
+  PolicyInForce policy(barrier.keys(), barrier.policies(), nullptr, kDefaultTimeout);
+  auto* const async = new AsyncReads(barrier.backend(), barrier.reader(), policy, kDefaultTimeout);
   EXPECT_EQ(in_child([&]() -> Complaint {
               delete async;
               return nullptr;
@@ -316,7 +322,7 @@ std::string resolved(const Store& store, std::vector<Secret> messages) {
   std::vector<const Secret*> pointers;
   for (const Secret& message : messages) pointers.push_back(&message);
   std::promise<std::string> heard;
-  auto begun = store.resolve_async(kTrusted, pointers, [&](auto values) {
+  auto begun = store.as(kTrusted).resolve_async(pointers, [&](auto values) {
     std::string all;
     if (!values) all = to_string(values.error().code);
     for (std::size_t i = 0; values && i < values->size(); ++i) all += plain((*values)[i]) + ",";
@@ -333,7 +339,7 @@ TEST(AsyncReads, ABatchResolvesInOrderOrNotAtAllWithOneRead) {
   Remote remote;
   remote.put("a", "1");
   remote.put("b", R"({"k":"2"})");
-  ASSERT_TRUE(remote.store->get(kTrusted, path("a")));  // so that the stamp is known
+  ASSERT_TRUE(remote.store->as(kTrusted).get(path("a")));  // so that the stamp is known
   const auto inlined = [] {
     Secret message;
     message.type = Secret::Type::value;
@@ -367,8 +373,8 @@ TEST(AsyncReads, ManyThreadsAskWhileKeysRotate) {
     threads.emplace_back([&] {
       for (int i = 0; i < kEach; ++i) {
         const std::string wanted = std::to_string(i % 10);
-        auto begun = remote.store->get_async(
-            kTrusted, path("s" + wanted), [&, wanted](const Result<StoredSecret>& secret) {
+        auto begun = remote.store->as(kTrusted).get_async(
+            path("s" + wanted), [&, wanted](const Result<StoredSecret>& secret) {
               num_wrong += secret && plain(secret->value) == wanted ? 0 : 1;
               num_answers += 1;
             });
@@ -376,7 +382,7 @@ TEST(AsyncReads, ManyThreadsAskWhileKeysRotate) {
       }
     });
   }
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(remote.near.barrier().keys().rotate());
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(remote.near.barrier().keys().rotate(Permit::always()));
   for (auto& thread : threads) thread.join();
   const auto begin = std::chrono::steady_clock::now();
   while (num_answers < 4 * kEach && std::chrono::steady_clock::now() - begin < kPatience)

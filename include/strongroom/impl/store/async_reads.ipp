@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
-#include "strongroom/impl/barrier/async_reads.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/store/async_reads.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
@@ -73,17 +73,19 @@ AsyncReads::~AsyncReads() {
   if (state_->worker.joinable()) state_->worker.join();
 }
 
-Result<void> AsyncReads::read_many(std::vector<Path> paths, Callback done, Review review) {
+Result<void> AsyncReads::read_many(const Identity& who, Action action, std::vector<Path> paths,
+                                   Callback done) {
   if (!guard_.same_process())
     return Error{Code::sealed,
                  "this handle belongs to the parent process; open the store again in this one"};
-  auto call = std::make_shared<Call>(std::move(paths), std::move(done), std::move(review));
-  auto may = judge(*call, !detail::async_reads::on_storage_thread);
-  if (may && !*may) return std::move(*may);
+  auto call = std::make_shared<Call>(who, action, std::move(paths), std::move(done));
+  auto decided = decide(*call);
+  if (decided && !*decided) return std::move(*decided).error();
+  if (decided) call->permit = decided->value();
   STRONGROOM_ASSIGN(lookup, reader_.locate(call->paths));
   call->lookup = std::move(lookup);
   STRONGROOM_TRY(admit(*call));
-  if (may) return start(call);
+  if (decided) return start(call);
   call->lookup = {};
   detail::async_reads::deliver([this, call] { read_again(call); });
   return {};
@@ -129,9 +131,9 @@ void AsyncReads::complete_later(const CallPtr& call) {
 
 void AsyncReads::complete(const CallPtr& call) {
   auto secrets = outcome(*call);
-  auto reviewed = secrets ? judge(*call, !detail::async_reads::on_storage_thread) : std::nullopt;
-  if (reviewed && !*reviewed) return answer(*call, std::move(*reviewed).error());
-  if (reviewed) return answer(*call, std::move(*secrets));
+  auto confirmed = secrets ? confirm(*call) : std::nullopt;
+  if (confirmed && !*confirmed) return answer(*call, std::move(*confirmed).error());
+  if (confirmed) return answer(*call, std::move(*secrets));
   call->lookup = {};  // locked memory, which is scarce
   read_again(call);
 }
@@ -149,14 +151,18 @@ std::optional<Result<AsyncReads::Secrets>> AsyncReads::outcome(Call& call) {
   }
 }
 
-std::optional<Result<void>> AsyncReads::judge(const Call& call, bool may_wait) {
-  if (!call.review) return Result<void>();
+std::optional<Result<Permit>> AsyncReads::decide(const Call& call) {
+  if (detail::async_reads::on_storage_thread) return policy_.decide_at_once(call.who, call.request);
+  return policy_.decide(call.who, call.request);
+}
+
+std::optional<Result<void>> AsyncReads::confirm(const Call& call) {
   try {
-    return call.review(call.paths, may_wait);
+    if (detail::async_reads::on_storage_thread)
+      return policy_.confirm_at_once(call.who, call.request, call.permit);
+    return policy_.confirm(call.who, call.request, call.permit);
   } catch (const std::bad_alloc&) {
     return Result<void>(no_memory());
-  } catch (...) {  // of the host's policy
-    return Result<void>(Error{Code::internal, "deciding failed"});
   }
 }
 
@@ -168,7 +174,6 @@ void AsyncReads::answer(Call& call, Result<Secrets> secrets) {
   } catch (...) {  // theirs
   }
   done = nullptr;  // what it holds on to goes before the store may
-  call.review = nullptr;
   finished();
 }
 
@@ -240,15 +245,8 @@ void AsyncReads::work() {
 }
 
 Result<AsyncReads::Secrets> AsyncReads::reread(const Call& call) {
-  if (auto may = judge(call, true); may && !*may) return std::move(*may).error();
-  auto secrets = read_plainly(call.paths);
-  if (auto may = judge(call, true); may && !*may) return std::move(*may).error();
-  return secrets;
-}
-
-Result<AsyncReads::Secrets> AsyncReads::read_plainly(std::span<const Path> paths) {
   try {
-    return reader_.read_many(paths);
+    return policy_.under(call.who, call.request, [&] { return reader_.read_many(call.paths); });
   } catch (const std::bad_alloc&) {
     return no_memory();
   }

@@ -1,9 +1,10 @@
 // async_reads.hpp: reads that complete through a callback, on the thread that brings the answer.
 //
-// Over memory and LMDB that is the caller's, before read_many returns; over ZooKeeper the backend's
-// own, where nothing may wait for the backend. What would have to (the header changed and must be
-// read, a record did not open under keys that changed, a policy must be read) is done again as a plain
-// read, on a thread that is made when it is needed first. It must never call back twice, or after it is gone.
+// It decides and confirms as PolicyInForce::under does, in two halves. Over memory and LMDB the answer
+// comes on the caller's thread, before read_many returns; over ZooKeeper on the backend's own, where
+// nothing may wait for the backend. What would have to (the header changed and must be read, a record did
+// not open under keys that changed, a policy must be read) is done again as a plain read, on a thread that
+// is made when it is needed first. It must never call back twice, or after it is gone.
 //
 // Threads  any number at once.
 #pragma once
@@ -22,8 +23,11 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/keys/fence.hpp"
+#include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
@@ -37,15 +41,6 @@ class AsyncReads {
   // free no store. What it throws is dropped.
   using Callback = std::function<void(Result<Secrets>)>;
 
-  // Review says whether the secrets may be handed out. It is asked before they are read, and again
-  // after, since a right may have gone meanwhile; what it fails with is heard instead of them.
-  //
-  // may_wait  false: on a thread that must not wait for the storage. Then it may return nothing:
-  //           it is asked again on another thread, before and after another read. What that finds
-  //           is heard by the callback, where it might have been an error of the start.
-  using Review =
-      std::function<std::optional<Result<void>>(std::span<const Path> paths, bool may_wait)>;
-
   // What may be under way at once.
   static constexpr std::size_t kMaxCalls = 4096;
   static constexpr std::size_t kMaxSecrets = 65'536;
@@ -53,8 +48,8 @@ class AsyncReads {
   // in_callback tells whether this thread is inside a callback, of any store: it must wait for none.
   static bool in_callback() noexcept;
 
-  AsyncReads(Backend& backend, SecretReader& reader, Timeout timeout)
-      : backend_(backend), reader_(reader), timeout_(timeout) {}
+  AsyncReads(Backend& backend, SecretReader& reader, PolicyInForce& policy, Timeout timeout)
+      : backend_(backend), reader_(reader), policy_(policy), timeout_(timeout) {}
   AsyncReads(const AsyncReads&) = delete;
   AsyncReads& operator=(const AsyncReads&) = delete;
 
@@ -62,20 +57,24 @@ class AsyncReads {
   // the plain read is told unavailable. In a forked child it waits for nobody.
   ~AsyncReads();
 
-  // read_many is SecretReader::read_many without waiting. done hears what that returns.
-  // review  none: everything may be handed out.
-  // Errors  of the start alone, and done is not called then: sealed.  unavailable: too much is under
-  //         way already.
-  Result<void> read_many(std::vector<Path> paths, Callback done, Review review = nullptr);
+  // read_many is SecretReader::read_many without waiting, for somebody who may do action to all paths.
+  // done hears what that returns.
+  // Errors  of the start alone, and done is not called then: denied; sealed.  unavailable: too much is
+  //         under way already. On the backend's own thread it is done that hears of what would take a
+  //         look at the storage to tell.
+  Result<void> read_many(const Identity& who, Action action, std::vector<Path> paths,
+                         Callback done);
 
  private:
   struct Call {
-    Call(std::vector<Path> wanted, Callback callback, Review judge)
-        : paths(std::move(wanted)), done(std::move(callback)), review(std::move(judge)) {}
+    Call(const Identity& asks, Action action, std::vector<Path> wanted, Callback callback)
+        : who(asks), paths(std::move(wanted)), request(action, paths), done(std::move(callback)) {}
 
+    const Identity who;
     const std::vector<Path> paths;
+    const Request request;
+    std::optional<Permit> permit;  // none: not decided yet
     Callback done;
-    Review review;
     SecretReader::Lookup lookup;
     Result<Stamp> stamp{Stamp{0}};
     const std::thread::id starter = std::this_thread::get_id();
@@ -111,8 +110,9 @@ class AsyncReads {
   // outcome gives nothing when this thread would have to wait for it.
   std::optional<Result<Secrets>> outcome(Call& call);
 
-  // judge gives nothing when this thread would have to wait for it.
-  static std::optional<Result<void>> judge(const Call& call, bool may_wait);
+  // decide and confirm give nothing when this thread would have to wait for it.
+  std::optional<Result<Permit>> decide(const Call& call);
+  std::optional<Result<void>> confirm(const Call& call);
 
   // answer may be the last that happens here: the destructor waits for it, and for nothing more.
   void answer(Call& call, Result<Secrets> secrets);
@@ -133,7 +133,6 @@ class AsyncReads {
   void work();
 
   Result<Secrets> reread(const Call& call);
-  Result<Secrets> read_plainly(std::span<const Path> paths);
 
   static Error no_memory() { return {Code::unavailable, "memory ran out"}; }
   static Error was_closed() {
@@ -143,6 +142,7 @@ class AsyncReads {
   const ForkGuard guard_;
   Backend& backend_;
   SecretReader& reader_;
+  PolicyInForce& policy_;
   const Timeout timeout_;
   std::unique_ptr<State> state_ = std::make_unique<State>();
 };

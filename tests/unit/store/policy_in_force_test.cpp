@@ -1106,6 +1106,52 @@ TEST(StoredPolicies, AdministrationIsNotDecidedByWhatCouldNotBeLookedAt) {
   }
 }
 
+// A backup only reads what nobody needs keys for, so nothing but the decision itself looks at the policies.
+TEST(StoredPolicies, AdministrationThatOnlyReadsIsDecidedByWhatIsStoredNow) {
+  Troubled open;
+  const auto policy = [](const char* action) {
+    return policy_of(std::string(R"({"to": ["user:mallory"], "allow": [")") + action + "\"]}");
+  };
+  put_policy(open.owner, "main", policy("backup"));
+  std::size_t num_bytes = 0;
+  const auto backup = [&] {
+    num_bytes = 0;
+    return open.store.as(Identity::user("mallory"))
+        .backup(
+            [&](ByteView bytes) -> Result<void> {
+              num_bytes += bytes.size();
+              return {};
+            },
+            [](std::uint64_t, std::uint64_t) {});
+  };
+  EXPECT_TRUE(fine(backup()));
+  EXPECT_GT(num_bytes, 0u);
+  put_policy(open.owner, "main", policy("seal"));
+  *open.plan = Plan{0, Fault::refused, false};
+  EXPECT_TRUE(refused(backup(), Code::unavailable)) << "it could not be looked at";
+  EXPECT_EQ(num_bytes, 0u);
+  *open.plan = Plan{};
+  EXPECT_TRUE(refused(backup(), Code::denied));
+  EXPECT_EQ(num_bytes, 0u);
+}
+
+TEST(StoredPolicies, AChangeThatMeetsARotationIsMadeAllTheSame) {
+  for (int act_at = 0;; ++act_at) {
+    SCOPED_TRACE(act_at);
+    TestStore near;
+    Store owner(near.records->share());
+    ASSERT_TRUE(owner.as(kTrusted).unseal(near.key));
+    auto meanwhile = std::make_shared<Meanwhile>();
+    Store store(std::make_unique<MeanwhileBackend>(near.records->share(), meanwhile));
+    ASSERT_TRUE(store.as(kTrusted).unseal(near.key));
+    meanwhile->act_at = act_at;
+    meanwhile->act = [&] { EXPECT_TRUE(fine(owner.as(kTrusted).rotate())); };
+    EXPECT_EQ(store.as(kAdmin).put_policy("p", kNothing).value(), Revision(1));
+    meanwhile->act = nullptr;
+    if (meanwhile->num_acts == 0) break;
+  }
+}
+
 TEST(StoredPolicies, ADamageThatPassesIsForgotten) {
   Troubled open;
   put_policy(open.owner, "p", kAliceReads);

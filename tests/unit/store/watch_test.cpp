@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -85,7 +86,11 @@ TEST(Watch, EndsWithTheRightToList) {
   watched.rights->may_list = false;
   EXPECT_EQ(paths_of(users.next(Timeout(50))), Paths{"denied"});
   watched.rights->may_list = true;
-  EXPECT_EQ(paths_of(users.next(Timeout(50))), Paths{"db/a"});
+  EXPECT_EQ(paths_of(users.next(Timeout(50))), Paths{"db/a"}) << "nothing is lost by that";
+  watched.rights->may_list = false;
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(paths_of(users.next(Timeout(10'000))), Paths{"denied"});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, Timeout(5000)) << "at once";
 }
 
 }  // namespace

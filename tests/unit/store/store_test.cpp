@@ -69,6 +69,8 @@ TEST(Store, MainJob) {
   EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(inline_value("inline"))), "inline");
   EXPECT_EQ(open.store.as(kTrusted).get(path("my/secret"))->value.size(), 50u);
   ASSERT_TRUE(open.store.as(kTrusted).seal());
+  EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(inline_value("inline"))), "inline")
+      << "which needs no keys";
   EXPECT_EQ(open.store.as(kTrusted).resolve(reference("/my/secret")).error().code, Code::sealed);
 }
 

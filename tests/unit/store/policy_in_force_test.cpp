@@ -907,6 +907,26 @@ TEST(Under, ASealEndsWhatIsUnderWay) {
   EXPECT_TRUE(refused(read, Code::sealed));
 }
 
+TEST(Under, ItsHalvesSaySoWhereTheyWouldHaveToWait) {
+  Combinator of;
+  const Request request(Action::read, of.a);
+  EXPECT_FALSE(of.in_force.decide_at_once(kAlice, request)) << "nothing was loaded yet";
+  const Permit permit = of.in_force.decide(kAlice, request).value();
+  EXPECT_EQ(of.in_force.decide_at_once(kAlice, request)->value(), permit);
+  EXPECT_TRUE(of.in_force.confirm_at_once(kAlice, request, permit)->ok());
+  EXPECT_TRUE(of.in_force.confirm_at_once(kAlice, request, std::nullopt)->ok());
+  of.set(kNothing);
+  EXPECT_FALSE(of.in_force.confirm_at_once(kAlice, request, permit))
+      << "another policy, not loaded";
+  EXPECT_TRUE(refused(of.in_force.confirm(kAlice, request, permit), Code::denied));
+  EXPECT_FALSE(of.in_force.confirm_at_once(kAlice, request, permit)) << "a denial takes a look";
+  of.set(kAliceReads);
+  EXPECT_TRUE(fine(of.in_force.confirm(kAlice, request, permit)));
+  EXPECT_TRUE(of.in_force.confirm_at_once(kAlice, request, permit)->ok());
+  of.barrier.keys().close();
+  EXPECT_TRUE(refused(*of.in_force.confirm_at_once(kAlice, request, permit), Code::sealed));
+}
+
 TEST(Under, ARequestIsDecidedAsAWhole) {
   Combinator of;
   of.set(policy_of(R"({"to": ["user:alice"], "allow": ["create"], "paths": ["**"]},
@@ -1133,6 +1153,16 @@ TEST(StoredPolicies, AdministrationThatOnlyReadsIsDecidedByWhatIsStoredNow) {
   *open.plan = Plan{};
   EXPECT_TRUE(refused(backup(), Code::denied));
   EXPECT_EQ(num_bytes, 0u);
+}
+
+TEST(StoredPolicies, SealingNeedsNoLookAtTheStorage) {
+  Troubled open;
+  put_policy(open.owner, "main", policy_of(R"({"to": ["user:alice"], "allow": ["seal"]})"));
+  ASSERT_TRUE(fine(open.store.as(kAlice).check(Action::seal)));
+  *open.plan = Plan{0, Fault::refused, false};
+  EXPECT_TRUE(fine(open.store.as(kAlice).seal()));
+  *open.plan = Plan{};
+  EXPECT_TRUE(refused(open.store.as(kTrusted).get("db/a"), Code::sealed));
 }
 
 TEST(StoredPolicies, AChangeThatMeetsARotationIsMadeAllTheSame) {

@@ -3,7 +3,6 @@
 
 #include "guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;

@@ -11,7 +11,6 @@
 #include "guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/mesos/secret.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;

@@ -6,7 +6,6 @@
 
 #include "guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/store.hpp"
 #include "strongroom/watch.hpp"
 

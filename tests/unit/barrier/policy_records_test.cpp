@@ -152,7 +152,7 @@ TEST(PolicyRecords, ATextOfAnIndexThatWasReplacedIsNotGiven) {
   EXPECT_EQ(store.barrier().policies().texts(old, old.entries).value(), std::nullopt);
 }
 
-TEST(PolicyRecords, EachChangeMovesTheFenceAndSoTheMark) {
+TEST(PolicyRecords, EachChangeMovesTheFence) {
   TestStore store;
   Handle other = store.another();
   const auto before = other.barrier->keys().fence();

@@ -7,16 +7,15 @@
 //   use(secret.reveal());
 //
 // It is compiled into the caller and adds nothing to the library: what crosses is the C ABI. A
-// function that fails throws strongroom_abi::Error. Objects are move-only, free themselves, and
-// everything the C header says of threads, forks and borrowed bytes holds. A std::string_view of
-// secret bytes is a borrowed look into locked memory: do not copy it into a std::string.
+// function that fails throws strongroom_abi::Error. Objects are move-only and free themselves;
+// everything that the C header says about threads, fork and borrowed bytes holds. A std::string_view
+// of secret bytes is a view of locked memory: do not copy it into a std::string.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +23,8 @@
 #include <vector>
 
 #include "strongroom.h"
+#include "strongroom_policy_tools.h"
+#include "strongroom_zookeeper.h"
 
 namespace strongroom_abi {
 
@@ -54,7 +55,7 @@ class Call {
   void check(strongroom_status status) {
     if (status != STRONGROOM_OK) throw Error(status, std::exchange(error_, nullptr));
   }
-  // forget lets go of an error that is an answer. Returns  false.
+  // forget frees an error that is an answer. Returns  false.
   bool forget() noexcept {
     strongroom_error_free(std::exchange(error_, nullptr));
     return false;
@@ -90,43 +91,42 @@ inline strongroom_bytes bytes(std::string_view text) noexcept {
   return {text.data(), text.size()};
 }
 
-// Progress hears of long work: how many records, and how many bytes or rewritten records. false
-// stops. What a callback throws ends the work, and is thrown again by the function that it was
-// given.
-using Progress = std::function<bool(std::uint64_t num_records, std::uint64_t num_done)>;
+// Progress is called with what long work has done so far; false stops the work. An exception of a
+// callback ends the work, and is thrown again by the function that was given the callback.
+using Progress = std::function<bool(const strongroom_progress& progress)>;
 
 // BackupSink takes the next bytes. false ends the work.
 using BackupSink = std::function<bool(std::string_view bytes)>;
 
-// BackupSource fills up to len bytes and gives how many; 0 is the end.
+// BackupSource fills up to len bytes and returns how many; 0 is the end.
 using BackupSource = std::function<std::size_t(std::uint8_t* bytes, std::size_t len)>;
 
 namespace detail {
 
-// Work is what the callbacks of one call need, and what they threw: nothing may fly through C.
+// Work is what the callbacks of one call need, and what they threw: no exception may pass through C.
 struct Work {
   const Progress* progress = nullptr;
   const BackupSink* sink = nullptr;
   const BackupSource* source = nullptr;
   std::exception_ptr thrown{};
 
-  strongroom_progress on_progress() const noexcept {
-    return progress != nullptr && *progress ? &Work::hear : nullptr;
+  strongroom_on_progress on_progress() const noexcept {
+    return progress != nullptr && *progress ? &Work::report : nullptr;
   }
 
-  // check throws what a callback threw, or what the call failed with.
+  // check throws what a callback threw, or else the error of the call.
   void check(Call& call, strongroom_status status) {
     if (thrown != nullptr) {
       try {
         call.check(status);
-      } catch (const Error&) {  // what came of it, not why
+      } catch (const Error&) {  // it is the consequence, not the cause
       }
       std::rethrow_exception(thrown);
     }
     call.check(status);
   }
 
-  // run gives f(), or failed when it threw.
+  // run returns f(), or failed when it threw.
   template <typename F>
   int run(int failed, F f) noexcept {
     try {
@@ -137,22 +137,31 @@ struct Work {
     }
   }
 
-  static int hear(void* self, std::uint64_t num_records, std::uint64_t num_done) noexcept {
-    Work& work = *static_cast<Work*>(self);
-    return work.run(0, [&] { return (*work.progress)(num_records, num_done) ? 1 : 0; });
+  static int report(void* user_data, const strongroom_progress* progress) noexcept {
+    Work& work = *static_cast<Work*>(user_data);
+    return work.run(0, [&] { return (*work.progress)(*progress) ? 1 : 0; });
   }
-  static int take(void* self, const std::uint8_t* bytes, std::size_t len) noexcept {
-    Work& work = *static_cast<Work*>(self);
+  static int take(void* user_data, const std::uint8_t* bytes, std::size_t len) noexcept {
+    Work& work = *static_cast<Work*>(user_data);
     return work.run(1, [&] { return (*work.sink)(view(bytes, len)) ? 0 : 1; });
   }
-  static int fill(void* self, std::uint8_t* bytes, std::size_t len, std::size_t* out) noexcept {
-    Work& work = *static_cast<Work*>(self);
+  static int fill(void* user_data, std::uint8_t* bytes, std::size_t len,
+                  std::size_t* out) noexcept {
+    Work& work = *static_cast<Work*>(user_data);
     return work.run(1, [&] {
       *out = (*work.source)(bytes, len);
       return 0;
     });
   }
 };
+
+// filled returns the struct that function(handle, inputs..., &item, &error) fills.
+template <typename Item, typename Function, typename... Inputs>
+Item filled(Item item, Function function, Inputs... inputs) {
+  Call call;
+  call.check(function(inputs..., &item, call));
+  return item;
+}
 
 }  // namespace detail
 
@@ -165,13 +174,11 @@ class SecretRef {
   std::string_view reveal() const noexcept {
     return detail::view(strongroom_secret_data(secret_), size());
   }
-  bool is_text() const noexcept {
-    return strongroom_secret_content(secret_) == STRONGROOM_CONTENT_TEXT;
+  strongroom_secret_info describe() const {
+    return detail::filled(strongroom_secret_info STRONGROOM_SECRET_INFO_INIT,
+                          &strongroom_secret_describe, secret_);
   }
-  std::uint64_t revision() const noexcept { return strongroom_secret_revision(secret_); }
-  std::uint64_t created_ms() const noexcept { return strongroom_secret_created_ms(secret_); }
-  std::uint64_t changed_ms() const noexcept { return strongroom_secret_changed_ms(secret_); }
-  std::uint64_t stale_ms() const noexcept { return strongroom_secret_stale_ms(secret_); }
+  bool is_text() const { return describe().content == STRONGROOM_CONTENT_TEXT; }
 
  private:
   const strongroom_secret* secret_;
@@ -192,11 +199,8 @@ class Secret {
   SecretRef ref() const noexcept { return SecretRef(handle_.get()); }
   std::size_t size() const noexcept { return ref().size(); }
   std::string_view reveal() const noexcept { return ref().reveal(); }
-  bool is_text() const noexcept { return ref().is_text(); }
-  std::uint64_t revision() const noexcept { return ref().revision(); }
-  std::uint64_t created_ms() const noexcept { return ref().created_ms(); }
-  std::uint64_t changed_ms() const noexcept { return ref().changed_ms(); }
-  std::uint64_t stale_ms() const noexcept { return ref().stale_ms(); }
+  strongroom_secret_info describe() const { return ref().describe(); }
+  bool is_text() const { return ref().is_text(); }
 
   // writable is null unless the secret was made with a length.
   std::uint8_t* writable() noexcept { return strongroom_secret_writable(handle_.get()); }
@@ -216,21 +220,19 @@ class Batch {
   explicit Batch(strongroom_batch* owned) noexcept : handle_(owned) {}
 
   std::size_t size() const noexcept { return strongroom_batch_size(handle_.get()); }
-  strongroom_status status(std::size_t i) const noexcept {
-    return strongroom_batch_status(handle_.get(), i);
+  strongroom_batch_item at(std::size_t i) const {
+    return detail::filled(strongroom_batch_item STRONGROOM_BATCH_ITEM_INIT, &strongroom_batch_at,
+                          handle_.get(), i);
   }
-  const char* message(std::size_t i) const noexcept {
-    return strongroom_batch_message(handle_.get(), i);
-  }
-  SecretRef secret(std::size_t i) const noexcept {
-    return SecretRef(strongroom_batch_secret(handle_.get(), i));
-  }
+  strongroom_status status(std::size_t i) const { return at(i).status; }
+  const char* message(std::size_t i) const { return at(i).message; }
+  SecretRef secret(std::size_t i) const { return SecretRef(at(i).secret); }
 
  private:
   detail::Handle<strongroom_batch, &strongroom_batch_free> handle_;
 };
 
-// Answer is what a callback is told: a T, or why there is none.
+// Answer is what a callback is passed: a T, or why there is none.
 template <typename T>
 class Answer {
  public:
@@ -240,7 +242,7 @@ class Answer {
   explicit operator bool() const noexcept { return value_ != nullptr; }
   strongroom_status status() const noexcept { return value_ ? STRONGROOM_OK : error_.status(); }
 
-  // value gives what there is, or throws why there is none.
+  // value returns the T, or throws why there is none.
   T& value() {
     if (value_ == nullptr) throw Error(error_);
     return *value_;
@@ -251,63 +253,79 @@ class Answer {
   Error error_{STRONGROOM_OK, nullptr};
 };
 
-// The callbacks of calls that do not wait. They run once, maybe on the storage's own thread: see
-// strongroom.h. What they throw is dropped.
+// The callbacks of calls that do not wait. They run once, perhaps on a thread of the library: see
+// strongroom.h. An exception is dropped.
 using GetDone = std::function<void(Answer<Secret>)>;
 using BatchDone = std::function<void(Answer<Batch>)>;
 
 namespace detail {
 
-// tell_done hands an answer to the std::function that self is, and ends it.
+// pass_on passes an answer to the std::function that user_data is, and deletes that.
 template <typename Owner, typename T>
-void tell_done(void* self, strongroom_status status, T* made, strongroom_error* error) noexcept {
+void pass_on(void* user_data, strongroom_status status, T* made, strongroom_error* error) noexcept {
   using Done = std::function<void(Answer<Owner>)>;
-  const std::unique_ptr<Done> done(static_cast<Done*>(self));
+  const std::unique_ptr<Done> done(static_cast<Done*>(user_data));
   try {
     (*done)(status == STRONGROOM_OK ? Answer<Owner>(Owner(made))
                                     : Answer<Owner>(Error(status, error)));
-  } catch (...) {  // nobody is there to catch it
+  } catch (...) {  // nobody could catch it
   }
 }
 
 }  // namespace detail
 
-// WatchEvent is what became of one secret.
+// WatchEvent is a change of one secret.
 struct WatchEvent {
   std::string path;
   std::uint64_t revision = 0;  // 0: not known
   bool deleted = false;
 };
 
-// Watch tells which secrets changed; it keeps its store open.
+// Events is changes that a watch reported.
+class Events {
+ public:
+  explicit Events(strongroom_events* owned) noexcept : handle_(owned) {}
+
+  std::size_t size() const noexcept { return strongroom_events_size(handle_.get()); }
+  WatchEvent at(std::size_t i) const {
+    const auto event = detail::filled(strongroom_event STRONGROOM_EVENT_INIT, &strongroom_events_at,
+                                      static_cast<const strongroom_events*>(handle_.get()), i);
+    return {event.path, event.revision, event.kind == STRONGROOM_EVENT_DELETED};
+  }
+  std::vector<WatchEvent> all() const {
+    std::vector<WatchEvent> events;
+    for (std::size_t i = 0; i < size(); ++i) events.push_back(at(i));
+    return events;
+  }
+
+ private:
+  detail::Handle<strongroom_events, &strongroom_events_free> handle_;
+};
+
+// Watch reports which secrets changed; it keeps its store open.
 class Watch {
  public:
   explicit Watch(strongroom_watch* owned) noexcept : handle_(owned) {}
 
-  // next waits for up to timeout_ms; nothing when the time is over.
+  // next waits up to timeout_ms; there is no event when the time is over.
   std::vector<WatchEvent> next(std::uint32_t timeout_ms) {
     detail::Call call;
-    strongroom_events* told = nullptr;
-    call.check(strongroom_watch_next(handle_.get(), timeout_ms, &told, call));
-    const detail::Handle<strongroom_events, &strongroom_events_free> owned(told);
-    std::vector<WatchEvent> events;
-    for (std::size_t i = 0; i < strongroom_events_size(told); ++i) {
-      strongroom_event event = STRONGROOM_EVENT_INIT;
-      detail::Call().check(strongroom_events_at(told, i, &event));
-      events.push_back({event.path, event.revision, event.kind == STRONGROOM_EVENT_DELETED});
-    }
-    return events;
+    strongroom_events* events = nullptr;
+    call.check(strongroom_watch_next(handle_.get(), timeout_ms, &events, call));
+    return Events(events).all();
   }
+
+  strongroom_watch* raw() const noexcept { return handle_.get(); }
 
  private:
   detail::Handle<strongroom_watch, &strongroom_watch_free> handle_;
 };
 
-// WrappedShare is borrowed of a Pending or of a Report. No secret.
+// WrappedShare is a wrapped share, borrowed from a Pending or a Report. It is no secret.
 struct WrappedShare {
-  explicit WrappedShare(const strongroom_wrapped_share& share) noexcept
+  explicit WrappedShare(const strongroom_credential& share) noexcept
       : fingerprint(detail::view(share.fingerprint, share.fingerprint_len)),
-        message(detail::view(share.message, share.message_len)) {}
+        message(detail::view(share.data, share.len)) {}
 
   std::string_view fingerprint;  // binary
   std::string_view message;      // an OpenPGP message, binary
@@ -315,36 +333,41 @@ struct WrappedShare {
 
 // KeyPair is an OpenPGP key pair.
 struct KeyPair {
-  Secret private_key;  // ASCII armor
-  Secret public_key;   // binary, and no secret
+  Secret private_key;      // ASCII armor
+  std::string public_key;  // binary
 };
 
-// Pending is a new store, or a change of slots, that waits for its activation.
+// Pending is a new store, or a change of slots, that is not activated yet.
 class Pending {
  public:
   explicit Pending(strongroom_pending* owned) noexcept : handle_(owned) {}
 
-  const char* store_id() const noexcept { return strongroom_pending_store_id(handle_.get()); }
-  std::size_t num_shares() const noexcept { return strongroom_pending_num_shares(handle_.get()); }
-  std::string_view reveal_share(std::size_t i) const noexcept {
-    std::size_t len = 0;
-    const std::uint8_t* text = strongroom_pending_share(handle_.get(), i, &len);
-    return detail::view(text, len);
-  }
-  std::string_view reveal_key_file() const noexcept {
-    std::size_t len = 0;
-    const std::uint8_t* text = strongroom_pending_key_file(handle_.get(), &len);
-    return detail::view(text, len);
+  const char* store_id() const { return describe().store_id; }
+  std::size_t size() const { return describe().num_credentials; }
+  strongroom_credential at(std::size_t i) const {
+    return detail::filled(strongroom_credential STRONGROOM_CREDENTIAL_INIT, &strongroom_pending_at,
+                          raw(), i);
   }
 
-  std::size_t num_wrapped() const noexcept { return strongroom_pending_num_wrapped(handle_.get()); }
-  WrappedShare wrapped(std::size_t i) const {
-    strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
-    detail::Call().check(strongroom_pending_wrapped(handle_.get(), i, &share));
-    return WrappedShare(share);
+  // The credentials of each kind. reveal_key is empty where there is no key.
+  std::vector<std::string_view> reveal_shares() const {
+    std::vector<std::string_view> shares;
+    for (const auto& share : of_kind(STRONGROOM_CREDENTIAL_SHARE))
+      shares.push_back(detail::view(share.data, share.len));
+    return shares;
+  }
+  std::string_view reveal_key() const {
+    const auto keys = of_kind(STRONGROOM_CREDENTIAL_KEY);
+    return keys.empty() ? std::string_view() : detail::view(keys[0].data, keys[0].len);
+  }
+  std::vector<WrappedShare> wrapped() const {
+    std::vector<WrappedShare> shares;
+    for (const auto& share : of_kind(STRONGROOM_CREDENTIAL_WRAPPED_SHARE))
+      shares.emplace_back(share);
+    return shares;
   }
 
-  // verify takes a new credential that arrived; it gives whether all did that must.
+  // verify takes a new credential that arrived. Returns  whether the change can be activated.
   bool verify(std::string_view credential) {
     detail::Call call;
     int ready = 0;
@@ -356,71 +379,75 @@ class Pending {
   const strongroom_pending* raw() const noexcept { return handle_.get(); }
 
  private:
+  strongroom_pending_info describe() const {
+    return detail::filled(strongroom_pending_info STRONGROOM_PENDING_INFO_INIT,
+                          &strongroom_pending_describe, raw());
+  }
+  std::vector<strongroom_credential> of_kind(std::uint32_t kind) const {
+    std::vector<strongroom_credential> found;
+    for (std::size_t i = 0; i < size(); ++i) {
+      if (at(i).kind == kind) found.push_back(at(i));
+    }
+    return found;
+  }
+
   detail::Handle<strongroom_pending, &strongroom_pending_free> handle_;
 };
 
+// Report is the status of a store at one moment.
 class Report {
  public:
-  explicit Report(strongroom_report* owned) noexcept : handle_(owned) {}
+  explicit Report(strongroom_report* owned)
+      : handle_(owned),
+        info_(detail::filled(strongroom_report_info STRONGROOM_REPORT_INFO_INIT,
+                             &strongroom_report_describe,
+                             static_cast<const strongroom_report*>(owned))) {}
 
-  const char* url() const noexcept { return strongroom_report_url(handle_.get()); }
-  bool initialized() const noexcept { return strongroom_report_initialized(handle_.get()) != 0; }
-  bool sealed() const noexcept { return strongroom_report_sealed(handle_.get()) != 0; }
-  bool locked() const noexcept { return strongroom_report_locked(handle_.get()) != 0; }
-  bool header_damaged() const noexcept {
-    return strongroom_report_header_damaged(handle_.get()) != 0;
-  }
-  const char* store_id() const noexcept { return strongroom_report_store_id(handle_.get()); }
-  std::uint64_t generation() const noexcept { return strongroom_report_generation(handle_.get()); }
-  std::uint32_t active_term() const noexcept {
-    return strongroom_report_active_term(handle_.get());
-  }
-  std::size_t num_terms() const noexcept { return strongroom_report_num_terms(handle_.get()); }
-  std::uint32_t max_secret_len() const noexcept {
-    return strongroom_report_max_secret_len(handle_.get());
-  }
-  std::size_t num_slots() const noexcept { return strongroom_report_num_slots(handle_.get()); }
+  const strongroom_report_info& info() const noexcept { return info_; }
+  const char* url() const noexcept { return info_.url; }
+  const char* store_id() const noexcept { return info_.store_id; }
+  bool initialized() const noexcept { return info_.initialized != 0; }
+  bool sealed() const noexcept { return info_.sealed != 0; }
+  bool locked() const noexcept { return info_.locked != 0; }
+  bool header_damaged() const noexcept { return info_.header_damaged != 0; }
+  bool escrowed() const noexcept { return info_.escrowed != 0; }
+  std::size_t num_slots() const noexcept { return info_.num_slots; }
   strongroom_slot slot(std::size_t i) const {
-    strongroom_slot slot = STRONGROOM_SLOT_INIT;
-    detail::Call().check(strongroom_report_slot(handle_.get(), i, &slot));
-    return slot;
+    return detail::filled(strongroom_slot STRONGROOM_SLOT_INIT, &strongroom_report_slot, raw(), i);
   }
   WrappedShare wrapped(std::size_t slot, std::size_t i) const {
-    strongroom_wrapped_share share = STRONGROOM_WRAPPED_SHARE_INIT;
-    detail::Call().check(strongroom_report_wrapped(handle_.get(), slot, i, &share));
-    return WrappedShare(share);
+    return WrappedShare(detail::filled(strongroom_credential STRONGROOM_CREDENTIAL_INIT,
+                                       &strongroom_report_wrapped, raw(), slot, i));
   }
-  std::uint32_t reason() const noexcept { return strongroom_report_reason(handle_.get()); }
-  std::uint64_t since_ms() const noexcept { return strongroom_report_since_ms(handle_.get()); }
-  strongroom_unseal_progress progress() const {
-    strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
-    detail::Call().check(strongroom_report_progress(handle_.get(), &progress));
-    return progress;
-  }
-  bool escrowed() const noexcept { return strongroom_report_escrowed(handle_.get()) != 0; }
 
  private:
+  const strongroom_report* raw() const noexcept { return handle_.get(); }
+
   detail::Handle<strongroom_report, &strongroom_report_free> handle_;
+  strongroom_report_info info_;
 };
 
-class List {
+// Names is names below a folder.
+class Names {
  public:
-  explicit List(strongroom_list* owned) noexcept : handle_(owned) {}
+  explicit Names(strongroom_names* owned) noexcept : handle_(owned) {}
 
-  std::size_t size() const noexcept { return strongroom_list_size(handle_.get()); }
-  const char* name(std::size_t i) const noexcept { return strongroom_list_name(handle_.get(), i); }
-  bool is_folder(std::size_t i) const noexcept {
-    return strongroom_list_is_folder(handle_.get(), i) != 0;
+  std::size_t size() const noexcept { return strongroom_names_size(handle_.get()); }
+  strongroom_name at(std::size_t i) const {
+    return detail::filled(strongroom_name STRONGROOM_NAME_INIT, &strongroom_names_at,
+                          static_cast<const strongroom_names*>(handle_.get()), i);
   }
+  const char* name(std::size_t i) const { return at(i).name; }
+  bool is_folder(std::size_t i) const { return at(i).is_folder != 0; }
   // next is empty after the last page.
   std::string_view next() const noexcept {
     std::size_t len = 0;
-    const std::uint8_t* position = strongroom_list_next(handle_.get(), &len);
+    const std::uint8_t* position = strongroom_names_next(handle_.get(), &len);
     return detail::view(position, len);
   }
 
  private:
-  detail::Handle<strongroom_list, &strongroom_list_free> handle_;
+  detail::Handle<strongroom_names, &strongroom_names_free> handle_;
 };
 
 class Environment {
@@ -428,13 +455,14 @@ class Environment {
   explicit Environment(strongroom_environment* owned) noexcept : handle_(owned) {}
 
   std::size_t size() const noexcept { return strongroom_environment_size(handle_.get()); }
-  const char* name(std::size_t i) const noexcept {
-    return strongroom_environment_name(handle_.get(), i);
+  strongroom_variable at(std::size_t i) const {
+    return detail::filled(strongroom_variable STRONGROOM_VARIABLE_INIT, &strongroom_environment_at,
+                          static_cast<const strongroom_environment*>(handle_.get()), i);
   }
-  std::string_view reveal_value(std::size_t i) const noexcept {
-    std::size_t len = 0;
-    const std::uint8_t* value = strongroom_environment_value(handle_.get(), i, &len);
-    return detail::view(value, len);
+  const char* name(std::size_t i) const { return at(i).name; }
+  std::string_view reveal_value(std::size_t i) const {
+    const strongroom_variable variable = at(i);
+    return detail::view(variable.value, variable.value_len);
   }
 
  private:
@@ -446,16 +474,15 @@ class Volumes {
   explicit Volumes(strongroom_volumes* owned) noexcept : handle_(owned) {}
 
   std::size_t size() const noexcept { return strongroom_volumes_size(handle_.get()); }
-  const char* path(std::size_t i) const noexcept {
-    return strongroom_volumes_path(handle_.get(), i);
+  strongroom_volume at(std::size_t i) const {
+    return detail::filled(strongroom_volume STRONGROOM_VOLUME_INIT, &strongroom_volumes_at,
+                          static_cast<const strongroom_volumes*>(handle_.get()), i);
   }
-  bool read_only(std::size_t i) const noexcept {
-    return strongroom_volumes_read_only(handle_.get(), i) != 0;
-  }
-  std::string_view reveal_value(std::size_t i) const noexcept {
-    std::size_t len = 0;
-    const std::uint8_t* value = strongroom_volumes_value(handle_.get(), i, &len);
-    return detail::view(value, len);
+  const char* path(std::size_t i) const { return at(i).path; }
+  bool read_only(std::size_t i) const { return at(i).read_only != 0; }
+  std::string_view reveal_value(std::size_t i) const {
+    const strongroom_volume volume = at(i);
+    return detail::view(volume.value, volume.value_len);
   }
 
  private:
@@ -469,48 +496,56 @@ class Findings {
 
   std::size_t size() const noexcept { return strongroom_findings_size(handle_.get()); }
   strongroom_finding at(std::size_t i) const {
-    strongroom_finding finding = STRONGROOM_FINDING_INIT;
-    detail::Call().check(strongroom_findings_at(handle_.get(), i, &finding));
-    return finding;
+    return detail::filled(strongroom_finding STRONGROOM_FINDING_INIT, &strongroom_findings_at,
+                          static_cast<const strongroom_findings*>(handle_.get()), i);
   }
 
  private:
   detail::Handle<strongroom_findings, &strongroom_findings_free> handle_;
 };
 
-// Documents is policies that are stored.
+// Documents is stored policy documents.
 class Documents {
  public:
   explicit Documents(strongroom_documents* owned) noexcept : handle_(owned) {}
 
   std::size_t size() const noexcept { return strongroom_documents_size(handle_.get()); }
   strongroom_document at(std::size_t i) const {
-    strongroom_document document = STRONGROOM_DOCUMENT_INIT;
-    detail::Call().check(strongroom_documents_at(handle_.get(), i, &document));
-    return document;
+    return detail::filled(strongroom_document STRONGROOM_DOCUMENT_INIT, &strongroom_documents_at,
+                          static_cast<const strongroom_documents*>(handle_.get()), i);
   }
 
  private:
   detail::Handle<strongroom_documents, &strongroom_documents_free> handle_;
 };
 
-// Account is what a policy was asked, in lines.
-class Account {
+// Analysis is the result of a policy tool, in lines.
+class Analysis {
  public:
-  explicit Account(strongroom_account* owned) noexcept : handle_(owned) {}
+  explicit Analysis(strongroom_analysis* owned) noexcept : handle_(owned) {}
 
-  std::size_t size() const noexcept { return strongroom_account_size(handle_.get()); }
-  strongroom_account_line at(std::size_t i) const {
-    strongroom_account_line line = STRONGROOM_ACCOUNT_LINE_INIT;
-    detail::Call().check(strongroom_account_at(handle_.get(), i, &line));
-    return line;
+  std::size_t size() const noexcept { return strongroom_analysis_size(handle_.get()); }
+  strongroom_analysis_line at(std::size_t i) const {
+    return detail::filled(strongroom_analysis_line STRONGROOM_ANALYSIS_LINE_INIT,
+                          &strongroom_analysis_at,
+                          static_cast<const strongroom_analysis*>(handle_.get()), i);
   }
 
  private:
-  detail::Handle<strongroom_account, &strongroom_account_free> handle_;
+  detail::Handle<strongroom_analysis, &strongroom_analysis_free> handle_;
 };
 
-// Policy is rules that say who may do what.
+// Completion is the answer to one call into a Queue; what it has depends on kind.
+struct Completion {
+  void* user_data = nullptr;
+  std::uint32_t kind = 0;
+  strongroom_status status = STRONGROOM_OK;
+  Secret secret{static_cast<strongroom_secret*>(nullptr)};
+  Batch batch{nullptr};
+  Events events{nullptr};
+  Error error{STRONGROOM_OK, nullptr};
+};
+// Policy is compiled rules that decide which identity may do what.
 class Policy {
  public:
   // Document is one text, borrowed.
@@ -533,11 +568,10 @@ class Policy {
   }
 
   strongroom_policy_info describe() const {
-    strongroom_policy_info info = STRONGROOM_POLICY_INFO_INIT;
-    detail::Call().check(strongroom_policy_describe(raw(), &info));
-    return info;
+    return detail::filled(strongroom_policy_info STRONGROOM_POLICY_INFO_INIT,
+                          &strongroom_policy_describe, raw());
   }
-  // decide tells whether it is allowed.
+  // decide returns whether it is allowed.
   bool decide(const strongroom_identity& identity, std::uint32_t action,
               const std::string& path) const {
     detail::Call call;
@@ -548,15 +582,16 @@ class Policy {
     return true;
   }
 
-  Account explain(const std::string& who, std::uint32_t action, const std::string& path) const {
-    return ask(&strongroom_policy_explain, detail::text(who), action, detail::text(path));
+  Analysis explain(const std::string& identity, std::uint32_t action,
+                   const std::string& path) const {
+    return ask(&strongroom_policy_explain, detail::text(identity), action, detail::text(path));
   }
-  Account who_can(std::uint32_t action, const std::string& path) const {
+  Analysis who_can(std::uint32_t action, const std::string& path) const {
     return ask(&strongroom_policy_who_can, action, detail::text(path));
   }
-  Account diff(const Policy& after) const { return ask(&strongroom_policy_diff, after.raw()); }
-  Account lint() const { return ask(&strongroom_policy_lint); }
-  Account test(std::string_view expectations) const {
+  Analysis diff(const Policy& after) const { return ask(&strongroom_policy_diff, after.raw()); }
+  Analysis lint() const { return ask(&strongroom_policy_lint); }
+  Analysis test(std::string_view expectations) const {
     return ask(&strongroom_policy_test, expectations.data(), expectations.size());
   }
 
@@ -564,23 +599,23 @@ class Policy {
 
  private:
   template <typename Function, typename... Inputs>
-  Account ask(Function function, Inputs... inputs) const {
+  Analysis ask(Function function, Inputs... inputs) const {
     detail::Call call;
-    strongroom_account* made = nullptr;
+    strongroom_analysis* made = nullptr;
     call.check(function(raw(), inputs..., &made, call));
-    return Account(made);
+    return Analysis(made);
   }
 
   detail::Handle<strongroom_policy, &strongroom_policy_free> handle_;
 };
 
-// Reencrypted is what came of a reencryption.
+// Reencrypted is the result of a re-encryption.
 struct Reencrypted {
   std::uint64_t rewritten = 0;
   std::uint64_t unreadable = 0;  // records that do not open, and stay
 };
 
-// Session is a store as one identity sees it; it keeps the store open.
+// Session is a store as one identity may use it; it keeps the store open.
 class Session {
  public:
   explicit Session(strongroom_session* owned) noexcept : handle_(owned) {}
@@ -597,8 +632,9 @@ class Session {
     detail::Call call;
     call.check(strongroom_unseal(raw(), texts.data(), texts.size(), flags, call));
   }
-  void seal() { run(&strongroom_seal); }
-  void rotate() { run(&strongroom_rotate); }
+  // seal takes a STRONGROOM_SEAL_ constant, rotate a STRONGROOM_ROTATE_ one.
+  void seal(std::uint32_t scope) { run(&strongroom_seal, scope); }
+  void rotate(std::uint32_t keys) { run(&strongroom_rotate, keys); }
 
   strongroom_unseal_progress unseal_share(std::string_view share, std::uint32_t flags = 0) {
     strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
@@ -607,9 +643,8 @@ class Session {
     return progress;
   }
   void unseal_forget() { run(&strongroom_unseal_forget); }
-  void unseal_escrowed(std::uint32_t flags = 0) { run(&strongroom_unseal_escrowed, flags); }
 
-  // unwrap gives the text of a share that is still in its OpenPGP message.
+  // unwrap returns the text of a share that is still in its OpenPGP message.
   Secret unwrap(std::string_view message, std::string_view private_key,
                 std::string_view passphrase = {}) {
     return make<Secret, strongroom_secret>(&strongroom_unwrap, message.data(), message.size(),
@@ -619,16 +654,15 @@ class Session {
   KeyPair openpgp_pair(std::uint32_t bits, const std::string& user_id) {
     detail::Call call;
     strongroom_secret* secret = nullptr;
-    strongroom_secret* open = nullptr;
+    strongroom_text* open = nullptr;
     call.check(strongroom_openpgp_pair(raw(), bits, detail::text(user_id), &secret, &open, call));
-    return {Secret(secret), Secret(open)};
+    return {Secret(secret), text_of(open)};
   }
 
   Pending slots_prepare(const strongroom_slots_options& options) {
     return make<Pending, strongroom_pending>(&strongroom_slots_prepare, &options);
   }
   void slots_activate(const Pending& pending) { run(&strongroom_slots_activate, pending.raw()); }
-  void rotate_root() { run(&strongroom_rotate_root); }
 
   // reencrypt: 0 duty_percent is 1.
   Reencrypted reencrypt(std::uint32_t duty_percent = 0, const Progress& progress = {}) {
@@ -644,16 +678,19 @@ class Session {
     detail::Work work{&progress};
     work.check(call, strongroom_retire(raw(), work.on_progress(), &work, call));
   }
-  // repair gives whether there was something to do.
+  // repair returns whether something was damaged.
   bool repair() {
     int repaired = 0;
     detail::Call call;
     call.check(strongroom_repair(raw(), &repaired, call));
     return repaired != 0;
   }
-  // anchor is one line of text, and no secret.
+  // anchor returns one line of text, which is no secret.
   std::string anchor() {
-    return std::string(make<Secret, strongroom_secret>(&strongroom_anchor).reveal());
+    detail::Call call;
+    strongroom_text* line = nullptr;
+    call.check(strongroom_anchor(raw(), &line, call));
+    return text_of(line);
   }
 
   strongroom_backup_info backup(const BackupSink& sink, const Progress& progress = {}) {
@@ -672,51 +709,48 @@ class Session {
                                         &info, call));
     return info;
   }
-  // migrate gives the number of secrets that were copied.
-  std::uint64_t migrate(Session& to, const Pending& pending, const Progress& progress = {}) {
-    std::uint64_t num_secrets = 0;
-    detail::Call call;
-    detail::Work work{&progress};
-    work.check(call, strongroom_migrate(raw(), to.raw(), pending.raw(), work.on_progress(), &work,
-                                        &num_secrets, call));
-    return num_secrets;
-  }
-  strongroom_copy_info copy_store(Session& to, const Progress& progress = {}) {
-    strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
+  // migrate copies the store as it is, or rekeyed where there is a pending store.
+  strongroom_migrate_info migrate(Session& to, const Pending* pending = nullptr,
+                                  const Progress& progress = {}) {
+    strongroom_migrate_info info = STRONGROOM_MIGRATE_INFO_INIT;
     detail::Call call;
     detail::Work work{&progress};
     work.check(call,
-               strongroom_copy_store(raw(), to.raw(), work.on_progress(), &work, &info, call));
+               strongroom_migrate(raw(), to.raw(), pending != nullptr ? pending->raw() : nullptr,
+                                  work.on_progress(), &work, &info, call));
     return info;
   }
 
-  Secret get(const std::string& path) {
-    return make<Secret, strongroom_secret>(&strongroom_get, detail::text(path));
+  // Options may be null everywhere.
+  Secret get(const std::string& path, const strongroom_get_options* options = nullptr) {
+    return make<Secret, strongroom_secret>(&strongroom_get, detail::text(path), options);
   }
+  // get_member reads the string of one member of a secret that is a JSON object.
   Secret get_member(const std::string& path, const std::string& key) {
-    return make<Secret, strongroom_secret>(&strongroom_get_member, detail::text(path),
-                                           detail::text(key));
+    strongroom_get_options options = STRONGROOM_GET_OPTIONS_INIT;
+    options.key = detail::text(key);
+    return get(path, &options);
   }
-  Secret get_with(const std::string& path, const strongroom_get_options& options) {
-    return make<Secret, strongroom_secret>(&strongroom_get_with, detail::text(path), &options);
-  }
-  Batch get_many(const std::vector<std::string>& paths) {
+  Batch get_many(const std::vector<std::string>& paths,
+                 const strongroom_get_options* options = nullptr) {
     const std::vector<const char*> texts = texts_of(paths);
-    return make<Batch, strongroom_batch>(&strongroom_get_many, texts.data(), texts.size());
+    return make<Batch, strongroom_batch>(&strongroom_get_many, texts.data(), texts.size(), options);
   }
 
-  // Without waiting. What throws did not begin, and is not told to done.
-  void get_async(const std::string& path, GetDone done) {
-    begin(&strongroom_get_async, &detail::tell_done<Secret, strongroom_secret>, std::move(done),
-          detail::text(path));
+  // Without waiting. A call that throws did not begin, and done is not called.
+  void get_async(const std::string& path, GetDone done,
+                 const strongroom_get_options* options = nullptr) {
+    begin(&strongroom_get_async, &detail::pass_on<Secret, strongroom_secret>, std::move(done),
+          detail::text(path), options);
   }
-  void get_many_async(const std::vector<std::string>& paths, BatchDone done) {
+  void get_many_async(const std::vector<std::string>& paths, BatchDone done,
+                      const strongroom_get_options* options = nullptr) {
     const std::vector<const char*> texts = texts_of(paths);
-    begin(&strongroom_get_many_async, &detail::tell_done<Batch, strongroom_batch>, std::move(done),
-          texts.data(), texts.size());
+    begin(&strongroom_get_many_async, &detail::pass_on<Batch, strongroom_batch>, std::move(done),
+          texts.data(), texts.size(), options);
   }
   void resolve_async(const std::vector<strongroom_message>& messages, BatchDone done) {
-    begin(&strongroom_resolve_async, &detail::tell_done<Batch, strongroom_batch>, std::move(done),
+    begin(&strongroom_resolve_async, &detail::pass_on<Batch, strongroom_batch>, std::move(done),
           messages.data(), messages.size());
   }
 
@@ -724,7 +758,7 @@ class Session {
     return make<Watch, strongroom_watch>(&strongroom_watch_open, detail::text(prefix));
   }
 
-  // put gives the revision that the secret has now.
+  // put returns the revision that the secret has now.
   std::uint64_t put(const std::string& path, std::uint32_t content, std::string_view secret,
                     const strongroom_put_options* options = nullptr) {
     detail::Call call;
@@ -733,23 +767,50 @@ class Session {
                               options, &revision, call));
     return revision;
   }
-  // erase gives the revision of the deletion; revision 0 deletes whatever is there.
+  // erase returns the revision of the deletion; revision 0 deletes any.
   std::uint64_t erase(const std::string& path, std::uint64_t revision = 0) {
+    strongroom_delete_options options = STRONGROOM_DELETE_OPTIONS_INIT;
+    options.revision = revision;
     detail::Call call;
     std::uint64_t deleted = 0;
-    call.check(strongroom_delete(raw(), detail::text(path), revision, &deleted, call));
+    call.check(strongroom_delete(raw(), detail::text(path), &options, &deleted, call));
     return deleted;
   }
 
-  List list(const std::string& folder, std::uint32_t flags = 0) {
-    return make<List, strongroom_list>(&strongroom_list_read, detail::text(folder), flags);
+  Names list(const std::string& folder, const strongroom_list_options* options = nullptr) {
+    return make<Names, strongroom_names>(&strongroom_list, detail::text(folder), options);
   }
-  List list_page(const std::string& folder, std::string_view after, std::size_t limit) {
-    return make<List, strongroom_list>(&strongroom_list_page, detail::text(folder), after.data(),
-                                       after.size(), limit);
+  Names list_page(const std::string& folder, std::string_view after, std::size_t limit) {
+    strongroom_list_options options = STRONGROOM_LIST_OPTIONS_INIT;
+    options.after = after.data();
+    options.after_len = after.size();
+    options.limit = limit;
+    return list(folder, &options);
   }
 
-  // check tells whether this session may do something.
+  // Host records, for trusted sessions.
+  Secret record(const std::string& path, const strongroom_get_options* options = nullptr) {
+    return make<Secret, strongroom_secret>(&strongroom_record_get, detail::text(path), options);
+  }
+  std::uint64_t put_record(const std::string& path, std::string_view record,
+                           const strongroom_put_options* options = nullptr) {
+    detail::Call call;
+    std::uint64_t revision = 0;
+    call.check(strongroom_record_put(raw(), detail::text(path), record.data(), record.size(),
+                                     options, &revision, call));
+    return revision;
+  }
+  std::uint64_t erase_record(const std::string& path, std::uint64_t revision = 0) {
+    detail::Call call;
+    std::uint64_t deleted = 0;
+    call.check(strongroom_record_delete(raw(), detail::text(path), revision, &deleted, call));
+    return deleted;
+  }
+  Names records(const std::string& folder, const strongroom_list_options* options = nullptr) {
+    return make<Names, strongroom_names>(&strongroom_record_list, detail::text(folder), options);
+  }
+
+  // check returns whether this session may do something.
   bool check(std::uint32_t action, const std::string& path) {
     detail::Call call;
     const strongroom_status status = strongroom_check(raw(), action, detail::text(path), call);
@@ -764,7 +825,7 @@ class Session {
   Documents document(const std::string& name) {
     return make<Documents, strongroom_documents>(&strongroom_documents_get, detail::text(name));
   }
-  // put_document gives the revision that the document has now.
+  // put_document returns the revision that the document has now.
   std::uint64_t put_document(const std::string& name, std::string_view text,
                              const strongroom_put_options* options = nullptr) {
     detail::Call call;
@@ -777,12 +838,12 @@ class Session {
     run(&strongroom_documents_delete, detail::text(name), revision);
   }
   void reset_documents() { run(&strongroom_documents_reset); }
-  // stored_policy is all documents, for the tools.
+  // stored_policy reads all documents, for the tools.
   Policy stored_policy() { return make<Policy, strongroom_policy>(&strongroom_policy_stored); }
 
   Secret resolve(std::uint32_t format, std::string_view message) {
-    return make<Secret, strongroom_secret>(&strongroom_resolve, format, message.data(),
-                                           message.size());
+    const strongroom_message wanted = {message.data(), message.size(), format, 0};
+    return make<Secret, strongroom_secret>(&strongroom_resolve, &wanted);
   }
   Batch resolve_many(const std::vector<strongroom_message>& messages) {
     return make<Batch, strongroom_batch>(&strongroom_resolve_many, messages.data(),
@@ -814,13 +875,21 @@ class Session {
     return texts;
   }
 
-  // begin hands a copy of done over, which the callback ends.
-  template <typename Function, typename Tell, typename Done, typename... Inputs>
-  void begin(Function function, Tell tell, Done done, Inputs... inputs) {
+  // text_of copies and frees a text.
+  static std::string text_of(strongroom_text* owned) {
+    const detail::Handle<strongroom_text, &strongroom_text_free> handle(owned);
+    std::size_t len = 0;
+    const char* const data = strongroom_text_data(owned, &len);
+    return std::string(data, len);
+  }
+
+  // begin passes a copy of done on, which the callback deletes.
+  template <typename Function, typename PassOn, typename Done, typename... Inputs>
+  void begin(Function function, PassOn pass_on, Done done, Inputs... inputs) {
     detail::Call call;
     auto owned = std::make_unique<Done>(std::move(done));
-    Done* const self = owned.get();
-    call.check(function(raw(), inputs..., tell, self, call));
+    Done* const user_data = owned.get();
+    call.check(function(raw(), inputs..., pass_on, user_data, call));
     static_cast<void>(owned.release());
   }
 
@@ -857,44 +926,94 @@ class Store {
     return Session(made);
   }
   Session user(const std::string& id) {
-    detail::Call call;
-    strongroom_session* made = nullptr;
-    call.check(strongroom_session_user(raw(), detail::text(id), &made, call));
-    return Session(made);
+    strongroom_identity identity = STRONGROOM_IDENTITY_INIT;
+    identity.kind = STRONGROOM_IDENTITY_USER;
+    identity.id = detail::text(id);
+    return session(identity);
   }
   Session service(const std::string& id, const std::string& space) {
-    detail::Call call;
-    strongroom_session* made = nullptr;
-    call.check(
-        strongroom_session_service(raw(), detail::text(id), detail::text(space), &made, call));
-    return Session(made);
+    strongroom_identity identity = STRONGROOM_IDENTITY_INIT;
+    identity.kind = STRONGROOM_IDENTITY_SERVICE;
+    identity.id = detail::text(id);
+    identity.space = detail::text(space);
+    return session(identity);
   }
 
   Report status() {
     detail::Call call;
     strongroom_report* report = nullptr;
-    call.check(strongroom_status_read(raw(), &report, call));
+    call.check(strongroom_store_status(raw(), &report, call));
     return Report(report);
   }
-  // examine asks the doctor; key_files hold credentials of this store, and are not opened.
-  Findings examine(const std::vector<std::string>& key_files = {}) {
+  // doctor examines the store; key_files contain credentials of this store, and are not opened.
+  Findings doctor(const std::vector<std::string>& key_files = {}) {
     std::vector<const char*> names;
     names.reserve(key_files.size());
     for (const std::string& name : key_files) names.push_back(detail::text(name));
     detail::Call call;
     strongroom_findings* found = nullptr;
-    call.check(strongroom_examine(raw(), names.data(), names.size(), &found, call));
+    call.check(strongroom_doctor(raw(), names.data(), names.size(), &found, call));
     return Findings(found);
   }
-  void close() {
-    detail::Call call;
-    call.check(strongroom_close(raw(), call));
-  }
-
   strongroom_store* raw() const noexcept { return handle_.get(); }
 
  private:
   detail::Handle<strongroom_store, &strongroom_store_free> handle_;
+};
+
+// Queue collects the answers of asynchronous calls for a program with an event loop: see
+// strongroom.h.
+class Queue {
+ public:
+  Queue() {
+    detail::Call call;
+    strongroom_queue* made = nullptr;
+    call.check(strongroom_queue_new(&made, call));
+    handle_.reset(made);
+  }
+
+  // fd is readable while answers wait.
+  int fd() const noexcept { return strongroom_queue_fd(handle_.get()); }
+
+  void get(Session& session, const std::string& path, void* user_data,
+           const strongroom_get_options* options = nullptr) {
+    run(&strongroom_queue_get, session.raw(), detail::text(path), options, user_data);
+  }
+  void resolve(Session& session, const std::vector<strongroom_message>& messages, void* user_data) {
+    run(&strongroom_queue_resolve, session.raw(), messages.data(), messages.size(), user_data);
+  }
+  void watch(Watch& watch, std::uint32_t timeout_ms, void* user_data) {
+    run(&strongroom_queue_watch, watch.raw(), timeout_ms, user_data);
+  }
+
+  // next takes up to most answers that wait; there may be none.
+  std::vector<Completion> next(std::size_t most = 64) {
+    std::vector<strongroom_completion> taken(most,
+                                             strongroom_completion STRONGROOM_COMPLETION_INIT);
+    std::vector<Completion> completions;
+    completions.reserve(most);
+    std::size_t num = 0;
+    detail::Call call;
+    call.check(strongroom_queue_next(handle_.get(), taken.data(), taken.size(), &num, call));
+    for (std::size_t i = 0; i < num; ++i) {
+      const strongroom_completion& each = taken[i];
+      completions.push_back({each.user_data, each.kind, each.status, Secret(each.secret),
+                             Batch(each.batch), Events(each.events),
+                             Error(each.status, each.error)});
+    }
+    return completions;
+  }
+
+  strongroom_queue* raw() const noexcept { return handle_.get(); }
+
+ private:
+  template <typename Function, typename... Inputs>
+  void run(Function function, Inputs... inputs) {
+    detail::Call call;
+    call.check(function(raw(), inputs..., call));
+  }
+
+  detail::Handle<strongroom_queue, &strongroom_queue_free> handle_;
 };
 
 // backup_verify reads a backup to its end; it needs no store.
@@ -908,7 +1027,7 @@ inline strongroom_backup_info backup_verify(const BackupSource& source,
   return info;
 }
 
-// zk_check_access and zk_reauth need no keys: see strongroom.h.
+// zk_check_access and zk_reauth need no keys: see strongroom_zookeeper.h.
 inline Findings zk_check_access(const std::string& url, const strongroom_store_options& options,
                                 const Progress& progress = {}) {
   detail::Call call;
@@ -918,7 +1037,7 @@ inline Findings zk_check_access(const std::string& url, const strongroom_store_o
                                               &work, &found, call));
   return Findings(found);
 }
-// new_auth_file may be empty, where the tree stays open to the world. Gives the number of nodes.
+// new_auth_file may be empty, where the tree stays open to the world. Returns the number of nodes.
 inline std::uint64_t zk_reauth(const std::string& url, const strongroom_store_options& options,
                                const std::string& new_auth_file, const Progress& progress = {}) {
   detail::Call call;

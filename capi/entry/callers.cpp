@@ -1,4 +1,4 @@
-// identity.cpp: sessions, and who they are for.
+// callers.cpp: sessions and their identities.
 #include "callers.hpp"
 
 #include <algorithm>
@@ -65,15 +65,6 @@ Result<Identity> trusted_of(const strongroom_identity& given) {
   return Error{Code::invalid, "a trusted identity has no id, space or groups"};
 }
 
-strongroom_status open_session(strongroom_store* store, const strongroom_identity* identity,
-                               strongroom_session** out, strongroom_error** out_error) noexcept {
-  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_session>> {
-    STRONGROOM_TRY(check_handle(store, "store"));
-    STRONGROOM_ASSIGN(who, identity_of(identity));
-    return std::make_unique<strongroom_session>(store->store.as(std::move(who)));
-  });
-}
-
 }  // namespace
 
 namespace strongroom::capi {
@@ -97,10 +88,10 @@ Result<Identity> identity_of(const strongroom_identity* given) {
   STRONGROOM_ASSIGN(read, read_struct(given, STRONGROOM_IDENTITY_INIT));
   if (read.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
   if (read.kind == STRONGROOM_IDENTITY_TRUSTED) return trusted_of(read);
-  if (read.kind > STRONGROOM_IDENTITY_SERVICE)
+  if (read.kind < STRONGROOM_IDENTITY_USER || read.kind > STRONGROOM_IDENTITY_TRUSTED)
     return Error{Code::invalid, "an unknown kind of identity was given"};
   if (read.space != nullptr && read.kind != STRONGROOM_IDENTITY_SERVICE)
-    return Error{Code::invalid, "a space belongs to a service alone"};
+    return Error{Code::invalid, "only a service has a space"};
   STRONGROOM_ASSIGN(id, name_of(read.id, "id", "user:"));
   STRONGROOM_ASSIGN(groups, groups_of(read));
   if (read.kind == STRONGROOM_IDENTITY_ADMINISTRATOR)
@@ -133,36 +124,18 @@ strongroom_status strongroom_session_open(strongroom_store* store,
                                           const strongroom_identity* identity,
                                           strongroom_session** out,
                                           strongroom_error** out_error) noexcept {
-  return open_session(store, identity, out, out_error);
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_session>> {
+    STRONGROOM_TRY(check_handle(store, "store"));
+    STRONGROOM_ASSIGN(caller, identity_of(identity));
+    return std::make_unique<strongroom_session>(store->store.as(std::move(caller)));
+  });
 }
 
 strongroom_status strongroom_session_trusted(strongroom_store* store, strongroom_session** out,
                                              strongroom_error** out_error) noexcept {
-  const strongroom_identity identity = STRONGROOM_IDENTITY_INIT;
-  return open_session(store, &identity, out, out_error);
-}
-
-strongroom_status strongroom_session_user(strongroom_store* store, const char* id,
-                                          strongroom_session** out,
-                                          strongroom_error** out_error) noexcept {
   strongroom_identity identity = STRONGROOM_IDENTITY_INIT;
-  identity.kind = STRONGROOM_IDENTITY_USER;
-  identity.id = id;
-  return open_session(store, &identity, out, out_error);
-}
-
-strongroom_status strongroom_session_service(strongroom_store* store, const char* id,
-                                             const char* space, strongroom_session** out,
-                                             strongroom_error** out_error) noexcept {
-  if (space == nullptr) {
-    if (out != nullptr) *out = nullptr;
-    return guarded(out_error, []() -> Result<void> { return was_null("space"); });
-  }
-  strongroom_identity identity = STRONGROOM_IDENTITY_INIT;
-  identity.kind = STRONGROOM_IDENTITY_SERVICE;
-  identity.id = id;
-  identity.space = space;
-  return open_session(store, &identity, out, out_error);
+  identity.kind = STRONGROOM_IDENTITY_TRUSTED;
+  return strongroom_session_open(store, &identity, out, out_error);
 }
 
 void strongroom_session_free(strongroom_session* session) noexcept {

@@ -1,4 +1,4 @@
-// identity.hpp: who asks, and for what, as C says it.
+// callers.hpp: identities and what they ask for, as C states them.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace strongroom::capi {
 
-// identity_text takes what may stand in a message and be compared.
+// identity_text takes a text that may stand in a message and be compared.
 Result<std::string> identity_text(const char* text, const char* name);
 
 // identity_of reads the struct. Errors  invalid.

@@ -2,8 +2,8 @@
 #include <string_view>
 #include <utility>
 
-#include "conditions.hpp"
 #include "guard.hpp"
+#include "options.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/store.hpp"
 
@@ -69,9 +69,7 @@ strongroom_status strongroom_documents_delete(strongroom_session* session, const
                                               strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(wanted, text_of(name, "name"));
-    const Condition condition =
-        revision == 0 ? Condition::update() : Condition::at(Revision(revision));
-    STRONGROOM_TRY(caller.erase_policy(wanted, condition));
+    STRONGROOM_TRY(caller.erase_policy(wanted, deletion_at(revision)));
     return {};
   });
 }
@@ -85,25 +83,23 @@ strongroom_status strongroom_documents_reset(strongroom_session* session,
 }
 
 size_t strongroom_documents_size(const strongroom_documents* documents) noexcept {
-  return peek(documents, size_t{0},
-              [](const strongroom_documents& each) { return each.items.size(); });
+  return size_of(
+      documents, [](const auto& each) -> auto& { return each.items; });
 }
 
 strongroom_status strongroom_documents_at(const strongroom_documents* documents, size_t index,
-                                          strongroom_document* out_document) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
-    STRONGROOM_TRY(write_struct(out_document, STRONGROOM_DOCUMENT_INIT));
-    STRONGROOM_TRY(check_handle(documents, "documents"));
-    if (index >= documents->items.size()) return Error{Code::not_found, "no such document"};
-    const strongroom_documents::Item& item = documents->items[index];
-    strongroom_document filled = STRONGROOM_DOCUMENT_INIT;
-    filled.name = item.name.c_str();
-    filled.revision = item.revision;
-    filled.changed_ms = item.changed_ms;
-    filled.text_len = item.text_len;
-    filled.text = item.has_text ? item.text.c_str() : nullptr;
-    return write_struct(out_document, filled);
-  });
+                                          strongroom_document* out_document,
+                                          strongroom_error** out_error) noexcept {
+  return item_at(
+      documents, "documents", index, out_document, strongroom_document STRONGROOM_DOCUMENT_INIT,
+      out_error, [](const auto& each) -> auto& { return each.items; },
+      [](const strongroom_documents::Item& item, strongroom_document& filled) {
+        filled.name = item.name.c_str();
+        filled.revision = item.revision;
+        filled.changed_ms = item.changed_ms;
+        filled.text_len = item.text_len;
+        filled.text = item.has_text ? item.text.c_str() : nullptr;
+      });
 }
 
 void strongroom_documents_free(strongroom_documents* documents) noexcept {

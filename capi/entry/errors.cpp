@@ -51,3 +51,16 @@ const char* strongroom_error_message(const strongroom_error* error) noexcept {
 void strongroom_error_free(strongroom_error* error) noexcept {
   release(error);
 }
+
+// ---- texts ----
+
+const char* strongroom_text_data(const strongroom_text* text, size_t* out_len) noexcept {
+  give_number(out_len, size_of(
+                           text, [](const auto& each) -> auto& { return each.text; }));
+  return peek(text, static_cast<const char*>(nullptr),
+              [](const strongroom_text& each) { return each.text.c_str(); });
+}
+
+void strongroom_text_free(strongroom_text* text) noexcept {
+  release(text);
+}

@@ -80,13 +80,23 @@ Result<std::unique_ptr<T>> give(Result<From> made) {
 
 // ---- handles ----
 
+// check_type refuses NULL and handles of other types.
+template <typename T>
+Result<void> check_type(const T* handle, const char* name) {
+  if (T::is(handle)) return {};
+  return Error{Code::invalid, std::string(name) + " was NULL or another handle"};
+}
+
+// no_item is the error of an index past the end.
+inline Error no_item(const char* name, std::size_t index, std::size_t size) {
+  return {Code::not_found, "there is no number " + std::to_string(index) + " in " + name +
+                               ", which has " + std::to_string(size)};
+}
+
 // check_handle refuses NULL, other types, and use after fork.
 template <typename T>
 Result<void> check_handle(const T* handle, const char* name) {
-  if (!T::is(handle)) {
-    return Error{Code::invalid,
-                 std::string("what was given as ") + name + " was NULL or another handle"};
-  }
+  STRONGROOM_TRY(check_type(handle, name));
   if constexpr (requires { handle->guard; }) {
     if (!handle->guard.same_process()) {
       return Error{Code::sealed, std::string("this ") + name +
@@ -106,10 +116,16 @@ strongroom_status in_session(const strongroom_session* session, strongroom_error
   });
 }
 
-// peek gives f(handle), or otherwise when this is no such handle. f must not throw.
+// peek returns f(handle), or otherwise when this is no such handle. f must not throw.
 template <typename T, typename R, typename F>
 R peek(const T* handle, R otherwise, F f) noexcept {
   return T::is(handle) ? f(*handle) : otherwise;
+}
+
+// size_of is how many things a handle has; 0 where it is no such handle.
+template <typename T, typename F>
+size_t size_of(const T* handle, F things) noexcept {
+  return peek(handle, size_t{0}, [&](const T& each) { return things(each).size(); });
 }
 
 template <typename T>
@@ -205,6 +221,33 @@ Result<void> write_struct(T* out, T filled) {
 template <typename T>
 Result<void> clear_struct(T* out, T cleared) {
   return out == nullptr ? Result<void>() : write_struct(out, cleared);
+}
+
+// describe fills out with f(const Handle&) -> Result<Struct>, for a handle of the type.
+template <typename T, typename Struct, typename F>
+strongroom_status describe(const T* handle, const char* name, Struct* out, Struct cleared,
+                           strongroom_error** out_error, F f) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
+    STRONGROOM_TRY(write_struct(out, cleared));
+    STRONGROOM_TRY(check_type(handle, name));
+    Result<Struct> filled = f(*handle);
+    STRONGROOM_TRY(filled);
+    return write_struct(out, filled.value());
+  });
+}
+
+// item_at fills out with fill(thing, Struct&), of number index of things(handle).
+template <typename T, typename Struct, typename Things, typename Fill>
+strongroom_status item_at(const T* handle, const char* name, std::size_t index, Struct* out,
+                          Struct cleared, strongroom_error** out_error, Things things,
+                          Fill fill) noexcept {
+  return describe(handle, name, out, cleared, out_error, [&](const T& each) -> Result<Struct> {
+    const auto& all = things(each);
+    if (index >= all.size()) return no_item(name, index, all.size());
+    Struct filled = cleared;
+    fill(all[index], filled);
+    return filled;
+  });
 }
 
 // ---- outputs ----

@@ -21,8 +21,10 @@
 #include "strongroom/mesos/environment.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/rules.hpp"
+#include "strongroom/queue.hpp"
 #include "strongroom/session.hpp"
 #include "strongroom/store.hpp"
+#include "strongroom_policy_tools.h"
 
 namespace strongroom::capi {
 
@@ -33,7 +35,8 @@ enum class Tag : std::uint64_t {
   secret,
   pending,
   report,
-  list,
+  text,
+  names,
   batch,
   environment,
   volumes,
@@ -42,7 +45,8 @@ enum class Tag : std::uint64_t {
   events,
   policy,
   documents,
-  account,
+  analysis,
+  queue,
 };
 
 template <Tag kTag>
@@ -143,8 +147,14 @@ struct strongroom_report : strongroom::capi::Tagged<strongroom::capi::Tag::repor
   std::string id;
 };
 
-struct strongroom_list : strongroom::capi::Tagged<strongroom::capi::Tag::list> {
-  explicit strongroom_list(strongroom::ListPage names) : page(std::move(names)) {}
+struct strongroom_text : strongroom::capi::Tagged<strongroom::capi::Tag::text> {
+  explicit strongroom_text(std::string made) : text(std::move(made)) {}
+
+  std::string text;
+};
+
+struct strongroom_names : strongroom::capi::Tagged<strongroom::capi::Tag::names> {
+  explicit strongroom_names(strongroom::ListPage listed) : page(std::move(listed)) {}
 
   strongroom::ListPage page;
 };
@@ -160,10 +170,10 @@ struct strongroom_batch : strongroom::capi::Tagged<strongroom::capi::Tag::batch>
 };
 
 struct strongroom_environment : strongroom::capi::Tagged<strongroom::capi::Tag::environment> {
-  explicit strongroom_environment(std::vector<strongroom::ResolvedVariable> resolved)
+  explicit strongroom_environment(std::vector<strongroom::mesos::ResolvedVariable> resolved)
       : variables(std::move(resolved)) {}
 
-  std::vector<strongroom::ResolvedVariable> variables;
+  std::vector<strongroom::mesos::ResolvedVariable> variables;
 };
 
 struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volumes> {
@@ -178,12 +188,19 @@ struct strongroom_watch : strongroom::capi::Tagged<strongroom::capi::Tag::watch>
   explicit strongroom_watch(strongroom::Watch opened) : watch(std::move(opened)) {}
 
   strongroom::ForkGuard guard;
-  std::mutex mutex;
-  strongroom::Watch watch;
+  strongroom::QueueWatch watch;
+};
+
+struct strongroom_queue : strongroom::capi::Tagged<strongroom::capi::Tag::queue> {
+  explicit strongroom_queue(std::unique_ptr<strongroom::Queue> made) : queue(std::move(made)) {}
+
+  strongroom::ForkGuard guard;
+  std::unique_ptr<strongroom::Queue> queue;
 };
 
 struct strongroom_events : strongroom::capi::Tagged<strongroom::capi::Tag::events> {
-  explicit strongroom_events(std::vector<strongroom::WatchEvent> told) : events(std::move(told)) {}
+  explicit strongroom_events(std::vector<strongroom::WatchEvent> reported)
+      : events(std::move(reported)) {}
 
   std::vector<strongroom::WatchEvent> events;
 };
@@ -210,7 +227,7 @@ struct strongroom_documents : strongroom::capi::Tagged<strongroom::capi::Tag::do
   std::vector<Item> items;
 };
 
-struct strongroom_account : strongroom::capi::Tagged<strongroom::capi::Tag::account> {
+struct strongroom_analysis : strongroom::capi::Tagged<strongroom::capi::Tag::analysis> {
   // Line's empty texts are NULL for C.
   struct Line {
     const char* kind = "";  // static

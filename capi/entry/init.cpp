@@ -17,13 +17,13 @@ constexpr std::size_t kMaxEscrowLen = std::size_t{256} << 10;  // what OpenPGP t
 Result<InitOptions> init_options(const strongroom_init_options& given) {
   if (given.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
   InitOptions options;
-  STRONGROOM_TRY(read_new_slots(given, given.key_file, options));
+  STRONGROOM_TRY(read_new_slots(given, options));
   if (given.max_secret_len != 0) options.max_secret_len = given.max_secret_len;
   return options;
 }
 
-// keep_escrow lays the private key beside the new store, after it did open as many shares as are
-// needed: one that does not would be missed when it is too late.
+// keep_escrow keeps the private key next to the new store, after it opened as many shares as are needed:
+// a key that does not would be noticed when it is too late.
 Result<void> keep_escrow(const strongroom_session& session, const InitOptions& options,
                          SecretView key, PendingInit& pending) {
   unsigned opened = 0;
@@ -34,7 +34,7 @@ Result<void> keep_escrow(const strongroom_session& session, const InitOptions& o
     opened += text ? 1 : 0;
   }
   if (pending.wrapped.empty() || opened < options.threshold) {
-    return Error{Code::invalid, "the private key to keep beside the store opened " +
+    return Error{Code::invalid, "the private key to keep next to the store opens " +
                                     std::to_string(opened) +
                                     " of its shares; wrap at least the threshold of them to it"};
   }

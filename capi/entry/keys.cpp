@@ -11,20 +11,17 @@
 using namespace strongroom;
 using namespace strongroom::capi;
 
-strongroom_status strongroom_rotate(strongroom_session* session,
+strongroom_status strongroom_rotate(strongroom_session* session, uint32_t keys,
                                     strongroom_error** out_error) noexcept {
-  return in_session(session, out_error,
-                    [](const Session& caller) -> Result<void> { return caller.rotate(); });
-}
-
-strongroom_status strongroom_rotate_root(strongroom_session* session,
-                                         strongroom_error** out_error) noexcept {
-  return in_session(session, out_error,
-                    [](const Session& caller) -> Result<void> { return caller.rotate_root(); });
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
+    if (keys == STRONGROOM_ROTATE_DATA_KEY) return caller.rotate();
+    if (keys == STRONGROOM_ROTATE_ROOT_KEY) return caller.rotate_root();
+    return Error{Code::invalid, "unknown keys to rotate were given"};
+  });
 }
 
 strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t duty_percent,
-                                       strongroom_progress progress, void* self,
+                                       strongroom_on_progress progress, void* user_data,
                                        uint64_t* out_rewritten, uint64_t* out_unreadable,
                                        strongroom_error** out_error) noexcept {
   give_number(out_rewritten, uint64_t{0});
@@ -32,9 +29,9 @@ strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t dut
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     ReencryptOptions options;
     if (duty_percent != 0) options.duty_percent = duty_percent;
-    Listener listener(progress, self);
+    Observer observer(progress, user_data);
     auto done = caller.reencrypt(options, [&](const ReencryptProgress& now) {
-      return listener.tell(now.seen, now.rewritten);
+      return observer.report(now.seen, now.rewritten, 0);
     });
     STRONGROOM_TRY(done);
     give_number(out_rewritten, done->rewritten);
@@ -43,12 +40,12 @@ strongroom_status strongroom_reencrypt(strongroom_session* session, uint32_t dut
   });
 }
 
-strongroom_status strongroom_retire(strongroom_session* session, strongroom_progress progress,
-                                    void* self, strongroom_error** out_error) noexcept {
+strongroom_status strongroom_retire(strongroom_session* session, strongroom_on_progress progress,
+                                    void* user_data, strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
-    Listener listener(progress, self);
+    Observer observer(progress, user_data);
     return caller.retire(
-        [&](const ReencryptProgress& now) { return listener.tell(now.seen, now.rewritten); });
+        [&](const ReencryptProgress& now) { return observer.report(now.seen, now.rewritten, 0); });
   });
 }
 
@@ -62,15 +59,11 @@ strongroom_status strongroom_repair(strongroom_session* session, int* out_repair
   });
 }
 
-strongroom_status strongroom_anchor(strongroom_session* session, strongroom_secret** out,
+strongroom_status strongroom_anchor(strongroom_session* session, strongroom_text** out,
                                     strongroom_error** out_error) noexcept {
-  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_text>> {
     STRONGROOM_TRY(check_handle(session, "session"));
     STRONGROOM_ASSIGN(anchor, session->caller.anchor());
-    const std::string line = anchor.text();
-    auto text = give<strongroom_secret>(
-        SecretBytes::copy_value({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()}));
-    if (text) text.value()->stored.content = Content::text;
-    return text;
+    return std::make_unique<strongroom_text>(anchor.text());
   });
 }

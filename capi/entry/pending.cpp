@@ -1,60 +1,59 @@
-// pending.cpp: what is handed out before a new store, or a change of slots, is activated.
+// pending.cpp: the credentials of a new store, or of a change of slots, before it is activated.
+#include "pending.hpp"
+
 #include "guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "wrapped.hpp"
 
 using namespace strongroom;
 using namespace strongroom::capi;
 
 namespace {
 
-// handed gives a field of the handout.
-template <typename R, typename F>
-R handed(const strongroom_pending* pending, R otherwise, F field) noexcept {
-  return peek(pending, otherwise,
-              [&](const strongroom_pending& each) { return field(each.handout()); });
+std::size_t num_credentials(const Handout& handout) noexcept {
+  return handout.shares.size() + handout.wrapped.size() + (handout.key_file.size() > 0 ? 1 : 0);
+}
+
+strongroom_credential secret_credential(std::uint32_t kind, const SecretBytes& text) noexcept {
+  strongroom_credential filled = STRONGROOM_CREDENTIAL_INIT;
+  filled.kind = kind;
+  filled.data = lend(text.reveal(), &filled.len);
+  return filled;
+}
+
+// credential_of is number index: shares, wrapped shares, the key.
+Result<strongroom_credential> credential_of(const strongroom_pending& pending, std::size_t index) {
+  const Handout& handout = pending.handout();
+  const std::size_t num_shares = handout.shares.size();
+  if (index >= num_credentials(handout)) return no_item("pending", index, num_credentials(handout));
+  const bool wrapped = index >= num_shares && index - num_shares < handout.wrapped.size();
+  if (wrapped) return wrapped_credential(handout.wrapped[index - num_shares]);
+  STRONGROOM_TRY(check_handle(&pending, "pending"));  // a child has no secrets of its parent
+  if (index < num_shares)
+    return secret_credential(STRONGROOM_CREDENTIAL_SHARE, handout.shares[index]);
+  return secret_credential(STRONGROOM_CREDENTIAL_KEY, handout.key_file);
 }
 
 }  // namespace
 
-const char* strongroom_pending_store_id(const strongroom_pending* pending) noexcept {
-  return peek(pending, static_cast<const char*>(nullptr),
-              [](const strongroom_pending& each) { return each.id.c_str(); });
+strongroom_status strongroom_pending_describe(const strongroom_pending* pending,
+                                              strongroom_pending_info* out_info,
+                                              strongroom_error** out_error) noexcept {
+  return describe(pending, "pending", out_info,
+                  strongroom_pending_info STRONGROOM_PENDING_INFO_INIT, out_error,
+                  [](const strongroom_pending& each) -> Result<strongroom_pending_info> {
+                    strongroom_pending_info info = STRONGROOM_PENDING_INFO_INIT;
+                    info.store_id = each.id.c_str();
+                    info.num_credentials = num_credentials(each.handout());
+                    return info;
+                  });
 }
 
-size_t strongroom_pending_num_shares(const strongroom_pending* pending) noexcept {
-  return handed(pending, size_t{0}, [](const Handout& handout) { return handout.shares.size(); });
-}
-
-const uint8_t* strongroom_pending_share(const strongroom_pending* pending, size_t index,
-                                        size_t* out_len) noexcept {
-  lend({}, out_len);
-  return handed(pending, static_cast<const uint8_t*>(nullptr), [&](const Handout& handout) {
-    const bool there = index < handout.shares.size() && pending->guard.same_process();
-    return there ? lend(handout.shares[index].reveal(), out_len) : nullptr;
-  });
-}
-
-const uint8_t* strongroom_pending_key_file(const strongroom_pending* pending,
-                                           size_t* out_len) noexcept {
-  lend({}, out_len);
-  return handed(pending, static_cast<const uint8_t*>(nullptr), [&](const Handout& handout) {
-    return pending->guard.same_process() ? lend(handout.key_file.reveal(), out_len) : nullptr;
-  });
-}
-
-size_t strongroom_pending_num_wrapped(const strongroom_pending* pending) noexcept {
-  return handed(pending, size_t{0}, [](const Handout& handout) { return handout.wrapped.size(); });
-}
-
-strongroom_status strongroom_pending_wrapped(const strongroom_pending* pending, size_t index,
-                                             strongroom_wrapped_share* out_share) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
-    return lend_wrapped(out_share, [&]() -> Result<const WrappedShare*> {
-      STRONGROOM_TRY(check_handle(pending, "pending"));
-      return wrapped_at(pending->handout().wrapped, index);
-    });
-  });
+strongroom_status strongroom_pending_at(const strongroom_pending* pending, size_t index,
+                                        strongroom_credential* out_credential,
+                                        strongroom_error** out_error) noexcept {
+  return describe(pending, "pending", out_credential,
+                  strongroom_credential STRONGROOM_CREDENTIAL_INIT, out_error,
+                  [&](const strongroom_pending& each) { return credential_of(each, index); });
 }
 
 void strongroom_pending_free(strongroom_pending* pending) noexcept {

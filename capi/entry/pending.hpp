@@ -1,4 +1,4 @@
-// pending.hpp: what new stores and changes of slots have in common.
+// pending.hpp: what new stores and changes of slots share.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,12 @@
 
 #include "guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/openpgp.hpp"
 #include "strongroom/slots.hpp"
 
 namespace strongroom::capi {
 
-// key_kind_of takes the kind of a slot that a key opens.
+// key_kind_of reads the kind of a slot that a key opens.
 inline Result<SlotKind> key_kind_of(std::uint32_t kind) {
   switch (kind) {
     case 0:
@@ -23,7 +24,7 @@ inline Result<SlotKind> key_kind_of(std::uint32_t kind) {
     case STRONGROOM_SLOT_SYSTEM_CREDENTIAL:
       return SlotKind::system_credential;
     default:
-      return Error{Code::invalid, "key_kind was of no slot that a key opens"};
+      return Error{Code::invalid, "key_kind is not the kind of a slot that a key opens"};
   }
 }
 
@@ -45,10 +46,10 @@ inline Result<PgpKeys> pgp_keys_of(const strongroom_bytes* keys, std::size_t num
 
 // read_new_slots reads what InitOptions and SlotChange have in common.
 template <typename Given, typename Options>
-Result<void> read_new_slots(const Given& given, std::uint32_t key, Options& options) {
+Result<void> read_new_slots(const Given& given, Options& options) {
   options.shares = given.shares;
   options.threshold = given.threshold;
-  STRONGROOM_ASSIGN(has_key, flag_of(key, "the flag for a key"));
+  STRONGROOM_ASSIGN(has_key, flag_of(given.key, "key"));
   options.key_file = has_key;
   auto kind = key_kind_of(given.key_kind);
   STRONGROOM_TRY(kind);
@@ -59,7 +60,7 @@ Result<void> read_new_slots(const Given& given, std::uint32_t key, Options& opti
   return {};
 }
 
-// change_of gives the pending change where it is of the kind T.
+// change_of returns the pending change if it is of the kind T.
 template <typename T, typename Pending>
 auto change_of(Pending* pending, const char* otherwise)
     -> Result<decltype(std::get_if<T>(&pending->change))> {
@@ -67,6 +68,15 @@ auto change_of(Pending* pending, const char* otherwise)
   auto* const change = std::get_if<T>(&pending->change);
   if (change == nullptr) return Error{Code::invalid, otherwise};
   return change;
+}
+
+// wrapped_credential is a wrapped share as C sees it, borrowed.
+inline strongroom_credential wrapped_credential(const WrappedShare& share) noexcept {
+  strongroom_credential filled = STRONGROOM_CREDENTIAL_INIT;
+  filled.kind = STRONGROOM_CREDENTIAL_WRAPPED_SHARE;
+  filled.data = lend(share.message, &filled.len);
+  filled.fingerprint = lend(share.fingerprint, &filled.fingerprint_len);
+  return filled;
 }
 
 }  // namespace strongroom::capi

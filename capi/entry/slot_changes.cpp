@@ -1,4 +1,4 @@
-// slots.cpp: changes of the slots.
+// slot_changes.cpp: changes of the slots.
 #include <mutex>
 #include <utility>
 
@@ -19,7 +19,7 @@ constexpr const char* kNoSlots = "what was pending was no change of slots";
 
 Result<SlotChange> slot_change(const strongroom_slots_options& given) {
   SlotChange change;
-  STRONGROOM_TRY(read_new_slots(given, given.key, change));
+  STRONGROOM_TRY(read_new_slots(given, change));
   if (given.remove == nullptr && given.num_remove > 0) return was_null("remove");
   if (given.num_remove > kMaxRemove) return Error{Code::invalid, "too many slots were to go"};
   if (given.num_remove > 0) {

@@ -1,4 +1,4 @@
-// store.cpp: memory and stores.
+// stores.cpp: memory and stores.
 #include <array>
 #include <chrono>
 #include <string>
@@ -21,9 +21,10 @@ namespace strongroom::capi {
 Result<StoreOptions> store_options(const strongroom_store_options* given) {
   STRONGROOM_ASSIGN(read, read_struct(given, STRONGROOM_STORE_OPTIONS_INIT));
   STRONGROOM_ASSIGN(must_exist, flag_of(read.must_exist, "must_exist"));
-  if (read.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
+  STRONGROOM_ASSIGN(allow_unavailable, flag_of(read.allow_unavailable, "allow_unavailable"));
   StoreOptions options;
   options.storage.must_exist = must_exist;
+  options.storage.allow_unavailable = allow_unavailable;
   if (read.timeout_ms != 0) options.timeout = std::chrono::milliseconds(read.timeout_ms);
   if (read.share_expiry_ms != 0) {
     options.share_expiry = std::chrono::milliseconds(read.share_expiry_ms);
@@ -56,23 +57,26 @@ Result<ZkAuth> zk_auth_of(const void* auth, std::size_t len, const char* file) {
 
 // ---- memory ----
 
-strongroom_status strongroom_memory_set_budget(size_t budget_bytes) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
+strongroom_status strongroom_memory_set_budget(size_t budget_bytes,
+                                               strongroom_error** out_error) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
     set_secret_budget(budget_bytes);
     return {};
   });
 }
 
-strongroom_status strongroom_memory_allow_unlocked(int allowed) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
-    if (allowed != 0 && allowed != 1) return Error{Code::invalid, "neither 0 nor 1"};
+strongroom_status strongroom_memory_allow_unlocked(int allowed,
+                                                   strongroom_error** out_error) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
+    if (allowed != 0 && allowed != 1) return Error{Code::invalid, "allowed was neither 0 nor 1"};
     allow_unlocked_secrets(allowed == 1);
     return {};
   });
 }
 
-strongroom_status strongroom_memory_stats(strongroom_memory_info* out_info) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
+strongroom_status strongroom_memory_describe(strongroom_memory_info* out_info,
+                                             strongroom_error** out_error) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
     const SecretMemory stats = secret_memory();
     strongroom_memory_info info = STRONGROOM_MEMORY_INFO_INIT;
     info.budget_bytes = stats.budget_bytes;
@@ -98,12 +102,4 @@ strongroom_status strongroom_store_open(const char* url, const strongroom_store_
 
 void strongroom_store_free(strongroom_store* store) noexcept {
   release(store);
-}
-
-strongroom_status strongroom_close(strongroom_store* store, strongroom_error** out_error) noexcept {
-  return guarded(out_error, [&]() -> Result<void> {
-    STRONGROOM_TRY(check_handle(store, "store"));
-    store->store.close();
-    return {};
-  });
 }

@@ -1,9 +1,8 @@
-// unseal.cpp: loading the keys into an open store, and putting the lock on it.
+// unseal.cpp: loading the keys into an open store, and wiping them.
 #include <utility>
 #include <vector>
 
 #include "guard.hpp"
-#include "progress.hpp"
 #include "strongroom/credential.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/openpgp.hpp"
@@ -29,14 +28,22 @@ Result<std::vector<Credential>> parse_credentials(const strongroom_bytes* texts,
   return credentials;
 }
 
-// lifts_lock reads the flags of unsealing.
-Result<bool> lifts_lock(std::uint32_t flags) {
-  if ((flags & ~STRONGROOM_UNSEAL_LIFT_LOCK) != 0)
-    return Error{Code::invalid, "an unknown flag was set"};
-  return (flags & STRONGROOM_UNSEAL_LIFT_LOCK) != 0;
+// check_flags refuses flags that are not among those allowed.
+Result<void> check_flags(std::uint32_t flags, std::uint32_t allowed) {
+  if ((flags & ~allowed) == 0) return {};
+  return Error{Code::invalid, "an unknown flag was set"};
 }
 
-// Unwrapping is what strongroom_unwrap was asked for.
+strongroom_unseal_progress progress_of(const UnsealProgress& seen) noexcept {
+  strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
+  progress.unsealed = seen.unsealed ? 1 : 0;
+  progress.progress = seen.progress;
+  progress.threshold = seen.threshold;
+  progress.shares = seen.shares;
+  return progress;
+}
+
+// Unwrapping is the input of strongroom_unwrap.
 struct Unwrapping {
   ByteView message;
   SecretView private_key;
@@ -58,7 +65,12 @@ strongroom_status strongroom_unseal(strongroom_session* session,
                                     const strongroom_bytes* credentials, size_t num_credentials,
                                     uint32_t flags, strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
-    STRONGROOM_ASSIGN(lift_lock, lifts_lock(flags));
+    STRONGROOM_TRY(check_flags(flags, STRONGROOM_UNSEAL_LIFT_LOCK | STRONGROOM_UNSEAL_ESCROWED));
+    const bool lift_lock = (flags & STRONGROOM_UNSEAL_LIFT_LOCK) != 0;
+    if ((flags & STRONGROOM_UNSEAL_ESCROWED) != 0) {
+      if (num_credentials == 0) return caller.unseal_escrowed(lift_lock);
+      return Error{Code::invalid, "STRONGROOM_UNSEAL_ESCROWED takes no credentials"};
+    }
     STRONGROOM_ASSIGN(parsed, parse_credentials(credentials, num_credentials));
     return caller.unseal(parsed, lift_lock);
   });
@@ -71,7 +83,8 @@ strongroom_status strongroom_unseal_share(strongroom_session* session, const voi
   return guarded(out_error, [&]() -> Result<void> {
     STRONGROOM_TRY(clear_struct(out_progress, STRONGROOM_UNSEAL_PROGRESS_INIT));
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(lift_lock, lifts_lock(flags));
+    STRONGROOM_TRY(check_flags(flags, STRONGROOM_UNSEAL_LIFT_LOCK));
+    const bool lift_lock = flags != 0;
     STRONGROOM_ASSIGN(text, secret_of(share, share_len, "share"));
     STRONGROOM_ASSIGN(parsed, Credential::parse(text));
     STRONGROOM_ASSIGN(progress, session->caller.submit(std::move(parsed), lift_lock));
@@ -83,14 +96,6 @@ strongroom_status strongroom_unseal_forget(strongroom_session* session,
                                            strongroom_error** out_error) noexcept {
   return in_session(session, out_error,
                     [](const Session& caller) -> Result<void> { return caller.forget_shares(); });
-}
-
-strongroom_status strongroom_unseal_escrowed(strongroom_session* session, uint32_t flags,
-                                             strongroom_error** out_error) noexcept {
-  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
-    STRONGROOM_ASSIGN(lift_lock, lifts_lock(flags));
-    return caller.unseal_escrowed(lift_lock);
-  });
 }
 
 // ---- OpenPGP ----
@@ -111,16 +116,16 @@ strongroom_status strongroom_unwrap(strongroom_session* session, const void* mes
 
 strongroom_status strongroom_openpgp_pair(strongroom_session* session, uint32_t bits,
                                           const char* user_id, strongroom_secret** out_private,
-                                          strongroom_secret** out_public,
+                                          strongroom_text** out_public,
                                           strongroom_error** out_error) noexcept {
-  give_number(out_public, static_cast<strongroom_secret*>(nullptr));
+  give_number(out_public, static_cast<strongroom_text*>(nullptr));
   return deliver(out_private, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
     STRONGROOM_TRY(check_handle(session, "session"));
     if (out_public == nullptr) return was_null("out_public");
     STRONGROOM_ASSIGN(name, text_of(user_id, "user_id"));
     STRONGROOM_ASSIGN(pair, session->caller.generate_pair(bits, std::string(name)));
-    STRONGROOM_ASSIGN(copy, SecretBytes::copy_value(pair.public_key));
-    auto open = std::make_unique<strongroom_secret>(std::move(copy));
+    auto open = std::make_unique<strongroom_text>(
+        std::string(pair.public_key.begin(), pair.public_key.end()));
     auto secret = std::make_unique<strongroom_secret>(std::move(pair.private_key));
     *out_public = open.release();
     return secret;
@@ -129,8 +134,14 @@ strongroom_status strongroom_openpgp_pair(strongroom_session* session, uint32_t 
 
 // ---- seal ----
 
-strongroom_status strongroom_seal(strongroom_session* session,
+static_assert(STRONGROOM_SEAL_PROCESS == static_cast<int>(SealScope::process));
+static_assert(STRONGROOM_SEAL_EVERYWHERE == static_cast<int>(SealScope::everywhere));
+
+strongroom_status strongroom_seal(strongroom_session* session, uint32_t scope,
                                   strongroom_error** out_error) noexcept {
-  return in_session(session, out_error,
-                    [](const Session& caller) -> Result<void> { return caller.seal(); });
+  return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
+    if (scope != STRONGROOM_SEAL_PROCESS && scope != STRONGROOM_SEAL_EVERYWHERE)
+      return Error{Code::invalid, "an unknown scope of sealing was given"};
+    return caller.seal(static_cast<SealScope>(scope));
+  });
 }

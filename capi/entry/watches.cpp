@@ -1,7 +1,6 @@
-// watch.cpp: which secrets changed.
+// watches.cpp: which secrets changed.
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "guard.hpp"
@@ -35,7 +34,6 @@ strongroom_status strongroom_watch_next(strongroom_watch* watch, uint32_t timeou
                                         strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_events>> {
     STRONGROOM_TRY(check_handle(watch, "watch"));
-    const std::lock_guard one_at_a_time(watch->mutex);
     return give<strongroom_events>(watch->watch.next(std::chrono::milliseconds(timeout_ms)));
   });
 }
@@ -45,22 +43,21 @@ void strongroom_watch_free(strongroom_watch* watch) noexcept {
 }
 
 size_t strongroom_events_size(const strongroom_events* events) noexcept {
-  return peek(events, size_t{0}, [](const strongroom_events& each) { return each.events.size(); });
+  return size_of(
+      events, [](const auto& each) -> auto& { return each.events; });
 }
 
 strongroom_status strongroom_events_at(const strongroom_events* events, size_t index,
-                                       strongroom_event* out_event) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
-    STRONGROOM_TRY(write_struct(out_event, STRONGROOM_EVENT_INIT));
-    STRONGROOM_TRY(check_handle(events, "events"));
-    if (index >= events->events.size()) return Error{Code::not_found, "no such event"};
-    const WatchEvent& told = events->events[index];
-    strongroom_event filled = STRONGROOM_EVENT_INIT;
-    filled.path = told.path.c_str();
-    filled.revision = told.revision.value();
-    filled.kind = static_cast<uint32_t>(told.kind);
-    return write_struct(out_event, filled);
-  });
+                                       strongroom_event* out_event,
+                                       strongroom_error** out_error) noexcept {
+  return item_at(
+      events, "events", index, out_event, strongroom_event STRONGROOM_EVENT_INIT, out_error,
+      [](const auto& each) -> auto& { return each.events; },
+      [](const WatchEvent& event, strongroom_event& filled) {
+        filled.path = event.path.c_str();
+        filled.revision = event.revision.value();
+        filled.kind = static_cast<uint32_t>(event.kind);
+      });
 }
 
 void strongroom_events_free(strongroom_events* events) noexcept {

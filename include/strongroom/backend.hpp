@@ -171,6 +171,9 @@ class Backend {
 // BackendOptions are what a URL does not say.
 struct BackendOptions {
   bool must_exist = false;  // make nothing: not_initialized where there is no storage
+  // Open even while the storage is away (unavailable, timeout): until it is there, every call fails with
+  // unavailable at once, and a thread goes on trying to open it.
+  bool allow_unavailable = false;
   // user:password for ZooKeeper's digest scheme, or none.
   std::shared_ptr<const SecretBytes> zk_auth{};
 };

@@ -3,7 +3,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "strongroom/secret_bytes.hpp"
@@ -32,6 +34,14 @@ struct ReadOptions {
   bool fresh = false;
 };
 
+// GetOptions are those of a read of one secret. The texts are borrowed for the call.
+struct GetOptions : ReadOptions {
+  // The secret is a JSON object, and the string of its member of this name is read.
+  std::optional<std::string_view> key{};
+  // The policy judges this path instead of the secret's own: see session.hpp.
+  std::optional<std::string_view> decide_path{};
+};
+
 // Condition is what must hold for a write to happen.
 struct Condition {
   enum class Kind : std::uint8_t { any, create, update, revision };
@@ -43,6 +53,15 @@ struct Condition {
   static Condition update() { return {Kind::update, {}}; }
   // at is compare-and-set: the secret must be there in exactly this revision.
   static Condition at(Revision revision) { return {Kind::revision, revision}; }
+};
+
+// WriteOptions are those of a write or a deletion. The text is borrowed for the call.
+struct WriteOptions {
+  Condition condition{};
+  std::optional<std::string_view> decide_path{};  // as in GetOptions
+
+  WriteOptions() = default;
+  WriteOptions(Condition only_if) : condition(only_if) {}  // NOLINT: most writes have no more
 };
 
 // Entry is one line of a list, relative to the listed path. A secret and a folder may share a name.
@@ -66,6 +85,8 @@ struct ListOptions {
   // and the folders that hold any such. Nothing tells of others, nor that a folder has none. It takes
   // as long as looking at all that lies below.
   bool visible = false;
+  // As in GetOptions, of the folder; what lies below it is judged below this path.
+  std::optional<std::string_view> decide_path{};
 };
 
 // WatchEvent is what became of one secret since it was last told of.

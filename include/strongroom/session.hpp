@@ -53,6 +53,9 @@ namespace strongroom {
 class Engine;
 class Policy;
 
+// SealScope is how far sealing reaches: this open store, or every process, by a lock on the store.
+enum class SealScope : std::uint8_t { process = 1, everywhere = 2 };
+
 // StoredPolicy is one of the stored policies.
 struct StoredPolicy {
   std::string text;
@@ -96,9 +99,10 @@ class Session {
   Result<UnsealProgress> submit(Credential credential, bool lift_lock = false) const;
   Result<void> forget_shares() const;
 
-  // seal wipes the keys, and then sets the lock flag in the storage: all other processes seal themselves at
-  // their next call. It works without the storage, too, and says then that the flag could not be set.
-  Result<void> seal() const;
+  // seal wipes the keys of this open store, for all its sessions. With SealScope::everywhere it then sets
+  // the lock flag in the storage: every other process seals itself at its next call. Without the storage
+  // the keys are wiped all the same, and the error says that the flag could not be set.
+  Result<void> seal(SealScope scope = SealScope::everywhere) const;
 
   // unwrap decrypts a share that is still in its OpenPGP message.
   Result<Credential> unwrap(ByteView message, SecretView private_key,
@@ -194,9 +198,15 @@ class Session {
   Result<Revision> reset_policies() const;
 
   // ---- secrets ----
+  //
+  // The decide_path of an option is the path that the policy judges in place of the secret's own, by the
+  // same protocol: for hosts whose policies name mounts, such as secret/data/x. That the two belong
+  // together is the host's promise.
 
-  // get reads one secret. Errors  not_found.  corrupt: what is stored did not open; it is left as it is.
-  Result<StoredSecret> get(std::string_view path, ReadOptions options = {}) const;
+  // get reads one secret, or the string of one member of it.
+  // Errors  not_found.  corrupt: what is stored did not open; it is left as it is.  invalid: the secret
+  //         is no JSON object, or the member no string.
+  Result<StoredSecret> get(std::string_view path, const GetOptions& options = {}) const;
 
   // get_many reads up to 1,000 secrets at once; one result per path, in their order.
   // Errors  of the whole: denied for one is denied for all.  too_large.
@@ -207,10 +217,11 @@ class Session {
   // Returns  its revision.
   // Errors   invalid, too_large: the value.  already_exists, not_found, conflict: the condition.
   Result<Revision> put(std::string_view path, Content content, SecretView value,
-                       Condition condition = Condition::any()) const;
+                       const WriteOptions& options = {}) const;
 
   // erase removes a secret; its path goes on counting revisions. Errors  not_found, conflict.
-  Result<Revision> erase(std::string_view path, Condition condition = Condition::update()) const;
+  Result<Revision> erase(std::string_view path,
+                         const WriteOptions& options = Condition::update()) const;
 
   // list lists what lies below a folder (empty: the root): with the right to list its secrets and folders,
   // with the right to scan (recursive) all secrets but those in folders that one is denied to list; or what
@@ -219,7 +230,8 @@ class Session {
 
   // list_page gives up to limit (1..10,000) entries of one folder in the storage's order. after: empty, or
   // `next` of the page before.
-  Result<ListPage> list_page(std::string_view folder, ByteView after, std::size_t limit) const;
+  Result<ListPage> list_page(std::string_view folder, ByteView after, std::size_t limit,
+                             std::optional<std::string_view> decide_path = {}) const;
 
   // watch tells which secrets below a prefix change from now on: see watch.hpp.
   Result<Watch> watch(std::string_view prefix) const;
@@ -227,11 +239,24 @@ class Session {
   // resolve gives the bytes that a Mesos Secret stands for: its value, or what its reference names,
   // or one member of that (`key`). A service gets what lies in its space.
   // Errors  invalid: the message breaks Mesos' rules, or key does not select a string.  not_found.
-  Result<SecretBytes> resolve(const Secret& secret, ReadOptions options = {}) const;
+  Result<SecretBytes> resolve(const mesos::Secret& secret, ReadOptions options = {}) const;
 
   // resolve_many resolves up to 1,000 secrets with one read; the first failure fails all.
-  Result<std::vector<SecretBytes>> resolve_many(std::span<const Secret* const> secrets,
+  Result<std::vector<SecretBytes>> resolve_many(std::span<const mesos::Secret* const> secrets,
                                                 ReadOptions options = {}) const;
+
+  // ---- records of the host: tokens, the head of an audit log ----
+  //
+  // They are sealed as secrets are, and kept under paths of their own, which never meet those of secrets: no
+  // list, watch or read of secrets shows them. Errors of all  denied: this is no trusted caller.
+
+  Result<StoredSecret> record(std::string_view path, ReadOptions options = {}) const;
+  Result<Revision> put_record(std::string_view path, SecretView value,
+                              Condition condition = Condition::any()) const;
+  Result<Revision> erase_record(std::string_view path,
+                                Condition condition = Condition::update()) const;
+  Result<std::vector<Entry>> records(std::string_view folder, bool recursive = false) const;
+  Result<ListPage> records_page(std::string_view folder, ByteView after, std::size_t limit) const;
 
   // ---- secrets, without waiting ----
   //
@@ -245,14 +270,17 @@ class Session {
   using GetManyCallback = std::function<void(Result<std::vector<Result<StoredSecret>>>)>;
   using ResolveCallback = std::function<void(Result<std::vector<SecretBytes>>)>;
 
-  Result<void> get_async(std::string_view path, GetCallback done) const;
-  Result<void> get_many_async(std::span<const std::string_view> paths, GetManyCallback done) const;
+  Result<void> get_async(std::string_view path, GetCallback done,
+                         const GetOptions& options = {}) const;
+  Result<void> get_many_async(std::span<const std::string_view> paths, GetManyCallback done,
+                              ReadOptions options = {}) const;
   // The messages are borrowed until resolve_async returns.
-  Result<void> resolve_async(std::span<const Secret* const> secrets, ResolveCallback done) const;
+  Result<void> resolve_async(std::span<const mesos::Secret* const> secrets,
+                             ResolveCallback done) const;
 
  private:
+  friend class Queue;
   friend class Store;
-  static constexpr std::size_t kMaxBatch = 1000;
 
   Session(std::shared_ptr<Engine> engine, Identity who)
       : engine_(std::move(engine)), who_(std::move(who)) {}
@@ -266,9 +294,14 @@ class Session {
   Result<std::vector<Result<StoredSecret>>> read_many(Action action, std::span<const Path> paths,
                                                       ReadOptions options) const;
 
+  // only_host refuses everyone but trusted callers.
+  Result<void> only_host() const;
+
+  // judged is the folder as the policy judges it.
   Result<std::vector<Entry>> list_visible(const Policy& policy, const Path& folder,
-                                          bool recursive) const;
-  Result<std::vector<Entry>> scan(const Policy& policy, const Path& folder) const;
+                                          const Path& judged, bool recursive) const;
+  Result<std::vector<Entry>> scan(const Policy& policy, const Path& folder,
+                                  const Path& judged) const;
 
   // change_policy puts a text, or erases what has none, if what comes of it makes a policy. What was
   // compiled is what is committed: the commit is against the index that it was read by.

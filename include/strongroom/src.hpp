@@ -10,6 +10,7 @@
 #pragma once
 
 #include "strongroom/impl/backends/backend.ipp"
+#include "strongroom/impl/backends/late_backend.ipp"
 #include "strongroom/impl/backends/limits.ipp"
 #include "strongroom/impl/backends/memory.ipp"
 #include "strongroom/impl/backends/open_backend.ipp"
@@ -93,6 +94,8 @@
 #include "strongroom/impl/policy/policy_who_can.ipp"
 #include "strongroom/impl/store/async_reads.ipp"
 #include "strongroom/impl/store/policy_in_force.ipp"
+#include "strongroom/impl/store/queue.ipp"
+#include "strongroom/impl/store/secret_requests.ipp"
 #include "strongroom/impl/store/session.ipp"
 #include "strongroom/impl/store/session_policies.ipp"
 #include "strongroom/impl/store/session_secrets.ipp"

@@ -21,7 +21,7 @@
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/types.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 
 struct Variable {
   enum class Type : std::uint8_t { unknown = 0, value = 1, secret = 2 };
@@ -81,4 +81,4 @@ Result<std::vector<ResolvedVariable>> merge(Environment environment,
 Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
                                                           ResolveSecrets resolve);
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

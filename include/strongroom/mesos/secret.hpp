@@ -18,7 +18,7 @@
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/types.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 
 // Reference names a secret of the store. key, when set, picks one member of it; an empty key is a
 // key, and differs from none.
@@ -80,4 +80,4 @@ Result<SecretBytes> encode_secret(const Secret& secret);
 //         not_found: it has no such member.  too_large, unavailable: memory.
 Result<SecretBytes> select_key(SecretBytes secret, const std::string& key, const std::string& name);
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

@@ -20,7 +20,7 @@
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/types.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 
 struct Volume {
   enum class Mode : std::uint8_t { read_write = 1, read_only = 2 };  // RW and RO in Mesos
@@ -50,4 +50,4 @@ Result<void> validate_container_path(std::string_view path);
 // Errors  invalid; the message names both paths.
 Result<void> validate_container_paths(std::span<const Volume> volumes);
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

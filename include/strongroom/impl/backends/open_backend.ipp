@@ -5,6 +5,7 @@
 
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/memory.hpp"
+#include "strongroom/impl/backends/late_backend.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #if STRONGROOM_HAVE_LMDB
 #include "strongroom/backends/lmdb.hpp"
@@ -67,6 +68,7 @@ static Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std:
 
 Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
                                               [[maybe_unused]] const BackendOptions& options) {
+  if (options.allow_unavailable) return LateBackend::open(url, options);
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) {
     return Error{Code::invalid, "the store URL named no backend; use " +

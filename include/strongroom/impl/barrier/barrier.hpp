@@ -41,25 +41,36 @@ class Barrier {
 
   Backend& backend() noexcept { return *backend_; }  // the stored bytes, as backups need them
   KeyKeeper& keys() noexcept { return keeper_; }
-  SecretReader& reader() noexcept { return reader_; }
-  SecretWriter& writer() noexcept { return writer_; }
-  NamesReader& names() noexcept { return names_; }
+  // PathRecords are the parts for what lies under paths: secrets, or the records of the host.
+  struct PathRecords {
+    SecretReader reader;
+    SecretWriter writer;
+    NamesReader names;
+
+    PathRecords(Backend& backend, KeyKeeper& keeper, Timeout timeout, Tree tree)
+        : reader(backend, keeper, timeout, tree),
+          writer(backend, keeper, reader, timeout),
+          names(backend, keeper, timeout, tree) {}
+  };
+  PathRecords& of(Tree tree) noexcept { return tree == Tree::secrets ? secrets_ : host_records_; }
+  SecretReader& reader() noexcept { return secrets_.reader; }
+  SecretWriter& writer() noexcept { return secrets_.writer; }
+  NamesReader& names() noexcept { return secrets_.names; }
   PolicyRecords& policies() noexcept { return policies_; }
 
   // The parts of one call each; they borrow the barrier.
   Reencryption reencryption(const ReencryptOptions& options) {
     return Reencryption(*backend_, keeper_, timeout_, options);
   }
-  Retirement retirement() { return Retirement(*backend_, keeper_, reader_, timeout_); }
-  TreeParts tree() { return {*backend_, keeper_, reader_, names_, timeout_}; }
+  Retirement retirement() { return Retirement(*backend_, keeper_, secrets_.reader, timeout_); }
+  TreeParts tree() { return {*backend_, keeper_, secrets_.reader, secrets_.names, timeout_}; }
 
  private:
   const std::unique_ptr<Backend> backend_;
   const Timeout timeout_;
   KeyKeeper keeper_;
-  SecretReader reader_{*backend_, keeper_, timeout_};
-  SecretWriter writer_{*backend_, keeper_, reader_, timeout_};
-  NamesReader names_{*backend_, keeper_, timeout_};
+  PathRecords secrets_{*backend_, keeper_, timeout_, Tree::secrets};
+  PathRecords host_records_{*backend_, keeper_, timeout_, Tree::host_records};
   PolicyRecords policies_{*backend_, keeper_, timeout_};
 };
 

@@ -6,6 +6,7 @@
 //
 //   "r" location(secret)                  the sealed secret, or the tombstone of a deleted one
 //   "r" location(policy)                  a stored policy, or the index of them: policy_records.hpp
+//   "r" location(host record)             a record of the host, sealed as a secret is
 //   "s" location(directory) sealed name   here is a secret of that name
 //   "g" location(directory) sealed name   here is a folder of that name
 #pragma once
@@ -38,12 +39,18 @@ Location location(const Keyring& keyring, std::uint8_t domain, std::string_view 
 
 }  // namespace detail
 
-// Locations of secrets, directories and policies never meet: their PRF inputs begin with 1, 2 and 3.
-inline Location secret_location(const Keyring& keyring, std::string_view path) noexcept {
-  return detail::location(keyring, 1, path);
+// Tree is one of the two trees of paths in a store, which share no record and no directory.
+enum class Tree : std::uint8_t { secrets, host_records };
+
+// Locations never meet: the PRF input of a secret begins with 1, of its directories with 2, of a policy
+// with 3, of a host record with 4, of its directories with 5.
+inline Location secret_location(const Keyring& keyring, std::string_view path,
+                                Tree tree = Tree::secrets) noexcept {
+  return detail::location(keyring, tree == Tree::secrets ? 1 : 4, path);
 }
-inline Location directory_location(const Keyring& keyring, std::string_view path) noexcept {
-  return detail::location(keyring, 2, path);
+inline Location directory_location(const Keyring& keyring, std::string_view path,
+                                   Tree tree = Tree::secrets) noexcept {
+  return detail::location(keyring, tree == Tree::secrets ? 2 : 5, path);
 }
 // policy_location is that of a stored policy; without a name, of their index.
 inline Location policy_location(const Keyring& keyring, std::string_view name) noexcept {

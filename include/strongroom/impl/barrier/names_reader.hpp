@@ -31,8 +31,8 @@ struct NamesFilter {
 
 class NamesReader {
  public:
-  NamesReader(Backend& backend, KeyKeeper& keeper, Timeout timeout)
-      : backend_(backend), keeper_(keeper), timeout_(timeout) {}
+  NamesReader(Backend& backend, KeyKeeper& keeper, Timeout timeout, Tree tree = Tree::secrets)
+      : backend_(backend), keeper_(keeper), timeout_(timeout), tree_(tree) {}
 
   // list gives the names below a folder, relative to it and sorted: its secrets and those folders
   // that hold any, or with recursive every secret below it. A folder that is not there has none.
@@ -102,6 +102,7 @@ class NamesReader {
   Backend& backend_;
   KeyKeeper& keeper_;
   const Timeout timeout_;
+  const Tree tree_;
 };
 
 }  // namespace strongroom

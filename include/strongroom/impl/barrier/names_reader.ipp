@@ -53,7 +53,7 @@ Result<NamesReader::Names> NamesReader::scan_names(const std::string& folder, En
                                                    ByteView after, std::size_t limit) {
   Location location;
   auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-    location = directory_location(keys.keyring, folder);
+    location = directory_location(keys.keyring, folder, tree_);
     return {};
   });
   STRONGROOM_TRY(located);

@@ -53,8 +53,8 @@ class SecretReader {
     void take(std::size_t i, const Record& record) { fetched[i].take(record); }
   };
 
-  SecretReader(Backend& backend, KeyKeeper& keeper, Timeout timeout)
-      : backend_(backend), keeper_(keeper), timeout_(timeout) {}
+  SecretReader(Backend& backend, KeyKeeper& keeper, Timeout timeout, Tree tree = Tree::secrets)
+      : backend_(backend), keeper_(keeper), timeout_(timeout), tree_(tree) {}
   SecretReader(const SecretReader&) = delete;
   SecretReader& operator=(const SecretReader&) = delete;
 
@@ -79,8 +79,12 @@ class SecretReader {
   // Returns  nothing where it would have to; the fetched records are gone then.
   std::optional<Secrets> finish_at_once(Lookup& lookup, Stamp stamp) const;
 
+  // fetch reads what locate said, passes it to the sink still sealed, and follows the keys.
+  Result<Stamp> fetch(const Lookup& lookup, ReadOptions options, Backend::ReadSink sink);
+
   // ---- for the barrier's writes, and for who looks at records in bulk ----
 
+  Tree tree() const noexcept { return tree_; }
   Revision floor(const Location& location) const noexcept { return seen_.floor(location); }
   void saw(const Location& location, Revision revision) noexcept { seen_.saw(location, revision); }
 
@@ -113,6 +117,7 @@ class SecretReader {
   Backend& backend_;
   KeyKeeper& keeper_;
   const Timeout timeout_;
+  const Tree tree_;
   mutable SeenRevisions seen_;
 };
 

@@ -46,7 +46,7 @@ Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
     Location location;
     std::uint64_t generation = 0;
     auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-      location = secret_location(keys.keyring, path.text());
+      location = secret_location(keys.keyring, path.text(), tree_);
       generation = keys.records.header.generation;
       return {};
     });
@@ -86,7 +86,7 @@ Result<SecretReader::Lookup> SecretReader::locate(std::span<const Path> paths) c
   auto located = keeper_.with_keys([&](const Keys& held) -> Result<void> {
     lookup->generation = held.records.header.generation;
     for (std::size_t i = 0; i < paths.size(); ++i) {
-      lookup->locations[i] = secret_location(held.keyring, paths[i].text());
+      lookup->locations[i] = secret_location(held.keyring, paths[i].text(), tree_);
       lookup->keys[i] = record_key(lookup->locations[i]);
     }
     return {};
@@ -95,6 +95,14 @@ Result<SecretReader::Lookup> SecretReader::locate(std::span<const Path> paths) c
   for (std::size_t i = 0; i < paths.size(); ++i)
     lookup->fetched[i].floor = seen_.floor(lookup->locations[i]);
   return lookup;
+}
+
+Result<Stamp> SecretReader::fetch(const Lookup& lookup, ReadOptions options,
+                                  Backend::ReadSink sink) {
+  STRONGROOM_TRY(sync_for(options));
+  STRONGROOM_ASSIGN(stamp, backend_.read(lookup.wanted(), sink, timeout_));
+  STRONGROOM_TRY(keeper_.follow(stamp));
+  return stamp;
 }
 
 Result<SecretReader::Secrets> SecretReader::finish(Lookup& lookup, Stamp stamp) {

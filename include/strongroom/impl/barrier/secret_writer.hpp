@@ -98,7 +98,7 @@ class SecretWriter {
 
   static void add_missing(const Entries& entries, std::vector<Change>& batch);
 
-  static Entries entries_of(const Keyring& keyring, std::string_view path);
+  Entries entries_of(const Keyring& keyring, std::string_view path) const;
 
   // ---- errors ----
 

@@ -107,7 +107,7 @@ Result<SecretWriter::Attempt> SecretWriter::replace_once(const Path& path, Permi
   std::uint64_t generation = 0;
   Entries entries;
   auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
-    location = secret_location(keys.keyring, path.text());
+    location = secret_location(keys.keyring, path.text(), reader_.tree());
     generation = keys.records.header.generation;
     entries = entries_of(keys.keyring, path.text());
     return {};
@@ -173,17 +173,21 @@ void SecretWriter::add_missing(const Entries& entries, std::vector<Change>& batc
   }
 }
 
-SecretWriter::Entries SecretWriter::entries_of(const Keyring& keyring, std::string_view path) {
+SecretWriter::Entries SecretWriter::entries_of(const Keyring& keyring,
+                                               std::string_view path) const {
+  const auto directory = [&](std::string_view folder) {
+    return directory_location(keyring, folder, reader_.tree());
+  };
   Entries entries;
   const std::size_t last = path.rfind('/');
   const std::string_view parent = last == path.npos ? std::string_view() : path.substr(0, last);
   const std::string_view name = last == path.npos ? path : path.substr(last + 1);
   entries.keys.push_back(
-      entry_key(keyring, EntryKind::secret, directory_location(keyring, parent), name));
+      entry_key(keyring, EntryKind::secret, directory(parent), name));
   for (std::size_t begin = 0; begin < parent.size();) {
     const std::size_t end = std::min(parent.find('/', begin), parent.size());
     const std::string_view above = parent.substr(0, begin == 0 ? 0 : begin - 1);
-    entries.keys.push_back(entry_key(keyring, EntryKind::folder, directory_location(keyring, above),
+    entries.keys.push_back(entry_key(keyring, EntryKind::folder, directory(above),
                                      parent.substr(begin, end - begin)));
     begin = end + 1;
   }

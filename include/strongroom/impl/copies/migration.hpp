@@ -12,6 +12,7 @@
 
 #include "strongroom/backend.hpp"
 #include "strongroom/impl/barrier/barrier.hpp"
+#include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/policy_records.hpp"
 #include "strongroom/impl/copies/backup_records.hpp"
 #include "strongroom/impl/keys/header.hpp"
@@ -38,10 +39,10 @@ class Migration {
  private:
   static constexpr std::uint64_t kProgressStep = 256;
 
-  Result<void> copy_folder(const Keyring& keyring, const std::string& folder,
+  Result<void> copy_folder(const Keyring& keyring, Tree tree, const std::string& folder,
                            MigrateProgress progress);
 
-  Result<void> copy_secret(const Keyring& keyring, const std::string& name,
+  Result<void> copy_secret(const Keyring& keyring, Tree tree, const std::string& name,
                            MigrateProgress progress);
 
   // copy_policies copies the stored policies, of one moment, and has the header say which they are.
@@ -57,6 +58,7 @@ class Migration {
   backup::Restore restore_;
   std::vector<std::uint8_t> record_;  // the header's
   std::uint64_t num_secrets_ = 0;
+  std::uint64_t num_records_ = 0;  // of the host as well
 };
 
 }  // namespace strongroom

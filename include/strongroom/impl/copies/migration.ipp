@@ -34,7 +34,8 @@ Result<std::uint64_t> Migration::run(MigrateProgress progress) {
   BackupInfo info;
   info.store = pending_.store;
   STRONGROOM_TRY(restore_.begin(info, {}));
-  auto done = copy_folder(keyring, "", progress);
+  auto done = copy_folder(keyring, Tree::secrets, "", progress);
+  if (done) done = copy_folder(keyring, Tree::host_records, "", progress);
   if (done) done = copy_policies(header, keyring);
   if (done) done = activate();
   if (!done && done.error().code != Code::indeterminate) restore_.give_up();
@@ -42,15 +43,15 @@ Result<std::uint64_t> Migration::run(MigrateProgress progress) {
   return num_secrets_;
 }
 
-Result<void> Migration::copy_folder(const Keyring& keyring, const std::string& folder,
+Result<void> Migration::copy_folder(const Keyring& keyring, Tree tree, const std::string& folder,
                                     MigrateProgress progress) {
   STRONGROOM_ASSIGN(path, Path::parse(folder));
-  STRONGROOM_ASSIGN(entries, from_.names().list(path, false));
-  const Location directory = directory_location(keyring, folder);
+  STRONGROOM_ASSIGN(entries, from_.of(tree).names.list(path, false));
+  const Location directory = directory_location(keyring, folder, tree);
   for (const Entry& entry : entries) {
     const std::string below = folder.empty() ? entry.name : folder + "/" + entry.name;
-    auto copied = entry.folder ? copy_folder(keyring, below, progress)
-                               : copy_secret(keyring, below, progress);
+    auto copied = entry.folder ? copy_folder(keyring, tree, below, progress)
+                               : copy_secret(keyring, tree, below, progress);
     if (!copied && !entry.folder && copied.error().code == Code::not_found) continue;  // deleted
     STRONGROOM_TRY(copied);
     const EntryKind kind = entry.folder ? EntryKind::folder : EntryKind::secret;
@@ -59,17 +60,18 @@ Result<void> Migration::copy_folder(const Keyring& keyring, const std::string& f
   return {};
 }
 
-Result<void> Migration::copy_secret(const Keyring& keyring, const std::string& name,
+Result<void> Migration::copy_secret(const Keyring& keyring, Tree tree, const std::string& name,
                                     MigrateProgress progress) {
   STRONGROOM_ASSIGN(path, Path::parse(name));
-  STRONGROOM_ASSIGN(secret, from_.reader().read(path));
-  const Location location = secret_location(keyring, name);
+  STRONGROOM_ASSIGN(secret, from_.of(tree).reader.read(path));
+  const Location location = secret_location(keyring, name, tree);
   std::vector<std::uint8_t> envelope(kEnvelopeOverhead + secret.value.size());
   STRONGROOM_TRY(seal_envelope(
       keyring, {pending_.store, location}, RecordKind::secret, secret.revision,
       {secret.content, secret.created_ms, secret.changed_ms}, secret.value.view(), envelope));
   STRONGROOM_TRY(restore_.put(record_key(location), envelope));
-  if (++num_secrets_ % kProgressStep == 0 && !progress(num_secrets_)) {
+  if (tree == Tree::secrets) ++num_secrets_;
+  if (++num_records_ % kProgressStep == 0 && !progress(num_secrets_)) {
     return Error{Code::unavailable, "the migration was stopped; nothing was made"};
   }
   return {};

@@ -16,7 +16,7 @@
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 namespace detail::environment {
 
 using message_json::Missing;
@@ -175,4 +175,4 @@ Result<std::vector<ResolvedVariable>> resolve_environment(Environment environmen
   return merge(std::move(environment), std::move(resolved));
 }
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

@@ -19,7 +19,7 @@
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
-namespace strongroom::message_json {
+namespace strongroom::mesos::message_json {
 
 // Missing collects the dotted paths of required fields that were not there.
 class Missing {
@@ -97,4 +97,4 @@ inline Result<void> each_message(JsonValue value, std::string_view field,
 // read_secret reads the message Secret, which stands at prefix ("variables[0].secret.") in another.
 Result<Secret> read_secret(JsonValue object, const std::string& prefix, Missing& missing);
 
-}  // namespace strongroom::message_json
+}  // namespace strongroom::mesos::message_json

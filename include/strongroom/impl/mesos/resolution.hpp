@@ -14,7 +14,7 @@
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/secrets.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 
 class Resolution {
  public:
@@ -43,4 +43,4 @@ class Resolution {
   std::vector<Step> steps_;
 };
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

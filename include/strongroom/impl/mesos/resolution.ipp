@@ -12,7 +12,7 @@
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/secrets.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 
 Result<Resolution> Resolution::of(std::span<const Secret* const> secrets) {
   Resolution plan;
@@ -58,4 +58,4 @@ Result<SecretBytes> Resolution::pick(const Reference& reference, Result<StoredSe
   return select_key(std::move(secret->value), *reference.key, reference.name);
 }
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

@@ -16,7 +16,7 @@
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 namespace detail::secret_json {
 
 using message_json::Missing;
@@ -166,4 +166,4 @@ Result<SecretBytes> select_key(SecretBytes secret, const std::string& key,
   return SecretBytes::copy_value(member->text().reveal());
 }
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

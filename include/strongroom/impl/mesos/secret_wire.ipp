@@ -17,7 +17,7 @@
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 namespace detail::secret_wire {
 
 enum Wire : std::uint32_t {
@@ -307,4 +307,4 @@ Result<SecretBytes> encode_secret(const Secret& secret) {
   return wire;
 }
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

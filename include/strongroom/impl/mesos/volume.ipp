@@ -17,7 +17,7 @@
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
-namespace strongroom {
+namespace strongroom::mesos {
 namespace detail::volume {
 
 using message_json::Missing;
@@ -200,4 +200,4 @@ Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_
   return volumes;
 }
 
-}  // namespace strongroom
+}  // namespace strongroom::mesos

@@ -1,4 +1,5 @@
-// async_reads.hpp: reads that complete through a callback, on the thread that brings the answer.
+// async_reads.hpp: reads that complete through a callback, on the thread that brings the answer; opened,
+// or still sealed for a thread that opens them later.
 //
 // It decides and confirms as PolicyInForce::under does, in two halves. Over memory and LMDB the answer
 // comes on the caller's thread, before read_many returns; over ZooKeeper on the backend's own, where
@@ -10,8 +11,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -30,6 +33,7 @@
 #include "strongroom/impl/store/policy_in_force.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
+#include "strongroom/secrets.hpp"
 #include "strongroom/types.hpp"
 
 namespace strongroom {
@@ -40,6 +44,17 @@ class AsyncReads {
   // done is called once, must be short, must not wait for the store that it was handed to, and must
   // free no store. What it throws is dropped.
   using Callback = std::function<void(Result<Secrets>)>;
+
+  // Wanted is what to read: each of the paths, by the right to an action on them, or on `judged`.
+  struct Wanted {
+    Action action;
+    std::vector<Path> paths;
+    std::optional<Path> judged;
+    ReadOptions options;
+  };
+
+  class Arrival;
+  using ArrivalCallback = std::function<void(Arrival)>;
 
   // What may be under way at once.
   static constexpr std::size_t kMaxCalls = 4096;
@@ -57,24 +72,46 @@ class AsyncReads {
   // the plain read is told unavailable. In a forked child it waits for nobody.
   ~AsyncReads();
 
-  // read_many is SecretReader::read_many without waiting, for somebody who may do action to all paths.
-  // done hears what that returns.
-  // Errors  of the start alone, and done is not called then: denied; sealed.  unavailable: too much is
-  //         under way already. On the backend's own thread it is done that hears of what would take a
-  //         look at the storage to tell.
-  Result<void> read_many(const Identity& who, Action action, std::vector<Path> paths,
-                         Callback done);
+  // read_many is SecretReader::read_many without waiting, for an identity that has the right to it. Its
+  // result is passed to done. A fresh read takes the slow way, on the thread that is made for it.
+  // Errors  of the start only, and done is not called then: denied; sealed.  unavailable: too much is
+  //         under way already. When called on the backend's own thread, errors that need a storage read
+  //         to detect are passed to done instead of being returned.
+  Result<void> read_many(const Identity& who, Wanted wanted, Callback done);
+
+  // read_sealed passes the records on as they were read, still sealed. The callback is called again for
+  // each Arrival::read_again, and must keep the store while it exists.
+  Result<void> read_sealed(const Identity& who, Wanted wanted, ArrivalCallback arrived);
 
  private:
+  // Envelope is a record as it was read.
+  struct Envelope {
+    std::vector<std::uint8_t> bytes;
+    Version version = kAbsent;
+    std::chrono::milliseconds age{0};
+  };
+
   struct Call {
-    Call(const Identity& asks, Action action, std::vector<Path> wanted, Callback callback)
-        : who(asks), paths(std::move(wanted)), request(action, paths), done(std::move(callback)) {}
+    Call(const Identity& asks, Wanted wanted, Callback callback, ArrivalCallback on_arrival)
+        : who(asks),
+          paths(std::move(wanted.paths)),
+          judged(std::move(wanted.judged)),
+          options(wanted.options),
+          request(wanted.action, judged ? std::span(&*judged, 1) : std::span(paths)),
+          done(std::move(callback)),
+          arrived(std::move(on_arrival)) {}
+
+    bool stays_sealed() const noexcept { return arrived != nullptr; }
 
     const Identity who;
     const std::vector<Path> paths;
+    const std::optional<Path> judged;
+    const ReadOptions options;
     const Request request;
     std::optional<Permit> permit;  // none: not decided yet
     Callback done;
+    const ArrivalCallback arrived;    // instead of done
+    std::vector<Envelope> envelopes;  // where they stay sealed
     SecretReader::Lookup lookup;
     Result<Stamp> stamp{Stamp{0}};
     const std::thread::id starter = std::this_thread::get_id();
@@ -97,7 +134,12 @@ class AsyncReads {
 
   // ---- the usual way ----
 
+  Result<void> begin(const CallPtr& call);
+
   Result<void> start(const CallPtr& call);
+
+  // take keeps a record for the time when it is opened.
+  static void take(Call& call, std::size_t i, const Record& record);
 
   // arrived runs on whatever thread the backend has for it. On the caller's own it only takes what
   // came: the backend may hold a lock there.
@@ -117,9 +159,13 @@ class AsyncReads {
   // answer may be the last that happens here: the destructor waits for it, and for nothing more.
   void answer(Call& call, Result<Secrets> secrets);
 
+  // hand_over passes the call on to its arrival callback, as answer does.
+  void hand_over(const CallPtr& call);
+
   // ---- counting ----
 
   Result<void> admit(const Call& call);
+  void count(const Call& call);  // needs the mutex
   void leave(const Call& call);
   void finished();
 
@@ -134,6 +180,9 @@ class AsyncReads {
 
   Result<Secrets> reread(const Call& call);
 
+  // fetch_again reads the records of a call that stays sealed, and keeps why that failed.
+  void fetch_again(Call& call);
+
   static Error no_memory() { return {Code::unavailable, "memory ran out"}; }
   static Error was_closed() {
     return {Code::unavailable, "the store was closed while the secret was read"};
@@ -145,6 +194,32 @@ class AsyncReads {
   PolicyInForce& policy_;
   const Timeout timeout_;
   std::unique_ptr<State> state_ = std::make_unique<State>();
+};
+
+// AsyncReads::Arrival is a read whose records have arrived and are still sealed. It must not outlive the
+// store. Threads  one at a time.
+class AsyncReads::Arrival {
+ public:
+  // size_bytes is how much ordinary memory its envelopes take.
+  std::size_t size_bytes() const noexcept;
+
+  // load copies the envelopes into the locked memory that they are opened in.
+  // Errors  too_large, unavailable: there is not enough of it. The envelopes stay; load may be tried again.
+  Result<void> load();
+
+  // open opens what was loaded, if the right to it still holds.
+  // Returns  nothing where it would have to wait for the storage: read it again.
+  std::optional<Result<Secrets>> open();
+
+  // read_again reads the records once more, on another thread; another Arrival is passed to the callback.
+  void read_again();
+
+ private:
+  friend class AsyncReads;
+  Arrival(AsyncReads& reads, CallPtr call) : reads_(&reads), call_(std::move(call)) {}
+
+  AsyncReads* reads_;
+  CallPtr call_;
 };
 
 }  // namespace strongroom

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -73,19 +74,25 @@ AsyncReads::~AsyncReads() {
   if (state_->worker.joinable()) state_->worker.join();
 }
 
-Result<void> AsyncReads::read_many(const Identity& who, Action action, std::vector<Path> paths,
-                                   Callback done) {
+Result<void> AsyncReads::read_many(const Identity& who, Wanted wanted, Callback done) {
+  return begin(std::make_shared<Call>(who, std::move(wanted), std::move(done), nullptr));
+}
+
+Result<void> AsyncReads::read_sealed(const Identity& who, Wanted wanted, ArrivalCallback arrived) {
+  return begin(std::make_shared<Call>(who, std::move(wanted), nullptr, std::move(arrived)));
+}
+
+Result<void> AsyncReads::begin(const CallPtr& call) {
   if (!guard_.same_process())
     return Error{Code::sealed,
                  "this handle belongs to the parent process; open the store again in this one"};
-  auto call = std::make_shared<Call>(who, action, std::move(paths), std::move(done));
   auto decided = decide(*call);
   if (decided && !*decided) return std::move(*decided).error();
   if (decided) call->permit = decided->value();
   STRONGROOM_ASSIGN(lookup, reader_.locate(call->paths));
   call->lookup = std::move(lookup);
   STRONGROOM_TRY(admit(*call));
-  if (decided) return start(call);
+  if (decided && !call->options.fresh) return start(call);
   call->lookup = {};
   detail::async_reads::deliver([this, call] { read_again(call); });
   return {};
@@ -113,9 +120,13 @@ Result<void> AsyncReads::start(const CallPtr& call) {
 void AsyncReads::arrived(const CallPtr& call, Result<Stamp> stamp,
                          std::span<const Record> records) {
   if (call->answered.exchange(true)) return;
-  for (std::size_t i = 0; stamp && i < records.size() && i < call->paths.size(); ++i)
-    call->lookup.take(i, records[i]);
-  call->stamp = std::move(stamp);
+  try {
+    for (std::size_t i = 0; stamp && i < records.size() && i < call->paths.size(); ++i)
+      take(*call, i, records[i]);
+    call->stamp = std::move(stamp);
+  } catch (const std::bad_alloc&) {
+    call->stamp = no_memory();
+  }
   if (call->starter == std::this_thread::get_id() && call->starting) {
     call->landed = true;
     return;
@@ -125,11 +136,18 @@ void AsyncReads::arrived(const CallPtr& call, Result<Stamp> stamp,
   detail::async_reads::on_storage_thread = before;
 }
 
+void AsyncReads::take(Call& call, std::size_t i, const Record& record) {
+  if (!call.stays_sealed()) return call.lookup.take(i, record);
+  call.envelopes.resize(call.paths.size());
+  call.envelopes[i] = {{record.value.begin(), record.value.end()}, record.version, record.age};
+}
+
 void AsyncReads::complete_later(const CallPtr& call) {
   detail::async_reads::deliver([this, call] { complete(call); });
 }
 
 void AsyncReads::complete(const CallPtr& call) {
+  if (call->stays_sealed()) return hand_over(call);
   auto secrets = outcome(*call);
   auto confirmed = secrets ? confirm(*call) : std::nullopt;
   if (confirmed && !*confirmed) return answer(*call, std::move(*confirmed).error());
@@ -177,16 +195,29 @@ void AsyncReads::answer(Call& call, Result<Secrets> secrets) {
   finished();
 }
 
+void AsyncReads::hand_over(const CallPtr& call) {
+  leave(*call);
+  try {
+    call->arrived(Arrival(*this, call));
+  } catch (...) {  // theirs
+  }
+  finished();
+}
+
 Result<void> AsyncReads::admit(const Call& call) {
   const std::lock_guard lock(state_->mutex);
   if (state_->num_calls == kMaxCalls || state_->num_secrets + call.paths.size() > kMaxSecrets) {
     return Error{Code::unavailable,
                  "4,096 calls or 65,536 secrets were under way already; wait for some of them"};
   }
+  count(call);
+  return {};
+}
+
+void AsyncReads::count(const Call& call) {
   state_->num_calls += 1;
   state_->num_secrets += call.paths.size();
   state_->num_unfinished += 1;
-  return {};
 }
 
 void AsyncReads::leave(const Call& call) {
@@ -213,7 +244,9 @@ void AsyncReads::read_again(const CallPtr& call) {
   } catch (const std::bad_alloc&) {
     why = no_memory();
   }
-  answer(*call, std::move(why));
+  if (!call->stays_sealed()) return answer(*call, std::move(why));
+  call->stamp = std::move(why);
+  hand_over(call);
 }
 
 bool AsyncReads::make_worker() {
@@ -239,17 +272,83 @@ void AsyncReads::work() {
     state_->slow.pop_front();
     const bool closing = state_->closing;
     lock.unlock();
-    detail::async_reads::deliver([&] { answer(*call, closing ? was_closed() : reread(*call)); });
+    detail::async_reads::deliver([&] {
+      if (!call->stays_sealed()) return answer(*call, closing ? was_closed() : reread(*call));
+      closing ? void(call->stamp = was_closed()) : fetch_again(*call);
+      hand_over(call);
+    });
     lock.lock();
   }
 }
 
 Result<AsyncReads::Secrets> AsyncReads::reread(const Call& call) {
   try {
-    return policy_.under(call.who, call.request, [&] { return reader_.read_many(call.paths); });
+    return policy_.under(call.who, call.request,
+                         [&] { return reader_.read_many(call.paths, call.options); });
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
+}
+
+void AsyncReads::fetch_again(Call& call) {
+  try {
+    call.stamp = [&]() -> Result<Stamp> {
+      STRONGROOM_ASSIGN(permit, policy_.decide(call.who, call.request));
+      call.permit = permit;
+      STRONGROOM_ASSIGN(lookup, reader_.locate(call.paths));
+      call.lookup = std::move(lookup);
+      return reader_.fetch(call.lookup, call.options,
+                           [&](std::size_t i, const Record& record) { take(call, i, record); });
+    }();
+  } catch (const std::bad_alloc&) {
+    call.stamp = no_memory();
+  }
+}
+
+std::size_t AsyncReads::Arrival::size_bytes() const noexcept {
+  std::size_t size = 0;
+  for (const Envelope& each : call_->envelopes) size += each.bytes.size();
+  return size;
+}
+
+Result<void> AsyncReads::Arrival::load() {
+  if (!call_->stamp) return {};
+  auto& fetched = call_->lookup.fetched;
+  for (std::size_t i = 0; i < call_->envelopes.size(); ++i) {
+    const Envelope& each = call_->envelopes[i];
+    fetched[i].take({{}, each.bytes, each.version, each.age});
+    const Result<void>& copied = fetched[i].copied;
+    if (copied || copied.error().code == Code::corrupt) continue;
+    Error why = copied.error();
+    for (Fetched& loaded : fetched) {
+      Fetched empty;
+      empty.floor = loaded.floor;
+      loaded = std::move(empty);
+    }
+    return why;
+  }
+  return {};
+}
+
+std::optional<Result<AsyncReads::Secrets>> AsyncReads::Arrival::open() {
+  Call& call = *call_;
+  if (!call.stamp) return Result<Secrets>(call.stamp.error());
+  auto secrets = reads_->reader_.finish_at_once(call.lookup, call.stamp.value());
+  if (!secrets) return std::nullopt;
+  auto confirmed = reads_->policy_.confirm_at_once(call.who, call.request, call.permit);
+  if (!confirmed) return std::nullopt;
+  if (!*confirmed) return Result<Secrets>(std::move(*confirmed).error());
+  return Result<Secrets>(std::move(*secrets));
+}
+
+void AsyncReads::Arrival::read_again() {
+  call_->lookup = {};
+  call_->envelopes.clear();
+  {
+    const std::lock_guard lock(reads_->state_->mutex);
+    reads_->count(*call_);
+  }
+  reads_->read_again(call_);
 }
 
 }  // namespace strongroom

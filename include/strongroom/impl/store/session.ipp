@@ -62,9 +62,14 @@ Result<void> Session::forget_shares() const {
   return {};
 }
 
-Result<void> Session::seal() const {
+Result<void> Session::seal(SealScope scope) const {
   STRONGROOM_TRY(may(Action::seal));
-  auto sealed = engine_->barrier.keys().seal();
+  Result<void> sealed;
+  if (scope == SealScope::everywhere) {
+    sealed = engine_->barrier.keys().seal();
+  } else {
+    engine_->barrier.keys().close();
+  }
   engine_->policy.drop_if_sealed();
   return sealed;
 }

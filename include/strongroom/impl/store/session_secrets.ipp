@@ -1,5 +1,6 @@
 // session_secrets.ipp: the bodies of session.hpp about secrets: reads, writes, lists.
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "strongroom/impl/mesos/resolution.hpp"
 #include "strongroom/impl/store/engine.hpp"
 #include "strongroom/impl/store/policy_in_force.hpp"
+#include "strongroom/impl/store/secret_requests.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
@@ -42,12 +44,6 @@ static Result<std::vector<Path>> parse_all(std::span<const std::string_view> tex
   return paths;
 }
 
-static Result<void> check_size(std::size_t num, std::size_t most) {
-  if (num <= most) return {};
-  return Error{Code::too_large,
-               "more than " + std::to_string(most) + " secrets were asked for at once"};
-}
-
 static ActionSet putting(Condition condition) noexcept {
   switch (condition.kind) {
     case Condition::Kind::any:
@@ -65,63 +61,95 @@ static Error told_to(const Identity& who, Error error) {
   return {Code::corrupt, "a name below the folder did not open; a trusted caller is told where"};
 }
 
-// judge gives what a policy says of a path below a listed folder.
-static Decision judge(const Policy& policy, const Identity& who, Action action,
-                      const std::string& below) {
-  const auto path = Path::parse(below);
-  return path ? policy.decide(who, action, path.value()) : Decision::denied;
+// Judge asks a policy about paths below a listed folder, which may be judged as another one.
+struct Judge {
+  const Policy& policy;
+  const Identity& who;
+  const Path& folder;
+  const Path& judged;
+
+  Decision operator()(Action action, const std::string& below) const {
+    const auto path = Path::parse(&folder == &judged ? below : moved(below));
+    return path ? policy.decide(who, action, path.value()) : Decision::denied;
+  }
+
+ private:
+  std::string moved(const std::string& below) const {
+    const std::size_t begin = folder.is_root() ? 0 : folder.text().size() + 1;
+    return NamesReader::join(judged.text(), below.substr(begin));
+  }
+};
+
+// or_no_memory is f(), for a callback that must pass on some answer.
+template <typename F>
+static auto or_no_memory(F f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    return Error{Code::unavailable, "memory ran out"};
+  }
 }
 
 }  // namespace detail::session_secrets
 
-Result<StoredSecret> Session::get(std::string_view path, ReadOptions options) const {
+Result<StoredSecret> Session::get(std::string_view path, const GetOptions& options) const {
   STRONGROOM_ASSIGN(secret, Path::parse_secret(path));
-  return engine_->policy.under(who_, {Action::read, secret},
-                               [&] { return engine_->barrier.reader().read(secret, options); });
+  STRONGROOM_ASSIGN(other, parse_judged(options.decide_path, false));
+  auto read = engine_->policy.under(who_, {Action::read, other ? *other : secret}, [&] {
+    return engine_->barrier.reader().read(secret, options);
+  });
+  if (!options.key) return read;
+  return select_member(std::move(read), secret, options.key);
 }
 
 Result<std::vector<Result<StoredSecret>>> Session::get_many(std::span<const std::string_view> paths,
                                                             ReadOptions options) const {
-  STRONGROOM_TRY(detail::session_secrets::check_size(paths.size(), kMaxBatch));
+  STRONGROOM_TRY(check_num(paths.size()));
   STRONGROOM_ASSIGN(secrets, detail::session_secrets::parse_all(paths));
   return read_many(Action::read, secrets, options);
 }
 
 Result<Revision> Session::put(std::string_view path, Content content, SecretView value,
-                              Condition condition) const {
+                              const WriteOptions& options) const {
   STRONGROOM_ASSIGN(secret, Path::parse_secret(path));
-  return engine_->policy.under(
-      who_, {detail::session_secrets::putting(condition), secret}, [&](Permit permit) {
-        return engine_->barrier.writer().write(secret, content, value, condition, permit);
-      });
+  STRONGROOM_ASSIGN(other, parse_judged(options.decide_path, false));
+  const Request request(detail::session_secrets::putting(options.condition),
+                        other ? *other : secret);
+  return engine_->policy.under(who_, request, [&](Permit permit) {
+    return engine_->barrier.writer().write(secret, content, value, options.condition, permit);
+  });
 }
 
-Result<Revision> Session::erase(std::string_view path, Condition condition) const {
+Result<Revision> Session::erase(std::string_view path, const WriteOptions& options) const {
   STRONGROOM_ASSIGN(secret, Path::parse_secret(path));
-  return engine_->policy.under(who_, {Action::erase, secret}, [&](Permit permit) {
-    return engine_->barrier.writer().erase(secret, condition, permit);
+  STRONGROOM_ASSIGN(other, parse_judged(options.decide_path, false));
+  return engine_->policy.under(who_, {Action::erase, other ? *other : secret}, [&](Permit permit) {
+    return engine_->barrier.writer().erase(secret, options.condition, permit);
   });
 }
 
 Result<std::vector<Entry>> Session::list(std::string_view folder, ListOptions options) const {
   STRONGROOM_ASSIGN(below, Path::parse(folder));
+  STRONGROOM_ASSIGN(other, parse_judged(options.decide_path, true));
+  const Path& judged = other ? *other : below;
   const ActionSet needed = options.visible     ? ActionSet()
                            : options.recursive ? Action::scan
                                                : Action::list;
   return engine_->policy.under(
-      who_, {needed, below}, [&](const Policy& policy) -> Result<std::vector<Entry>> {
-        auto entries = options.visible     ? list_visible(policy, below, options.recursive)
-                       : options.recursive ? scan(policy, below)
+      who_, {needed, judged}, [&](const Policy& policy) -> Result<std::vector<Entry>> {
+        auto entries = options.visible     ? list_visible(policy, below, judged, options.recursive)
+                       : options.recursive ? scan(policy, below, judged)
                                            : engine_->barrier.names().list(below, false);
         if (!entries) return detail::session_secrets::told_to(who_, std::move(entries).error());
         return entries;
       });
 }
 
-Result<ListPage> Session::list_page(std::string_view folder, ByteView after,
-                                    std::size_t limit) const {
+Result<ListPage> Session::list_page(std::string_view folder, ByteView after, std::size_t limit,
+                                    std::optional<std::string_view> decide_path) const {
   STRONGROOM_ASSIGN(below, Path::parse(folder));
-  return engine_->policy.under(who_, {Action::list, below}, [&] {
+  STRONGROOM_ASSIGN(other, parse_judged(decide_path, true));
+  return engine_->policy.under(who_, {Action::list, other ? *other : below}, [&] {
     return engine_->barrier.names().list_page(below, after, limit);
   });
 }
@@ -134,46 +162,93 @@ Result<Watch> Session::watch(std::string_view prefix) const {
   return Watch(engine_, std::move(tree).value(), who_, std::move(below));
 }
 
-Result<SecretBytes> Session::resolve(const Secret& secret, ReadOptions options) const {
-  const Secret* const one = &secret;
+Result<SecretBytes> Session::resolve(const mesos::Secret& secret, ReadOptions options) const {
+  const mesos::Secret* const one = &secret;
   STRONGROOM_ASSIGN(many, resolve_many(std::span(&one, 1), options));
   return std::move(many.front());
 }
 
-Result<std::vector<SecretBytes>> Session::resolve_many(std::span<const Secret* const> secrets,
-                                                       ReadOptions options) const {
-  STRONGROOM_ASSIGN(plan, Resolution::of(secrets));
-  STRONGROOM_TRY(detail::session_secrets::check_size(plan.paths().size(), kMaxBatch));
-  STRONGROOM_ASSIGN(found, read_many(resolving(), plan.paths(), options));
-  return plan.finish(std::move(found));
+Result<std::vector<SecretBytes>> Session::resolve_many(
+    std::span<const mesos::Secret* const> secrets, ReadOptions options) const {
+  STRONGROOM_ASSIGN(plan, resolution_of(secrets));
+  STRONGROOM_ASSIGN(found, read_many(resolving(), plan->paths(), options));
+  return plan->finish(std::move(found));
 }
 
-Result<void> Session::get_async(std::string_view path, GetCallback done) const {
-  STRONGROOM_ASSIGN(secret, Path::parse_secret(path));
-  return engine_->async.read_many(who_, Action::read, {std::move(secret)},
-                                  [done = std::move(done)](auto secrets) {
-                                    if (!secrets) return done(std::move(secrets).error());
-                                    done(std::move(secrets->front()));
-                                  });
+Result<void> Session::get_async(std::string_view path, GetCallback done,
+                                const GetOptions& options) const {
+  STRONGROOM_ASSIGN(wanted, wanted_secret(path, options));
+  std::optional<std::string> key(options.key);
+  return engine_->async.read_many(
+      who_, std::move(wanted),
+      [done = std::move(done), key = std::move(key), path = std::string(path)](auto secrets) {
+        done(detail::session_secrets::or_no_memory(
+            [&] { return only_secret(std::move(secrets), path, key); }));
+      });
 }
 
-Result<void> Session::get_many_async(std::span<const std::string_view> paths,
-                                     GetManyCallback done) const {
-  STRONGROOM_TRY(detail::session_secrets::check_size(paths.size(), kMaxBatch));
+Result<void> Session::get_many_async(std::span<const std::string_view> paths, GetManyCallback done,
+                                     ReadOptions options) const {
+  STRONGROOM_TRY(check_num(paths.size()));
   STRONGROOM_ASSIGN(secrets, detail::session_secrets::parse_all(paths));
-  return engine_->async.read_many(who_, Action::read, std::move(secrets), std::move(done));
+  return engine_->async.read_many(who_, {Action::read, std::move(secrets), {}, options},
+                                  std::move(done));
 }
 
-Result<void> Session::resolve_async(std::span<const Secret* const> secrets,
+Result<void> Session::resolve_async(std::span<const mesos::Secret* const> secrets,
                                     ResolveCallback done) const {
-  STRONGROOM_ASSIGN(plan, Resolution::of(secrets));
-  STRONGROOM_TRY(detail::session_secrets::check_size(plan.paths().size(), kMaxBatch));
-  auto shared = std::make_shared<Resolution>(std::move(plan));
-  return engine_->async.read_many(who_, resolving(), shared->paths(),
-                                  [shared, done = std::move(done)](auto found) {
+  STRONGROOM_ASSIGN(plan, resolution_of(secrets));
+  return engine_->async.read_many(who_, {resolving(), plan->paths(), {}, {}},
+                                  [plan, done = std::move(done)](auto found) {
                                     if (!found) return done(std::move(found).error());
-                                    done(shared->finish(std::move(found).value()));
+                                    done(detail::session_secrets::or_no_memory(
+                                        [&] { return plan->finish(std::move(found).value()); }));
                                   });
+}
+
+// A trusted caller may do everything under every policy, so nothing is left to decide or to confirm.
+
+Result<StoredSecret> Session::record(std::string_view path, ReadOptions options) const {
+  STRONGROOM_TRY(only_host());
+  STRONGROOM_ASSIGN(record, Path::parse_secret(path));
+  return engine_->barrier.of(Tree::host_records).reader.read(record, options);
+}
+
+Result<Revision> Session::put_record(std::string_view path, SecretView value,
+                                     Condition condition) const {
+  STRONGROOM_TRY(only_host());
+  STRONGROOM_ASSIGN(record, Path::parse_secret(path));
+  STRONGROOM_ASSIGN(written,
+                    engine_->barrier.of(Tree::host_records)
+                        .writer.write(record, Content::binary, value, condition, Permit::always()));
+  return *written;
+}
+
+Result<Revision> Session::erase_record(std::string_view path, Condition condition) const {
+  STRONGROOM_TRY(only_host());
+  STRONGROOM_ASSIGN(record, Path::parse_secret(path));
+  STRONGROOM_ASSIGN(
+      erased,
+      engine_->barrier.of(Tree::host_records).writer.erase(record, condition, Permit::always()));
+  return *erased;
+}
+
+Result<std::vector<Entry>> Session::records(std::string_view folder, bool recursive) const {
+  STRONGROOM_TRY(only_host());
+  STRONGROOM_ASSIGN(below, Path::parse(folder));
+  return engine_->barrier.of(Tree::host_records).names.list(below, recursive);
+}
+
+Result<ListPage> Session::records_page(std::string_view folder, ByteView after,
+                                       std::size_t limit) const {
+  STRONGROOM_TRY(only_host());
+  STRONGROOM_ASSIGN(below, Path::parse(folder));
+  return engine_->barrier.of(Tree::host_records).names.list_page(below, after, limit);
+}
+
+Result<void> Session::only_host() const {
+  if (who_.kind() == Identity::Kind::trusted) return {};
+  return Error{Code::denied, "records of the host are for trusted sessions only"};
 }
 
 Action Session::resolving() const noexcept {
@@ -189,22 +264,21 @@ Result<std::vector<Result<StoredSecret>>> Session::read_many(Action action,
 }
 
 Result<std::vector<Entry>> Session::list_visible(const Policy& policy, const Path& folder,
-                                                 bool recursive) const {
+                                                 const Path& judged, bool recursive) const {
+  const detail::session_secrets::Judge judge{policy, who_, folder, judged};
   const auto shows = [&](const std::string& secret) {
-    const auto may = [&](Action action) {
-      return detail::session_secrets::judge(policy, who_, action, secret) == Decision::allowed;
-    };
+    const auto may = [&](Action action) { return judge(action, secret) == Decision::allowed; };
     return may(Action::read) || may(Action::update) || may(Action::erase);
   };
   const NamesFilter visible{[](const std::string&) { return true; }, shows};
   return engine_->barrier.names().list(folder, recursive, &visible);
 }
 
-Result<std::vector<Entry>> Session::scan(const Policy& policy, const Path& folder) const {
+Result<std::vector<Entry>> Session::scan(const Policy& policy, const Path& folder,
+                                         const Path& judged) const {
+  const detail::session_secrets::Judge judge{policy, who_, folder, judged};
   const auto enters = [&](const std::string& below) {
-    const auto forbids = [&](Action action) {
-      return detail::session_secrets::judge(policy, who_, action, below) == Decision::denied;
-    };
+    const auto forbids = [&](Action action) { return judge(action, below) == Decision::denied; };
     return !forbids(Action::list) && !forbids(Action::scan);
   };
   const NamesFilter listed{enters, [](const std::string&) { return true; }};

@@ -1,4 +1,6 @@
-// zookeeper.cpp: who may reach the nodes of a store in ZooKeeper.
+// zookeeper.cpp: access to the nodes of a store in ZooKeeper.
+#include "strongroom/backends/zookeeper.hpp"
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,27 +9,27 @@
 #include "callbacks.hpp"
 #include "guard.hpp"
 #include "open.hpp"
-#include "strongroom/backends/zookeeper.hpp"
 #include "strongroom/doctor.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom_zookeeper.h"
 
 using namespace strongroom;
 using namespace strongroom::capi;
 
 namespace {
 
-// Tree is which nodes are meant, and who asks for them.
-struct Tree {
+// Nodes is which nodes are meant, and the identity that reaches them.
+struct Nodes {
   std::string url;
   BackendOptions options;
 };
 
-Result<Tree> tree_of(const char* url, const strongroom_store_options* given) {
+Result<Nodes> nodes_of(const char* url, const strongroom_store_options* given) {
   STRONGROOM_ASSIGN(name, text_of(url, "url"));
   if (!name.starts_with("zk:") && !name.starts_with("zks:"))
     return Error{Code::invalid, "the store URL was not one of ZooKeeper, zk://host:port/root"};
   STRONGROOM_ASSIGN(options, store_options(given));
-  return Tree{std::string(name), {true, std::move(options.storage.zk_auth)}};
+  return Nodes{std::string(name), {true, false, std::move(options.storage.zk_auth)}};
 }
 
 std::string such_as(const std::vector<std::string>& examples) {
@@ -36,15 +38,15 @@ std::string such_as(const std::vector<std::string>& examples) {
   return text.empty() ? text : text + ")";
 }
 
-// findings_of says in words what a look at the nodes found.
-// authenticated: the store has an identity; without, its own nodes are everybody's.
+// findings_of describes the access lists of the nodes.
+// authenticated: the store has an identity; without one, its own nodes are open to the world.
 std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticated) {
   const std::string of = " of " + std::to_string(access.num_nodes) + " nodes in ZooKeeper ";
   const std::uint64_t num_world = authenticated ? access.num_world : access.num_nodes;
   if (num_world == 0 && access.num_foreign == 0) {
     return {{Finding::Level::good, "zk-access",
              "all " + std::to_string(access.num_nodes) +
-                 " nodes in ZooKeeper belong to the store's own identity alone",
+                 " nodes in ZooKeeper belong to the store's own identity only",
              ""}};
   }
   std::vector<Finding> findings;
@@ -52,15 +54,16 @@ std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticat
   if (num_world > 0) {
     findings.push_back(
         {Finding::Level::danger, "zk-access",
-         std::to_string(num_world) + of + "can be changed by anybody who reaches it" + examples,
+         std::to_string(num_world) + of + "can be changed by everyone who reaches it" + examples,
          "give them to one identity: strongroom zk-reauth --new-zk-auth-file FILE"});
   }
   if (access.num_foreign > num_world) {
-    findings.push_back(
-        {Finding::Level::warning, "zk-access",
-         std::to_string(access.num_foreign - num_world) + of +
-             "belong to others, or not to the store's own identity alone" + examples,
-         "see who made them, then run: strongroom zk-reauth --new-zk-auth-file FILE"});
+    findings.push_back({Finding::Level::warning, "zk-access",
+                        std::to_string(access.num_foreign - num_world) + of +
+                            "belong to other identities, or to more than the store's own" +
+                            examples,
+                        "find out which client made them, then run: strongroom zk-reauth "
+                        "--new-zk-auth-file FILE"});
   }
   return findings;
 }
@@ -69,15 +72,15 @@ std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticat
 
 strongroom_status strongroom_zk_check_access(const char* url,
                                              const strongroom_store_options* options,
-                                             strongroom_progress progress, void* self,
+                                             strongroom_on_progress progress, void* user_data,
                                              strongroom_findings** out,
                                              strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
-    STRONGROOM_ASSIGN(tree, tree_of(url, options));
-    const bool authenticated = tree.options.zk_auth != nullptr;
-    Listener listener(progress, self);
-    auto access = check_zookeeper_access(tree.url, tree.options, [&](std::uint64_t num_nodes) {
-      return listener.tell(num_nodes, num_nodes);
+    STRONGROOM_ASSIGN(nodes, nodes_of(url, options));
+    const bool authenticated = nodes.options.zk_auth != nullptr;
+    Observer observer(progress, user_data);
+    auto access = check_zookeeper_access(nodes.url, nodes.options, [&](std::uint64_t num_nodes) {
+      return observer.report(num_nodes, 0, 0);
     });
     STRONGROOM_TRY(access);
     auto findings = std::make_unique<strongroom_findings>();
@@ -88,17 +91,17 @@ strongroom_status strongroom_zk_check_access(const char* url,
 
 strongroom_status strongroom_zk_reauth(const char* url, const strongroom_store_options* options,
                                        const void* new_auth, size_t new_auth_len,
-                                       const char* new_auth_file, strongroom_progress progress,
-                                       void* self, uint64_t* out_num_nodes,
+                                       const char* new_auth_file, strongroom_on_progress progress,
+                                       void* user_data, uint64_t* out_num_nodes,
                                        strongroom_error** out_error) noexcept {
   give_number(out_num_nodes, uint64_t{0});
   return guarded(out_error, [&]() -> Result<void> {
-    STRONGROOM_ASSIGN(tree, tree_of(url, options));
+    STRONGROOM_ASSIGN(nodes, nodes_of(url, options));
     STRONGROOM_ASSIGN(fresh, zk_auth_of(new_auth, new_auth_len, new_auth_file));
-    Listener listener(progress, self);
+    Observer observer(progress, user_data);
     auto done = reauthenticate_zookeeper(
-        tree.url, tree.options, std::move(fresh),
-        [&](std::uint64_t num_nodes) { return listener.tell(num_nodes, num_nodes); });
+        nodes.url, nodes.options, std::move(fresh),
+        [&](std::uint64_t num_nodes) { return observer.report(num_nodes, 0, 0); });
     STRONGROOM_TRY(done);
     give_number(out_num_nodes, done.value());
     return {};

@@ -1,10 +1,11 @@
 // doctor.cpp: what is wrong, or soon will be.
+#include "strongroom/doctor.hpp"
+
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "guard.hpp"
-#include "strongroom/doctor.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/store.hpp"
 
@@ -20,7 +21,7 @@ static_assert(STRONGROOM_FINDING_DANGER == static_cast<int>(Finding::Level::dang
 
 constexpr std::size_t kMaxKeyFiles = 1000;
 
-// storage_directory gives where an lmdb: URL keeps its file, or nothing.
+// storage_directory is the directory of an lmdb: URL, or empty.
 std::string storage_directory(std::string_view url) {
   constexpr std::string_view kScheme = "lmdb:";
   if (!url.starts_with(kScheme)) return {};
@@ -42,23 +43,23 @@ Result<Examination> examination_of(const strongroom_store& store, const char* co
   return examination;
 }
 
-// findings_of_store gives one finding where the store can not even be looked at: that is when a
-// doctor is asked.
+// findings_of_store is one finding where the store cannot even be read: that is when people call the
+// doctor.
 std::vector<Finding> findings_of_store(const strongroom_store& store) {
   auto status = store.store.status();
   if (status) return examine_store(status.value(), store.anchored);
   const Code code = status.error().code;
   const bool header = code == Code::corrupt || code == Code::unsupported || code == Code::rollback;
   return {{Finding::Level::danger, header ? "header" : "storage", status.error().message,
-           header ? "put a backup back (strongroom restore), into another storage at first"
-                  : "see to the storage, then look again"}};
+           header ? "restore a backup (strongroom restore), into another storage first"
+                  : "repair the storage, then run the doctor again"}};
 }
 
 }  // namespace
 
-strongroom_status strongroom_examine(strongroom_store* store, const char* const* key_files,
-                                     size_t num_key_files, strongroom_findings** out,
-                                     strongroom_error** out_error) noexcept {
+strongroom_status strongroom_doctor(strongroom_store* store, const char* const* key_files,
+                                    size_t num_key_files, strongroom_findings** out,
+                                    strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_findings>> {
     STRONGROOM_TRY(check_handle(store, "store"));
     STRONGROOM_ASSIGN(examination, examination_of(*store, key_files, num_key_files));
@@ -70,24 +71,22 @@ strongroom_status strongroom_examine(strongroom_store* store, const char* const*
 }
 
 size_t strongroom_findings_size(const strongroom_findings* findings) noexcept {
-  return peek(findings, size_t{0},
-              [](const strongroom_findings& each) { return each.found.size(); });
+  return size_of(
+      findings, [](const auto& each) -> auto& { return each.found; });
 }
 
 strongroom_status strongroom_findings_at(const strongroom_findings* findings, size_t index,
-                                         strongroom_finding* out_finding) noexcept {
-  return guarded(nullptr, [&]() -> Result<void> {
-    STRONGROOM_TRY(write_struct(out_finding, STRONGROOM_FINDING_INIT));
-    STRONGROOM_TRY(check_handle(findings, "findings"));
-    if (index >= findings->found.size()) return Error{Code::not_found, "no such finding"};
-    const Finding& found = findings->found[index];
-    strongroom_finding filled = STRONGROOM_FINDING_INIT;
-    filled.level = static_cast<uint32_t>(found.level);
-    filled.check = found.check.c_str();
-    filled.what = found.what.c_str();
-    filled.advice = found.advice.c_str();
-    return write_struct(out_finding, filled);
-  });
+                                         strongroom_finding* out_finding,
+                                         strongroom_error** out_error) noexcept {
+  return item_at(
+      findings, "findings", index, out_finding, strongroom_finding STRONGROOM_FINDING_INIT,
+      out_error, [](const auto& each) -> auto& { return each.found; },
+      [](const Finding& found, strongroom_finding& filled) {
+        filled.level = static_cast<uint32_t>(found.level);
+        filled.check = found.check.c_str();
+        filled.what = found.what.c_str();
+        filled.advice = found.advice.c_str();
+      });
 }
 
 void strongroom_findings_free(strongroom_findings* findings) noexcept {

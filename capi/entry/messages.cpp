@@ -1,0 +1,53 @@
+// messages.cpp: the bodies of messages.hpp.
+#include "messages.hpp"
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include "batch.hpp"
+#include "guard.hpp"
+#include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/types.hpp"
+
+namespace strongroom::capi {
+
+// json_of copies a text into secret memory, where the engine decodes it in place.
+Result<SecretBytes> json_of(const void* json, std::size_t len) {
+  STRONGROOM_ASSIGN(text, bytes_of(json, len, "json"));
+  if (len > kDefaultMaxJsonLen)
+    return Error{Code::too_large, "a JSON text had " + std::to_string(len) + " bytes, over " +
+                                      std::to_string(kDefaultMaxJsonLen)};
+  return SecretBytes::copy_value(text);
+}
+
+Result<mesos::Secret> decode(const strongroom_message& message) {
+  if (message.reserved != 0) return Error{Code::invalid, "a reserved field was set"};
+  STRONGROOM_ASSIGN(bytes, bytes_of(message.data, message.len, "data"));
+  if (message.format == STRONGROOM_FORMAT_WIRE) return mesos::decode_secret(SecretView(bytes));
+  if (message.format != STRONGROOM_FORMAT_JSON)
+    return Error{Code::invalid, "the format of the message was neither JSON nor wire"};
+  STRONGROOM_ASSIGN(text, json_of(message.data, message.len));
+  return mesos::secret_from_json(std::move(text));
+}
+
+Result<std::vector<mesos::Secret>> decode_all(const strongroom_message* messages, std::size_t num) {
+  if (num > kMaxBatch) return Error{Code::too_large, "more than 1000 messages were given"};
+  if (messages == nullptr && num > 0) return was_null("messages");
+  std::vector<mesos::Secret> secrets;
+  secrets.reserve(num);
+  for (const strongroom_message& message : std::span(messages, num)) {
+    STRONGROOM_ASSIGN(secret, decode(message));
+    secrets.push_back(std::move(secret));
+  }
+  return secrets;
+}
+
+std::vector<const mesos::Secret*> pointers_to(const std::vector<mesos::Secret>& secrets) {
+  std::vector<const mesos::Secret*> pointers;
+  pointers.reserve(secrets.size());
+  for (const mesos::Secret& each : secrets) pointers.push_back(&each);
+  return pointers;
+}
+
+}  // namespace strongroom::capi

@@ -1,0 +1,24 @@
+// messages.hpp: Mesos' Secret messages, as C passes them.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "strongroom.h"
+#include "strongroom/mesos/secret.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom::capi {
+
+// json_of copies a text into secret memory, where the engine decodes it in place.
+Result<SecretBytes> json_of(const void* json, std::size_t len);
+
+Result<mesos::Secret> decode(const strongroom_message& message);
+
+// decode_all decodes up to 1,000 messages.
+Result<std::vector<mesos::Secret>> decode_all(const strongroom_message* messages, std::size_t num);
+
+std::vector<const mesos::Secret*> pointers_to(const std::vector<mesos::Secret>& secrets);
+
+}  // namespace strongroom::capi

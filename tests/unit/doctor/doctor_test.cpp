@@ -153,7 +153,7 @@ TEST(Doctor, AnOpenDirectoryIsFoundAndItsAdviceMendsIt) {
   Place::mode(place.store(), 0755);
   const Finding found = worst(place.examined(), "file-modes");
   EXPECT_EQ(found.level, Level::danger);
-  EXPECT_NE(found.what.find(place.store() + " was open to others (mode 0755)"), std::string::npos)
+  EXPECT_NE(found.what.find(place.store() + " is open to others (mode 0755)"), std::string::npos)
       << found.what;
   follow(found.advice);
   EXPECT_EQ(level_of(place.examined(), "file-modes"), "good");

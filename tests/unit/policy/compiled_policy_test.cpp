@@ -659,7 +659,7 @@ TEST(CompiledPolicy, WildcardsMayBeInSixtyFourUnlikePlacements) {
     return own(rules);
   };
   EXPECT_EQ(both(patterns(64), Identity::user("u"), Action::read, "a/a/a/a/a/a/a/z"), A);
-  EXPECT_EQ(refused(patterns(65), "more than 64 unlike"), Code::too_large);
+  EXPECT_EQ(refused(patterns(65), "more than 64 different"), Code::too_large);
 }
 
 TEST(CompiledPolicy, AHundredPatternsMayMatchOnePath) {

@@ -274,7 +274,7 @@ TEST(DcosPermissions, AStarElsewhereIsRefusedAndNeverALiteral) {
     EXPECT_TRUE(refused_there(id + "/a/@@/* full", "empty segment"));
   }
   EXPECT_TRUE(refused_there("@@dcos:superuser* full", "unknown"));
-  EXPECT_TRUE(refused_there("@@dcos:secrets:*:/a full", "store 'default' alone"));
+  EXPECT_TRUE(refused_there("@@dcos:secrets:*:/a full", "the only store is 'default'"));
   EXPECT_TRUE(refused_there("@@dcos:* full", "unknown"));
   EXPECT_TRUE(refused_there("@@* full", "unknown"));
 }
@@ -306,17 +306,18 @@ TEST(DcosPermissions, ActionsAreThoseFiveAndCommasPartThem) {
   EXPECT_TRUE(refused_there("dcos:superuser@@", "an action was missing"));
   EXPECT_TRUE(refused_there("dcos:superuser @@fool", "did you mean 'full'?"));
   EXPECT_TRUE(refused_there("dcos:adminrouter:secrets @@xyz", "unknown"));
-  EXPECT_TRUE(refused_there("dcos:secrets:list:default:/ @@create", "'read' and 'full' alone"));
   EXPECT_TRUE(
-      refused_there("dcos:secrets:list:default:/ @@read,delete", "'read' and 'full' alone"));
+      refused_there("dcos:secrets:list:default:/ @@create", "only the actions 'read' and 'full'"));
+  EXPECT_TRUE(refused_there("dcos:secrets:list:default:/ @@read,delete",
+                            "only the actions 'read' and 'full'"));
 }
 
 TEST(DcosPermissions, OtherResourcesAreNamedAsUnknown) {
   EXPECT_TRUE(
       refused_there("@@dcos:service:marathon:marathon:services:/developer full", "known: "));
   EXPECT_TRUE(refused_there("@@dcos:adminrouter:service:marathon full", "known: "));
-  EXPECT_TRUE(refused_there("@@dcos:secrets:other:/a full", "store 'default' alone"));
-  EXPECT_TRUE(refused_there("@@dcos:secrets:list:other:/a read", "store 'default' alone"));
+  EXPECT_TRUE(refused_there("@@dcos:secrets:other:/a full", "the only store is 'default'"));
+  EXPECT_TRUE(refused_there("@@dcos:secrets:list:other:/a read", "the only store is 'default'"));
   EXPECT_TRUE(refused_there("@@dcos:superusers full", "did you mean 'dcos:superuser'?"));
   EXPECT_TRUE(refused_there("@@DCOS:superuser full", "did you mean 'dcos:superuser'?"));
   EXPECT_TRUE(refused_there("@@read", "known: "));
@@ -328,8 +329,8 @@ TEST(DcosPermissions, SectionsNameSomebody) {
   EXPECT_TRUE(refused_there("@@[user:a", "not closed"));
   EXPECT_TRUE(refused_there("@@[user:a] dcos:superuser full", "not closed"));
   EXPECT_TRUE(refused_there("@@[", "not closed"));
-  EXPECT_TRUE(refused_there("[user:a@@, user:b]", "parted by blanks"));
-  EXPECT_TRUE(refused_there("[user:a@@] [user:b]", "parted by blanks"));
+  EXPECT_TRUE(refused_there("[user:a@@, user:b]", "separated by blanks only"));
+  EXPECT_TRUE(refused_there("[user:a@@] [user:b]", "separated by blanks only"));
   EXPECT_TRUE(refused_there("[@@alice]", "did you mean 'user:alice'?"));
   EXPECT_TRUE(refused_there("[user:a @@user:*]", "'*'"));
   const std::vector<PolicyDocument> nobody = {{"d", "# nobody\n dcos:superuser full"}};

@@ -714,7 +714,7 @@ TEST(StoredPolicies, WhatANewerProgramStoredAllowsNothing) {
   auto& records = open.near.barrier().policies();
   ASSERT_TRUE(records.put(records.index().value(), "p", R"({"version": 9})").value());
   EXPECT_TRUE(refused(open.store.as(kAdmin).get(path("db/a")), Code::unsupported, "'p'"));
-  EXPECT_TRUE(refused(open.store.as(kAlice).get(path("db/a")), Code::unsupported, "is told why"));
+  EXPECT_TRUE(refused(open.store.as(kAlice).get(path("db/a")), Code::unsupported, "can see why"));
   EXPECT_TRUE(fine(open.store.as(kAdmin).put_policy("p", kAliceReads)));
   EXPECT_TRUE(fine(open.store.as(kAlice).get(path("db/a"))));
 }

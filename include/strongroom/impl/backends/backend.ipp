@@ -1,5 +1,5 @@
-// backend.ipp: what a backend gets for free: a snapshot made of pages, and the forms of its calls
-// that only some storages can do better than this.
+// backend.ipp: what every backend gets for free: a snapshot made of pages, and default forms of the calls
+// that only some storages can do better.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -19,7 +19,7 @@
 namespace strongroom {
 namespace detail::backend {
 
-// versions_of gives the versions of the records, and the records themselves to keep, if wanted.
+// versions_of returns the versions of the records, and adds the records to *keep unless keep is null.
 static Result<std::vector<Version>> versions_of(Backend& from, std::span<const ByteView> keys,
                                                 RecordPage* keep, Timeout timeout) {
   std::vector<Version> versions(keys.size());
@@ -34,8 +34,8 @@ static Result<std::vector<Version>> versions_of(Backend& from, std::span<const B
   return versions;
 }
 
-// hand_over_first gives the sink the records of the keys in their order: a read may have had
-// another one.
+// hand_over_first passes the records of the keys to the sink in the order of the keys: the read may have
+// returned them in another order.
 static Result<void> hand_over_first(std::span<const ByteView> keys, const RecordPage& page,
                                     Backend::SnapshotSink sink) {
   for (const ByteView key : keys) {
@@ -77,7 +77,7 @@ Result<void> Backend::watch(ShardMarks& marks, Timeout timeout) {
     auto stamp = read(
         {}, [](std::size_t, const Record&) {}, timeout);
     STRONGROOM_TRY(stamp);
-    const std::uint64_t mark = stamp->value() + 1;  // 0 is no mark
+    const std::uint64_t mark = stamp->value() + 1;  // 0 is not a mark
     if (mark != marks[0] || left <= Clock::duration::zero()) {
       marks.fill(mark);
       return {};

@@ -62,8 +62,8 @@ static Map stage(std::span<const Change> batch) {
 struct MemoryBackend::Records {
   using Map = detail::memory::Map;
 
-  // commit swaps the staged values in; what they replace leaves in staged, to be freed by the
-  // caller when readers go on again.
+  // commit swaps the staged values in. The values they replace are left in staged, so that the caller
+  // frees them once readers can go on.
   Commit commit(std::span<const Change> batch, Map& staged) noexcept {
     const Gate::Exclusive alone(gate);
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -98,7 +98,7 @@ struct MemoryBackend::Records {
 
   mutable Gate gate;
   Map map;
-  std::uint64_t num_commits = 0;  // never goes back, so no version comes twice
+  std::uint64_t num_commits = 0;  // never decreases, so no version comes twice
 };
 
 MemoryBackend::MemoryBackend() : records_(std::make_shared<Records>()) {}

@@ -1,4 +1,4 @@
-// open_backend.ipp: from a URL to the backend that it names.
+// open_backend.ipp: opens the backend that a URL names.
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -29,7 +29,7 @@ static Error refuse(std::string_view url, std::string_view why) {
 }
 
 #if STRONGROOM_HAVE_LMDB
-// read_options takes what stands behind the '?': quota=BYTES, once.
+// read_options reads what follows the '?': quota=BYTES, once.
 static Result<LmdbOptions> read_options(std::string_view url, std::string_view query) {
   constexpr std::string_view kQuota = "quota=";
   if (!query.starts_with(kQuota) || query.find('&') != std::string_view::npos) {
@@ -77,7 +77,7 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
   const std::string_view scheme = url.substr(0, colon);
   const std::string_view rest = url.substr(colon + 1);
   if (scheme == "memory") {
-    if (!rest.empty()) return detail::open_backend::refuse(url, "had something behind memory:");
+    if (!rest.empty()) return detail::open_backend::refuse(url, "had something after memory:");
     return std::unique_ptr<Backend>(std::make_unique<MemoryBackend>());
   }
   if (scheme == "lmdb") {
@@ -98,10 +98,11 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
     return Error{
         Code::unsupported,
         "zks:// needs a ZooKeeper client that speaks TLS and checks host names, and the one "
-        "built in does not; put a TLS proxy such as stunnel before it, and use zk:// to its "
+        "built in does not; put a TLS proxy, for example stunnel, in front of it, and use zk:// to "
+        "its "
         "local end"};
   }
-  // The scheme alone: what follows an unknown one may hold a password.
+  // Only the scheme is shown: what follows an unknown one may hold a password.
   return Error{Code::invalid, "the store URL named the unknown backend '" + std::string(scheme) +
                                   "'; use " + std::string(detail::open_backend::kShapes)};
 }

@@ -1,4 +1,4 @@
-// record_page.hpp: some records copied out of a storage, to be handed on when it was let go.
+// record_page.hpp: some records copied out of a storage, to be passed on once its memory is released.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace strongroom {
 
 class RecordPage {
  public:
-  // A page that holds this much is full. One record may go beyond it.
+  // A page that holds this many bytes is full. One record may go beyond that.
   static constexpr std::size_t kFullLen = std::size_t{1} << 20;
 
   bool is_full() const noexcept { return bytes_.size() >= kFullLen; }
@@ -28,13 +28,13 @@ class RecordPage {
   std::size_t size() const noexcept { return places_.size(); }
   std::size_t num_bytes() const noexcept { return bytes_.size(); }
 
-  // find gives the record of a key, if it is on the page.
+  // find returns the record of a key, if it is on the page.
   std::optional<Record> find(ByteView key) const;
 
-  // last_key is a copy of the key that was added last; empty where there is none.
+  // last_key returns a copy of the key that was added last; empty if there is none.
   std::vector<std::uint8_t> last_key() const;
 
-  // hand_over gives the sink every record but those of the keys to skip.
+  // hand_over passes every record to the sink, except those of the keys to skip.
   Result<void> hand_over(std::span<const ByteView> skip, Backend::SnapshotSink sink) const;
 
  private:
@@ -49,12 +49,12 @@ class RecordPage {
   std::vector<Place> places_;
 };
 
-// RecordPages goes through a storage with scan, and copies as much at a time as a page holds.
+// RecordPages goes through a storage with scan, and copies one page at a time.
 class RecordPages {
  public:
   RecordPages(Backend& from, Timeout timeout) noexcept : from_(from), timeout_(timeout) {}
 
-  // next fills the page. Returns  whether there is more.
+  // next fills the page. Returns  whether more records follow.
   Result<bool> next(RecordPage& page);
 
  private:

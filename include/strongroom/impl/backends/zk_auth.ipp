@@ -24,7 +24,7 @@ static Error refuse(const std::string& file, const std::string& why) {
   return {Code::invalid, "the ZooKeeper credentials in '" + file + "' " + why};
 }
 
-// File is a descriptor that is closed again.
+// File closes its descriptor when it goes out of scope.
 class File {
  public:
   explicit File(const std::string& name)
@@ -41,12 +41,12 @@ class File {
   int fd_;
 };
 
-// check_private looks at the open file, so that it can not be exchanged in between.
+// check_private examines the open file, so that it cannot be exchanged in between.
 static Result<void> check_private(const File& file, const std::string& name) {
   struct stat status {};
   if (file.fd() < 0 || ::fstat(file.fd(), &status) != 0)
     return refuse(name, "could not be read: " + std::generic_category().message(errno));
-  if (!S_ISREG(status.st_mode)) return refuse(name, "could not be read: it is no file");
+  if (!S_ISREG(status.st_mode)) return refuse(name, "could not be read: it is not a plain file");
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     return Error{Code::denied, "'" + name +
                                    "' belongs to another user, who can replace the "
@@ -61,7 +61,7 @@ static Result<void> check_private(const File& file, const std::string& name) {
   return {};
 }
 
-// read_all fills room, and gives how many bytes there were; at most its size.
+// read_all fills room, and returns how many bytes there were; at most the size of room.
 static Result<std::size_t> read_all(const File& file, const std::string& name, SecretBytes& room) {
   std::size_t len = 0;
   while (len < room.size()) {
@@ -76,7 +76,7 @@ static Result<std::size_t> read_all(const File& file, const std::string& name, S
   return len;
 }
 
-// fault says what is wrong with user:password, or nothing.
+// fault_of_auth returns what is wrong with user:password, or null.
 static const char* fault_of_auth(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (text.size() > kMaxZkAuthLen) return "had more than 1,024 bytes";

@@ -1,5 +1,5 @@
-// zookeeper_absent.ipp: what a build without ZooKeeper says where it is asked for it, so that nobody
-// above needs to know.
+// zookeeper_absent.ipp: the errors of ZooKeeper's functions in a build without ZooKeeper, so that no
+// caller needs to know.
 #if !STRONGROOM_HAVE_ZOOKEEPER
 #include <cstdint>
 #include <memory>

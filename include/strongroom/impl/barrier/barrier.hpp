@@ -1,16 +1,17 @@
 // barrier.hpp: the third stage of the line: plaintext on one side, envelopes on the other.
 //
-// The barrier owns the keys and the backend, so what was not sealed can not be stored. Its parts are the
-// only code that sees both sides, each with one job; the barrier itself only puts them together. Every
-// operation is one commit: whatever dies in between, the store is as it was or as it should be. It must
-// never write plaintext, a name or a key anywhere, and storage trouble must never make it drop its keys.
+// The barrier owns the keys and the backend, so nothing unsealed can be stored. Its parts are the only
+// code that sees both sides, and each part has one job; the barrier itself only puts them together. Every
+// operation is one commit: whatever fails in between, the store is either as it was or as it should be.
+// The barrier must never write plaintext, a name or a key anywhere, and errors of the storage must never
+// make it drop its keys.
 //
 // Shared by all parts
-//   Threads  any number at once. Reads wait for no other read.
+//   Threads  any number at once. A read never waits for another read.
 //   Errors   sealed: no keys are loaded, or the handle came through a fork.  unavailable, timeout:
-//            the storage's trouble; nothing was changed.  indeterminate: it may have been.
-//            rollback: what is stored is older than what this process has seen of it.
-//   Others   what another process changed (rotation, lock flag) is followed at the next call.
+//            the storage failed; nothing was changed.  indeterminate: something may have been changed.
+//            rollback: what is stored is older than what this process has already seen.
+//   Others   changes by other processes (rotation, lock flag) are followed at the next call.
 #pragma once
 
 #include <memory>
@@ -58,7 +59,7 @@ class Barrier {
   NamesReader& names() noexcept { return secrets_.names; }
   PolicyRecords& policies() noexcept { return policies_; }
 
-  // The parts of one call each; they borrow the barrier.
+  // These parts each serve one call; they borrow the barrier.
   Reencryption reencryption(const ReencryptOptions& options) {
     return Reencryption(*backend_, keeper_, timeout_, options);
   }

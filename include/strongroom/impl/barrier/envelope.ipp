@@ -39,7 +39,7 @@ static Error unknown_term(const Keyring& keyring, TermId term) {
                      : "was sealed in a term that the keyring does not have");
 }
 
-// DerivedKey is the key of one record, for the length of one call, wiped on every way out.
+// DerivedKey holds the key of one record during one call, and wipes it on every way out.
 class DerivedKey {
  public:
   DerivedKey(const XaesKey& key, const XaesNonce& nonce) noexcept {
@@ -54,7 +54,7 @@ class DerivedKey {
   alignas(16) std::array<std::uint8_t, kKeyLen> bytes_;
 };
 
-// read_label reads what is readable without a key; it is not authenticated before the rest opened.
+// read_label reads the fields that need no key. They are not authenticated until the rest has opened.
 static Result<void> read_label(std::span<const std::uint8_t> envelope, Opened& opened) {
   if (envelope[0] != 1 || envelope[1] != 1) {
     return Error{Code::unsupported, "an envelope was of version " + std::to_string(envelope[0]) +
@@ -79,8 +79,8 @@ static std::array<std::uint8_t, kMetadataLen> encode(const Metadata& metadata) n
   return block;
 }
 
-// keep_value reads the metadata block of an authenticated plaintext that begins at `at` of the buffer
-// in opened.value, and narrows that buffer to the value. Byte 1 counts further blocks of 16 bytes, in
+// keep_value reads the metadata block of an authenticated plaintext, which begins at `at` in the buffer
+// of opened.value, and narrows that buffer to the value. Byte 1 counts further blocks of 16 bytes, in
 // which a later version may keep more.
 static Result<void> keep_value(Opened& opened, std::size_t at, std::size_t plaintext_len) {
   const auto plaintext = opened.value.reveal().subspan(at, plaintext_len);
@@ -94,8 +94,8 @@ static Result<void> keep_value(Opened& opened, std::size_t at, std::size_t plain
   return {};
 }
 
-// open_to decrypts `envelope` into the buffer in opened.value, at `at`, which may be where its own
-// ciphertext lies. Everything is filled where it stands: moving it costs more than reading it.
+// open_to decrypts `envelope` into the buffer of opened.value, at `at`; the envelope's own ciphertext
+// may lie there. Everything is filled in place: moving it costs more than reading it.
 static Result<void> open_to(const Keyring& keyring, const Place& place,
                             std::span<const std::uint8_t> envelope, std::size_t at,
                             Opened& opened) {

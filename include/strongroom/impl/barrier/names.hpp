@@ -1,8 +1,8 @@
 // names.hpp: where records lie in the backend, and how a directory's entries are sealed.
 //
-// A backend key is a keyed PRF of the canonical path, so that a dump shows no name; an entry of a
-// directory carries its segment under deterministic authenticated encryption, bound to the
-// directory, padded to 16 bytes, so that a list needs no record of its own.
+// A backend key is a keyed PRF of the canonical path, so a dump of the storage shows no names. The key of
+// a directory entry carries the entry's segment under deterministic authenticated encryption, bound to
+// the directory and padded to 16 bytes. So a list needs no record of its own.
 //
 //   "r" location(secret)                  the sealed secret, or the tombstone of a deleted one
 //   "r" location(policy)                  a stored policy, or the index of them: policy_records.hpp
@@ -42,7 +42,7 @@ Location location(const Keyring& keyring, std::uint8_t domain, std::string_view 
 // Tree is one of the two trees of paths in a store, which share no record and no directory.
 enum class Tree : std::uint8_t { secrets, host_records };
 
-// Locations never meet: the PRF input of a secret begins with 1, of its directories with 2, of a policy
+// Locations are kept apart: the PRF input of a secret begins with 1, of its directories with 2, of a policy
 // with 3, of a host record with 4, of its directories with 5.
 inline Location secret_location(const Keyring& keyring, std::string_view path,
                                 Tree tree = Tree::secrets) noexcept {
@@ -52,22 +52,22 @@ inline Location directory_location(const Keyring& keyring, std::string_view path
                                    Tree tree = Tree::secrets) noexcept {
   return detail::location(keyring, tree == Tree::secrets ? 2 : 5, path);
 }
-// policy_location is that of a stored policy; without a name, of their index.
+// policy_location is the location of a stored policy, or with an empty name that of their index.
 inline Location policy_location(const Keyring& keyring, std::string_view name) noexcept {
   return detail::location(keyring, 3, name);
 }
 
 RecordKey record_key(const Location& location) noexcept;
 
-// entry_prefix is what all keys of one kind in one directory begin with.
+// entry_prefix returns what all entry keys of one kind in one directory begin with.
 RecordKey entry_prefix(EntryKind kind, const Location& directory) noexcept;
 
-// entry_key is the backend key of one entry. segment: 1..255 bytes without NUL, as Path has them.
+// entry_key returns the backend key of one entry. segment: 1..255 bytes without NUL, as in a Path.
 EntryKey entry_key(const Keyring& keyring, EntryKind kind, const Location& directory,
                    std::string_view segment);
 
-// open_entry gives the segment of a backend key that a scan of entry_prefix found.
-// Returns nothing when the key was not made by this store for this directory.
+// open_entry returns the segment in a backend key that a scan of entry_prefix found.
+// Returns nothing if the key was not made by this store for this directory.
 std::optional<std::string> open_entry(const Keyring& keyring, EntryKind kind,
                                       const Location& directory, std::span<const std::uint8_t> key);
 

@@ -1,7 +1,7 @@
-// names_reader.hpp: how the barrier lists: the entries of directories, opened.
+// names_reader.hpp: how the barrier lists directories: it opens their entries.
 //
-// Secrets below a folder and the folders that hold any. What is written meanwhile may or may not be
-// seen. It must never show a name that this store did not make.
+// A list has the secrets below a folder, and the folders that hold any. Changes made during the call
+// may or may not be in it. It must never show a name that this store did not make.
 //
 // Threads  any number at once.
 #pragma once
@@ -23,7 +23,7 @@
 
 namespace strongroom {
 
-// NamesFilter is what of a tree may be seen; it gets paths from the root.
+// NamesFilter says which part of a tree may be seen. It is called with paths from the root.
 struct NamesFilter {
   FunctionRef<bool(const std::string& folder)> enters;
   FunctionRef<bool(const std::string& secret)> shows;
@@ -34,19 +34,19 @@ class NamesReader {
   NamesReader(Backend& backend, KeyKeeper& keeper, Timeout timeout, Tree tree = Tree::secrets)
       : backend_(backend), keeper_(keeper), timeout_(timeout), tree_(tree) {}
 
-  // list gives the names below a folder, relative to it and sorted: its secrets and those folders
-  // that hold any, or with recursive every secret below it. A folder that is not there has none.
-  // filter  none: all of it. Else what it neither enters nor shows might as well not be there.
+  // list returns the names below a folder, relative to it and sorted: its secrets and the folders that
+  // hold any, or with recursive every secret below it. For a folder that does not exist, none.
+  // filter  null: everything. Otherwise what it neither enters nor shows is treated as absent.
   // Errors  corrupt: an entry that this store did not make.
   Result<std::vector<Entry>> list(const Path& folder, bool recursive,
                                   const NamesFilter* filter = nullptr);
 
-  // list_page gives up to limit (1..10,000) entries of one level in the backend's order, including
-  // folders whose secrets are all gone. after: empty, or `next` of the page before.
+  // list_page returns up to limit (1..10,000) entries of one level in the backend's order, including
+  // folders whose secrets are all gone. after: empty, or `next` of the previous page.
   Result<ListPage> list_page(const Path& folder, ByteView after, std::size_t limit);
 
   // each_name calls f(name) -> Result<bool> for all entries of one kind in one folder, in the
-  // backend's order; f says whether to go on.
+  // backend's order; f returns whether to go on.
   template <typename F>
   Result<void> each_name(const std::string& folder, EntryKind kind, F f) {
     EntryKey after;
@@ -75,7 +75,7 @@ class NamesReader {
     bool more = false;
   };
 
-  // scan_names opens up to limit entries of one kind in one folder. All is in the keys.
+  // scan_names opens up to limit entries of one kind in one folder. Keys hold all that it needs.
   Result<Names> scan_names(const std::string& folder, EntryKind kind, ByteView after,
                            std::size_t limit);
 
@@ -89,11 +89,11 @@ class NamesReader {
   Result<void> collect_below(const std::string& folder, const std::string& shown,
                              const NamesFilter* filter, std::vector<Entry>& entries);
 
-  // holds_any tells whether there is a secret somewhere below a folder: folder entries stay when
-  // the last secret goes.
+  // holds_any returns whether any secret lies below a folder. The folder's entry does not say so: it
+  // stays when the last secret is deleted.
   Result<bool> holds_any(const std::string& folder);
 
-  // shows_any is holds_any of what a filter shows.
+  // shows_any is holds_any, counting only what the filter shows.
   Result<bool> shows_any(const std::string& folder, const NamesFilter& filter);
 
   Result<bool> scan_page(const std::string& folder, EntryKind kind, ByteView after,

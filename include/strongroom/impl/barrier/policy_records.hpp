@@ -1,11 +1,11 @@
 // policy_records.hpp: policies as they are stored: sealed texts, and a sealed index of them.
 //
-// They are records as secrets are, at locations of their own, so whatever is done to all records
-// (re-encryption, backups, copies) is done to them. A change is one commit of the header, the fence,
-// the index and the text. Each says which of the others it belongs to: the keyring in the header
-// holds the revision of the index, the index those of the texts. So of what is stored, nothing can
-// be put back, exchanged or dropped alone without being told; and a new fence makes every writer look
-// again. It must never take for the policies what was not put as such, nor know what they mean.
+// Policies are records like secrets, at locations of their own, so whatever is done to all records
+// (re-encryption, backups, copies) is done to them too. A change is one commit of the header, the
+// fence, the index and the text. The keyring in the header holds the revision of the index, and the
+// index holds the revisions of the texts. So it is noticed when any one of these records is put back,
+// exchanged or dropped without the others; and a new fence makes every writer look again. This code
+// must never accept as policies what was not put as policies, and it does not know what they mean.
 //
 //   index  form 1 (1) | zero (3) | number (4), and for each text, sorted by name:
 //          revision (8) | changed (8) | length (4) | length of the name (1) | name
@@ -33,7 +33,7 @@
 
 namespace strongroom {
 
-// PolicyEntry is what the index says of one text.
+// PolicyEntry is what the index says about one text.
 struct PolicyEntry {
   std::string name;
   Revision revision{};  // of the policies, when the text was put
@@ -43,10 +43,10 @@ struct PolicyEntry {
   friend bool operator==(const PolicyEntry&, const PolicyEntry&) = default;
 };
 
-// PolicyIndex is which texts are stored, as of one moment.
+// PolicyIndex says which texts are stored, as of one moment.
 struct PolicyIndex {
   Revision revision{};  // one more with each change; 0: there never was one
-  Fence fence{};        // that it was read at
+  Fence fence{};        // at which it was read
   std::vector<PolicyEntry> entries;
 
   const PolicyEntry* find(std::string_view name) const noexcept;
@@ -63,12 +63,13 @@ inline constexpr std::size_t kMaxIndexLen =
 
 std::vector<std::uint8_t> encode(const PolicyIndex& index);
 
-// decode_entries reads what authenticated: what it does not know, a newer program wrote.
+// decode_entries reads bytes that have authenticated, so a newer program wrote what it does not know.
 Result<std::vector<PolicyEntry>> decode_entries(std::span<const std::uint8_t> bytes);
 
 }  // namespace detail
 
-// seal_policy seals a text as its entry has it, and seal_policy_index an index; into out.
+// seal_policy seals a text into out, under the name, revision and time of its entry; seal_policy_index
+// seals an index into out.
 Result<void> seal_policy(const Keyring& keyring, const StoreId& store, const PolicyEntry& entry,
                          std::string_view text, std::vector<std::uint8_t>& out);
 Result<void> seal_policy_index(const Keyring& keyring, const StoreId& store,
@@ -81,7 +82,7 @@ struct StoredPolicies {
   std::vector<std::string> texts;
 };
 
-// PolicyText is one text and what the index says of it.
+// PolicyText is one text and what the index says about it.
 struct PolicyText {
   PolicyEntry entry;
   std::string text;
@@ -95,56 +96,57 @@ class PolicyRecords {
   PolicyRecords& operator=(const PolicyRecords&) = delete;
 
   // index reads which texts are stored now.
-  // Errors  sealed, and the storage's trouble: look again later.  corrupt, rollback, unsupported: it
-  //         is not what this store put last, and no policy of it can be believed.
+  // Errors  sealed, and the storage's errors: try again later.  corrupt, rollback, unsupported: it is
+  //         not the index that this store put last, and none of its policies can be trusted.
   Result<PolicyIndex> index();
 
-  // texts reads those of some entries of an index, in their order.
-  // Returns  nothing when the policies were changed since the index was read.
+  // texts reads the texts of some entries of an index, in the order of the entries.
+  // Returns  nothing if the policies were changed since the index was read.
   // Errors   as of index, naming the policy.
   Result<std::optional<std::vector<std::string>>> texts(const PolicyIndex& index,
                                                         std::span<const PolicyEntry> entries);
 
-  // text reads the one of a name. Errors  not_found, and as of texts.
+  // text reads the text of a name. Errors  not_found, and as of texts.
   Result<PolicyText> text(std::string_view name);
 
-  // read reads all of them, as of one moment.
+  // read reads the index and all its texts, as of one moment.
   Result<StoredPolicies> read();
 
-  // check tells whether a condition holds for putting or erasing the text of a name.
+  // check succeeds if a condition for putting or erasing the text of a name holds.
+  // puts    true for putting, false for erasing.
   // Errors  already_exists, not_found, conflict.
   static Result<void> check(const PolicyIndex& index, std::string_view name, bool puts,
                             Condition condition);
 
-  // put stores a text under a name, in one commit. What it is permitted under is the index, which the
-  // caller has held its permit against.
-  // Returns  the new revision, which is the text's too; nothing when the policies, or the fence, are
-  //          not those of the index any more.
+  // put stores a text under a name, in one commit. It writes under the fence of the index, with which
+  // the caller has compared its permit.
+  // Returns  the new revision of the policies, which is the text's too; nothing if the policies or the
+  //          fence are no longer those of the index.
   // Errors   indeterminate: it may have happened.  corrupt: the header record must be repaired first.
   Result<Fenced<Revision>> put(const PolicyIndex& index, std::string_view name,
                                std::string_view text);
 
-  // erase removes one. Its name may come again; its revision never does.
+  // erase removes a text. Its name may be used again; its revision never is.
   Result<Fenced<Revision>> erase(const PolicyIndex& index, std::string_view name);
 
-  // reset stores an index of nothing, whatever is there. The texts stay, and belong to nothing.
+  // reset stores an empty index, whatever is there. The texts stay, and belong to no index.
   Result<Fenced<Revision>> reset(Permit permit);
 
  private:
   static constexpr int kMaxAttempts = 16;
   static constexpr std::size_t kMaxBlocksLen = 255 * kMetadataLen;  // of later metadata
-  // What is read at once: locked memory is scarce, round trips take their time.
+  // Limits of one read: locked memory is scarce, but round trips take time.
   static constexpr std::size_t kMaxGroup = 64;
   static constexpr std::size_t kMaxGroupLen = std::size_t{1} << 20;
 
-  // State is that of the keys when something was looked for.
+  // State describes the keys at the time of a read.
   struct State {
     std::uint64_t generation = 0;
     Fence fence{};
-    Revision revision{};  // what the index must be in
+    Revision revision{};  // that the index must have
   };
 
-  // Found is a record that was looked for: opened, or absent, or why it did not open.
+  // Found is a record that was looked for, and the outcome: opened, absent, or why it did not open.
   struct Found {
     std::string_view name{};  // empty: the index
     std::size_t max_len = 0;
@@ -155,8 +157,8 @@ class PolicyRecords {
     Result<void> done{};
   };
 
-  // fetch reads records, by one read of the backend, and opens them.
-  // Returns  nothing when the keys or the policies moved meanwhile: look again.
+  // fetch reads records with one read of the backend, and opens them.
+  // Returns  nothing if the keys or the policies changed meanwhile: fetch again.
   Result<std::optional<State>> fetch(std::vector<Found>& found);
 
   static State state_of(const Keys& keys);
@@ -165,10 +167,10 @@ class PolicyRecords {
 
   static void open(const Keys& keys, Found& found);
 
-  // group_of is how many of the entries are read at once.
+  // group_of returns how many of the entries to read at once.
   static std::size_t group_of(std::span<const PolicyEntry> entries);
 
-  // read_group appends the texts of a group. Returns  false: the policies changed since.
+  // read_group appends the texts of a group. Returns  false: the policies changed since the index.
   Result<bool> read_group(const PolicyIndex& index, std::span<const PolicyEntry> entries,
                           std::vector<std::string>& texts);
 
@@ -178,8 +180,8 @@ class PolicyRecords {
 
   static PolicyIndex without(const PolicyIndex& index, std::string_view name);
 
-  // commit puts the next index, and the text of entry; or removes that, where there is none. An entry
-  // without a name has neither.
+  // commit puts the next index and the entry's text; without a text it erases the entry's record. An
+  // entry without a name has no record.
   Result<Fenced<Revision>> commit(PolicyIndex next, const PolicyEntry& entry,
                                   std::optional<std::string_view> text);
 

@@ -328,7 +328,8 @@ Result<Fenced<Revision>> PolicyRecords::commit(PolicyIndex next, const PolicyEnt
     auto done = seal_policy_index(keys.keyring, store, next, entry.changed_ms, sealed_index);
     if (done && text) done = seal_policy(keys.keyring, store, entry, *text, sealed_text);
     STRONGROOM_TRY(done);
-    // Who changed one of them since has changed the header too, or sealed it anew as it was.
+    // kAny, since a writer that changed one of them meanwhile has changed the header too, or has only
+    // re-sealed the same content.
     std::vector<Change> changes = {{Change::Kind::put, index_key, sealed_index, kAny}};
     const auto kind = text ? Change::Kind::put : Change::Kind::erase;
     if (!entry.name.empty()) changes.push_back({kind, text_key, sealed_text, kAny});

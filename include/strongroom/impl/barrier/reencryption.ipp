@@ -142,7 +142,7 @@ Result<void> Reencryption::commit(std::span<const Old> group, bool alone,
   });
   STRONGROOM_TRY(sealed);
   STRONGROOM_TRY(store(group, alone, batch));
-  // A record may have been read just before its term was retired, and the keys just after.
+  // These records may have been read just before their term was retired, and the keys just after.
   if (alone) progress_.unreadable += doubtful.size();
   for (const Old& old : doubtful) {
     if (alone) break;

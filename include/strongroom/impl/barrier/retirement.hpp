@@ -1,11 +1,11 @@
 // retirement.hpp: dropping data keys that nothing needs any more.
 //
-//   begin    raises the fence, so that nobody seals under an old key from now on, not even a process that
-//            slept since before the rotation
-//   check    looks at all records, whether any still needs an old key
-//   KeyKeeper::retire drops them, in one commit
+//   begin    raises the fence, so that no process seals under an old key from now on, not even one that
+//            has been asleep since before the rotation
+//   check    looks through all records for one that still needs an old key
+//   KeyKeeper::retire drops the old keys, in one commit
 //
-// It must never say that a key is not needed while a secret opens to nothing else.
+// It must never report that a key is not needed while a secret opens with that key only.
 //
 // Threads  any number at once.
 #pragma once
@@ -29,24 +29,24 @@ class Retirement {
   Retirement(Backend& backend, KeyKeeper& keeper, SecretReader& reader, Timeout timeout)
       : backend_(backend), keeper_(keeper), reader_(reader), timeout_(timeout) {}
 
-  // begin gives the term that is to be the first one left: the active one; nothing where the permit
-  // holds no more.
+  // begin returns the first term that will be kept, which is the active one; nothing if the permit no
+  // longer holds.
   // Errors  invalid: there is no old data key.
   Result<Fenced<TermId>> begin(Permit permit);
 
-  // check tells whether all that opens is sealed in first_live or later.
+  // check succeeds if everything that opens is sealed in first_live or later.
   // Errors  invalid: there are secrets under old data keys; re-encrypt first.  unavailable: the observer
-  //         said stop.
+  //         returned false.
   Result<void> check(TermId first_live, ReencryptObserver observer);
 
  private:
   static constexpr std::size_t kScanPage = 1000;
 
-  // count_older counts the records that open under a term before first_live, and would open no more.
+  // count_older counts the records that open under a term before first_live and then would no longer.
   Result<std::uint64_t> count_older(TermId first_live, ReencryptObserver observer);
 
-  // needs_older tells a secret from a record that is damaged anyway, or was replaced meanwhile. What
-  // a newer program made may well open to it.
+  // needs_older returns whether a record still needs a term before first_live. One that is damaged
+  // anyway, or was replaced meanwhile, does not; one that a newer program made may, so it counts.
   Result<bool> needs_older(std::span<const std::uint8_t> key, TermId first_live);
 
   Backend& backend_;

@@ -1,10 +1,11 @@
 // secret_reader.hpp: how the barrier reads secrets: located, fetched, opened, and doubted.
 //
-// What does not open may have been read just before its keys changed, so it is looked at again as
-// long as they did; what opens is held against the newest revision that this process has seen. It
-// must never hand out bytes that did not authenticate, and never call old what is true.
+// A record that does not open may have been read just before the keys changed, so it is read again as
+// long as they keep changing. The revision of a record that opens is compared with the newest one that
+// this process has seen. The reader must never hand out bytes that did not authenticate, and must never
+// report a current record as a rollback.
 //
-// Threads  any number at once. Reads wait for no other read.
+// Threads  any number at once. A read never waits for another read.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +26,10 @@
 
 namespace strongroom {
 
-// Fetched is a record copied out of the backend's memory, which may change, before it is opened
-// where the copy lies.
+// Fetched is a record that is copied out of the backend's memory, which may change. The copy is then
+// opened in place.
 struct Fetched {
-  Revision floor{};  // the newest that was seen before the record was read
+  Revision floor{};  // newest revision seen before the record was read
   Version version = kAbsent;
   std::uint64_t age_ms = 0;
   Opened opened;
@@ -41,9 +42,9 @@ class SecretReader {
  public:
   using Secrets = std::vector<Result<StoredSecret>>;
 
-  // Lookup is one read of the backend on its way: where the secrets lie, and what came of them.
+  // Lookup is one read of the backend under way: where the secrets lie, and what was fetched.
   struct Lookup {
-    std::span<const Path> paths;  // not owned
+    std::span<const Path> paths;  // borrowed
     std::vector<Location> locations;
     std::vector<RecordKey> keys;
     std::vector<Fetched> fetched;
@@ -62,37 +63,37 @@ class SecretReader {
   // Errors  not_found.  corrupt: what is stored did not open; it is left as it is.
   Result<StoredSecret> read(const Path& path, ReadOptions options = {});
 
-  // read_many opens several secrets with one read of the backend, as of one point in time where the
-  // backend can. One result per path, in their order.
-  // Errors  of the whole: sealed and the storage's trouble.
+  // read_many opens several secrets with one read of the backend, as of one point in time if the
+  // backend supports that. One result per path, in their order.
+  // Errors  of the whole call: sealed, and the storage's errors.
   Result<Secrets> read_many(std::span<const Path> paths, ReadOptions options = {});
 
-  // ---- read_many in parts, for whoever does not wait for the backend (async_reads.hpp) ----
+  // ---- read_many in parts, for callers that do not wait for the backend (async_reads.hpp) ----
 
-  // locate says what to fetch. Asked before the backend is: see SeenRevisions.
+  // locate returns what to fetch. Call it before the backend reads: see SeenRevisions.
   Result<Lookup> locate(std::span<const Path> paths) const;
 
-  // finish opens what was fetched, and reads again what it has doubts about.
+  // finish opens what was fetched, and reads the records again that did not open.
   Result<Secrets> finish(Lookup& lookup, Stamp stamp);
 
   // finish_at_once is finish for a thread that must not wait for the backend.
-  // Returns  nothing where it would have to; the fetched records are gone then.
+  // Returns  nothing if it would have to wait; the fetched records are then used up.
   std::optional<Secrets> finish_at_once(Lookup& lookup, Stamp stamp) const;
 
   // fetch reads what locate said, passes it to the sink still sealed, and follows the keys.
   Result<Stamp> fetch(const Lookup& lookup, ReadOptions options, Backend::ReadSink sink);
 
-  // ---- for the barrier's writes, and for who looks at records in bulk ----
+  // ---- for the barrier's writes, and for code that reads records in bulk ----
 
   Tree tree() const noexcept { return tree_; }
   Revision floor(const Location& location) const noexcept { return seen_.floor(location); }
   void saw(const Location& location, Revision revision) noexcept { seen_.saw(location, revision); }
 
-  // unwrap opens a record, and holds it against what this process has seen of it.
+  // unwrap opens a record, and compares its revision with the newest that this process has seen.
   Result<void> unwrap(const Keys& keys, const Location& location, Fetched& fetched) const;
 
-  // keys_moved tells whether the keys changed since. What was read before then may not open any more
-  // (its term was retired, and the record sealed anew), or not yet.
+  // keys_moved returns whether the keys changed since that generation. A record that was read before may
+  // no longer open (its term was retired and the record re-sealed), or not yet.
   bool keys_moved(std::uint64_t generation) const;
 
   static Error not_found(const Path& path) {

@@ -1,8 +1,9 @@
 // secret_writer.hpp: how the barrier writes secrets: sealed, under a fence, in one commit.
 //
-// A write holds what it found there against its condition, and commits against just that and the fence;
-// while others are faster with the record it looks again, and when the fence is another one than it was
-// permitted under, it writes nothing. It must never write twice what it acknowledges once.
+// A write reads what is stored, checks its condition, and commits only if the record and the fence are
+// still as they were read. While other writers are faster with the record, it reads again. If the fence
+// is not the one under which it was permitted, it writes nothing. It must never write twice what it
+// acknowledges once.
 //
 // Threads  any number at once.
 #pragma once
@@ -34,16 +35,16 @@ class SecretWriter {
   SecretWriter(const SecretWriter&) = delete;
   SecretWriter& operator=(const SecretWriter&) = delete;
 
-  // write stores a value, in one commit with its directory entries, and gives its revision; nothing
-  // where the permit holds no more.
+  // write stores a value and its directory entries in one commit, and returns the value's revision;
+  // nothing if the permit no longer holds.
   //
   // value   0..max_secret_len bytes; borrowed.  content: text must be UTF-8.
   // Errors  invalid, too_large: before anything is written.  already_exists, not_found, conflict: the
-  //         condition did not hold.  corrupt: what is stored there now does not open; it stays.
+  //         condition did not hold.  corrupt: what is stored at the path does not open; it stays.
   Result<Fenced<Revision>> write(const Path& path, Content content, SecretView value,
                                  Condition condition, Permit permit);
 
-  // erase leaves a tombstone with the next revision, so that the path goes on counting.
+  // erase leaves a tombstone with the next revision, so that the path's revisions go on counting.
   // Errors  not_found.  conflict: the secret is not in the revision that the condition names.
   Result<Fenced<Revision>> erase(const Path& path, Condition condition, Permit permit);
 
@@ -56,7 +57,7 @@ class SecretWriter {
     std::uint64_t created_ms = 0;
   };
 
-  // Next is what is to be stored there instead.
+  // Next is what to store there instead.
   struct Next {
     RecordKind kind;
     Metadata metadata;
@@ -75,19 +76,19 @@ class SecretWriter {
 
   static Result<void> check(const Path& path, const Current& current, Condition condition);
 
-  // Attempt is what became of one try.
+  // Attempt is the outcome of one try.
   enum class Fate : std::uint8_t {
     written,
     beaten,
     fence_moved
-  };  // beaten: by somebody, to the record
+  };  // beaten: another writer was faster with the record
   struct Attempt {
     Fate fate;
     Revision revision{};  // that was written
   };
 
-  // replace reads what is stored, lets decide say what comes next, and commits that, again and
-  // again while others are faster. decide(const Keys&, const Current&) -> Result<Next>.
+  // replace reads what is stored, calls decide for what to store next, and commits that; it repeats
+  // this while other writers are faster. decide(const Keys&, const Current&) -> Result<Next>.
   template <typename Decide>
   Result<Fenced<Revision>> replace(const Path& path, Permit permit, Decide decide);
 

@@ -89,7 +89,8 @@ Result<void> SecretWriter::check(const Path& path, const Current& current, Condi
 
 template <typename Decide>
 Result<Fenced<Revision>> SecretWriter::replace(const Path& path, Permit permit, Decide decide) {
-  if (path.is_root()) return Error{Code::invalid, "the root of the tree is no name of a secret"};
+  if (path.is_root())
+    return Error{Code::invalid, "the root of the tree is not the name of a secret"};
   const auto begin = std::chrono::steady_clock::now();
   do {
     auto attempt = replace_once(path, permit, decide);

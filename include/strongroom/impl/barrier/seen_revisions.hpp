@@ -1,24 +1,24 @@
 // seen_revisions.hpp: the newest revision that this process saw of each record, in bounded memory.
 //
-// Whoever can write the storage can put an old record back: it still opens, since it once was true.
-// A reader that remembers the revision it saw last can tell. The order matters:
+// An attacker that can write to the storage can put an old record back. It still opens, since it was
+// genuine once. A reader that remembers the newest revision it saw notices that. The order matters:
 //
-//   const Revision floor = seen.floor(location);  // first, before the backend is asked
+//   const Revision floor = seen.floor(location);  // first, before the backend reads
 //   ... read, open: revision ...
 //   if (revision < floor) -> Code::rollback
 //   seen.saw(location, revision);
 //
-// What is in here before a read was committed before that read, so a true backend has it or a newer
-// one. Asked after the read, another thread may have seen a later write in between, and the older
-// revision, true when it was read, would be called a rollback.
+// A revision that is known before a read was committed before that read, so an honest backend returns
+// it or a newer one. If the floor were taken after the read, another thread could have seen a later
+// write in between. The older revision, correct when it was read, would then be called a rollback.
 //
-// It may forget: when a bucket is full its oldest entry goes, and without memory nothing is kept.
-// Then a floor is lower than it could be, 0 at worst. It must never be too high: a floor is always a
-// revision that was seen of that very location, however many threads race. Locations are told apart
-// by 78 of their 128 bits, which the keyed PRF makes random: that any two of a million records meet,
-// and can raise a false alarm, has odds of one in 10^11.
+// It may forget: a full bucket drops its oldest entry, and without memory nothing is kept. Then a floor
+// is lower than it could be, at worst 0. A floor must never be too high: it is always a revision that
+// was seen of that very location, however many threads race. Locations are distinguished by 78 of their
+// 128 bits, which the keyed PRF makes random. The odds that any two of a million records collide, and
+// can raise a false alarm, are one in 10^11.
 //
-// Threads  any number at once. Reading takes no lock; of a record that is known, nothing is written.
+// Threads  any number at once. Reading takes no lock, and a revision that is known is not written again.
 #pragma once
 
 #include <sys/mman.h>
@@ -47,22 +47,22 @@ class SeenRevisions {
   SeenRevisions(const SeenRevisions&) = delete;
   SeenRevisions& operator=(const SeenRevisions&) = delete;
 
-  // floor is the newest revision that was seen there; 0 when nothing is known.
+  // floor returns the newest revision that was seen there; 0 if none is known.
   Revision floor(const Location& location) const noexcept;
 
   // saw remembers the revision, unless a greater one of that location is known.
   void saw(const Location& location, Revision revision) noexcept;
 
  private:
-  // Plain numbers, looked at through atomic_ref alone: so fresh pages of zeros are a table, and pages
-  // that no record falls on are never there.
+  // Plain numbers, accessed only through atomic_ref. So fresh pages of zeros are an empty table, and
+  // pages that no record falls on are never allocated.
   struct Entry {
     std::uint64_t tag;       // 0: empty, or being replaced
-    std::uint64_t revision;  // of a tag it only grows
+    std::uint64_t revision;  // only grows while the tag stays
   };
   struct alignas(64) Bucket {
-    std::uint64_t turns;  // twice the number of replacements begun, and 1 while a writer is in
-    std::uint64_t next;   // whose turn it is to go; the writer's
+    std::uint64_t turns;  // twice the number of replacements begun, plus 1 while a writer is in
+    std::uint64_t next;   // the entry to replace next; for the writer only
     std::array<Entry, kEntriesPerBucket> entries;
   };
   static_assert(sizeof(Bucket) == 64, "one cache line");
@@ -77,18 +77,18 @@ class SeenRevisions {
 
   static Spot spot_of(const Location& location) noexcept;
 
-  // look never waits. A revision counts if its tag stood beside it before and after it was read, and
-  // no replacement began meanwhile, in which the tag could have gone and come again. Whoever reads
-  // one store of a replacement also sees all that was stored before it: every store is a release,
-  // every load an acquire. (So no fence is needed, which ThreadSanitizer would not understand.)
+  // look never waits. A revision counts if its tag was next to it before and after it was read, and no
+  // replacement began meanwhile: during one, the tag could have gone and come back. Every store is a
+  // release and every load an acquire, so a thread that reads one store of a replacement also sees the
+  // stores before it. (So no fence is needed, which ThreadSanitizer would not understand.)
   static Revision look(Bucket& bucket, std::uint64_t tag) noexcept;
 
   static Entry* find(Bucket& bucket, std::uint64_t tag) noexcept;
 
-  // raise is for the one writer in the bucket.
+  // raise is called only by the one writer in the bucket.
   static void raise(Bucket& bucket, std::uint64_t tag, Revision revision) noexcept;
 
-  // lock gives up in the end: a writer may be gone for good, in a forked child.
+  // lock gives up in the end: in a forked child, the writer may be gone for good.
   static bool lock(Bucket& bucket) noexcept;
   static void unlock(Bucket& bucket) noexcept { store(bucket.turns, load(bucket.turns) & ~1ULL); }
 
@@ -99,8 +99,8 @@ class SeenRevisions {
     Word(number).store(value, std::memory_order_release);
   }
 
-  // make_table is apart, so that a sealed store costs nothing. It is tried again the next time when
-  // there was no memory.
+  // make_table makes the table when it is first needed, so that a sealed store costs nothing. If there
+  // was no memory, it is tried again the next time.
   [[gnu::noinline]] Bucket* make_table() noexcept;
 
   static constexpr int kAttempts = 256;

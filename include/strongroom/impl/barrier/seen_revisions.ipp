@@ -48,7 +48,7 @@ Revision SeenRevisions::look(Bucket& bucket, std::uint64_t tag) noexcept {
     const Revision revision(load(entry->revision));
     if (load(entry->tag) == tag && load(bucket.turns) >> 1 == turns >> 1) return revision;
   }
-  return {};  // replaced that often while we looked: it is not known any more, or soon will not be
+  return {};  // replaced so often during the look: it is no longer known, or soon will not be
 }
 
 SeenRevisions::Entry* SeenRevisions::find(Bucket& bucket, std::uint64_t tag) noexcept {
@@ -65,8 +65,8 @@ void SeenRevisions::raise(Bucket& bucket, std::uint64_t tag, Revision revision) 
   }
   Entry& oldest = bucket.entries[load(bucket.next) % kEntriesPerBucket];
   store(bucket.next, load(bucket.next) + 1);
-  store(bucket.turns, load(bucket.turns) + 2);  // before all else, for those who look
-  store(oldest.tag, 0);                         // before the revision is another's
+  store(bucket.turns, load(bucket.turns) + 2);  // before all else, for threads in look()
+  store(oldest.tag, 0);                         // before the revision becomes another record's
   store(oldest.revision, revision.value());
   store(oldest.tag, tag);
 }

@@ -1,13 +1,13 @@
-// tree_watch.hpp: which secrets below a prefix were put or deleted since somebody looked last.
+// tree_watch.hpp: which secrets below a prefix were put or deleted since the last look.
 //
-// Taking stock of the tree comes after the marks of its shards were taken, and marks are let go of
-// only when all that they tell was looked at: so no change is lost, whatever fails in between and
-// however often. Of moved shards the records and directories are read again, and what has another
-// version is opened: a record that was only sealed anew (rotation) is no change. It must never hand
-// out values.
+// The tree is read after the marks of its shards were taken, and marks are replaced only when everything
+// that they stand for has been read. So no change is lost, whatever fails in between and however often.
+// In shards whose marks moved, the records and directories are read again, and records with another
+// version are opened: a record that was only re-sealed (rotation) is no change. It must never hand out
+// values.
 //
-// It keeps about 150 bytes per secret, and on a storage that tells shards apart reads 1/255 of them
-// for every change; on one that does not (memory, LMDB) all of them.
+// It keeps about 150 bytes per secret. For every change it reads 1/255 of the secrets on a storage that
+// distinguishes shards, and all of them on one that does not (memory, LMDB).
 //
 // Threads  one at a time.
 #pragma once
@@ -33,7 +33,7 @@
 
 namespace strongroom {
 
-// TreeParts are those of the barrier, borrowed.
+// TreeParts are the parts of the barrier that a watch needs, borrowed.
 struct TreeParts {
   Backend& backend;
   KeyKeeper& keeper;
@@ -47,17 +47,17 @@ class TreeWatch {
   static constexpr std::size_t kMaxWatched = 1'000'000;  // secrets and folders
   static constexpr std::size_t kMaxEvents = 10'000;      // of one call of next
 
-  // open takes stock of what is there. It takes as long as reading all of it.
-  // Errors  sealed, and the storage's trouble.  too_large: more than max_watched lie there.
+  // open reads what is there. It takes as long as reading all of it.
+  // Errors  sealed, and the storage's errors.  too_large: more than max_watched lie there.
   static Result<std::unique_ptr<TreeWatch>> open(TreeParts parts, const Path& prefix,
                                                  std::size_t max_watched = kMaxWatched);
   TreeWatch(const TreeWatch&) = delete;
   TreeWatch& operator=(const TreeWatch&) = delete;
 
-  // next waits until something changed since the last call, and tells what: each path once, sorted,
-  // up to kMaxEvents (the rest at once by the next call). Nothing when the time is over. A secret
-  // that came and went in between may go unmentioned.
-  // Errors  sealed, and the storage's trouble: nothing is lost, a later call goes on.  too_large.
+  // next waits until something has changed since the last call, and returns the changes: each path
+  // once, sorted, up to kMaxEvents (the next call returns the rest at once). None when the time is
+  // over. A secret that came and went in between may go unreported.
+  // Errors  sealed, and the storage's errors: nothing is lost, a later call goes on.  too_large.
   Result<std::vector<WatchEvent>> next(Timeout timeout);
 
  private:
@@ -66,10 +66,10 @@ class TreeWatch {
   struct Known {
     std::optional<Version> version{};  // none: not read yet
     Revision revision{};
-    std::uint32_t round = 0;  // of the listing that it was seen in last
+    std::uint32_t round = 0;  // of the last listing that had it
     std::uint8_t shard = 0;
     bool alive = false;
-    bool missing = false;  // its entry is gone, its record not looked at yet
+    bool missing = false;  // its entry is gone, its record not read yet
   };
   using Secrets = std::map<std::string, Known>;
 
@@ -81,7 +81,7 @@ class TreeWatch {
   };
   using Folders = std::map<std::string, Folder>;
 
-  // Candidate is a secret whose record is to be read.
+  // Candidate is a secret with a record to read.
   struct Candidate {
     Secrets* among;
     Secrets::iterator at;
@@ -104,8 +104,8 @@ class TreeWatch {
 
   TreeWatch(TreeParts parts, const Path& prefix, std::size_t max_watched);
 
-  // settle brings what is known up to now, in which marks may differ from marks_. What fails half-way
-  // is done again by the next call, since marks_ stays.
+  // settle brings what is known up to date. now  marks that may differ from marks_. If it fails half-way,
+  // the next call does it again, since marks_ stays.
   Result<void> settle(const ShardMarks& now);
 
   // ---- directories ----
@@ -120,8 +120,8 @@ class TreeWatch {
 
   Result<void> list_folders(const std::string& path, std::vector<Folders::iterator>& open);
 
-  // make_room counts one more, or tells that there is none: at once while taking stock; later when the
-  // records were looked at as well, since some may be gone.
+  // make_room counts one more, or returns false if there is no room. While open reads the tree, that is
+  // an error at once; later settle reports it when the records were read too, since some may be gone.
   Result<bool> make_room();
 
   Error too_many() const;
@@ -135,16 +135,16 @@ class TreeWatch {
 
   Result<void> locate(const std::vector<Candidate>& batch, Places& places) const;
 
-  // look opens a record of another version than the known one, where it lies in the backend's memory;
-  // one at a time, so that locked memory is needed for one value alone.
+  // look opens a record whose version is not the known one, during the backend's read and one at a
+  // time, so that locked memory is needed for one value only.
   Seen look(const Known& known, const Location& location, Revision floor,
             const Record& record) const;
 
-  // look_again reads what did not open once more: the keys may have changed meanwhile. What still does
-  // not is told of without a revision; whoever reads it hears what is wrong.
+  // look_again once more reads a record that did not open: the keys may have changed meanwhile. If it
+  // still does not open, it is reported without a revision, and reading it returns what is wrong.
   Result<void> look_again(const std::string& path, Seen& seen);
 
-  // ---- telling ----
+  // ---- reporting ----
 
   void apply(const Candidate& candidate, const Seen& seen);
 
@@ -155,14 +155,14 @@ class TreeWatch {
   const TreeParts parts_;
   const std::string prefix_;
   const std::size_t max_watched_;
-  ShardMarks marks_{};  // all that happened before them is known
-  Folders folders_;     // the prefix, and all below it, by path
+  ShardMarks marks_{};  // everything that happened before them is known
+  Folders folders_;     // the prefix and everything below it, by path
   Secrets self_;        // the secret that the prefix itself names, there or not
   std::map<std::string, WatchEvent> pending_;
   std::size_t num_watched_ = 0;
   std::uint32_t round_ = 0;
   bool full_ = false;     // something was left out
-  bool telling_ = false;  // stock was taken
+  bool telling_ = false;  // the tree was read once; changes are reported from now on
 };
 
 }  // namespace strongroom

@@ -24,9 +24,9 @@ namespace strongroom {
 
 namespace backup {
 
-// read_all reads what comes after the head to the end: header records are kept in copies, others given
-// to take(key, value) -> Result<void>, whose error ends it. Damaged records are passed over, and told
-// at the end, or with stop_at_damage at once.
+// read_all reads everything after the head. Header records are kept in copies; all others are passed to
+// take(key, value) -> Result<void>, whose error ends it. Damaged records are skipped and reported at the
+// end, or with stop_at_damage at once.
 template <typename Take>
 static Result<BackupInfo> read_all(StreamReader& stream, HeaderCopies& copies, bool stop_at_damage,
                                    Take take) {
@@ -42,7 +42,7 @@ static Result<BackupInfo> read_all(StreamReader& stream, HeaderCopies& copies, b
       STRONGROOM_ASSIGN(kept, copies.take(stream.key(), stream.value()));
       if (kept) continue;
     }
-    if (!checked && !stream.damage()) {  // else the header may be what was passed over
+    if (!checked && !stream.damage()) {  // else the header may be among the skipped records
       STRONGROOM_TRY(copies.check_against(stream.info()));
       checked = true;
     }
@@ -54,13 +54,13 @@ static Result<BackupInfo> read_all(StreamReader& stream, HeaderCopies& copies, b
   }
 }
 
-// Writing is write_backup under way.
+// Writing is one call of write_backup.
 class Writing {
  public:
   Writing(BackupSink sink, BackupProgress progress, std::string url)
       : stream_(sink, progress), url_(std::move(url)) {}
 
-  // take is given the header records first, then the others.
+  // take is called with the header records first, then with the others.
   Result<void> take(const Record& record) {
     if (is_one_of(std::array{ByteView(kRestoreKey)}, record.key)) {
       restoring_ = true;
@@ -157,7 +157,8 @@ Result<BackupInfo> restore_backup(BackupSource source, Backend& into, Timeout ti
     storage_failed = !active;
     if (!active) done = std::move(active).error();
   }
-  // A conflict is a record that the backup had twice, or another restore, of which nothing is cleared.
+  // A conflict means that the backup had a record twice, or that another restore took over; nothing of
+  // the other restore is cleared.
   const bool clear = !done && (!storage_failed || done.error().code == Code::conflict);
   if (clear) restore.give_up();
   return done;

@@ -1,7 +1,7 @@
-// backup_reader.hpp: takes the bytes of a backup apart, and says where they are damaged.
+// backup_reader.hpp: takes the bytes of a backup apart, and reports where they are damaged.
 //
-// It must never believe a stream: what it claims of lengths counts within the limits alone, and memory
-// is taken as bytes arrive. The bytes are those of backup_stream.hpp.
+// It must never trust a stream: lengths are accepted only within the limits, and memory is allocated
+// only as bytes arrive. The bytes are those of backup_stream.hpp.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@
 
 namespace strongroom::backup {
 
-// Input counts and hashes the bytes of a source, and does not ask it for small pieces.
+// Input counts and hashes the bytes of a source, and reads it in large pieces.
 class Input {
  public:
   explicit Input(BackupSource source) : source_(source), buffer_(kBufferLen) {}
@@ -28,7 +28,7 @@ class Input {
   std::uint64_t position() const noexcept { return position_; }
   Hash& hash() noexcept { return hash_; }
 
-  // read fills out. Returns  how much there was: less than asked for at the end alone.
+  // read fills out. Returns  the number of bytes read: less than out has only at the end of the source.
   Result<std::size_t> read(std::span<std::uint8_t> out);
 
  private:
@@ -43,17 +43,17 @@ class Input {
 // StreamReader takes a stream apart and checks it on the way.
 class StreamReader {
  public:
-  // damaged: the record's digest did not match; the next ones can be read all the same.
+  // damaged: the record's digest did not match; later records can still be read.
   enum class Step : std::uint8_t { record, damaged, end };
 
   StreamReader(BackupSource source, BackupProgress progress)
       : input_(source), progress_(progress) {}
 
-  // begin reads the head. Errors  invalid: no backup.  corrupt.  unsupported: of a newer form.
+  // begin reads the head. Errors  invalid: not a backup.  corrupt.  unsupported: of a newer form.
   Result<void> begin();
 
-  // next reads one record, for key() and value(), or the end, behind which there must be nothing.
-  // Errors  corrupt: where the stream can not be read further, and at the end, if it was damaged.
+  // next reads one record, for key() and value(), or the end, after which nothing may follow.
+  // Errors  corrupt: the stream cannot be read further, or, at the end, some of it was damaged.
   Result<Step> next();
 
   ByteView key() const noexcept { return ByteView(bytes_).first(key_len_); }
@@ -61,9 +61,9 @@ class StreamReader {
   // info is complete after the end.
   const BackupInfo& info() const noexcept { return info_; }
   const Mark& head_mark() const noexcept { return head_mark_; }
-  // damage tells of the records that were damaged so far, if any.
+  // damage returns an error for the records that were damaged so far, if any.
   std::optional<Error> damage() const;
-  // with_damage adds it to what ended the reading, if that was damage as well.
+  // with_damage adds that error to the one that ended the reading, if that was damage as well.
   Error with_damage(Error last) const;
 
  private:

@@ -51,7 +51,7 @@ Result<void> StreamReader::begin() {
   Head mended = head;
   std::copy(kMagic.begin(), kMagic.end(), mended.begin());
   const bool is_backup = magic || mark(std::span(mended).first<kHeadBodyLen>()) == tail(head);
-  if (!is_backup) return Error{Code::invalid, "this was no backup of a store"};
+  if (!is_backup) return Error{Code::invalid, "this was not a backup of a store"};
   if (len < head.size()) return cut_short("its head");
   if (!magic || head_mark_ != tail(head)) return corrupt("was damaged in its head", 0);
   // The head looks like this in every form.
@@ -71,7 +71,7 @@ Result<StreamReader::Step> StreamReader::next() {
   const auto key_len = static_cast<std::size_t>(get_be(all.subspan<2, 2>()));
   const auto value_len = static_cast<std::size_t>(get_be(all.subspan<4, 4>()));
   const auto kind = static_cast<FrameKind>(head[0]);
-  // Made again, so that the number and every byte that must be zero are compared as well.
+  // The head is computed again, so that the number and every byte that must be zero are compared too.
   if (head != frame_head(info_.store, kind, key_len, value_len, info_.num_records) ||
       !can_be(kind, key_len, value_len)) {
     return corrupt("was damaged at the head of " + here() + ", and unreadable from there", begin_);
@@ -124,7 +124,7 @@ Result<StreamReader::Step> StreamReader::read_record(ByteView lengths, std::size
   key_len_ = key_len;
   const std::size_t wanted = key_len + value_len;
   bytes_.clear();
-  while (bytes_.size() < wanted) {  // memory follows the bytes, not the claim
+  while (bytes_.size() < wanted) {  // memory grows with the bytes, not with the claimed length
     const std::size_t old_len = bytes_.size();
     bytes_.resize(std::min(wanted, old_len + kProgressLen));
     STRONGROOM_ASSIGN(len, input_.read(std::span(bytes_).subspan(old_len)));

@@ -1,5 +1,5 @@
-// backup_records.hpp: what the records of a backup do to a storage: the header's kept back, the
-// others put in small commits, several of them at once, and all of it nothing until the last one.
+// backup_records.hpp: how a restore puts the records of a backup into a storage: the header records are
+// held back, the others are put in small commits, several at once. There is no store until the last one.
 #pragma once
 
 #include "strongroom/backend.hpp"
@@ -14,7 +14,7 @@
 
 namespace strongroom::backup {
 
-// Restore puts records into a storage that holds no store. For one thread.
+// Restore puts records into a storage that holds no store. Threads  one.
 class Restore {
  public:
   Restore(Backend& into, Timeout timeout) : store_(into, timeout) {}
@@ -23,14 +23,14 @@ class Restore {
   // Errors  as of UnfinishedStore::begin.
   Result<void> begin(const BackupInfo& info, const Mark& head);
 
-  // put keeps a record and commits when there is enough of them. Errors  conflict: the marker is not
-  // ours any more, or the record was there. An error may be that of a record before.
+  // put collects records and commits when there are enough. Errors  conflict: the marker is no longer
+  // ours, or the record was there already. An error may belong to an earlier record.
   Result<void> put(ByteView key, ByteView value);
 
   // activate makes it a store. Errors  as of put, and of UnfinishedStore::activate.
   Result<void> activate(const HeaderCopies& copies);
 
-  // give_up clears what was put, as far as the storage lets it, so that it is as it was.
+  // give_up clears what was put, as far as the storage allows, so that the storage is as it was.
   void give_up();
 
  private:

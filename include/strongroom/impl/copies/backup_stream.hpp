@@ -1,7 +1,7 @@
 // backup_stream.hpp: the bytes of a backup: a head, a frame for each record, an end.
 //
-// Every part carries a digest, so that damage is located; digests are unkeyed, and find accidents,
-// not forgers. FORMAT.md, "Backup", lists the bytes. Nothing here touches a storage.
+// Every part carries a digest, so damage can be located. Digests are unkeyed: they find accidents, not
+// forgeries. FORMAT.md, "Backup", lists the bytes. Nothing here touches a storage.
 #pragma once
 
 #include <sodium.h>
@@ -37,7 +37,7 @@ using Mark = std::array<std::uint8_t, kMarkLen>;
 using Head = std::array<std::uint8_t, kHeadBodyLen + kMarkLen>;
 using FrameHead = std::array<std::uint8_t, kFrameHeadLen>;
 
-// Hash is BLAKE2b of what goes by, to out_len bytes.
+// Hash is BLAKE2b of the bytes that are added, with an output of out_len bytes.
 class Hash {
  public:
   explicit Hash(std::size_t out_len) noexcept {

@@ -1,9 +1,9 @@
 // migration.hpp: a whole store copied into another storage under fresh keys, names included.
 //
-// A backup keeps the keys, so whoever held them once can open it. This does not: nothing of the copy
-// opens with a key of the old store. As in a restore, the header comes last: until then there is no
-// store, and a copy that was stopped is simply made again. Deleted secrets leave no trace in it, so a
-// path that was deleted begins to count anew.
+// A backup keeps the keys, so anyone who once held them can open it. A migration does not keep them:
+// nothing in the copy opens with a key of the old store. As in a restore, the header comes last. Until
+// then there is no store, and a copy that was stopped is simply made again. Deleted secrets leave no
+// trace in the copy, so the revisions of a path that was deleted start anew.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,13 @@ namespace strongroom {
 
 class Migration {
  public:
-  // pending  of prepare_init; its credentials, which were handed out, will open the copy.
+  // pending  from prepare_init; the credentials that it handed out will open the copy.
   Migration(Barrier& from, Backend& to, const PendingInit& pending, Timeout timeout)
       : from_(from), pending_(pending), restore_(to, timeout) {}
 
-  // run gives the number of secrets that were copied, each with its revision and times. What is
-  // written to the old store meanwhile may or may not be in the copy.
-  // Errors  already_exists: a store is there.  corrupt: a secret did not open.  sealed.  Then there is
-  //         no copy.
+  // run copies the secrets, each with its revision and times, and returns their number. What is written
+  // to the old store meanwhile may or may not be in the copy. After an error there is no copy.
+  // Errors  already_exists: a store is there.  corrupt: a secret did not open.  sealed.
   Result<std::uint64_t> run(MigrateProgress progress);
 
  private:
@@ -45,7 +44,7 @@ class Migration {
   Result<void> copy_secret(const Keyring& keyring, Tree tree, const std::string& name,
                            MigrateProgress progress);
 
-  // copy_policies copies the stored policies, of one moment, and has the header say which they are.
+  // copy_policies copies the stored policies, as of one moment, and puts their revision into the header.
   Result<void> copy_policies(Header& header, const Keyring& keyring);
 
   Result<void> put_policy(const Keyring& keyring, const PolicyEntry& entry,

@@ -72,7 +72,7 @@ Result<void> Migration::copy_secret(const Keyring& keyring, Tree tree, const std
   STRONGROOM_TRY(restore_.put(record_key(location), envelope));
   if (tree == Tree::secrets) ++num_secrets_;
   if (++num_records_ % kProgressStep == 0 && !progress(num_secrets_)) {
-    return Error{Code::unavailable, "the migration was stopped; nothing was made"};
+    return Error{Code::unavailable, "the migration was stopped; no copy was made"};
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // page_workers.hpp: pages of records worked on by a few threads at once.
 //
-// A commit is durable, so most of its time is spent waiting: on a disk, or on servers. Several under
-// way share that wait. Little work stays little: while there is one page, no thread is started.
+// A commit is durable, so most of its time is spent waiting for a disk or for servers. Several commits
+// under way at once share that wait. For a single page, no thread is started.
 #pragma once
 
 #include <condition_variable>
@@ -19,35 +19,36 @@
 
 namespace strongroom {
 
-// PageWorkers is for one thread that gives pages. What work throws is thrown to that one.
+// PageWorkers is used by one thread, which gives it pages. Exceptions of work are thrown to that thread.
 class PageWorkers {
  public:
   using Work = std::function<Result<void>(const RecordPage&)>;
 
   static constexpr unsigned kMaxThreads = 8;
-  // Who gives pages beyond this waits. One that is large by itself he works on himself, so that of
-  // large ones there is never more than one.
+  // With this much under way, give waits. A page of kLarge bytes or more is worked on by the giving thread
+  // itself, so there is never more than one large page.
   static constexpr std::size_t kMaxBytes = std::size_t{6} << 20;
   static constexpr std::size_t kLarge = std::size_t{3} << 20;
 
-  // work is called by several threads at once, on each page once. After an error no more is begun.
+  // work is called by several threads at once, once for each page. After an error no more work is begun.
   explicit PageWorkers(Work work) : work_(std::move(work)) {}
   PageWorkers(const PageWorkers&) = delete;
   PageWorkers& operator=(const PageWorkers&) = delete;
   ~PageWorkers();
 
-  // give hands a page over, and waits while there is enough to do.
-  // Errors  the first of work, of any page before.
+  // give hands a page over, and waits while kMaxBytes are under way.
+  // Errors  the first error of work, on any earlier page.
   Result<void> give(RecordPage page);
 
-  // finish returns when all is done, or nothing is any more. It is the last call.
-  // Errors  the first of work.
+  // finish returns when all pages are done, or no more will be. It is the last call.
+  // Errors  the first error of work.
   Result<void> finish();
 
  private:
   bool has_failed();
 
-  // has_threads starts one more where all are at work. A system that gives none does no harm.
+  // has_threads starts one more thread if all are at work. Returns  whether there is any: a system that
+  // refuses threads does no harm.
   bool has_threads();
 
   void run() noexcept;
@@ -71,13 +72,13 @@ class PageWorkers {
   void join() noexcept;
 
   const Work work_;
-  RecordPage held_;  // the one that was given last: it may be the only one
+  RecordPage held_;  // the page given last: it may be the only one
   std::vector<std::thread> threads_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<RecordPage> queue_;
-  std::size_t num_bytes_ = 0;  // of the queue, and of what is worked on
+  std::size_t num_bytes_ = 0;  // in the queue and being worked on
   std::size_t num_idle_ = 0;
   bool closing_ = false;
   bool failed_ = false;

@@ -15,7 +15,7 @@ namespace strongroom {
 PageWorkers::~PageWorkers() {
   {
     const std::lock_guard lock(mutex_);
-    failed_ = failed_ || !queue_.empty();  // they were given up
+    failed_ = failed_ || !queue_.empty();  // finish was not called: the queue is given up
   }
   join();
 }
@@ -23,7 +23,7 @@ PageWorkers::~PageWorkers() {
 Result<void> PageWorkers::give(RecordPage page) {
   if (page.empty()) return {};
   if (page.num_bytes() < kLarge) std::swap(held_, page);
-  if (page.empty()) return {};  // the first
+  if (page.empty()) return {};  // it was the first one
   if (page.num_bytes() >= kLarge || !has_threads()) return work_(page);
   std::unique_lock lock(mutex_);
   const std::size_t len = page.num_bytes();
@@ -53,7 +53,7 @@ bool PageWorkers::has_threads() {
   if (num_idle_ > queue_.size() || threads_.size() == kMaxThreads) return true;
   try {
     threads_.emplace_back([this] { run(); });
-  } catch (const std::system_error&) {  // with those that there are
+  } catch (const std::system_error&) {  // go on with the threads that there are
   }
   return !threads_.empty();
 }

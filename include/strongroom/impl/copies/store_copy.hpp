@@ -1,18 +1,18 @@
-// store_copy.hpp: a whole store copied into another storage as it is, of any kind, without its keys.
+// store_copy.hpp: a whole store copied as it is into another storage of any kind, without using its keys.
 //
 // Store id, keys and credentials stay, so the copy opens as the store does; a lock stays too. Damaged
-// records are copied as they lie. As in a restore, the header comes last: until then there is no
-// store. A copy that was stopped, by kill -9 as well, is run again and goes on from what is there.
+// records are copied as they are. As in a restore, the header comes last: until then there is no
+// store. A copy that was stopped, even by kill -9, is run again and goes on from what is there.
 //
-// It must never make a store of two times. Storages may have no point in time to read from, so it
-// goes through all records at least twice. When two rounds find the same records in the same
-// versions (which never come again), all of them were there together at the moment between the
-// rounds, the header among them. The last of the two compares every byte once more and changes
-// nothing, and that is also the proof of the copy. What is written to the store after that moment
-// is not in the copy: let nothing write, or seal the store ('seal') before.
+// A copy must never mix two points in time. Some storages cannot be read as of one point in time, so it
+// goes through all records at least twice. If two rounds find the same records in the same versions
+// (which never come again), all of them, the header included, were there together at the moment
+// between the rounds. The second of these rounds compares every byte once more and changes nothing,
+// which also proves the copy. What is written to the store after that moment is not in the copy: let
+// nothing write, or seal the store ('seal') before.
 //
-// Memory   about 8 MiB, or twice the largest record where that is more.
-// Threads  a few of its own. Both storages may be in use, the target by nobody that writes.
+// Memory   about 8 MiB, or twice the largest record if that is more.
+// Threads  starts a few. Both storages may be in use, but nothing else may write to the target.
 #pragma once
 
 #include <array>
@@ -42,18 +42,20 @@ class StoreCopy {
   StoreCopy(Backend& from, Backend& into, Timeout timeout)
       : from_(from), into_(into), timeout_(timeout), target_(into, timeout) {}
 
-  // run makes the copy. After an error there is none, but what was copied stays to be gone on from.
-  // Errors  already_exists: the target holds a store, or what is not this store's unfinished copy.
-  //         not_initialized, corrupt, unsupported: no store to copy, or its header record.  conflict:
-  //         the store was changed meanwhile, or another copy took over.  unavailable: progress said
-  //         stop.  Those of the storages.
+  // run makes the copy. After an error there is no copy, but what was copied stays, and the next run goes
+  // on from it.
+  // Errors  already_exists: the target holds a store, or something other than this store's unfinished
+  //         copy.  not_initialized: no store to copy.  corrupt, unsupported: its header record.
+  //         conflict: the store was changed meanwhile, or another copy took over.  unavailable: progress
+  //         returned false.  Those of the storages.
   Result<CopyInfo> run(CopyProgress progress);
 
  private:
-  // The first copies, the second proves. More where somebody wrote: he may be done by then.
+  // The first round copies, the second proves. If a writer was at work there are more: it may be done by
+  // then.
   static constexpr int kMaxRounds = 4;
   static constexpr std::size_t kMaxKeysAtOnce = backup::UnfinishedStore::kMaxChanges;
-  // Of those that may be gone from the store, whose values come along when they are not.
+  // For records that may be gone from the store: those that are not are read with their values.
   static constexpr std::size_t kMaxDoubtfulAtOnce = 8;
 
   struct SourceHeader {
@@ -62,19 +64,19 @@ class StoreCopy {
     std::array<Version, backup::HeaderCopies::kNum> versions{};
   };
 
-  // Round is what one way through the store came to.
+  // Round is the outcome of one pass through the store.
   struct Round {
     CopyDigest digest{};  // of every key and version
     bool same = false;    // nothing had to be changed in the target
   };
 
-  // read is that of a storage, as it is now: what it held before an outage is of no use here.
+  // read reads a storage as it is now: what it held before an outage is of no use here.
   Result<void> read(Backend& of, std::span<const ByteView> keys, Backend::ReadSink sink) const;
 
   // read_header reads the records that make a store, as they are now.
   Result<SourceHeader> read_header();
 
-  // go_round makes the target like the source, and tells whether it was already.
+  // go_round makes the target like the source, and reports whether it was already.
   Result<Round> go_round(const SourceHeader& header, CopyProgress progress);
 
   // read_all gives every record of the source to the workers.
@@ -84,23 +86,24 @@ class StoreCopy {
 
   std::uint64_t num_changed() const { return num_written_ + num_removed_; }
 
-  // is_held_back tells whether a record comes at the end, or not at all.
+  // is_held_back returns whether a record is copied at the end, or not at all.
   static bool is_held_back(ByteView key);
 
   void count(const RecordPage& page, backup::Hash& hash);
 
-  // mend puts what the target does not have as it is here. For several threads.
+  // mend puts the records of the page that the target lacks or has with other bytes. Called by several
+  // threads at once.
   Result<void> mend(const RecordPage& page);
 
   Result<void> mend_some(const RecordPage& page, std::size_t begin, std::size_t end);
 
-  // remove_others removes what the target has and the source has not. Every record of the source is
-  // there, so the numbers tell whether there is any.
+  // remove_others removes records that the target has and the source does not. Every record of the
+  // source is in the target, so comparing the counts shows whether there are any.
   Result<void> remove_others();
 
   Result<void> remove_those_gone(std::span<const ByteView> keys);
 
-  // for_keys_there calls take(keys) for all keys of the target, some at a time.
+  // for_keys_there calls take(keys) for all keys of the target, at_once at a time.
   Result<void> for_keys_there(std::size_t at_once,
                               FunctionRef<Result<void>(std::span<const ByteView>)> take);
 
@@ -113,7 +116,7 @@ class StoreCopy {
   const Timeout timeout_;
   backup::UnfinishedStore target_;
   CopyInfo info_;
-  std::uint64_t num_copied_ = 0;  // of this round, without what is held back
+  std::uint64_t num_copied_ = 0;  // in this round, without the records held back
   std::atomic<std::uint64_t> num_written_ = 0;
   std::uint64_t num_removed_ = 0;
 };

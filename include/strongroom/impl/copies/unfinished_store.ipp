@@ -55,7 +55,7 @@ Result<void> UnfinishedStore::activate(const HeaderCopies& copies) {
   }
   auto done = commit_all(batch);
   if (done || done.error().code != Code::indeterminate) return done;
-  // Nobody but this commit removes the marker and leaves a store.
+  // Only this commit removes the marker and leaves a store.
   auto found = look();
   return found && found->version == kAbsent && found->store ? Result<void>() : std::move(done);
 }

@@ -1,4 +1,4 @@
-// doctor.ipp: which checks are made, and of what; see doctor.hpp.
+// doctor.ipp: which checks are made, and on what; see doctor.hpp.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -61,8 +61,8 @@ std::vector<Finding> examine_host(const Examination& examination) {
   if (!directory.empty()) doctor::check_storage(directory, findings);
   if (examination.url.starts_with("memory:")) {
     findings.push_back({Finding::Level::note, "storage",
-                        "the store was kept in the memory of one process, and goes with it",
-                        "use an lmdb: URL for what shall last"});
+                        "the store is kept in the memory of one process, and is lost with it",
+                        "use an lmdb: URL for a store that must last"});
   }
   for (const std::string& key_file : examination.key_files) {
     doctor::check_key_file(key_file, directory, findings);

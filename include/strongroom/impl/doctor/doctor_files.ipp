@@ -1,4 +1,4 @@
-// doctor_files.ipp: the checks of key files, and who may reach a path; see doctor.hpp.
+// doctor_files.ipp: the checks of key files, and of access to a path; see doctor.hpp.
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -29,50 +29,50 @@ static Finding judge_neighbours(const std::string& key, const std::string& stora
       key;
   if (is_below(key, storage)) {
     return {Level::danger, check,
-            key + " lay in " + storage + ": whoever copies the store copies its key", advice};
+            key + " is in " + storage + ": anyone who copies the store copies its key", advice};
   }
   if (parent_of(key) == parent_of(storage)) {
     return {Level::warning, check,
-            key + " lay beside " + storage + ": a backup of " + parent_of(key) + " takes both",
+            key + " is next to " + storage + ": a backup of " + parent_of(key) + " takes both",
             advice};
   }
   struct stat of_key;
   struct stat of_storage;
-  // Directories: on an overlay their files can have other numbers.
+  // Directories are compared: on an overlay their files can have other device numbers.
   if (::stat(parent_of(key).c_str(), &of_key) == 0 &&
       ::stat(nearest_existing(storage).c_str(), &of_storage) == 0 &&
       of_key.st_dev == of_storage.st_dev) {
     return {Level::note, check,
-            key + " was on the same file system as " + storage + ": an image of it takes both",
+            key + " is on the same file system as " + storage + ": an image of it takes both",
             advice};
   }
-  return {Level::good, check, key + " and " + storage + " were on different file systems", ""};
+  return {Level::good, check, key + " and " + storage + " are on different file systems", ""};
 }
 
-// check_own_key is for a key file that is kept, and not handed to the process for its lifetime.
+// check_own_key checks a key file that is kept, not one handed to the process for its lifetime.
 static void check_own_key(const std::string& key, const struct stat& status, Findings& findings) {
   const std::size_t num_before = findings.size();
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     findings.push_back(
         {Level::danger, "file-modes",
-         key + " belonged to " + user_text(status.st_uid) + ", who can read and replace it",
+         key + " belongs to " + user_text(status.st_uid) + ", who can read and replace it",
          "run: chown " + std::to_string(::geteuid()) + " " + shell_word(key)});
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     findings.push_back({Level::danger, "file-modes",
-                        key + " was open to others (mode " + mode_text(status.st_mode) +
-                            "); whoever read it can open the store",
+                        key + " is open to others (mode " + mode_text(status.st_mode) +
+                            "); anyone who read it can open the store",
                         "run: chmod 600 " + shell_word(key) + "; then replace its slot"});
   }
   if (auto found = open_ancestor(key, status.st_uid)) findings.push_back(std::move(*found));
   if (status.st_nlink > 1) {
     findings.push_back(
         {Level::warning, "key-file",
-         key + " had " + std::to_string(status.st_nlink) + " names: deleting one leaves the key",
+         key + " has " + std::to_string(status.st_nlink) + " names: deleting one leaves the key",
          "find them: find / -xdev -samefile " + shell_word(key)});
   }
   if (findings.size() == num_before) {
-    findings.push_back({Level::good, "key-file", key + " was open to this user alone", ""});
+    findings.push_back({Level::good, "key-file", key + " is open to this user only", ""});
   }
 }
 
@@ -121,17 +121,17 @@ std::optional<Finding> open_ancestor(const std::string& path, uid_t owner) {
     const uid_t user = status.st_uid;
     if (user != 0 && user != ::geteuid() && user != owner) {
       return Finding{Level::danger, "file-modes",
-                     directory + " belonged to " + user_text(user) + ", who could replace " + path,
-                     "move it below a directory of root or of its own user"};
+                     directory + " belongs to " + user_text(user) + ", who can replace " + path,
+                     "move it below a directory that belongs to root or to its own user"};
     }
     if ((status.st_mode & S_ISVTX) != 0) continue;
     const bool everyone = (status.st_mode & S_IWOTH) != 0;
     if (!everyone && ((status.st_mode & S_IWGRP) == 0 || status.st_gid == 0)) continue;
     return Finding{
         everyone ? Level::danger : Level::warning, "file-modes",
-        directory + " could be written by " +
+        directory + " can be written by " +
             (everyone ? "everyone" : "group " + std::to_string(status.st_gid)) +
-            ", who could replace " + path,
+            ", who can replace " + path,
         std::string("run: chmod ") + (everyone ? "go-w " : "g-w ") + shell_word(directory)};
   }
   return {};
@@ -149,20 +149,21 @@ void check_key_file(const std::string& key_file, const std::string& storage_dire
   if (::stat(key_file.c_str(), &status) != 0) {
     findings.push_back(
         {Level::warning, "key-file",
-         key_file + " could not be looked at: " + std::generic_category().message(errno),
+         key_file + " could not be examined: " + std::generic_category().message(errno),
          "look with: ls -l " + shell_word(key_file)});
     return;
   }
   const std::string key = resolved(key_file);
   if (!S_ISREG(status.st_mode)) {
-    findings.push_back({Level::note, "key-file", key + " was no plain file, and was not examined",
-                        "see to it that nobody else can read what comes from it"});
+    findings.push_back({Level::note, "key-file",
+                        key + " is not a plain file, so it was not examined",
+                        "make sure that nobody else can read what comes from it"});
     return;
   }
   const char* const handed = ::secure_getenv("CREDENTIALS_DIRECTORY");
   const bool everyone = (status.st_mode & S_IRWXO) != 0;
   if (!everyone && is_systemd_credential(key, handed == nullptr ? "" : handed)) {
-    findings.push_back({Level::good, "key-file", key + " was a systemd credential", ""});
+    findings.push_back({Level::good, "key-file", key + " is a systemd credential", ""});
   } else {
     detail::doctor_files::check_own_key(key, status, findings);
   }

@@ -26,12 +26,12 @@
 namespace strongroom::doctor {
 namespace detail::doctor_host {
 
-// Each key lies on a page of its own: this is room for the keys of 30 slots and 30 terms.
+// Each key lies on a page of its own; this is enough for the keys of 30 slots and 30 terms.
 constexpr std::uint64_t kKeysLen = 256 * kKiB;
-// What the OpenPGP helper locks: 20 MiB of addresses, and its heap while it works.
+// The OpenPGP helper locks 20 MiB of addresses, and its heap while it works.
 constexpr std::uint64_t kHelperLen = 32 * kMiB;
 
-// can_lock tries. With touch the pages are brought in too, as they are for a key.
+// can_lock tries to lock. With touch the pages are brought in too, as they are for a key.
 static bool can_lock(std::uint64_t len, bool touch) noexcept {
   if (len == 0) return true;
   void* memory = ::mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -81,24 +81,24 @@ static bool has_word(std::string_view text, std::string_view word) {
 
 Finding judge_locked_memory(const LockedMemory& memory) {
   const std::string check = "locked-memory";
-  const std::string limit = memory.limit == kNoLimit ? "there was no limit"
+  const std::string limit = memory.limit == kNoLimit ? "there is no limit"
                             : memory.limit_binds
-                                ? "the limit was " + size_text(memory.limit)
-                                : "the limit of " + size_text(memory.limit) + " did not bind";
+                                ? "the limit is " + size_text(memory.limit)
+                                : "the limit of " + size_text(memory.limit) + " does not apply";
   if (!memory.keys_fit) {
     return {Level::danger, check,
             "the system refused to lock " + size_text(memory.keys_len) +
-                " for keys, without which no store is unsealed; " + limit,
+                " for keys, without which no store can be unsealed; " + limit,
             detail::doctor_host::more_memory(memory)};
   }
   if (!memory.values_fit) {
     return {Level::warning, check,
-            "keys could be locked, but not the " + size_text(memory.values_len) +
+            "keys can be locked, but not the " + size_text(memory.values_len) +
                 " more that the budget allows for values; " + limit,
             detail::doctor_host::more_memory(memory)};
   }
   const std::string fits = size_text(memory.keys_len + memory.values_len) +
-                           " of memory could be locked for keys and values; " + limit;
+                           " of memory can be locked for keys and values; " + limit;
   if (memory.limit_binds && memory.limit < detail::doctor_host::kHelperLen) {
     return {Level::note, check,
             fits + ", and the OpenPGP helper locks up to " +
@@ -117,7 +117,7 @@ Finding check_locked_memory() {
   memory.keys_fit = detail::doctor_host::can_lock(memory.keys_len, true);
   memory.values_fit =
       memory.keys_fit && detail::doctor_host::can_lock(memory.keys_len + memory.values_len, false);
-  constexpr std::uint64_t kSane = std::uint64_t{1} << 40;  // what a mapping may ask for
+  constexpr std::uint64_t kSane = std::uint64_t{1} << 40;  // the most that is tried
   memory.limit_binds = memory.limit < kSane &&
                        !detail::doctor_host::can_lock(memory.limit / 4096 * 4096 + 4096, false);
   return judge_locked_memory(memory);
@@ -127,19 +127,19 @@ Finding judge_core_dumps(const CoreDumps& dumps) {
   const std::string check = "core-dumps";
   const std::string kept_out =
       "; strongroom keeps keys and values out of them, other code does not";
-  if (!dumps.dumpable) return {Level::good, check, "this process could not dump core", ""};
-  // A handler gets every dump, whatever the limit, but for the limit of one byte (core(5)).
+  if (!dumps.dumpable) return {Level::good, check, "this process cannot dump core", ""};
+  // A handler gets every dump, whatever the limit, except for a limit of one byte (core(5)).
   const bool piped = dumps.pattern.starts_with('|');
   if (piped && dumps.limit != 1) {
     const std::string program = dumps.pattern.substr(1, dumps.pattern.find(' ') - 1);
     return {dumps.limit == 0 ? Level::note : Level::warning, check,
-            "core dumps of this process would go to " + program + kept_out,
-            "for none at all start it with: prlimit --core=1"};
+            "core dumps of this process go to " + program + kept_out,
+            "to have none at all, start it with: prlimit --core=1"};
   }
-  if (dumps.limit <= 1) return {Level::good, check, "core dumps were off", ""};
+  if (dumps.limit <= 1) return {Level::good, check, "core dumps are off", ""};
   return {
       Level::warning, check,
-      "core dumps were on (" + size_text(dumps.limit) + ", to '" + dumps.pattern + "')" + kept_out,
+      "core dumps are on (" + size_text(dumps.limit) + ", to '" + dumps.pattern + "')" + kept_out,
       "turn them off: LimitCORE=0 in a systemd unit, or: ulimit -c 0"};
 }
 
@@ -170,15 +170,15 @@ bool hibernates(std::string_view power_state, std::string_view power_disk) {
 
 Finding judge_swap(const std::vector<std::string>& swaps, bool can_hibernate) {
   const std::string check = "swap";
-  if (swaps.empty()) return {Level::good, check, "nothing swapped to a disk", ""};
-  std::string what = "memory could be swapped to " + swaps.front();
+  if (swaps.empty()) return {Level::good, check, "no memory is swapped to a disk", ""};
+  std::string what = "memory can be swapped to " + swaps.front();
   if (swaps.size() > 1) what += " and " + std::to_string(swaps.size() - 1) + " more";
   if (!can_hibernate) {
     return {Level::note, check,
-            what + "; keys and values are locked against it, what a caller copies is not",
+            what + "; keys and values are locked against it, copies that a caller makes are not",
             "encrypt the swap, or turn it off: swapoff -a"};
   }
-  return {Level::note, check, what + ", and hibernation would write locked memory there too",
+  return {Level::note, check, what + ", and hibernation writes locked memory there too",
           "seal before hibernating; encrypt the swap, or: systemctl mask hibernate.target"};
 }
 
@@ -193,14 +193,14 @@ Finding check_entropy() {
   std::array<unsigned char, 16> bytes;
   const ssize_t got = ::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK);
   if (got == static_cast<ssize_t>(bytes.size())) {
-    return {Level::good, "entropy", "the system's random numbers were ready", ""};
+    return {Level::good, "entropy", "the system's random numbers are ready", ""};
   }
   const bool waiting = got < 0 && errno == EAGAIN;
   return {Level::danger, "entropy",
-          waiting ? "the system had not gathered enough entropy for random numbers yet"
-                  : "the system gave no random numbers",
+          waiting ? "the system has not gathered enough entropy for random numbers yet"
+                  : "the system returned no random numbers",
           waiting ? "wait, or give the machine a source: virtio-rng, or a hardware generator"
-                  : "use a kernel, and a sandbox, with getrandom(2)"};
+                  : "use a kernel and a sandbox that allow getrandom(2)"};
 }
 
 Finding judge_clock(const Clock& clock) {
@@ -208,29 +208,30 @@ Finding judge_clock(const Clock& clock) {
   const std::string advice = "set the clock, and keep it right: timedatectl set-ntp true";
   constexpr std::int64_t kEarliest = 1'767'225'600;  // 2026-01-01, before the first release
   constexpr std::int64_t kLatest = kEarliest + std::int64_t{30} * 365 * 86'400;
-  constexpr std::int64_t kApart = 60;  // what clocks of a network may differ by
+  constexpr std::int64_t kApart = 60;  // seconds by which clocks of a network may differ
   if (clock.now_s < kEarliest) {
-    return {Level::warning, check, "the clock said a time before 2026", advice};
+    return {Level::warning, check, "the clock shows a time before 2026", advice};
   }
   if (clock.now_s > kLatest) {
-    return {Level::warning, check, "the clock said a time decades from now", advice};
+    return {Level::warning, check, "the clock shows a time decades from now", advice};
   }
   if (!clock.written_path.empty() && clock.written_s - clock.now_s > kApart) {
     return {Level::warning, check,
             clock.written_path + " was last written " +
                 std::to_string((clock.written_s - clock.now_s) / 60) +
-                " minutes in the future, by the clock of now",
+                " minutes in the future, by this clock",
             advice};
   }
   if (clock.step_s != 0) {
-    return {Level::warning, check,
-            "the clock jumped by " + std::to_string(clock.step_s) + " seconds during the look",
-            advice};
+    return {
+        Level::warning, check,
+        "the clock jumped by " + std::to_string(clock.step_s) + " seconds while the doctor looked",
+        advice};
   }
   if (!clock.synchronised) {
-    return {Level::note, check, "the clock was plausible, but no service kept it right", advice};
+    return {Level::note, check, "the clock is plausible, but no service keeps it right", advice};
   }
-  return {Level::good, check, "the clock was plausible", ""};
+  return {Level::good, check, "the clock is plausible", ""};
 }
 
 std::int64_t wall_offset_ns() {
@@ -246,7 +247,7 @@ Finding check_clock(const std::string& storage_directory, std::int64_t offset_be
   clock.now_s = ::time(nullptr);
   clock.step_s = (wall_offset_ns() - offset_before_ns) / 1'000'000'000;
   timex state{};
-  const int told = ::adjtimex(&state);  // modes is 0: it only asks
+  const int told = ::adjtimex(&state);  // modes is 0: it only reads
   clock.synchronised = told < 0 || (told != TIME_ERROR && (state.status & STA_UNSYNC) == 0);
   std::tie(clock.written_path, clock.written_s) = newest_file(storage_directory);
   return judge_clock(clock);

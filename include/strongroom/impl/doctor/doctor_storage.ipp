@@ -25,19 +25,19 @@ constexpr std::array<const char*, 4> kStoreFiles = {"data.mdb", "data.mdb.new", 
                                                     "write.lock"};
 constexpr mode_t kForeignBits = S_IRWXG | S_IRWXO;
 
-// foreign_access tells who else may enter what the store alone should.
+// foreign_access finds access of other users to what only this user should reach.
 static std::optional<Finding> foreign_access(const std::string& path, const struct stat& status,
                                              const char* mode) {
   if (status.st_uid != ::geteuid()) {
     return Finding{Level::danger, "file-modes",
-                   path + " belonged to " + user_text(status.st_uid) + ", and this process to " +
+                   path + " belongs to " + user_text(status.st_uid) + ", but this process to " +
                        user_text(::geteuid()) + "; strongroom does not open it",
                    "run as " + user_text(status.st_uid) + ", or: chown " +
                        std::to_string(::geteuid()) + " " + shell_word(path)};
   }
   if ((status.st_mode & kForeignBits) != 0) {
     return Finding{Level::danger, "file-modes",
-                   path + " was open to others (mode " + mode_text(status.st_mode) +
+                   path + " is open to others (mode " + mode_text(status.st_mode) +
                        "); strongroom does not open it",
                    std::string("run: chmod ") + mode + " " + shell_word(path)};
   }
@@ -48,12 +48,12 @@ static std::optional<Finding> check_store_file(const std::string& path) {
   struct stat status;
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return {};
-    return Finding{Level::warning, "file-modes", path + " could not be looked at",
+    return Finding{Level::warning, "file-modes", path + " could not be examined",
                    "look with: ls -l " + shell_word(path)};
   }
   if (!S_ISREG(status.st_mode)) {
     return Finding{Level::danger, "file-modes",
-                   path + " was a link or a device, no plain file; strongroom does not open it",
+                   path + " is a link or a device, not a plain file; strongroom does not open it",
                    "find out who made it: ls -l " + shell_word(path)};
   }
   return foreign_access(path, status, "600");
@@ -63,15 +63,15 @@ static void check_modes(const std::string& directory, Findings& findings) {
   struct stat status;
   if (::stat(directory.c_str(), &status) != 0) {
     findings.push_back(errno == ENOENT
-                           ? Finding{Level::note, "file-modes", directory + " did not exist",
+                           ? Finding{Level::note, "file-modes", directory + " does not exist",
                                      "strongroom init makes it"}
                            : Finding{Level::warning, "file-modes",
-                                     directory + " could not be looked at",
+                                     directory + " could not be examined",
                                      "look with: ls -ld " + shell_word(directory)});
     return;
   }
   if (!S_ISDIR(status.st_mode)) {
-    findings.push_back({Level::danger, "file-modes", directory + " was no directory",
+    findings.push_back({Level::danger, "file-modes", directory + " is not a directory",
                         "name the directory of the store in the URL"});
     return;
   }
@@ -83,7 +83,7 @@ static void check_modes(const std::string& directory, Findings& findings) {
   for (const char* name : kStoreFiles) add(check_store_file(directory + "/" + name));
   add(open_ancestor(directory, status.st_uid));
   if (findings.size() == num_before) {
-    findings.push_back({Level::good, "file-modes", directory + " was open to this user alone", ""});
+    findings.push_back({Level::good, "file-modes", directory + " is open to this user only", ""});
   }
 }
 
@@ -92,7 +92,7 @@ static void check_file_system(const std::string& directory, Findings& findings) 
   struct statvfs room;
   if (::statfs(directory.c_str(), &kind) != 0 || ::statvfs(directory.c_str(), &room) != 0) {
     findings.push_back({Level::warning, "file-system",
-                        "the file system of " + directory + " could not be looked at",
+                        "the file system of " + directory + " could not be examined",
                         "look with: df -T " + shell_word(directory)});
     return;
   }
@@ -138,31 +138,32 @@ Finding judge_file_system(const std::string& directory, std::uint32_t magic, boo
   };
   if (const char* name = named(kShared)) {
     return {Level::danger, check,
-            directory + " was on " + name + ", where LMDB's locks and mapped file do not hold",
+            directory + " is on " + name + ", where LMDB's locks and mapped file are not reliable",
             move};
   }
   if (read_only) {
-    return {Level::danger, check, directory + " was on a file system mounted read-only",
-            "mount it for writing; after an error of the disk check it first: dmesg"};
+    return {Level::danger, check, directory + " is on a file system mounted read-only",
+            "mount it for writing; if the disk had an error, check it first: dmesg"};
   }
   if (const char* name = named(kFleeting)) {
     return {Level::warning, check,
-            directory + " was on " + name + ", in memory: it is lost when the machine stops", move};
+            directory + " is on " + name + ", in memory: it is lost when the machine stops", move};
   }
   if (const char* name = named(kPlain)) {
-    return {Level::warning, check,
-            directory + " was on " + name + ", which knows no owners and modes", move};
+    return {Level::warning, check, directory + " is on " + name + ", which has no owners and modes",
+            move};
   }
   if (magic == kOverlay) {
-    return {Level::warning, check,
-            directory + " was on an overlay: where that is a container's, it goes with it",
-            "put the store on a volume that is mounted into the container"};
+    return {
+        Level::warning, check,
+        directory + " is on an overlay: if that belongs to a container, the store is lost with it",
+        "put the store on a volume that is mounted into the container"};
   }
   if (magic == kFuse) {
     return {Level::warning, check,
-            directory + " was on a FUSE file system, where LMDB may not be safe", move};
+            directory + " is on a FUSE file system, where LMDB may not be safe", move};
   }
-  return {Level::good, check, directory + " was on a local file system", ""};
+  return {Level::good, check, directory + " is on a local file system", ""};
 }
 
 Finding judge_space(const std::string& directory, const Space& space) {
@@ -171,16 +172,17 @@ Finding judge_space(const std::string& directory, const Space& space) {
   constexpr std::uint64_t kFewFiles = 16;
   const std::string check = "free-space";
   const std::string where = "the file system of " + directory;
-  const std::string left = where + " had " + size_text(space.free_len) + " left";
+  const std::string left = where + " has " + size_text(space.free_len) + " left";
   const std::string advice = "make room, or move the store: df -h " + shell_word(directory);
   if (space.free_len < kLeast) return {Level::danger, check, left, advice};
-  // A store that is rewritten, as re-encryption does, or restored beside itself, takes that much.
+  // Rewriting a store, as re-encryption does, or restoring it next to itself takes that much.
   if (space.free_len < std::max(kSpare, 2 * space.store_len)) {
-    return {Level::warning, check, left + "; the store took " + size_text(space.store_len), advice};
+    return {Level::warning, check, left + "; the store takes " + size_text(space.store_len),
+            advice};
   }
   if (space.counts_files && space.free_files < kFewFiles) {
     return {Level::warning, check,
-            where + " had room for " + std::to_string(space.free_files) + " more files",
+            where + " has room for " + std::to_string(space.free_files) + " more files",
             "delete files there: df -i " + shell_word(directory)};
   }
   return {Level::good, check, left, ""};

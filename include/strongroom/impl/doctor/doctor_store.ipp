@@ -1,4 +1,4 @@
-// doctor_store.ipp: the checks of what a store tells of itself; see doctor.hpp.
+// doctor_store.ipp: the checks of what a store's status says; see doctor.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -32,29 +32,29 @@ static bool any_shares(const SealStatus& status) {
 static Finding check_header(const SealStatus& status) {
   if (!status.header_damaged) {
     return {Level::good, "header",
-            "both copies of the header record were whole (generation " +
+            "both copies of the header record are whole (generation " +
                 std::to_string(status.generation) + ")",
             ""};
   }
   return {Level::warning, "header",
-          "a copy of the header record was damaged or missing; when the other goes too, nothing "
+          "a copy of the header record is damaged or missing; if the other is lost too, nothing "
           "opens the store",
-          "unseal, which mends a copy, or repair it: strongroom doctor --repair; then look for the "
+          "unseal, which repairs a copy, or run: strongroom doctor --repair; then look for the "
           "cause: a failing disk, or a program that wrote there"};
 }
 
 static void check_slot(const SlotStatus& slot, Findings& findings) {
   const std::string name = name_of(slot);
   if (slot.damaged) {
-    findings.push_back({Level::warning, "slots",
-                        name + " was damaged, and its credential may open nothing",
-                        "unseal by another slot, then: strongroom doctor --repair; where that does "
-                        "not help, replace the slot"});
+    findings.push_back(
+        {Level::warning, "slots", name + " is damaged, and its credential may open nothing",
+         "unseal with another slot, then run: strongroom doctor --repair; if that does "
+         "not help, replace the slot"});
     return;
   }
   if (slot.kind == SlotKind::environment) {
     findings.push_back({Level::note, "slots",
-                        name + " took its key from the environment, which every program of that "
+                        name + " takes its key from the environment, which every program of that "
                                "user can read, and children inherit",
                         "use a key file, or a systemd credential: LoadCredential="});
   }
@@ -62,12 +62,13 @@ static void check_slot(const SlotStatus& slot, Findings& findings) {
   const std::string shares = count_of(slot.shares, "share");
   if (slot.threshold == 1) {
     findings.push_back({Level::warning, "slots",
-                        "any one of the " + shares + " of " + name + " opened the store",
+                        "any one of the " + shares + " of " + name + " opens the store",
                         "make new shares with a threshold of 2 or more: strongroom rekey"});
   } else if (slot.threshold == slot.shares) {
-    findings.push_back({Level::note, "slots",
-                        name + " needed all of its " + shares + ": one that is lost closes it",
-                        "make new shares with a threshold below their number: strongroom rekey"});
+    findings.push_back(
+        {Level::note, "slots",
+         name + " needs all of its " + shares + ": if one is lost, the slot no longer opens",
+         "make new shares with a threshold below their number: strongroom rekey"});
   }
 }
 
@@ -76,12 +77,12 @@ static void check_slots(const SealStatus& status, Findings& findings) {
   for (const SlotStatus& slot : status.slots) check_slot(slot, findings);
   if (!any_shares(status)) {
     findings.push_back({Level::note, "slots",
-                        "no slot had shares: whoever has a key file alone opens the store",
-                        "add a slot of shares, for people to keep"});
+                        "no slot has shares: anyone with a key file can open the store",
+                        "add a slot with shares, for people to keep"});
   }
   if (findings.size() != num_before) return;
   findings.push_back(
-      {Level::good, "slots", count_of(status.slots.size(), "slot") + " stood whole", ""});
+      {Level::good, "slots", count_of(status.slots.size(), "slot") + " without damage", ""});
 }
 
 static Finding check_last_slot(const SealStatus& status) {
@@ -90,68 +91,68 @@ static Finding check_last_slot(const SealStatus& status) {
   const auto num =
       static_cast<std::size_t>(std::count_if(status.slots.begin(), status.slots.end(), whole));
   if (num == 0) {
-    return {Level::danger, check, "no slot was whole: the store may not open once it is sealed",
+    return {Level::danger, check, "no slot is whole: the store may not open once it is sealed",
             status.sealed ? "restore the newest backup of the header, or of the store"
                           : "keep it unsealed, add a slot now, and make a backup"};
   }
-  if (num > 1) return {Level::good, check, std::to_string(num) + " slots could open the store", ""};
+  if (num > 1) return {Level::good, check, std::to_string(num) + " slots can open the store", ""};
   const SlotStatus& slot = *std::find_if(status.slots.begin(), status.slots.end(), whole);
-  const std::string only = "only " + name_of(slot) + " could open the store";
-  const std::string advice = "add a second slot, kept in another place than the first";
+  const std::string only = "only " + name_of(slot) + " can open the store";
+  const std::string advice = "add a second slot, and keep it in another place than the first";
   if (has_shares(slot.kind) && slot.threshold < slot.shares) {
     const unsigned spare = slot.shares - slot.threshold;
     return {Level::note, check, only + "; " + count_of(spare, "share") + " of it may be lost",
             advice};
   }
-  return {Level::warning, check, only + ": with its credential everything is lost", advice};
+  return {Level::warning, check, only + ": if its credential is lost, everything is lost", advice};
 }
 
 static Finding check_terms(const SealStatus& status) {
   const std::string check = "terms";
   if (status.sealed) {
-    return {Level::note, check, "the store was sealed, so that its data keys could not be seen",
+    return {Level::note, check, "the store is sealed, so its data keys cannot be seen",
             "unseal first"};
   }
   const std::string advice = "re-encrypt what is sealed under them, then retire them";
-  // Rotation ends at kMaxTerms, and so does every change that rotates.
+  // At kMaxTerms, rotation fails, and so does every change that rotates.
   if (status.num_terms > kMaxTerms / 10 * 9) {
     return {Level::warning, check,
-            std::to_string(status.num_terms) + " data keys were kept, of at most " +
-                std::to_string(kMaxTerms) + "; then none can be added",
+            std::to_string(status.num_terms) + " data keys are kept; at " +
+                std::to_string(kMaxTerms) + " no more can be added",
             advice};
   }
   if (status.num_terms > 1) {
     return {Level::note, check,
             count_of(status.num_terms - 1, "old data key") +
-                " still opened what was sealed under " + (status.num_terms == 2 ? "it" : "them"),
+                " can still open what was sealed under " + (status.num_terms == 2 ? "it" : "them"),
             advice};
   }
-  return {Level::good, check, "there was one data key, term " + std::to_string(status.active_term),
+  return {Level::good, check, "there is one data key, term " + std::to_string(status.active_term),
           ""};
 }
 
 static Finding check_locked(const SealStatus& status) {
-  if (!status.locked) return {Level::good, "locked", "no operator had sealed the store", ""};
-  return {Level::note, "locked", "an operator had sealed the store for every process",
-          "when that is over, unseal it by hand with what it takes"};
+  if (!status.locked) return {Level::good, "locked", "no operator has sealed the store", ""};
+  return {Level::note, "locked", "an operator has sealed the store for every process",
+          "when the reason is gone, unseal it by hand with its credentials"};
 }
 
 static Finding check_anchor(bool has_anchor) {
   if (has_anchor) return {Level::good, "anchor", "the store was checked against an anchor", ""};
   return {Level::note, "anchor",
-          "no anchor was given: an old copy of the whole store would not be noticed by a fresh "
-          "process",
-          "export an anchor after each change of keys or policies, keep it elsewhere, and give it: "
+          "no anchor was given, so a fresh process would not notice an old copy of the whole "
+          "store",
+          "export an anchor after each change of keys or policies, keep it elsewhere, and pass it: "
           "--anchor"};
 }
 
 static Finding check_escrow(const SealStatus& status) {
   if (!status.escrowed) {
-    return {Level::good, "escrow", "no private key lay beside what it opens", ""};
+    return {Level::good, "escrow", "no private key is stored next to what it opens", ""};
   }
   return {Level::danger, "escrow",
-          "the OpenPGP private key lay in the store's own storage: whoever copies the storage "
-          "opens the shares that were wrapped to it",
+          "the OpenPGP private key is in the store's own storage: anyone who copies the storage "
+          "can open the shares that were wrapped to it",
           "make new shares for a key pair that is kept elsewhere: strongroom rekey --pgp-key FILE"};
 }
 
@@ -159,7 +160,7 @@ static Finding check_escrow(const SealStatus& status) {
 
 std::vector<Finding> examine_store(const SealStatus& status, bool has_anchor) {
   if (!status.initialized) {
-    return {{doctor::Level::note, "header", "there was no store yet", "make one: strongroom init"}};
+    return {{doctor::Level::note, "header", "there is no store yet", "make one: strongroom init"}};
   }
   doctor::Findings findings = {detail::doctor_store::check_header(status)};
   detail::doctor_store::check_slots(status, findings);

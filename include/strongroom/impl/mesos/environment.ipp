@@ -87,7 +87,7 @@ static Result<void> validate_variable(const Variable& variable) {
   return Error{Code::invalid, "Environment variable of type 'UNKNOWN' is not allowed"};
 }
 
-// winners lists the variables that count, in their order.
+// winners lists the variables that take effect, in their order.
 static std::vector<std::size_t> winners(const std::vector<Variable>& variables) {
   std::unordered_map<std::string_view, std::size_t> winner;
   for (std::size_t i = 0; i < variables.size(); ++i) {

@@ -1,9 +1,9 @@
-// message_json.hpp: Mesos' own mapping of JSON to protobuf messages, over a parsed JsonText.
+// message_json.hpp: Mesos' own mapping of JSON to protobuf messages, on a parsed JsonText.
 //
 // Mesos does not use protobuf's JSON form: bytes are lenient base64, null leaves a field unset,
 // unknown members and unknown names of optional enums are ignored, one object may stand for a list
 // of one. Fields are read in alphabetical order, as Mesos' maps iterate, so that of two faults the
-// same one is told. Source: stout protobuf.hpp, `struct Parser`.
+// same one is reported. Source: stout protobuf.hpp, `struct Parser`.
 #pragma once
 
 #include <optional>
@@ -43,7 +43,7 @@ inline Error unexpected(JsonValue value, std::string_view field) {
                              " for field '" + std::string(field) + "'"};
 }
 
-// find gives the member of that name, if it is of that kind; none when it is absent or null.
+// find returns the member of that name, which must be of that kind; none if it is absent or null.
 inline Result<std::optional<JsonValue>> find(JsonValue object, std::string_view field,
                                              JsonKind kind) {
   const std::optional<JsonValue> value = object.member(field);
@@ -56,14 +56,14 @@ inline Result<std::optional<JsonValue>> message_field(JsonValue object, std::str
   return find(object, field, JsonKind::object);
 }
 
-// name_field is a string that is no secret: the name of something.
+// name_field returns a string that is not secret: the name of something.
 inline Result<std::optional<std::string>> name_field(JsonValue object, std::string_view field) {
   STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
   if (!value) return std::optional<std::string>();
   return std::optional<std::string>((value)->text().reveal_text());
 }
 
-// text_field is a string that may be a secret.
+// text_field returns a string that may be secret.
 inline Result<std::optional<SecretBytes>> text_field(JsonValue object, std::string_view field) {
   STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
   if (!value) return std::optional<SecretBytes>();
@@ -81,8 +81,8 @@ inline Result<std::optional<SecretBytes>> bytes_field(JsonValue object, std::str
                                   "': " + decoded.error().message};
 }
 
-// each_message calls read for every message of a repeated field: an array's objects, also those of
-// arrays in it, or the one object that stands for a list of one. It recurses no deeper than JSON.
+// each_message calls read for every message of a repeated field: the objects of an array and of arrays
+// in it, or the one object that stands for a list of one. It recurses no deeper than the JSON is nested.
 inline Result<void> each_message(JsonValue value, std::string_view field,
                                  FunctionRef<Result<void>(JsonValue)> read) {
   if (value.is(JsonKind::null)) return {};
@@ -94,7 +94,7 @@ inline Result<void> each_message(JsonValue value, std::string_view field,
   return {};
 }
 
-// read_secret reads the message Secret, which stands at prefix ("variables[0].secret.") in another.
+// read_secret reads the message Secret, which is at prefix ("variables[0].secret.") in another message.
 Result<Secret> read_secret(JsonValue object, const std::string& prefix, Missing& missing);
 
 }  // namespace strongroom::mesos::message_json

@@ -1,7 +1,7 @@
-// resolution.hpp: what Mesos' Secret messages stand for, once the stored secrets are read.
+// resolution.hpp: the values that Mesos' Secret messages stand for, once the stored secrets are read.
 //
-// It says which secrets to read, and then puts each value where its message stood. It outlives the
-// messages, so that reading need not be waited for.
+// It returns which secrets to read, and then puts each value in its message's position. It may outlive
+// the messages, so that the secrets can be read asynchronously.
 #pragma once
 
 #include <optional>
@@ -18,11 +18,11 @@ namespace strongroom::mesos {
 
 class Resolution {
  public:
-  // of copies what it needs of the messages: references, and values that came in them.
+  // of copies what it needs from the messages: references, and the values they carry.
   // Errors  invalid: a message breaks Mesos' rules.  Those of locked memory.
   static Result<Resolution> of(std::span<const Secret* const> secrets);
 
-  // paths are those of the secrets to read.
+  // paths returns the paths of the secrets to read.
   const std::vector<Path>& paths() const noexcept { return paths_; }
 
   // finish takes one outcome per path, and is called once. The first failure fails all.
@@ -31,10 +31,10 @@ class Resolution {
  private:
   struct Step {
     std::optional<Reference> reference;
-    SecretBytes value;  // where there is no reference
+    SecretBytes value;  // if there is no reference
   };
 
-  // named gives the reference to look up, or null when the message carries its value.
+  // named returns the reference to look up, or null if the message carries its value.
   static Result<const Reference*> named(const Secret& secret);
 
   static Result<SecretBytes> pick(const Reference& reference, Result<StoredSecret> secret);

@@ -49,7 +49,7 @@ static Result<Value> read_value(JsonValue object, const std::string& prefix, Mis
   return Value{std::move(*data)};
 }
 
-// Escapes as RapidJSON's writer has them, which is what Mesos writes with.
+// Escapes as RapidJSON's writer does, which Mesos writes with.
 static void put_string(ByteSink& sink, std::string_view text) noexcept {
   constexpr std::string_view kShort = "\b\t\n\f\r\"\\";
   constexpr std::string_view kLetter = "btnfr\"\\";

@@ -1,6 +1,6 @@
 // secret_wire.ipp: Mesos' rules for Secret, and its protobuf wire format.
 //
-// A codec of our own, since the messages are three and small, and a second protobuf in the process
+// The codec is our own: there are only three messages, all small, and a second protobuf in the process
 // of a Mesos agent is the classic way to crash it.
 #include <array>
 #include <cstddef>
@@ -45,7 +45,7 @@ class WireReader {
   bool done() const noexcept { return rest_.empty(); }
   std::size_t nesting_left() const noexcept { return nesting_left_; }
 
-  // A tag is a 32-bit number in at most five bytes; what does not fit is cut off, as protobuf does.
+  // A tag is a 32-bit number in at most five bytes; bits that do not fit are cut off, as in protobuf.
   bool tag(std::uint32_t& out) noexcept {
     std::uint64_t value = 0;
     if (!number(5, value)) return false;
@@ -62,9 +62,9 @@ class WireReader {
     return drop(out.size());
   }
 
-  // skip leaves out one field of any kind, with all that is in it.
+  // skip skips one field of any kind, with everything in it.
   bool skip(std::uint32_t field_tag) noexcept {
-    std::array<std::uint32_t, kMaxNesting> open;  // the groups that we are in
+    std::array<std::uint32_t, kMaxNesting> open;  // the groups that are open
     std::size_t depth = 0;
     for (;;) {
       const std::uint32_t wire = field_tag & 7;
@@ -119,7 +119,7 @@ class WireReader {
   std::size_t nesting_left_;
 };
 
-// Partial is a Secret before its required fields were asked for: messages may come in pieces.
+// Partial is a Secret before its required fields are checked: messages may come in pieces.
 struct Partial {
   Secret::Type type = Secret::Type::unknown;
   bool has_reference = false;
@@ -153,7 +153,7 @@ static bool read_reference(WireReader reader, Partial& secret) {
   return true;
 }
 
-// The last data counts: it is only remembered here, and copied once at the end.
+// The last data field counts: it is only remembered here, and copied once at the end.
 static bool read_value(WireReader reader, Partial& secret, std::optional<SecretView>& data) {
   secret.has_value = true;
   while (!reader.done()) {
@@ -170,7 +170,7 @@ static bool read_value(WireReader reader, Partial& secret, std::optional<SecretV
   return true;
 }
 
-// An unknown type leaves the one before it: to protobuf it is an unknown field.
+// An unknown type keeps the type before it: to protobuf it is an unknown field.
 static bool read_type(WireReader& reader, Partial& secret) noexcept {
   std::uint64_t number = 0;
   if (!reader.varint(number)) return false;

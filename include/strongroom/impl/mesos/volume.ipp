@@ -27,7 +27,7 @@ constexpr std::size_t kMaxContainerSegmentLen = 255;
 
 enum class Source { absent, unknown, secret, other };
 
-// Draft is a volume as it was read: Mesos asks for what is missing first, and for the rules then.
+// Draft is a volume as it was read: Mesos first checks for missing fields, and then the rules.
 struct Draft {
   Volume volume;
   bool has_host_path = false;
@@ -108,7 +108,7 @@ static Result<Volume> finish(Draft draft) {
   return std::move(draft.volume);
 }
 
-// Segments is a path without what does not count in it; an absolute one begins with "/".
+// Segments is a path without its empty and "." segments; an absolute one begins with "/".
 using Segments = std::vector<std::string_view>;
 
 static Segments segments_of(std::string_view path) {
@@ -155,7 +155,7 @@ Result<void> validate_container_paths(std::span<const Volume> volumes) {
     STRONGROOM_TRY(validate_container_path(volume.container_path));
     targets.push_back({detail::volume::segments_of(volume.container_path), &volume.container_path});
   }
-  // Sorted by segments, a path stands right before those that lead through it.
+  // Sorted by segments, a path comes right before those that lead through it.
   std::stable_sort(targets.begin(), targets.end(),
                    [](const Target& a, const Target& b) { return a.segments < b.segments; });
   for (std::size_t i = 1; i < targets.size(); ++i) {

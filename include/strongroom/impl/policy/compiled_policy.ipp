@@ -1,13 +1,13 @@
 // compiled_policy.ipp: the trie of the patterns frozen into tables, and the walk that decides; see
 // policy/compiled_policy.hpp.
 //
-// Where patterns have wildcards, a walk stands at several nodes at once: at one at most for each
-// placement of wildcards, of which there are 64 at most (TrieBuilder). Making one state of such nodes
-// would save little and multiply: "team/*" of each team with "*/key" of each key.
+// Where patterns have wildcards, a walk is at several nodes at once: at most one for each placement of
+// wildcards, of which there are at most 64 (TrieBuilder). Merging these nodes into one state would save
+// little, and states would multiply: "team/*" of each team with "*/key" of each key.
 //
-// A step is one probe of one table by (node, segment), and one line of memory, which has the segment's
-// bytes and all about the node below. A node tells beforehand for most segments that no child is there, and for most askers
-// that nothing below is theirs.
+// A step is one probe of one table by (node, segment), and one cache line, which has the segment's bytes
+// and everything about the node below. Bits in a node rule out most segments that have no child there,
+// and most callers that nothing below is for.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -47,7 +47,7 @@ using policy_trie::Trie;
 
 struct NodeSlot {
   std::uint64_t labels = 0;    // a bit for each child, by its segment
-  std::uint64_t subjects = 0;  // a bit for each that patterns here and below are for
+  std::uint64_t subjects = 0;  // a bit for each subject of the patterns here and below
   std::uint32_t number = 0;
   std::uint32_t any = 0;      // index into wildcard_nodes; 0: none
   std::uint32_t end = kNone;  // patterns
@@ -56,7 +56,7 @@ struct NodeSlot {
   std::uint32_t parent = kNone;  // kNone in an empty slot
 };
 
-// EdgeSlot has the node in it that it leads to, so that a step waits for one line of memory.
+// EdgeSlot contains the node that it leads to, so that a step waits for one cache line.
 struct alignas(64) EdgeSlot {
   std::uint64_t words[3] = {0, 0, 0};  // of a long segment: hash, where its bytes are kept, length
   NodeSlot node;
@@ -67,7 +67,7 @@ inline std::uint64_t label_bit(const Segment& segment) noexcept {
   return std::uint64_t{1} << (segment.hash & 63U);  // the table is indexed by the high bits
 }
 
-// PatternSlot has its one grant in it, or says where the table of them is.
+// PatternSlot contains its grant, or says where the table of its grants is.
 struct PatternSlot {
   std::uint32_t rank = 0;
   std::uint32_t mask = 0;     // of the table; 0: no table
@@ -90,7 +90,7 @@ std::size_t bytes_of(const std::vector<T>& all) noexcept {
   return all.capacity() * sizeof(T);
 }
 
-// ---- who asks, in the policy's numbers ----
+// ---- the caller's subjects, in the policy's numbers ----
 
 struct Asked {
   std::uint32_t subject = 0;
@@ -99,7 +99,7 @@ struct Asked {
   std::uint64_t bit() const noexcept { return std::uint64_t{1} << (hash >> 26U); }
 };
 
-// As many subjects are weighed in one walk; who has more in a policy is weighed in several.
+// One walk weighs this many subjects; a caller with more subjects in the policy takes several walks.
 constexpr std::size_t kMaxAsked = 32;
 
 struct AskedList {
@@ -115,13 +115,13 @@ struct AskedList {
   void clear() noexcept { size = bits = 0; }
 };
 
-// Places are the nodes where a walk stands.
+// Places are the nodes where a walk is.
 struct Places {
   std::array<const NodeSlot*, kMaxPlacesOfWalk> nodes;
   std::size_t size = 0;
 };
 
-// Position is where it stands, and room for where it goes.
+// Position is where a walk is, with room for where it goes next.
 struct Position {
   Places places[2];
   unsigned turn = 0;
@@ -134,8 +134,8 @@ struct Position {
   }
 };
 
-// A word of Identity::Known: 40 bits for the policy, 24 for the subject, 0 for none of its subjects.
-// Serial numbers are given once. When they run out, at 2^40 policies, names are looked up every time.
+// A word of Identity::Known: 40 bits for the policy, 24 for the subject; subject 0: none in this policy.
+// Serial numbers are used once. When they run out, at 2^40 policies, names are looked up every time.
 constexpr unsigned kSubjectBits = 24;
 constexpr std::uint64_t kMaxSerial = (std::uint64_t{1} << 40U) - 1;
 
@@ -148,9 +148,9 @@ inline std::uint64_t next_serial() noexcept {
   return serial + 1;
 }
 
-// ---- the answer, as it comes together ----
+// ---- the decision, while it is being made ----
 
-// Verdict holds the grants of the patterns that decide so far: those of the highest standing.
+// Verdict holds the grants of the patterns with the highest standing so far: these decide.
 struct Verdict {
   std::uint64_t standing = 0;  // 0: no pattern yet
   std::uint16_t allow = 0;
@@ -170,9 +170,9 @@ struct Verdict {
   }
 };
 
-// Levels of Vault's search, of which the first hit counts. A list of p is asked as "p/": an exact rule for
-// that comes first, then one for "p", and then all others that match either form, by their ranks. In
-// deny_overrides there is one level.
+// Levels of Vault's search; the highest that matches counts. A list of p is looked up as "p/". An exact
+// rule for that comes first, then an exact one for "p", then all others that match either form, by their
+// ranks. In deny_overrides there is one level.
 enum SearchLevel : std::uint64_t { as_either = 1, exact_as_p = 2, exact_as_asked = 3 };
 
 }  // namespace compiled_policy
@@ -190,14 +190,14 @@ struct CompiledPolicy::Tables {
   std::size_t longest_probe = 0;
 
   std::vector<compiled_policy::EdgeSlot> edges;
-  std::vector<compiled_policy::NodeSlot> wildcard_nodes;  // the root, then those by a wildcard
+  std::vector<compiled_policy::NodeSlot> wildcard_nodes;  // the root, then those below a wildcard
   std::uint32_t num_nodes = 0;
   std::vector<compiled_policy::PatternSlot> patterns;
   std::vector<compiled_policy::GrantSlot> grants;
   compiled_policy::PatternSlot administration;
   std::vector<char> long_labels;
 
-  // A node's prefixes are in the table of edges, under a name that no node has: num_nodes and more.
+  // A node's prefixes are in the table of edges, under a parent number that no node has: num_nodes and up.
   std::vector<policy_trie::Slice> prefix_lengths_of;  // by number
   std::vector<std::uint8_t> prefix_lengths;
   std::vector<policy_trie::Slice> prefix_patterns_of;  // by target
@@ -219,7 +219,7 @@ struct CompiledPolicy::Tables {
 
   std::uint32_t subject_of(Subject::Kind kind, std::string_view name, const Identity::Known& known,
                            std::size_t which) const noexcept {
-    if (which >= known.size()) return subject_of(kind, name);  // somebody moved the identity away
+    if (which >= known.size()) return subject_of(kind, name);  // the identity was moved from
     const std::uint64_t word = known[which].load(std::memory_order_relaxed);
     constexpr std::uint64_t kSubject = (std::uint64_t{1} << compiled_policy::kSubjectBits) - 1;
     if (serial != 0 && word >> compiled_policy::kSubjectBits == serial) {
@@ -237,7 +237,7 @@ struct CompiledPolicy::Tables {
     return Subject::Kind::administrator;
   }
 
-  // for_subjects calls weigh with the subjects of the policy that somebody is, so many at a time.
+  // for_subjects calls weigh with the caller's subjects in the policy, up to kMaxAsked at a time.
   template <typename Weigh>
   void for_subjects(const Identity& who, const Weigh& weigh) const noexcept {
     compiled_policy::AskedList some;
@@ -261,7 +261,7 @@ struct CompiledPolicy::Tables {
     return subject == 0 ? compiled_policy::Asked{} : asked(subject);
   }
 
-  // find is the node below a node by a segment, or null.
+  // find returns the node that a segment leads to, or null.
   const compiled_policy::NodeSlot* find(std::uint32_t parent,
                                         const policy_segment::Segment& segment) const noexcept {
     const std::uint64_t hash = segment.hash + parent * policy_hash::kOdd;
@@ -324,7 +324,7 @@ struct CompiledPolicy::Tables {
       const compiled_policy::NodeSlot* const found =
           find(name, policy_segment::SegmentReader(seed, text.substr(0, len)).next());
       if (found == nullptr) continue;
-      // The longest comes first, and with it all shorter ones that it has.
+      // The longest is found first; its patterns include those of the shorter prefixes that it begins with.
       for (const std::uint32_t pattern :
            policy_trie::part(prefix_patterns, prefix_patterns_of[found->number])) {
         weigh(pattern, compiled_policy::as_either, compiled_policy::as_either, who, verdict);
@@ -349,13 +349,13 @@ struct CompiledPolicy::Tables {
     }
   }
 
-  // stand adds a node to places, unless nothing there and below is for whoever asks.
+  // stand adds a node to places, unless nothing there and below is for the caller.
   static void stand(const compiled_policy::NodeSlot& node, const compiled_policy::AskedList& who,
                     compiled_policy::Places& places) noexcept {
     if ((node.subjects & who.bits) != 0) places.nodes[places.size++] = &node;
   }
 
-  // pass goes on by one segment, weighing what matches whatever follows.
+  // pass moves on by one segment, and weighs the patterns that match whatever follows.
   void pass(compiled_policy::Position& walk, const policy_segment::Segment& segment,
             const compiled_policy::AskedList& who,
             compiled_policy::Verdict& verdict) const noexcept {
@@ -374,7 +374,7 @@ struct CompiledPolicy::Tables {
     walk.go();
   }
 
-  // pass_all goes on by all segments of text.
+  // pass_all moves on by all segments of text.
   void pass_all(compiled_policy::Position& walk, std::string_view text,
                 const compiled_policy::AskedList& who,
                 compiled_policy::Verdict& verdict) const noexcept {
@@ -382,7 +382,7 @@ struct CompiledPolicy::Tables {
     while (!reader.at_end() && walk.here().size != 0) pass(walk, reader.next(), who, verdict);
   }
 
-  // ask weighs what the rules say to a path; for a list, below is set.
+  // ask weighs what the rules say about a path; below is set for a list.
   void ask(std::string_view path, bool below, const compiled_policy::AskedList& who,
            compiled_policy::Verdict& verdict) const noexcept {
     if (mode == PolicyMode::vault_compat) return ask_vault(path, below, who, verdict);
@@ -393,7 +393,7 @@ struct CompiledPolicy::Tables {
     if (below) weigh_tails(walk.here(), who, verdict);
   }
 
-  // ask_vault asks for "path/" where below is set, and else for the path.
+  // ask_vault looks up "path/" if below is set, else the path.
   void ask_vault(std::string_view path, bool below, const compiled_policy::AskedList& who,
                  compiled_policy::Verdict& verdict) const noexcept {
     compiled_policy::Position walk;
@@ -479,7 +479,7 @@ class CompiledPolicy::Freezer {
     return slot;
   }
 
-  // merge adds up the grants of each subject, which come by subject.
+  // merge joins the grants of each subject. grants  sorted by subject.
   void merge(std::span<const PolicyAutomaton::Grant> grants) {
     merged_.clear();
     for (const PolicyAutomaton::Grant& grant : grants) {
@@ -508,7 +508,7 @@ class CompiledPolicy::Freezer {
     for (const policy_trie::Child& child : trie_.children) {
       nodes_[child.parent].labels |= compiled_policy::label_bit(segments_[child.label]);
     }
-    for (std::uint32_t i = tables_.num_nodes; i-- > 0;) {  // those below come later
+    for (std::uint32_t i = tables_.num_nodes; i-- > 0;) {  // the nodes below have higher numbers
       freeze_node(i);
       if (i != 0) nodes_[trie_.nodes[i].parent].subjects |= nodes_[i].subjects;
     }
@@ -534,7 +534,7 @@ class CompiledPolicy::Freezer {
     return pattern == policy_trie::kNone ? 0 : subjects_of_[pattern];
   }
 
-  // Nodes know where theirs by a wildcard is before any node is copied to where it stays.
+  // Every node gets its index into wildcard_nodes before any node is copied to its final place.
   void freeze_wildcards() {
     std::uint32_t next = 1;
     for (std::uint32_t i = 0; i < tables_.num_nodes; ++i) {
@@ -574,7 +574,7 @@ class CompiledPolicy::Freezer {
     tables_.longest_probe = std::max(tables_.longest_probe, probe);
   }
 
-  // A prefix's patterns are its own and those of the node's prefixes that it begins with.
+  // A prefix lists its own pattern and those of the node's prefixes that it begins with.
   void put_prefixes(std::uint32_t number) {
     std::vector<policy_trie::Prefix> chain;
     std::vector<std::uint8_t> lengths;
@@ -610,7 +610,7 @@ class CompiledPolicy::Freezer {
     return slice;
   }
 
-  // reseed begins anew with another seed.
+  // reseed starts again with another seed.
   Result<void> reseed() {
     STRONGROOM_ASSIGN(seed, policy_hash::Seed::random());
     Tables fresh(std::move(tables_.subjects), seed);
@@ -663,7 +663,7 @@ Decision CompiledPolicy::by_rules(const Identity& who, Action action,
       tables_->ask(path.text(), below, some, verdict);
     });
   } else if (below) {
-    // Vault asks for a list of the root as "", which has no '/' to add to.
+    // Vault looks up a list of the root as "": there is no path to add a '/' to.
     tables_->for_subjects(who, [&](const compiled_policy::AskedList& some) {
       tables_->ask({}, tables_->mode == PolicyMode::deny_overrides, some, verdict);
     });

@@ -1,10 +1,10 @@
 // policy_automaton.ipp: from patterns to a deterministic automaton; see policy/automaton.hpp.
 //
 // 1. The patterns make a trie, whose nodes have a child per label and one for a wildcard.
-// 2. A state is a set of nodes: those where a path may stand. Sets are interned, level by level.
-// 3. A state does not list the edges of all its nodes, or "a/b" of one team and "*/c" of all teams
-//    would multiply. It lists those of its most specific node without a wildcard below, and for all
-//    other labels defers to the state without that node, which many states share.
+// 2. A state is a set of nodes: those that a path can be at. Sets are interned, level by level.
+// 3. A state does not list the edges of all its nodes: otherwise "a/b" of one team and "*/c" of all
+//    teams would multiply. It lists the edges of its most specific node without a wildcard below. For
+//    all other labels it defers to the state without that node, which many states share.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +30,8 @@ struct Edge {
   std::uint32_t target = 0;
 };
 
-// StateRow is a state. Its edges are those of the state `edges_of`, often itself; for a label that has
-// none there, `miss` is the state to look in next, or where the segment leads to (miss_steps).
+// StateRow is a state. Its edges are those of the state `edges_of`, which is often itself. For a label
+// without an edge, `miss` is the state to look in next or, with miss_steps, where the segment leads.
 struct StateRow {
   Slice nodes;
   Slice edges;  // by label
@@ -62,7 +62,7 @@ using namespace policy_trie;
 using State = PolicyAutomaton::State;
 using Parts = PolicyAutomaton::Parts;
 
-// What sets of nodes may hold, and cost, together.
+// Limits of all sets of nodes together: their size, and the work.
 constexpr std::size_t kMaxSetNodes = std::size_t{1} << 23;
 constexpr std::size_t kMaxAutomatonWork = std::size_t{1} << 26;
 
@@ -74,13 +74,13 @@ class StateBuilder {
 
   Result<void> build() {
     of_node_.assign(parts_.nodes.size(), kNone);
-    parts_.states.emplace_back();  // the dead one: no nodes, and where it misses is itself
+    parts_.states.emplace_back();  // the dead one: it has no nodes, and its miss is itself
     set_ = {0};
     parts_.start = intern(set_);
     level_ = {parts_.start};
     while (!level_.empty()) {
       below_.clear();
-      for (std::size_t i = 0; i < level_.size(); ++i) {  // grows by those deferred to
+      for (std::size_t i = 0; i < level_.size(); ++i) {  // grows by states deferred to
         expand(level_[i]);
         if (over()) return too_large(level_[i]);
       }
@@ -98,10 +98,10 @@ class StateBuilder {
 
   Error too_large(State state) const {
     return {Code::too_large,
-            "a policy had wildcards in too many unlike places, at " + example(state)};
+            "a policy had wildcards in too many different places, at " + example(state)};
   }
 
-  // example is a pattern that goes through a state.
+  // example returns a pattern that goes through a state.
   std::string example(State state) const {
     std::uint32_t node = part(parts_.set_nodes, parts_.states[state].nodes).back();
     for (;;) {
@@ -116,7 +116,7 @@ class StateBuilder {
     }
   }
 
-  // intern gives the state of a set, of nodes in their order.
+  // intern returns the state of a set of nodes in their order.
   State intern(const std::vector<std::uint32_t>& set) {
     if (set.empty()) return 0;
     if (set.size() == 1) {
@@ -193,7 +193,7 @@ class StateBuilder {
     if (inner.size() != all.size()) {
       const State same = intern_here(inner);
       parts_.states[state].edges_of = same;
-      return;  // where it misses comes from there as well: see settle
+      return;  // its miss comes from there too: see settle
     }
     parts_.states[state].edges_of = state;
     const auto specific = std::find_if(inner.begin(), inner.end(), [&](std::uint32_t node) {
@@ -206,7 +206,7 @@ class StateBuilder {
     }
   }
 
-  // list_one lists the labels of one node, and defers to the others for the rest.
+  // list_one lists the labels of one node, and defers to the other nodes for the rest.
   void list_one(State state, const std::vector<std::uint32_t>& inner, std::uint32_t specific) {
     labels_.clear();
     add_labels(specific);
@@ -258,7 +258,7 @@ class StateBuilder {
     parts_.states[state].edges = {first, static_cast<std::uint32_t>(parts_.edges.size()) - first};
   }
 
-  // The most specific node first, so that what states defer to is general, and shared.
+  // The most specific node comes first, so that states defer to general states, which are shared.
   State intern_ordered() {
     if (set_.size() > 1) {
       std::sort(set_.begin(), set_.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -270,7 +270,7 @@ class StateBuilder {
     return intern(set_);
   }
 
-  // settle tells a state that has another's edges where that one misses.
+  // settle copies miss to a state from the state whose edges it has.
   void settle(State state) {
     StateRow& row = parts_.states[state];
     const StateRow& other = parts_.states[row.edges_of];

@@ -1,4 +1,4 @@
-// policy_hash.hpp: hashing for policies: seeded, since whoever writes a policy chooses what is hashed.
+// policy_hash.hpp: hashing for policies; seeded, since the author of a policy chooses what is hashed.
 #pragma once
 
 #include <array>
@@ -61,12 +61,12 @@ inline std::uint64_t hash_pair(const Seed& seed, std::uint32_t a, std::uint32_t 
   return mix((std::uint64_t{a} << 32U | b) ^ seed.words[0], seed.words[1]);
 }
 
-// Index finds the number of a thing by its hash; the things lie with whoever owns it.
+// Index finds the number of an item by the item's hash; its owner keeps the items.
 class Index {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFFU;
 
-  // find asks same(number) of those that may be it.
+  // find calls same(number) for the items that may be the one.
   template <typename Same>
   std::uint32_t find(std::uint64_t hash, const Same& same) const noexcept {
     if (slots_.empty()) return kNone;
@@ -92,7 +92,8 @@ class Index {
   }
 
  private:
-  // A slot keeps all of the hash that a table can need: the low half places it, the high half tells.
+  // A slot keeps all of the hash that a table can need: the low half places it, the high half is
+  // compared.
   struct Slot {
     std::uint32_t number = kNone;
     std::uint32_t tag = 0;

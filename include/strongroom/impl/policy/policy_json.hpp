@@ -14,7 +14,7 @@
 
 namespace strongroom::policy_text {
 
-// plain is a string's content, or a number as it was spelled: a policy is no secret.
+// plain returns a string's content, or a number as it was spelled: a policy is not secret.
 inline std::string_view plain(JsonValue value) noexcept {
   return value.text().reveal_text();
 }
@@ -27,7 +27,7 @@ class Json {
   Text& text() const noexcept { return *text_; }
   JsonValue root() const noexcept { return json_.root(); }
 
-  // offset is where a value begins; a string's with its quotation mark.
+  // offset returns where a value begins; for a string, at its quotation mark.
   static std::size_t offset(JsonValue value) noexcept {
     return value.is(JsonKind::string) ? value.offset() - 1 : value.offset();
   }
@@ -38,13 +38,13 @@ class Json {
     return Spelled::json_string(*text_, plain(string), string.offset());
   }
 
-  // expect holds a value to a kind; what is its name in the error.
+  // expect checks that a value is of a kind. what  its name in the error.
   Result<void> expect(JsonValue value, JsonKind kind, std::string_view what) const;
 
-  // only_members refuses an object with a member that is not known.
+  // only_members refuses an object with an unknown member.
   Result<void> only_members(JsonValue object, std::span<const std::string_view> known) const;
 
-  // each_string calls read with each element of an array of strings that is not empty.
+  // each_string calls read with each element of an array of strings; the array must not be empty.
   Result<void> each_string(JsonValue array, std::string_view what,
                            FunctionRef<Result<void>(const Spelled&)> read) const;
 
@@ -59,7 +59,7 @@ class Json {
   JsonText json_;
 };
 
-// read_vault_policy reads the inner of {"path": ...}, adding its rules.
+// read_vault_policy reads the content of {"path": ...} and adds its rules.
 Result<void> read_vault_policy(const Json& json, JsonValue policy, PolicyParts& parts);
 
 }  // namespace strongroom::policy_text

@@ -19,7 +19,7 @@
 namespace strongroom::policy_text {
 namespace detail::policy_json {
 
-// A policy at its limits takes less, so that no text needs a tape of more than 96 MB.
+// A policy at its limits takes fewer. With this limit no text needs a tape of more than 96 MB.
 constexpr std::size_t kMaxValues = 8'000'000;
 
 constexpr std::string_view with_article(JsonKind kind) noexcept {

@@ -24,7 +24,7 @@ std::string to_string(const PolicyRules& rules, const TextPlace& place) {
 namespace policy_match {
 using Kind = Subject::Kind;
 
-// pop takes the first segment off a path; what is left is null after the last one.
+// pop takes the first segment off a path; after the last one, the rest is null.
 static std::string_view pop(std::string_view& rest) noexcept {
   const std::size_t slash = rest.find('/');
   const std::string_view segment = rest.substr(0, slash);
@@ -81,7 +81,7 @@ static bool any_match(std::string_view pattern, bool open, std::string_view path
   return true;
 }
 
-// wild_match ranks a pattern that is not exact.
+// wild_match returns the rank of a pattern that is not exact, if it matches.
 static std::optional<Rank> wild_match(std::string_view pattern, std::string_view path, int stage) {
   Rank rank;
   rank.stage = stage;

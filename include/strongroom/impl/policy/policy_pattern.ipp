@@ -11,13 +11,13 @@
 namespace strongroom {
 namespace detail::policy_pattern {
 
-// Fault is what is wrong with a pattern, and which byte of it.
+// Fault is what is wrong with a pattern, and at which byte.
 struct Fault {
   const char* what = nullptr;
   std::size_t offset = 0;
 };
 
-// byte_fault finds what no path ever holds.
+// byte_fault finds bytes that no path can have.
 static Fault byte_fault(std::string_view pattern) noexcept {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const auto c = static_cast<unsigned char>(pattern[i]);
@@ -47,7 +47,7 @@ static Fault own_segment_fault(std::string_view segment, bool last) {
   return {};
 }
 
-// A '+' or '*' of Vault's that is no wildcard is text there, so nothing is wrong with it here.
+// In Vault's patterns, a '+' or '*' that is not a wildcard is text, so it is not a fault here.
 static Fault vault_segment_fault(std::string_view segment, bool last) noexcept {
   const std::size_t star = last && segment.ends_with('*') ? 1 : 0;
   if (segment.size() - star > kMaxSegmentLen) return {"had a segment longer than 255 bytes", 0};
@@ -56,7 +56,7 @@ static Fault vault_segment_fault(std::string_view segment, bool last) noexcept {
 
 static Fault segments_fault(PolicyMode mode, std::string_view pattern) {
   const bool own = mode == PolicyMode::deny_overrides;
-  // Vault asks for a list of "a" as "a/": one segment more, an empty one.
+  // Vault looks up a list of "a" as "a/", which has one more segment, an empty one.
   const std::size_t max_segments = own ? kMaxSegments : kMaxSegments + 1;
   std::size_t num_segments = 0;
   for (std::size_t begin = 0;;) {
@@ -75,7 +75,7 @@ static Fault vault_fault(std::string_view pattern) noexcept {
   if (const std::size_t at = pattern.find("+*"); at != std::string_view::npos) {
     return {"had '+*', which Vault forbids", at};
   }
-  // A template taken for text would never match, and a deny in it would deny nothing.
+  // A template read as text would never match, so a deny on it would deny nothing.
   const std::size_t at = std::min(pattern.find("{{"), pattern.find("}}"));
   if (at != std::string_view::npos) return {"had a template, which has no meaning here", at};
   return {};
@@ -84,7 +84,7 @@ static Fault vault_fault(std::string_view pattern) noexcept {
 static Fault pattern_fault(PolicyMode mode, std::string_view pattern) {
   const bool own = mode == PolicyMode::deny_overrides;
   if (own && pattern.empty()) return {"was empty", 0};
-  // Vault's may end in the '/' of a list, and in '*'.
+  // Vault's patterns may end in the '/' of a list, and in '*'.
   const std::size_t max_len = own ? kMaxPathLen : kMaxPathLen + 2;
   if (pattern.size() > max_len) return {"was longer than 4096 bytes", max_len};
   if (const Fault fault = byte_fault(pattern); fault.what != nullptr) return fault;

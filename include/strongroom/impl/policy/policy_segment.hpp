@@ -1,8 +1,8 @@
-// policy_segment.hpp: a path's segments as words, each byte read once.
+// policy_segment.hpp: a path's segments as machine words; each byte is read once.
 //
-// A segment of up to 23 bytes is three words: its bytes, zeros, and its length in the last byte. That
-// is all of it, so two are equal when their words are. A longer one is its hash and its length, and
-// whoever finds an equal one compares the bytes as well.
+// A segment of up to 23 bytes is three words: its bytes, zeros, and its length in the last byte. These
+// hold all of it, so two segments are equal if their words are. A longer one is its hash and its length;
+// code that finds an equal one must compare the bytes too.
 #pragma once
 
 #include <bit>
@@ -39,7 +39,7 @@ class SegmentReader {
     }
   }
 
-  // at_end: what was read last ended the text. (After "a/" an empty segment is still to come.)
+  // at_end: the segment read last ended the text. (After "a/" an empty segment is still to come.)
   bool at_end() const noexcept { return at_end_; }
 
   Segment next() noexcept {
@@ -74,7 +74,7 @@ class SegmentReader {
     return word;
   }
 
-  // ahead is the next eight bytes, as if '/' followed the text for ever.
+  // ahead returns the next eight bytes, as if the text were followed by endless '/'.
   std::uint64_t ahead() const noexcept {
     const auto left = static_cast<std::size_t>(end_ - next_);
     if (left >= 8) return whole_word(next_);
@@ -82,7 +82,7 @@ class SegmentReader {
     return last_word_ >> (64 - 8 * left) | kSlashes << (8 * left);
   }
 
-  // word takes up to eight bytes before the next '/', and adds to len how many.
+  // word takes up to eight bytes before the next '/', and adds their number to len.
   std::uint64_t word(std::size_t& len) noexcept {
     const std::uint64_t bytes = ahead();
     const std::uint64_t slashes = bytes ^ kSlashes;

@@ -44,7 +44,7 @@ static bool has_control(std::string_view text) noexcept {
   return false;
 }
 
-// check_name refuses what would be a name that nobody has, and so a rule that silently is for nobody.
+// check_name refuses names that nobody can have: a rule for one would silently apply to nobody.
 static Result<void> check_name(std::string_view subject, std::string_view name) {
   if (name.empty()) return refused("the subject " + in_quotes(subject) + " had no name");
   if (name.size() > kMaxSubjectLen) {
@@ -108,7 +108,7 @@ namespace detail::policy_subject {
 
 constexpr std::string_view kPlusGroup = "+group:";
 
-// take_groups takes "+group:a+group:b" off the end of a text.
+// take_groups takes "+group:a+group:b" off the end of text.
 static Result<std::vector<std::string>> take_groups(std::string_view& text) {
   std::vector<std::string> groups;
   const std::size_t first = text.find(kPlusGroup);
@@ -142,7 +142,7 @@ static Identity made(Subject subject, std::string space, std::vector<std::string
 
 Result<Identity> parse_identity(std::string_view text) {
   if (text == "trusted") return Identity::trusted();
-  // A space ends the text; ids of others than services may hold an '@'.
+  // The space is at the end of the text. Only services have one; other ids may hold an '@'.
   const bool service = text.starts_with("service:") || text.starts_with("any-service");
   const std::size_t at = service ? text.rfind('@') : std::string_view::npos;
   std::string_view rest = text.substr(0, at);
@@ -151,7 +151,7 @@ Result<Identity> parse_identity(std::string_view text) {
   if (subject.kind == Subject::Kind::group || subject.kind == Subject::Kind::anyone) {
     return detail::policy_subject::refused(
         policy_text::in_quotes(rest) +
-        " is nobody who asks; write user:ID, service:ID, "
+        " is not an identity; write user:ID, service:ID, "
         "administrator:ID, any-user, any-service or trusted, and "
         "+group:NAME after it");
   }

@@ -1,7 +1,7 @@
-// policy_text.hpp: what the forms of a policy's text share: places, errors, limits.
+// policy_text.hpp: what the forms of a policy's text have in common: places, errors, limits.
 //
 // A form reads one document and adds what it says to PolicyParts; policy_text.ipp joins the parts
-// of all documents. Whatever is quoted from a text in an error is cut short and escaped.
+// of all documents. Text that an error quotes is cut short and escaped.
 #pragma once
 
 #include <cstddef>
@@ -19,17 +19,17 @@
 
 namespace strongroom::policy_text {
 
-// in_quotes puts untrusted text between quotation marks: at most 60 bytes of it, control characters and
-// what is not UTF-8 escaped.
+// in_quotes puts untrusted text between quotation marks: at most 60 bytes of it, with control characters
+// and anything that is not UTF-8 escaped.
 std::string in_quotes(std::string_view text);
 
-// did_you_mean is "; did you mean 'read'?" where one of the known words is close, else "".
+// did_you_mean returns "; did you mean 'read'?" if one of the known words is close, else "".
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known);
 
-// listed is "'a', 'b' and 'c'".
+// listed returns "'a', 'b' and 'c'".
 std::string listed(std::span<const std::string_view> words);
 
-// error_at is "policy 'web', line 3, column 14: what".
+// error_at returns "policy 'web', line 3, column 14: what".
 Error error_at(std::string_view document, const TextPlace& place, std::string_view what,
                Code code = Code::invalid);
 
@@ -42,8 +42,7 @@ class Text {
   const std::string& name() const noexcept { return document_.name; }
   std::string_view text() const noexcept { return document_.text; }
 
-  // place takes no time to speak of when offsets come in the order of the text, or go back within a
-  // line.
+  // place is fast if offsets come in the order of the text, or go back within a line only.
   TextPlace place(std::size_t offset) noexcept;
   Error error(std::size_t offset, std::string_view what, Code code = Code::invalid) {
     return error_at(name(), place(offset), what, code);
@@ -57,7 +56,7 @@ class Text {
   std::uint32_t line_ = 1;
 };
 
-// Spelled is a part of a document, as it reads once it is decoded, that knows where it stood.
+// Spelled is a decoded part of a document that knows its place there.
 class Spelled {
  public:
   // as_is is a part of the document that needs no decoding.
@@ -65,7 +64,7 @@ class Spelled {
     const auto begin = static_cast<std::size_t>(part.data() - text.text().data());
     return Spelled(text, part, begin, false);
   }
-  // json_string is a string's content; it began at an offset, after the quotation mark.
+  // json_string is a string's content. begin  its offset, after the quotation mark.
   static Spelled json_string(Text& text, std::string_view decoded, std::size_t begin) noexcept {
     return Spelled(text, decoded, begin, true);
   }
@@ -73,7 +72,7 @@ class Spelled {
   Text& text() const noexcept { return *text_; }
   std::string_view value() const noexcept { return value_; }
 
-  // offset is where a part of the value stood in the document.
+  // offset returns where a part of the value is in the document.
   std::size_t offset(std::string_view part) const noexcept;
   TextPlace place(std::string_view part) const noexcept { return text_->place(offset(part)); }
   Error error(std::string_view part, std::string_view what, Code code = Code::invalid) const {
@@ -90,28 +89,27 @@ class Spelled {
   bool escaped_;
 };
 
-// read_subject and read_pattern take a part of what is spelled; one leading '/' of a pattern is
-// dropped.
+// read_subject and read_pattern read a part of a Spelled; one leading '/' of a pattern is dropped.
 Result<Subject> read_subject(const Spelled& spelled, std::string_view part);
 Result<PathPattern> read_pattern(const Spelled& spelled, std::string_view part, PolicyMode mode);
 
-// PolicyParts is what was read so far of all documents.
+// PolicyParts is what was read of all documents so far.
 class PolicyParts {
  public:
-  // enter_mode tells the mode of a document, which must be that of all.
-  // offset  where it says so.
+  // enter_mode sets the mode of a document; all documents must be of one mode.
+  // offset  where the document says so.
   Result<void> enter_mode(Text& text, std::size_t offset, PolicyMode mode);
   void need_grants_for_services() noexcept { rules_.services_need_grants = true; }
 
-  // add takes a rule that stands at an offset, unless it is one too many.
+  // add takes a rule that is at an offset, unless it is one too many.
   Result<void> add(Text& text, std::size_t offset, PolicyRule rule);
 
-  // begin_vault_policy names the Vault policy whose rules are added from now on.
+  // begin_vault_policy names the Vault policy to which rules are added from now on.
   Result<void> begin_vault_policy(Text& text, std::size_t offset, std::string_view name);
   void end_vault_policy() noexcept { vault_policy_ = nullptr; }
 
-  // grant gives Vault policies to subjects. Whether there are such policies is seen in the end, when
-  // all documents are read.
+  // grant gives Vault policies to subjects. finish checks that these policies exist, since all documents
+  // have been read then.
   struct NamedPolicy {
     std::string name;
     TextPlace place;
@@ -140,7 +138,7 @@ class PolicyParts {
   bool has_mode_ = false;
   std::string mode_from_;  // the document that gave the mode
   std::map<std::string, VaultPolicy, std::less<>> vault_policies_;
-  VaultPolicy* vault_policy_ = nullptr;  // whose rules are being added
+  VaultPolicy* vault_policy_ = nullptr;  // rules are being added to it
   std::vector<Grant> grants_;
   std::size_t num_rules_ = 0;
   std::size_t num_grants_ = 0;
@@ -156,10 +154,10 @@ class Json;
 // read_own reads our own form, {"version": 1, ...}.
 Result<void> read_own(Json& json, PolicyParts& parts);
 
-// read_vault reads Vault's form alone, {"path": {...}}; the document's name is the policy's.
+// read_vault reads Vault's form by itself, {"path": {...}}; the document's name is the policy's name.
 Result<void> read_vault(Json& json, PolicyParts& parts);
 
-// read_permissions reads DC/OS permissions, a text.
+// read_permissions reads a text of DC/OS permissions.
 Result<void> read_permissions(Text& text, PolicyParts& parts);
 
 // add_permission adds one DC/OS permission, "dcos:secrets:default:/path read".

@@ -1,4 +1,4 @@
-// policy_text.ipp: documents into the rules of one policy.
+// policy_text.ipp: turns documents into the rules of one policy.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -35,7 +35,7 @@ static std::string escaped(unsigned char byte) {
   return text;
 }
 
-// num_utf8 is the length of the character that a text begins with; 0 where that is no UTF-8, or a
+// num_printable returns the length of the character that text begins with; 0 if that is not UTF-8, or is a
 // control character.
 static std::size_t num_printable(std::string_view text) noexcept {
   const auto first = static_cast<unsigned char>(text.front());
@@ -46,8 +46,8 @@ static std::size_t num_printable(std::string_view text) noexcept {
   return control || !well_formed_utf8(character) ? 0 : len;
 }
 
-// distance is how many characters are to be put in, left out, changed or swapped with their
-// neighbour to make one word of the other (optimal string alignment). For short words.
+// distance returns how many characters must be inserted, removed, changed or swapped with their
+// neighbour to turn one word into the other (optimal string alignment). For short words.
 static std::size_t distance(std::string_view a, std::string_view b) {
   constexpr std::size_t kMax = 40;
   if (a.size() >= kMax || b.size() >= kMax) return kMax;
@@ -73,7 +73,7 @@ static std::string lower(std::string_view text) {
   return copy;
 }
 
-// num_json_escape tells how many bytes an escape takes in the text, and how many it stands for.
+// escape_len returns how many bytes an escape takes in the text, and how many it stands for.
 static std::pair<std::size_t, std::size_t> escape_len(std::string_view text) noexcept {
   if (text.size() < 6 || text[1] != 'u') return {2, 1};
   const auto digit = [](char c) {
@@ -183,13 +183,13 @@ Result<void> PolicyParts::enter_mode(Text& text, std::size_t offset, PolicyMode 
     mode_from_ = text.name();
   }
   if (rules_.mode == mode) return {};
-  return text.error(offset, "it was of mode " + std::string(to_string(mode)) + ", and policy " +
+  return text.error(offset, "it was of mode " + std::string(to_string(mode)) + ", but policy " +
                                 in_quotes(mode_from_) + " of mode " +
                                 std::string(to_string(rules_.mode)) +
                                 "; all documents of a policy must be of one mode");
 }
 
-// count counts a rule, and tells which limit it is over; "" where none.
+// count counts a rule, and returns which limit it exceeds; "" if none.
 std::string PolicyParts::count(std::size_t num_paths, std::span<const Subject> to) {
   for (const Subject& subject : to) subjects_len_ += subject.name.size() * num_paths;
   num_grants_ += num_paths * to.size();
@@ -280,7 +280,7 @@ Result<PolicyRules> PolicyParts::finish(std::span<const PolicyDocument> document
   for (auto& [name, policy] : vault_policies_) {
     std::sort(policy.to.begin(), policy.to.end());
     policy.to.erase(std::unique(policy.to.begin(), policy.to.end()), policy.to.end());
-    // Counted before the copies are made.
+    // Count before the copies are made.
     if (const std::string limit = count(policy.num_rules, policy.to); !limit.empty()) {
       return error_at(documents[policy.place.document].name, policy.place, limit, Code::too_large);
     }
@@ -292,7 +292,7 @@ Result<PolicyRules> PolicyParts::finish(std::span<const PolicyDocument> document
   return std::move(rules_);
 }
 
-// check_utf8 refuses what no form allows, with its place.
+// check_utf8 refuses bytes that no form allows, and names their place.
 static Result<void> check_utf8(Text& text) {
   const std::string_view all = text.text();
   if (all.starts_with("\xEF\xBB\xBF")) {
@@ -322,7 +322,7 @@ static Result<void> read_json(Text& text, std::size_t begin, PolicyParts& parts)
 static Result<void> read_document(Text& text, PolicyParts& parts) {
   STRONGROOM_TRY(check_utf8(text));
   const std::size_t begin = text.text().find_first_not_of(kBlanks);
-  // A file cut short to nothing must not lift what it denied.
+  // A file that was cut short to nothing must not allow what it denied.
   if (begin == std::string_view::npos) {
     return text.error(0, "it was empty; a policy without rules is {\"version\": 1}");
   }

@@ -1,11 +1,11 @@
-// policy_text_dcos.ipp: permissions as DC/OS spelled them; see policy/text.hpp.
+// policy_text_dcos.ipp: permissions as DC/OS spells them; see policy/text.hpp.
 //
 //   dcos:secrets:default:[/]path[/*]        create, read, update, delete, full
 //   dcos:secrets:list:default:[/]path[/*]   read, full; "/" is everything
 //   dcos:superuser                          any action: everything
-//   dcos:adminrouter:secrets                taken, without effect: it showed the page of secrets
+//   dcos:adminrouter:secrets                accepted, no effect: it allowed the page of secrets
 //
-// A star elsewhere is an error. Other resources are none of a secret store's.
+// A star elsewhere is an error, and so are other resources: they do not concern a secret store.
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -41,7 +41,7 @@ static std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(0, text.find_last_not_of(kBlanksInLine) + 1);
 }
 
-// take_word takes what stands before the next blank, and the blanks after it.
+// take_word takes the text before the next blank, and the blanks after it.
 static std::string_view take_word(std::string_view& text) noexcept {
   const std::string_view word = text.substr(0, text.find_first_of(kBlanksInLine));
   text.remove_prefix(word.size());
@@ -70,7 +70,7 @@ static Result<ActionSet> read_word(const Spelled& permission, std::string_view w
   return permission.error(word, why + " (known: " + listed(known) + ")");
 }
 
-// read_words reads "read,update": no blanks between, none too few.
+// read_words reads "read,update": no blanks in between, no word missing.
 static Result<ActionSet> read_words(const Spelled& permission, std::string_view words) {
   ActionSet actions;
   for (;;) {
@@ -82,7 +82,7 @@ static Result<ActionSet> read_words(const Spelled& permission, std::string_view 
   }
 }
 
-// read_resource_path turns "/a/*" into "a/**". A star that stands for nothing is refused.
+// read_resource_path turns "/a/*" into "a/**". A star in any other place is refused.
 static Result<PathPattern> read_resource_path(const Spelled& permission, std::string_view path) {
   const bool below = path.ends_with("/*");
   const std::string_view folder = below ? path.substr(0, path.size() - 2) : path;
@@ -123,7 +123,7 @@ class Permission {
   // full is read here.
   Result<void> add_lists(std::string_view words, ActionSet actions) {
     if (actions != ActionSet(Action::read) && actions != kFull) {
-      return spelled_.error(words, "a list knows the actions 'read' and 'full' alone");
+      return spelled_.error(words, "a list has only the actions 'read' and 'full'");
     }
     auto pattern = read_list_path(spelled_, resource_.substr(kLists.size()));
     return pattern ? add(Action::list, {std::move(pattern).value()}) : pattern.error();
@@ -153,7 +153,7 @@ class Permission {
 static Error unknown_resource(const Spelled& permission, std::string_view resource) {
   if (resource.starts_with("dcos:secrets:")) {
     return permission.error(resource, "the resource " + in_quotes(resource) +
-                                          " was unknown; there is the store 'default' alone "
+                                          " was unknown; the only store is 'default' "
                                           "(known: " +
                                           listed(kKnown) + ")");
   }
@@ -173,7 +173,7 @@ static Result<std::vector<Subject>> read_section(const Spelled& line) {
   while (!rest.empty()) {
     const std::string_view word = take_word(rest);
     if (const std::size_t odd = word.find_first_of(",[]"); odd != std::string_view::npos) {
-      return line.error(word.substr(odd), "subjects are parted by blanks alone");
+      return line.error(word.substr(odd), "subjects are separated by blanks only");
     }
     STRONGROOM_ASSIGN(subject, read_subject(line, word));
     subjects.push_back(std::move(subject));
@@ -182,7 +182,7 @@ static Result<std::vector<Subject>> read_section(const Spelled& line) {
   return subjects;
 }
 
-// check_line refuses control characters, and HCL, which begins like nothing of ours.
+// check_line refuses control characters, and HCL, which begins like no line of ours.
 static Result<void> check_line(const Spelled& line) {
   const std::string_view text = line.value();
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -26,7 +26,7 @@ constexpr auto kActionNames = [] {
   return names;
 }();
 
-// meant_action is for words that other stores use.
+// meant_action returns a hint for words that other stores use.
 static std::string meant_action(std::string_view word) {
   constexpr std::pair<std::string_view, std::string_view> kWords[] = {
       {"*", "; write out what you mean"},
@@ -65,7 +65,7 @@ static Result<ActionSet> read_actions(const Json& json, JsonValue array, std::st
   return actions;
 }
 
-// first_of names an action of a set that is not empty.
+// first_of names an action of a set, which must not be empty.
 static std::string first_of(ActionSet actions) {
   for (std::size_t i = 0; i < kNumActions; ++i) {
     if (actions.has(static_cast<Action>(i))) return in_quotes(kActionNames[i]);
@@ -75,7 +75,7 @@ static std::string first_of(ActionSet actions) {
 
 static Result<std::vector<Subject>> read_subjects(const Json& json, JsonValue of) {
   const auto to = of.member("to");
-  if (!to) return json.error(of, "a member 'to' was missing; say whom it is for");
+  if (!to) return json.error(of, "a member 'to' was missing; name the subjects it is for");
   std::vector<Subject> subjects;
   auto done = json.each_string(*to, "'to'", [&](const Spelled& spelled) -> Result<void> {
     STRONGROOM_ASSIGN(subject, read_subject(spelled, spelled.value()));
@@ -86,7 +86,7 @@ static Result<std::vector<Subject>> read_subjects(const Json& json, JsonValue of
   return subjects;
 }
 
-// check_reach holds actions on paths to paths, and others to the whole store.
+// check_reach checks that actions on paths have paths, and that actions on the whole store have none.
 static Result<void> check_reach(const Json& json, JsonValue rule, JsonValue written,
                                 ActionSet actions) {
   const ActionSet on_paths = actions & ActionSet::on_paths();
@@ -141,12 +141,12 @@ static Result<void> read_plain_rule(const Json& json, JsonValue object, JsonValu
   return parts.add(json.text(), Json::offset(object), std::move(rule));
 }
 
-// check_vault_rule leaves to 'rules' what Vault's form cannot say.
+// check_vault_rule allows in 'rules' only what Vault's form cannot say.
 static Result<void> check_vault_rule(const Json& json, JsonValue rule) {
   for (const char* name : {"paths", "dcos"}) {
     if (const auto member = rule.member(name); member) {
       return json.error(*member,
-                        "in mode vault-compat 'rules' hold administration alone; write "
+                        "in mode vault-compat 'rules' hold administration only; write "
                         "paths into 'policies'");
     }
   }
@@ -222,7 +222,7 @@ static Result<void> check_version(const Json& json) {
                                  "was unknown; this program knows the number 1");
 }
 
-// read_mode gives the mode, and refuses what does not belong to it.
+// read_mode returns the mode, and refuses members that do not belong to it.
 static Result<PolicyMode> read_mode(const Json& json, PolicyParts& parts) {
   constexpr std::string_view kModes[] = {"deny-overrides", "vault-compat"};
   const JsonValue root = json.root();

@@ -1,8 +1,8 @@
 // policy_text_vault.ipp: HashiCorp Vault's and OpenBao's form of a policy, in JSON.
 //
-// What a policy may say beside capabilities narrows requests there. Leaving it out would allow more
-// than Vault did, so all of that is refused by name.
-// Source: OpenBao vault/policy.go, which keys and capabilities there are.
+// In Vault, what a policy says besides capabilities narrows requests. Ignoring it would allow more than
+// Vault does, so all of that is refused by name.
+// Source: OpenBao vault/policy.go, for the keys and capabilities that exist.
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -35,7 +35,7 @@ static bool one_of(std::span<const std::string_view> words, std::string_view wor
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// Capability is a word of Vault's; sudo and patch are taken, and have no action of ours.
+// Capability is one of Vault's words; sudo and patch are accepted, but match no action of ours.
 struct Capability {
   std::string_view name;
   ActionSet allows;
@@ -62,7 +62,7 @@ static Error unknown_capability(const Spelled& word) {
   return word.error(word.value(), why + " (known: " + listed(known) + ")");
 }
 
-// read_capability adds a word to a rule, whatever stands beside it: deny takes the rest away later.
+// read_capability adds a word to a rule, whatever stands next to it: deny takes the rest away later.
 static Result<void> read_capability(const Spelled& word, PolicyRule& rule) {
   const auto* const found =
       std::find_if(std::begin(kCapabilities), std::end(kCapabilities),
@@ -73,7 +73,7 @@ static Result<void> read_capability(const Spelled& word, PolicyRule& rule) {
   return {};
 }
 
-// An empty list is legal: such a rule allows nothing, and stands before wider ones that would.
+// An empty list is legal: its rule allows nothing, and takes precedence over wider rules that would.
 static Result<void> read_capabilities(const Json& json, JsonValue array, PolicyRule& rule) {
   if (!array.is(JsonKind::array) || array.elements().begin() == array.elements().end()) {
     return json.expect(array, JsonKind::array, "'capabilities'");

@@ -1,4 +1,4 @@
-// policy_trie.hpp: the patterns of a policy, segment by segment, and who is granted what on them.
+// policy_trie.hpp: the patterns of a policy, segment by segment, and what they grant to which subject.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ namespace policy_trie {
 
 inline constexpr std::uint32_t kNone = policy_hash::Index::kNone;
 inline constexpr std::size_t kMaxPlacements = kMaxPlacesOfWalk;
-inline constexpr std::size_t kMaxPrefixes = 64;  // of one node, that one segment may have
+inline constexpr std::size_t kMaxPrefixes = 64;  // of one node, that one segment may begin with
 
 // Texts keeps texts at places that never move.
 class Texts {
@@ -45,7 +45,7 @@ class Texts {
   std::size_t left_ = 0;
 };
 
-// Labels numbers the segments that patterns name.
+// Labels gives numbers to the segments in patterns.
 class Labels {
  public:
   explicit Labels(policy_hash::Seed seed) : seed_(seed) {}
@@ -74,7 +74,7 @@ class Labels {
   policy_hash::Index index_;
 };
 
-// Subjects numbers those whom rules speak of.
+// Subjects gives numbers to the subjects of rules.
 class Subjects {
  public:
   explicit Subjects(policy_hash::Seed seed) : seed_(seed) {}
@@ -120,7 +120,7 @@ std::span<const T> part(const std::vector<T>& all, Slice slice) noexcept {
   return std::span<const T>(all).subspan(slice.first, slice.size);
 }
 
-// Prefix is a pattern of Vault's that ends in bytes and '*', at the node of what stands before them.
+// Prefix is a Vault pattern that ends in bytes and '*'; it is at the node of the segments before them.
 struct Prefix {
   std::uint32_t label = 0;
   std::uint32_t pattern = 0;
@@ -162,7 +162,7 @@ struct Trie {
   policy_hash::Index child_index;
   std::vector<std::vector<Prefix>> prefixes;  // of a node, by text
 
-  // child is the node below by a label, or kNone.
+  // child returns the node below that a label leads to, or kNone.
   std::uint32_t child(std::uint32_t node, std::uint32_t label) const noexcept {
     const std::uint64_t hash = policy_hash::hash_pair(seed, node, label);
     const std::uint32_t found = child_index.find(hash, [&](std::uint32_t number) {
@@ -175,7 +175,7 @@ struct Trie {
 // build makes the trie of rules. Errors  as PolicyAutomaton::build.
 Result<Trie> build(const PolicyRules& rules);
 
-// shown is a text for a message, cut where it is long.
+// shown returns a text for a message, cut short if it is long.
 std::string shown(std::string_view text);
 
 }  // namespace policy_trie

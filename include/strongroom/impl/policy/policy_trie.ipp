@@ -119,7 +119,7 @@ class TrieBuilder {
     if (too_many_placements_) {
       return at(
           written.place, Code::too_large,
-          "a policy had wildcards in more than 64 unlike placements at " + shown(written.text));
+          "a policy had wildcards in more than 64 different placements at " + shown(written.text));
     }
     const ActionSet allow = effective(trie_.mode, rule.allow);
     const ActionSet deny = effective(trie_.mode, rule.deny);
@@ -142,7 +142,7 @@ class TrieBuilder {
     }
   }
 
-  // A '+' is a wildcard wherever it is a whole segment, and nowhere else; a '*' at the end alone.
+  // A '+' is a wildcard only where it is a whole segment, a '*' only at the end.
   std::uint32_t vault_pattern(std::string_view text) {
     std::string_view rest = text;
     std::uint32_t node = 0;
@@ -232,8 +232,8 @@ class TrieBuilder {
     return static_cast<std::uint32_t>(trie_.nodes.size() - 1);
   }
 
-  // A placement is which of so many segments are wildcards. Each path stands at one node at most of
-  // each, so the placements of a depth bound the places where a walk can be at once.
+  // A placement says which of a number of segments are wildcards. For each placement a path is at no more
+  // than one node, so the placements of a depth bound the places where a walk can be at once.
   struct Placement {
     std::uint32_t depth = 0;
     std::uint32_t below[2] = {kNone, kNone};
@@ -251,7 +251,7 @@ class TrieBuilder {
     return known;
   }
 
-  // settle_grants sorts grants by pattern, counting, and each pattern's by subject.
+  // settle_grants sorts grants by pattern, with a counting sort, and each pattern's grants by subject.
   void settle_grants() {
     std::vector<std::uint32_t> first(trie_.patterns.size() + 1);
     for (const GrantOf& of : grants_) ++first[of.pattern + 1];
@@ -280,7 +280,7 @@ class TrieBuilder {
       std::sort(list.begin(), list.end(), [&](const Prefix& a, const Prefix& b) {
         return trie_.labels[a.label] < trie_.labels[b.label];
       });
-      std::vector<std::string_view> chain;  // each begins the next
+      std::vector<std::string_view> chain;  // each text begins the next one
       for (const Prefix& prefix : list) {
         const std::string_view text = trie_.labels[prefix.label];
         while (!chain.empty() && !text.starts_with(chain.back())) chain.pop_back();
@@ -294,7 +294,7 @@ class TrieBuilder {
     return {};
   }
 
-  // Standing is what Vault weighs of a pattern that is not exact; the greater one decides.
+  // Standing is what Vault compares of patterns that are not exact; the greater one decides.
   struct Standing {
     std::size_t first_wildcard = 0;
     bool whole = false;  // does not end in '*'

@@ -1,8 +1,8 @@
-// policy_walk.hpp: all that paths can meet in one automaton, or in two at once.
+// policy_walk.hpp: everything that paths can meet in one automaton, or in two at once.
 //
-// A walk goes where canonical paths go and nowhere else, a segment deeper at a time. Whatever two paths
-// meet alike, before and after, they have one stop; so a walk ends, and what it found holds of every
-// path there is.
+// A walk goes where canonical paths go and nowhere else, one segment deeper at a time. Paths that meet
+// the same patterns, so far and further on, share one stop. So a walk ends, and what it found holds for
+// every path there is.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace strongroom::policy_walk {
 inline constexpr std::size_t kMaxStops = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxSteps = std::size_t{1} << 23;
 
-// Met is a pattern that matches a request. Where several do, the strongest counts, and of equals all.
+// Met is a pattern that matches a request. If several match, the strongest counts, and of equals all.
 struct Met {
   std::uint64_t strength = 0;
   std::uint32_t pattern = 0;
@@ -35,7 +35,7 @@ struct Met {
 };
 using Meeting = std::vector<Met>;  // the strongest first
 
-// meets_path, meets_names: what requests on a path meet, and those for what lies below it.
+// Meetings are what requests on a path meet, and what requests for the names below it meet.
 struct Meetings {
   Meeting path;
   Meeting names;
@@ -43,7 +43,7 @@ struct Meetings {
 
 // Stop is a path and what it meets, in each automaton.
 struct Stop {
-  std::size_t number = 0;  // 0 is the root, which may be asked for names alone
+  std::size_t number = 0;  // 0 is the root, where only names can be requested
   std::array<Meetings, 2> met;
 };
 
@@ -55,14 +55,14 @@ class Walk {
   // run calls visit at every stop, shallow ones first. Errors  too_large, and what visit returned.
   Result<void> run(const std::function<Result<void>(const Stop&)>& visit);
 
-  // path_to is a path that leads to a stop, as short as any that does.
+  // path_to returns a path that leads to a stop, and no shorter one does.
   std::string path_to(std::size_t stop) const;
 
  private:
   using State = PolicyAutomaton::State;
   using Set = std::uint32_t;  // number of a set of patterns
 
-  // Where is what tells stops apart: states, and what was passed on the way.
+  // Where distinguishes stops: the states, and the patterns passed on the way.
   struct Where {
     std::array<State, 2> state{};
     std::array<Set, 2> passed{};
@@ -94,8 +94,8 @@ class Walk {
   std::size_t steps_left_ = kMaxSteps;
 };
 
-// fresh is a segment that a canonical path can have, that begins with prefix and with no longer one of
-// prefixes, and is none of labels; nothing where there is none. Both are sorted.
+// fresh returns a segment that a canonical path can have, that begins with prefix but with no longer one
+// of prefixes, and that is not one of labels; nothing if there is none. Both lists are sorted.
 std::optional<std::string> fresh(std::string_view prefix,
                                  const std::vector<std::string_view>& labels,
                                  const std::vector<std::string_view>& prefixes);

@@ -34,7 +34,7 @@ static std::string utf8(std::uint32_t point) {
   return {byte(0xF0 | (point >> 18)), tail(12), tail(6), tail(0)};
 }
 
-// kFirst are what a made-up segment is made of; after them comes the rest of Unicode.
+// kFirst are the first characters to try in a made-up segment; after them comes the rest of Unicode.
 constexpr std::string_view kFirst =
     "xyzabcdefghijklmnopqrstuvw0123456789XYZABCDEFGHIJKLMNOPQRSTUVW_-.~!$&'()+,:;=@\"#%*<>?[]^`{|}"
     "\\ ";
@@ -53,19 +53,19 @@ static bool has(const std::vector<std::string_view>& sorted, std::string_view te
   return std::binary_search(sorted.begin(), sorted.end(), text);
 }
 
-// unite sorts, and drops what is there twice.
+// unite sorts, and drops duplicates.
 static void unite(std::vector<std::string_view>& texts) {
   std::sort(texts.begin(), texts.end());
   texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
 }
 
-// add_all appends patterns with the strength that they have where they are met.
+// add_all appends patterns with the strength that they have at this place.
 template <typename Patterns, typename Strength>
 void add_all(Meeting& meeting, const Patterns& patterns, Strength strength) {
   for (const std::uint32_t pattern : patterns) meeting.push_back({strength(pattern), pattern});
 }
 
-// settle puts the strongest first, and leaves each pattern once.
+// settle puts the strongest first, and keeps each pattern once.
 static void settle(Meeting& meeting) {
   std::sort(meeting.begin(), meeting.end(), [](const Met& a, const Met& b) {
     return a.pattern != b.pattern ? a.pattern < b.pattern : a.strength > b.strength;
@@ -82,15 +82,15 @@ std::optional<std::string> fresh(std::string_view prefix,
   const bool dots = prefix == "." || prefix == "..";
   if (canonical(prefix) && !has(labels, prefix)) return std::string(prefix);
   if (!prefix.empty() && !dots && !canonical(prefix)) return {};  // nor is what begins with it
-  // Each text here is taken already, so there are no more of them than labels; and each point that
-  // does not serve is taken by a label or a prefix of its own.
+  // Each text here is taken already, so there are no more of them than labels. Each code point that does
+  // not serve is taken by a label or a prefix of its own.
   std::deque<std::string> taken = {std::string(prefix)};
   for (; !taken.empty(); taken.pop_front()) {
     for (std::uint32_t n = 0;; ++n) {
       const std::uint32_t point = nth_point(n);
       if (point > 0x10FFFF) break;
       std::string segment = taken.front() + utf8(point);
-      if (segment.size() > kMaxSegmentLen) break;  // as is every one after it
+      if (segment.size() > kMaxSegmentLen) break;  // so is every one after it
       if (has(prefixes, segment)) continue;
       const bool more_dots = segment == "." || segment == "..";
       if (!more_dots && !canonical(segment)) continue;
@@ -145,7 +145,7 @@ std::string Walk::path_to(std::size_t stop) const {
   return path;
 }
 
-// leave takes one segment of every kind that the automata tell apart, the shortest first.
+// leave takes one segment of every kind that the automata distinguish, the shortest first.
 Result<void> Walk::leave(std::size_t number) {
   std::vector<std::string_view> labels;
   std::vector<std::string_view> prefixes;
@@ -220,7 +220,7 @@ Meetings Walk::met(std::size_t automaton, const Node& node) const {
         return is.exact ? exact * kStage : other * kStage + is.rank;
       };
     };
-    // Names below p are asked for as "p/": an empty segment more.
+    // Names below p are looked up as "p/": one more segment, an empty one.
     std::vector<std::uint32_t> below = passed;
     of.collect(state, "", below);
     add_all(met.path, passed, strength(3, 1));

@@ -1,4 +1,4 @@
-// engine.hpp: what an open store is made of, in the order of the line.
+// engine.hpp: the parts of an open store; each may borrow those above it.
 #pragma once
 
 #include <memory>

@@ -1,14 +1,16 @@
 // policy_in_force.hpp: the policy that decides now, and the one protocol of deciding by it.
 //
-//   under(who, request, f)   decide, act, and see to it that the decision still stands
+//   under(who, request, f)   decide, act, and make sure that the decision still holds
 //
-// The policy is the host's own, or what is stored, compiled. What is stored is followed by one number,
-// KeyKeeper::fence: as long as it stands, a decision is the compiled policy's alone; when it moved, the
-// policies are read and compiled before anything else is decided. Policies that can not be believed, or
-// not understood, allow nothing: then trusted callers are left, and administrators to mend it. It must
-// never answer by a policy that it knows to be replaced, and never keep one of a store that was sealed.
+// The policy is the host's own, or the stored policies, compiled. Changes of the stored policies show in
+// one number, KeyKeeper::fence: as long as it stays, the compiled policy decides without the storage;
+// once it has moved, the policies are read and compiled before anything else is decided. Stored policies
+// that cannot be trusted or understood allow nothing. That leaves trusted callers, and administrators,
+// who can repair them. It must never answer by a policy that it knows to be replaced, and must never keep
+// the policy of a store that was sealed.
 //
-// Threads  any number at once. Who decides waits for nobody, but for whoever loads what changed.
+// Threads  any number at once. A decision never waits for another thread, except for one that is loading
+//          changed policies.
 #pragma once
 
 #include <chrono>
@@ -44,14 +46,14 @@ static_assert(detail::kMaxPolicyEntries == kMaxPolicyDocuments &&
               detail::kMaxPolicyEntryName == kMaxPolicyNameLen &&
               detail::kMaxPolicySize == kMaxPolicyDocumentLen);
 
-// Request is what somebody wants to do: each of the actions to each of the paths, or nothing at all.
+// Request is what a caller wants to do: each of the actions to each of the paths, or nothing at all.
 struct Request {
   ActionSet actions;
-  std::span<const Path> paths;  // not owned
+  std::span<const Path> paths;  // borrowed
 
   Request(ActionSet wanted, std::span<const Path> on) : actions(wanted), paths(on) {}
   Request(ActionSet wanted, const Path& on) : actions(wanted), paths(&on, 1) {}
-  // of_store is of an action on the whole store.
+  // of_store returns the request for an action on the whole store.
   static Request of_store(Action action) {
     static const Path root;
     return {action, root};
@@ -62,7 +64,7 @@ struct Request {
   }
 };
 
-// documents_of puts stored texts beside the names of their entries.
+// documents_of pairs stored texts with the names of their entries.
 std::vector<PolicyDocument> documents_of(std::span<const PolicyEntry> entries,
                                          std::vector<std::string> texts);
 
@@ -78,30 +80,30 @@ inline Result<void> give(Done) {
 
 }  // namespace detail::policy_in_force
 
-// Written is what a caller gets of a Result<Fenced<T>>: a Result<T>, or of Done a Result<void>.
+// Written is what a caller gets for a Result<Fenced<T>>: Result<T>, or for Done Result<void>.
 template <typename R>
 using Written =
     decltype(detail::policy_in_force::give(std::declval<typename R::value_type::value_type>()));
 
 class PolicyInForce {
  public:
-  // host  decides instead of what is stored, which is never looked at then. None: what is stored.
+  // host  decides instead of the stored policies, which are then never read. Null: the stored ones do.
   PolicyInForce(KeyKeeper& keys, PolicyRecords& records, std::shared_ptr<const Policy> host,
                 Timeout timeout)
       : keys_(keys), records_(records), host_(std::move(host)), timeout_(timeout) {}
   PolicyInForce(const PolicyInForce&) = delete;
   PolicyInForce& operator=(const PolicyInForce&) = delete;
 
-  // under runs f for somebody who may do what the request says. What f takes says what it does:
+  // under runs f for a caller that may do what the request says. The parameter of f says what f does:
   //
-  //   f() -> Result<T>              reads. What it read is handed out if it may be now.
-  //   f(Permit) -> Result<Fenced<T>>  writes, and its commit holds the fence against the permit. It runs
-  //                                 again where that moved, since nothing was written then, and never
-  //                                 after it wrote, or may have, or failed.
+  //   f() -> Result<T>                reads. The result is returned if the caller may still have it.
+  //   f(Permit) -> Result<Fenced<T>>  writes; its commit compares the fence with the permit. If the fence
+  //                                   moved, nothing was written and f runs again. It never runs again
+  //                                   after it wrote, may have written, or failed.
   //   f(const Policy&) -> Result<T>   reads, and chooses by the policy what may be seen. It runs again
-  //                                 until that is the one in force when it is done.
+  //                                   until that policy is still in force when f returns.
   //
-  // Errors  as of decide, and f's.  conflict: the policies kept being changed for a timeout.
+  // Errors  those of decide, and of f.  conflict: the policies kept being changed for a timeout.
   template <std::invocable F>
   std::invoke_result_t<F> under(const Identity& who, const Request& request, F f);
   template <std::invocable<Permit> F>
@@ -110,20 +112,20 @@ class PolicyInForce {
   template <std::invocable<const Policy&> F>
   std::invoke_result_t<F, const Policy&> under(const Identity& who, const Request& request, F f);
 
-  // ---- the halves of it, for whoever acts in between on its own ----
+  // ---- the halves of under, for callers that act in between on their own ----
 
   // decide decides on a request as a whole, by one policy.
   //
-  // Whoever is refused is so by the policies as they are stored now, and administration is decided by
-  // those always: this looks.  look: so it does for this request.
-  // Errors  denied.  sealed: as for any secret; administration is denied then, to whom rules would
-  //         have to allow it.  unavailable, timeout: what is stored could not be read now.
-  //         corrupt, rollback, unsupported: what is stored allows nothing.
+  // Before it refuses, and always for administration, it looks at the storage, so that the policies as
+  // they are stored now decide.  look: it does so for this request too.
+  // Errors  denied.  sealed: as for any secret; but administration that only rules could allow is
+  //         denied.  unavailable, timeout: the stored policies could not be read now.
+  //         corrupt, rollback, unsupported: the stored policies allow nothing.
   Result<Permit> decide(const Identity& who, const Request& request, bool look = false) {
     return decide_by(nullptr, who, request, look);
   }
 
-  // hold is decide, and gives the policy that decided as well.
+  // hold is decide, and also returns the policy that decided.
   struct Held {
     Permit permit;
     std::shared_ptr<const Policy> policy;
@@ -135,35 +137,36 @@ class PolicyInForce {
     return held;
   }
 
-  // confirm tells whether what was decided is decided so now; no permit: it was not decided yet.
+  // confirm succeeds if the request is still allowed.
+  // permit  of the decision to confirm; none: nothing was decided yet.
   Result<void> confirm(const Identity& who, const Request& request, std::optional<Permit> permit);
 
-  // decide_at_once and confirm_at_once do so on a thread that must not wait for the storage.
-  // Returns  nothing where they would have to.
+  // decide_at_once and confirm_at_once are decide and confirm for a thread that must not wait for the
+  // storage. Returns  nothing if they would have to wait.
   std::optional<Result<Permit>> decide_at_once(const Identity& who, const Request& request);
   std::optional<Result<void>> confirm_at_once(const Identity& who, const Request& request,
                                               std::optional<Permit> permit);
 
-  // is_lasting tells what is wrong with the stored policies from trouble in reading them.
+  // is_lasting returns whether the stored policies themselves are wrong, and not just hard to read now.
   static bool is_lasting(Code code) noexcept {
     return code == Code::corrupt || code == Code::rollback || code == Code::unsupported;
   }
 
-  // drop_if_sealed lets go of the compiled policy of a sealed store: names of secrets are in it.
+  // drop_if_sealed releases the compiled policy of a sealed store, since it holds names of secrets.
   void drop_if_sealed() {
     if (guard_.same_process() && !keys_.fence()) drop();
   }
 
  private:
-  // Loaded is what a look at the stored policies gave: a policy, or why there is none.
+  // Loaded is the outcome of reading the stored policies: a policy, or why there is none.
   struct Loaded {
     Fence fence;
     std::shared_ptr<const Policy> policy;
     std::optional<Error> error{};
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 
-    // holds_at tells whether it is what to decide by. A damage may be mended without a new fence, so
-    // what is wrong is looked at again before long.
+    // holds_at returns whether to decide by it. Damage may be repaired without a new fence, so an error
+    // holds for one second only.
     bool holds_at(Fence wanted) const;
   };
 
@@ -171,15 +174,15 @@ class PolicyInForce {
 
   // ---- deciding ----
 
-  // decide_by is decide, and gives the policy that decided; none where nobody wants it.
+  // decide_by is decide, and stores the policy that decided in *by unless by is null.
   Result<Permit> decide_by(std::shared_ptr<const Policy>* by, const Identity& who,
                            const Request& request, bool look);
 
-  // without_stored decides what no stored policy decides.
+  // without_stored decides requests that need no stored policy. Returns  nothing for all others.
   std::optional<Result<Permit>> without_stored(std::shared_ptr<const Policy>* by,
                                                const Identity& who, const Request& request) const;
 
-  // by_loaded decides by what is loaded at this fence. Returns  nothing when that is not.
+  // by_loaded decides by what is loaded at this fence. Returns  nothing if that is not loaded.
   std::optional<Result<void>> by_loaded(std::shared_ptr<const Policy>* by, Fence fence,
                                         const Identity& who, const Request& request) const;
 
@@ -187,10 +190,11 @@ class PolicyInForce {
 
   Error sealed(const Identity& who, const Request& request);
 
-  // told_to gives why nothing is allowed. Names of policies, and what is in them, are not for everybody.
+  // told_to returns why nothing is allowed. Only administrators get the reason in full: names of
+  // policies, and what is in them, are not for everybody.
   static Error told_to(const Identity& who, const Error& why);
 
-  // no_keys is why there are none, in the keeper's words.
+  // no_keys returns why there are no keys, in the keeper's words.
   Error no_keys() const;
 
   bool late(std::chrono::steady_clock::time_point begin) const {
@@ -202,8 +206,8 @@ class PolicyInForce {
 
   // ---- loading ----
 
-  // load has what is stored now loaded, by this thread or by one that is at it already.
-  // Errors  sealed, and the storage's trouble. That nothing is allowed is no error of load.
+  // load loads the stored policies, or waits for a thread that is loading them already.
+  // Errors  sealed, and the storage's errors. Policies that allow nothing are no error of load.
   Result<void> load();
 
   Result<void> load_alone();
@@ -218,11 +222,11 @@ class PolicyInForce {
   KeyKeeper& keys_;
   PolicyRecords& records_;
   const std::shared_ptr<const Policy> host_;
-  const Timeout timeout_;                 // of what is decided again and again
+  const Timeout timeout_;                 // for deciding again and again
   const Gate gate_;                       // loaded_
-  std::shared_ptr<const Loaded> loaded_;  // none: nothing was read yet, or the store is sealed
+  std::shared_ptr<const Loaded> loaded_;  // null: nothing was read yet, or the store is sealed
 
-  std::mutex mutex_;  // who loads; all below
+  std::mutex mutex_;  // of loading; guards everything below
   std::condition_variable ended_;
   bool loading_ = false;
   std::uint64_t turn_ = 0;       // loads that ended
@@ -250,7 +254,8 @@ auto PolicyInForce::under(const Identity& who, const Request& request, F f)
       if (written->has_value()) return detail::policy_in_force::give(std::move(**written));
       continue;
     }
-    // Why it failed may tell what is there. That something may have been written is told in any case.
+    // The error may reveal what is stored, so it is returned only if the request is still allowed. That
+    // something may have been written is reported in any case.
     if (written.error().code != Code::indeterminate) {
       STRONGROOM_TRY(confirm(who, request, permit));
     }

@@ -69,11 +69,11 @@ bool PolicyInForce::Loaded::holds_at(Fence wanted) const {
 Result<Permit> PolicyInForce::decide_by(std::shared_ptr<const Policy>* by, const Identity& who,
                                         const Request& request, bool look) {
   if (auto decided = without_stored(by, who, request)) return std::move(*decided);
-  // What changes keys or policies shall not be decided by policies that may be gone.
+  // Changes of keys or policies must not be decided by policies that may have been replaced.
   bool looked = look || request.is_administration();
   if (looked) {
     auto fresh = keys_.refresh();
-    // Sealing is for emergencies, and shall not depend on the storage.
+    // Sealing is for emergencies, and must not depend on the storage.
     const bool needed = !request.actions.has(Action::seal) && keys_.fence();
     if (!fresh && needed) return std::move(fresh).error();
   }
@@ -135,9 +135,9 @@ Error PolicyInForce::sealed(const Identity& who, const Request& request) {
 }
 
 Error PolicyInForce::told_to(const Identity& who, const Error& why) {
-  const std::string allow_nothing = "the stored policies allow nothing until they are mended";
+  const std::string allow_nothing = "the stored policies allow nothing until they are repaired";
   if (who.kind() != Identity::Kind::administrator)
-    return {why.code, allow_nothing + "; an administrator is told why"};
+    return {why.code, allow_nothing + "; an administrator can see why"};
   return {why.code, allow_nothing + ": " + why.message};
 }
 
@@ -188,7 +188,7 @@ Result<void> PolicyInForce::load_alone() {
   if (compiled) {
     fresh.policy = std::move(compiled).value();
   } else {
-    // They were compiled before they were stored, by whoever stored them.
+    // The program that stored them had compiled them first, so it knew what this one does not.
     compiled.error().code = Code::unsupported;
     fresh.error = std::move(compiled).error();
   }
@@ -203,7 +203,7 @@ bool PolicyInForce::is_loaded(Fence fence) const {
 
 void PolicyInForce::install(Loaded loaded) {
   replace(std::make_shared<const Loaded>(std::move(loaded)));
-  drop_if_sealed();  // meanwhile
+  drop_if_sealed();  // it may have been sealed meanwhile
 }
 
 void PolicyInForce::drop() {

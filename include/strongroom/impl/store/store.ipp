@@ -19,13 +19,14 @@ namespace strongroom {
 
 namespace detail::store {
 
-// LetGo deletes an engine. Its destructor waits for callbacks, and one of them may have let go of it.
+// LetGo deletes an engine. An engine's destructor waits for callbacks, and one of them may have dropped
+// the last reference; then another thread deletes the engine.
 struct LetGo {
   void operator()(Engine* engine) const noexcept {
     if (!in_callback()) return delete engine;
     try {
       std::thread([engine] { delete engine; }).detach();
-    } catch (const std::exception&) {  // it stays: better than to wait for ever
+    } catch (const std::exception&) {  // the engine stays: better than waiting for ever
     }
   }
 };

@@ -1,14 +1,14 @@
-// backup_bench.cpp: a backup of a store in LMDB to a file, and back, beside writing such a file.
+// backup_bench.cpp: a backup of a store in LMDB to a file, and back, next to writing a file of that size.
 //
 //   backup/<secrets>/strongroom   Session::backup into a file, and fsync
 //   restore/<secrets>/strongroom  Session::restore of that file into a directory that held nothing
 //   write/<secrets>/plain         as many bytes from memory into a file, 1 MiB at a time, and fsync
 //
-// Nothing is faster than writing the bytes down once, from front to back. What a restore does besides
-// is filling a tree in commits, each of them durable. Bytes per second, by the clock on the wall; what
-// is read comes from the page cache.
+// Nothing is faster than writing the bytes once, from front to back. In addition, a restore fills a tree in
+// commits, each of them durable. The figures are bytes per second, by the wall clock; reads come from the
+// page cache.
 //
-//   --secrets=<n>   size (1000)            --dir=<d>     where the store lies; kept for the next run
+//   --secrets=<n>   size (1000)            --dir=<d>     where the store is; kept for the next run
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -30,7 +30,7 @@
 namespace strongroom::bench::backup_bench {
 namespace {
 
-// File is a descriptor; what does not work ends the program.
+// File owns a descriptor. A failed operation ends the program.
 class File {
  public:
   File(const std::filesystem::path& path, int flags)

@@ -1,5 +1,5 @@
-// bench_main.hpp: what every bench program does alike: its own options, the build's name in the
-// output, and an end with a message instead of a figure that nobody measured.
+// bench_main.hpp: what all bench programs share: reading their own options, naming the build in the output,
+// and ending with a message when something fails, instead of printing a figure.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -30,7 +30,7 @@ inline void must(Result<void> result) {
   if (!result) give_up(result.error().message);
 }
 
-// option takes --name=value out of the arguments, before Google Benchmark sees them.
+// option removes --name=value from the arguments, before Google Benchmark sees them.
 inline std::optional<std::string> option(int& argc, char** argv, std::string_view name) {
   const std::string prefix = "--" + std::string(name) + "=";
   std::optional<std::string> found;
@@ -47,7 +47,7 @@ inline std::optional<std::string> option(int& argc, char** argv, std::string_vie
   return found;
 }
 
-// run runs what was registered.
+// run runs the registered benchmarks.
 inline int run(int argc, char** argv) {
 #ifdef __clang__
   benchmark::AddCustomContext("compiler", __VERSION__);

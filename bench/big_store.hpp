@@ -1,11 +1,10 @@
-// big_store.hpp: a store of very many secrets of 1 KiB, made in seconds, and as large a raw LMDB.
+// big_store.hpp: a store of very many secrets of 1 KiB, made in seconds, and a raw LMDB of the same size.
 //
-// Putting a million secrets one by one would take an hour of flushes. So the envelopes are sealed
-// here, with the store's own keys, and go to its backend in full commits from many threads; what is
-// on the disk then is what as many puts would have left, entries of folders included. The raw
-// environment beside it holds the same keys, put in the same order (at random, so both trees are
-// filled alike), with values of the same sizes, in which a ciphertext of raw AES-256-GCM lies where
-// the envelope would be.
+// Putting a million secrets one by one would take an hour of flushes. So the envelopes are sealed here, with
+// the store's own keys, and go to its backend in full commits from many threads. The disk then has what the
+// same number of puts would have left, entries of folders included. The raw environment next to it holds the
+// same keys, put in the same order (at random, so both trees are filled alike), with values of the same sizes.
+// In these values a ciphertext of raw AES-256-GCM takes the place of the envelope.
 #pragma once
 
 #include <algorithm>
@@ -56,7 +55,7 @@ inline std::string nth_name(std::size_t i) {
 inline constexpr RawKey kFixedKey = {1, 2, 3};
 inline constexpr std::uint8_t kFixedNonce[kRawNonceLen] = {4, 5, 6};
 
-// BigStore is where such a store lies, and what opens it.
+// BigStore names the place of a big store, and opens it.
 struct BigStore {
   std::filesystem::path directory;
   std::size_t num_secrets = 0;
@@ -79,7 +78,7 @@ struct BigStore {
     return store;
   }
 
-  // order is every secret once, at random; the same for all programs.
+  // order returns every secret once, in a random order that is the same for all programs.
   std::vector<std::uint32_t> order() const {
     std::vector<std::uint32_t> indices(num_secrets);
     for (std::size_t i = 0; i < num_secrets; ++i) indices[i] = static_cast<std::uint32_t>(i);
@@ -99,10 +98,10 @@ inline std::vector<std::size_t> sizes_of(const std::string& list) {
   return sizes;
 }
 
-// BigStoreMaker fills both.
+// BigStoreMaker fills the store and the raw environment.
 class BigStoreMaker {
  public:
-  // make gives the store of that size in a directory, from an earlier run where there is one.
+  // make returns the store of that size in a directory: one from an earlier run, or a new one.
   static BigStore make(const std::filesystem::path& directory, std::size_t num_secrets) {
     BigStore done{directory / std::to_string(num_secrets), num_secrets};
     if (std::filesystem::exists(done.directory)) return done;
@@ -115,7 +114,7 @@ class BigStoreMaker {
   }
 
  private:
-  // Item is one record to come: a secret's, or an entry of a folder, which is empty.
+  // Item is one record to be put: a secret's, or an entry of a folder, which is empty.
   struct Item {
     EntryKey key;
     bool secret;

@@ -1,8 +1,8 @@
-// commit_probe.cpp: does one kind of durable write a given number of times, for strace to look at.
+// commit_probe.cpp: makes one kind of durable write a given number of times, for strace to count.
 //
 //   commit_probe strongroom|raw_lmdb|rotate <count> [<directory>]
 //
-// bench/report runs it with two counts: the difference is what the writes themselves cost.
+// bench/report runs it with two counts: the difference is the cost of the writes themselves.
 
 #include <filesystem>
 #include <optional>

@@ -1,14 +1,14 @@
-// envelope_bench.cpp: sealing and opening one envelope, beside AES-256-GCM with key set-up alone.
+// envelope_bench.cpp: sealing and opening one envelope, next to only AES-256-GCM with key set-up.
 //
-//   seal/<bytes>/strongroom     seal_envelope into memory that is there already
+//   seal/<bytes>/strongroom     seal_envelope into memory that is already there
 //   seal/<bytes>/<library>      24 random bytes, then the library's AES-256-GCM
-//   open/<bytes>/strongroom     open_envelope, until it hands the value out
-//   use/<bytes>/strongroom      the same, and letting go of the value: wiped, its place free again
-//   open/<bytes>/<library>      the library's AES-256-GCM into memory that is there already
+//   open/<bytes>/strongroom     open_envelope, until it returns the value
+//   use/<bytes>/strongroom      the same, and the release of the value: wiped, and its place freed
+//   open/<bytes>/<library>      the library's AES-256-GCM into memory that is already there
 //
-// The lengths: a password, a certificate or a JSON object, one page, a key store, and the largest
-// secret that a store takes by default. One thread, everything in the cache: the figures are CPU
-// time of the thread, which other processes on the machine disturb least.
+// The lengths are a password, a certificate or a JSON object, one page, a key store, and the largest
+// secret that a store takes by default. There is one thread, and everything is in the cache. The figures
+// are CPU time of the thread, which other processes on the machine disturb least.
 #include <sodium.h>
 #include <time.h>
 
@@ -56,7 +56,7 @@ struct One {
   std::vector<std::uint8_t> envelope;
 };
 
-// RawOne is the same for a library by itself.
+// RawOne is the same for a library without us.
 template <typename Raw>
 struct RawOne {
   explicit RawOne(std::size_t len) : text(len), sealed(len + kRawTagLen) {
@@ -109,8 +109,8 @@ double thread_seconds() noexcept {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-// open times a run of calls, and lets their values go while the clock stands. Reading this clock
-// costs a system call, which counts against us, so a run is long; yet not longer than a cache.
+// open times a run of calls, and releases their values while the clock is stopped. Reading this clock
+// costs a system call, which counts against us. So a run is long, but its values still fit in a cache.
 void open(benchmark::State& state, std::size_t len) {
   const One one(len);
   const std::size_t run = std::clamp<std::size_t>((std::size_t{128} << 10) / len, 1, 64);
@@ -135,7 +135,7 @@ void raw_open(benchmark::State& state, std::size_t len) {
   }
 }
 
-// add registers <what>/<len>/<who>.
+// add registers <what>/<len>/<library or strongroom>.
 template <typename Run>
 auto* add(std::string what, std::size_t len, const char* who, Run run) {
   what.append("/").append(std::to_string(len)).append("/").append(who);

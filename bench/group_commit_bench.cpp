@@ -1,14 +1,14 @@
 // group_commit_bench.cpp: durable puts of 1 KiB into LMDB, by one writer and by 64.
 //
 //   put/strongroom/…/threads:1    Session::put over an existing secret, one after the other
-//   put/strongroom/…/threads:64   as many at once, each over a secret of its own
+//   put/strongroom/…/threads:64   64 at once, each over a secret of its own
 //   put/raw_lmdb                  one writer: LMDB's begin, put and commit
 //
-// Every put is on the disk when it returns. Disks differ by a factor of 100, and so does one disk
-// within an hour; bench/report therefore runs this once as it is, and once with slow_flush, where
-// each barrier takes 4 ms more, as with a disk that honestly flushes.
+// Every put is on the disk when it returns. Disks differ by a factor of 100, and so does one disk within
+// an hour. So bench/report runs this once without slow_flush and once with it. With slow_flush each barrier
+// takes 4 ms more, as on a disk that honestly flushes.
 //
-//   --dir=<d>  where the stores lie; a fresh directory is made in it
+//   --dir=<d>  where the stores are; a fresh directory is made in it
 
 #include <memory>
 #include <string>

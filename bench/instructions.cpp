@@ -1,10 +1,10 @@
-// instructions.cpp: the hot paths, for bench/count_instructions to count. Instructions say nothing of
+// instructions.cpp: the hot paths, for bench/count_instructions to count. Instruction counts say nothing about
 // caches, but noise does not change them.
 //
 //   instructions get|put|list|open|seal|decision COUNT
 //
-// The work is of a fixed size: 1,000 secrets of 512 bytes in memory, a folder of 100, a policy of 1,000
-// rules. Twice the COUNT does all of it once more, so that what happens before and after cancels out.
+// The work has a fixed size: 1,000 secrets of 512 bytes in memory, a folder of 100, a policy of 1,000 rules.
+// The caller runs COUNT and twice the COUNT. In the difference, set-up and shutdown cancel out.
 #include <sodium.h>
 #include <sys/types.h>
 
@@ -29,7 +29,8 @@
 #include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
 
-// The kernel's random bytes, the same in every run: how keys and names fall decides how long a search takes.
+// Replaces the kernel's random bytes by the same ones in every run: the order of keys and names decides how
+// long a search takes.
 extern "C" ssize_t getrandom(void* out, std::size_t len, unsigned) noexcept {
   static std::uint64_t state = 1;
   auto* const bytes = static_cast<unsigned char*>(out);
@@ -143,7 +144,7 @@ class Decisions {
 
   void decide(std::size_t i) {
     const Decision decision = policy_->decide(who_, Action::read, paths_[i % kNumRules]);
-    __asm__ __volatile__("" : : "r"(decision));  // it is used
+    __asm__ __volatile__("" : : "r"(decision));  // keeps the decision from being optimized away
   }
 
  private:

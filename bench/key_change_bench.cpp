@@ -1,15 +1,15 @@
-// key_change_bench.cpp: changing the keys of a store of any size: one commit, and nothing that grows.
+// key_change_bench.cpp: changing the keys of a store takes one commit, whose cost must not grow with the store.
 //
 //   change/<secrets>/rotate       a new data key
 //   change/<secrets>/rotate_root  a new root key and data key, wrapped for every slot
-//   change/<secrets>/slots        a key file for another one: prepare and activate, new keys with it
+//   change/<secrets>/slots        one key file replaced by another: prepare and activate, with new keys
 //   change/<secrets>/plain        one commit of two records of the header's length, without us
 //
-// Counter `commits` is how many commits the backend was asked for, per change. The time is that of
-// the clock on the wall, since most of it is the disk's. Every change begins with the keys that the
-// store was made with: the header is put back, and a fresh handle unsealed, while the clock stands.
+// Counter `commits` is the number of commits that reached the backend, per change. The time is that of the
+// wall clock, since most of it is the disk's. Every change begins with the keys that the store was made with:
+// the header is put back, and a fresh handle unsealed, while the clock is stopped.
 //
-//   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores lie; kept for the next run
+//   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores are; kept for the next run
 
 #include <array>
 #include <atomic>
@@ -35,7 +35,7 @@
 namespace strongroom::bench::key_change_bench {
 namespace {
 
-// Counting is a backend that counts the commits that it passes on.
+// Counting is a backend that counts commits and passes them on.
 class Counting final : public testing::ForwardingBackend {
  public:
   Counting(std::unique_ptr<Backend> real, std::atomic<std::uint64_t>& num_commits)
@@ -64,7 +64,7 @@ class Subject {
   }
   ~Subject() { put_back(); }
 
-  // put_back is also what the limit times: the same two records, in one commit.
+  // put_back puts the header and its copy back in one commit. The limit times this call too.
   void put_back() const {
     std::array<Change, 2> batch;
     for (std::size_t i = 0; i < batch.size(); ++i) {

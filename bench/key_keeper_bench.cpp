@@ -1,12 +1,12 @@
 // key_keeper_bench.cpp: opening a store and unsealing it with a key file, small and large.
 //
 //   unseal/<secrets>/strongroom   Store::open and unseal of the only handle in the process, until a
-//                                 get would work; closing it again is not counted
+//                                 get would work; closing the store again is not counted
 //
-// What unsealing costs must not depend on the number of secrets; so the small store is the limit of
-// the large one. The time is that of the clock on the wall, since files are opened and mapped.
+// The cost of unsealing must not depend on the number of secrets, so the small store is the limit of the
+// large one. The time is that of the wall clock, since files are opened and mapped.
 //
-//   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores lie; kept for the next run
+//   --secrets=<n>[,<n>…]  sizes (1000)      --dir=<d>  where the stores are; kept for the next run
 
 #include <chrono>
 #include <span>

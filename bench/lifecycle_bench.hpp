@@ -1,5 +1,5 @@
-// lifecycle_bench.hpp: benches that share one program, lifecycle_bench, because each of them would compile the
-// whole engine again.
+// lifecycle_bench.hpp: benches that share one program, lifecycle_bench, because each program of its own would
+// compile the whole engine again.
 //
 //   lifecycle_bench backup --secrets=1000       runs the benches of backup_bench.cpp
 #pragma once
@@ -9,7 +9,7 @@
 namespace strongroom::bench {
 
 // Main registers the main function of one file under a name. argv[0] stays the program; the name is
-// taken out of the arguments.
+// removed from the arguments.
 class Main {
  public:
   using Run = int (*)(int argc, char** argv);

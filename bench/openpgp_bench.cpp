@@ -1,12 +1,11 @@
-// openpgp_bench.cpp: opening a wrapped share through the helper, beside librnp alone.
+// openpgp_bench.cpp: opening a wrapped share through the helper, next to only librnp.
 //
-//   unwrap/<key>/strongroom   OpenPgp::unwrap: a program started, asked, and gone again
+//   unwrap/<key>/strongroom   OpenPgp::unwrap: a program is started, answers, and ends
 //   unwrap/<key>/librnp       the same in this process: load the private key, decrypt
 //   unseal/<key>/strongroom   Session::unwrap of the share of a sealed store, and Session::unseal with it
 //
-// The keys are those that people have: RSA of 4096 bits, and Curve25519. What the helper adds is
-// starting a program with librnp in it; it must not be more than 10 ms. The time is that of the
-// clock on the wall.
+// The keys are of common kinds: RSA of 4096 bits, and Curve25519. The helper adds the start of a program
+// with librnp in it, which must not take more than 10 ms. The time is that of the wall clock.
 //
 //   --helper=<path>       the helper to start (where it was installed)
 #include <rnp/rnp.h>
@@ -122,7 +121,7 @@ void measure(benchmark::State& state, Unwrap unwrap) {
   }
 }
 
-// Sealed is a store in memory that one share opens, which is wrapped to the pair's key.
+// Sealed is a store in memory that one share opens; the share is wrapped to the pair's key.
 class Sealed {
  public:
   Sealed(const Pair& pair, std::shared_ptr<OpenPgp> openpgp)

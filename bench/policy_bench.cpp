@@ -1,15 +1,15 @@
-// policy_bench.cpp: what a policy costs.
+// policy_bench.cpp: the cost of a policy.
 //
-//   decide/<rules>/same     a decision, on 256 paths that the first ten of the rules speak of
-//   decide/<rules>/all      on 256 paths, or /cold 65,536, that any of the rules speak of
+//   decide/<rules>/same     a decision, on 256 paths of the first ten of the rules
+//   decide/<rules>/all      on 256 paths, or /cold 65,536, of any of the rules
 //   decide/hash             keyed BLAKE2b-256 of 64 bytes, by libsodium
 //   compile/<rules>         from rules to a policy
 //   sort/<rules>            sorting the texts of their patterns
-//   get/policy, get/none    Session::get of 1 KiB from LMDB by a user whom 10,000 rules speak of, and by
-//                           a trusted caller of a store without
+//   get/policy, get/none    Session::get of 1 KiB from LMDB by a user under 10,000 rules, and by a trusted
+//                           caller of a store without rules
 //
-// The rules are mixed: 60 % name one path, 25 % end in '**', 15 % have a '*'; two to six segments, to
-// users, services and groups, one in ten denies. Whoever asks is a user with three groups.
+// The rules are mixed: 60 % name one path, 25 % end in '**', 15 % have a '*'. Paths have two to six segments.
+// The rules are for users, services and groups, and one in ten denies. The caller is a user with three groups.
 #include <sodium.h>
 
 #include <algorithm>
@@ -67,7 +67,7 @@ std::string numbered(const char* what, Dice& dice, std::size_t n) {
   return what + std::to_string(throw_dice(dice, n));
 }
 
-// some_path is one of a company: as many teams as it takes for 50 rules each.
+// some_path returns a path such as a company has: there are as many teams as it takes for 50 rules each.
 std::vector<std::string> some_path(Dice& dice, std::size_t num_rules) {
   std::vector<std::string> path = {numbered("team-", dice, 1 + num_rules / 50)};
   const std::size_t num_segments = 2 + throw_dice(dice, 5);
@@ -128,7 +128,7 @@ const std::shared_ptr<const CompiledPolicy>& policy_of(std::size_t num_rules) {
   return policy;
 }
 
-// paths_under are paths that the first so many rules speak of.
+// paths_under returns num paths, each of which matches one of the first num_rules rules.
 std::vector<Path> paths_under(const PolicyRules& rules, std::size_t num_rules, std::size_t num) {
   Dice dice(2);
   std::vector<Path> paths;
@@ -143,7 +143,7 @@ std::vector<Path> paths_under(const PolicyRules& rules, std::size_t num_rules, s
   return paths;
 }
 
-// asker is somebody of whom the first ten rules speak, whatever comes after them.
+// asker returns a user to whom some of the first ten rules apply, whatever rules follow.
 Identity asker() {
   std::string id;
   std::vector<std::string> groups;

@@ -1,8 +1,8 @@
-// raw_gcm.hpp: AES-256-GCM as fast as each library can do it with a fresh key for every record: the
-// limit that sealing and opening are held against. No wrapper of ours, no associated data.
+// raw_gcm.hpp: AES-256-GCM as fast as each library can do it with a fresh key for every record: the limit that
+// sealing and opening are compared with. There is no wrapper of ours, and no associated data.
 //
-// Each class keeps whatever its library allows to be kept between records (a context, an object);
-// the key alone is set up every time. open takes ciphertext, then tag, as seal wrote them.
+// Each class keeps everything that its library allows to be kept between records (a context, an object). Only
+// the key is set up every time. open takes the ciphertext, then the tag, as seal wrote them.
 #pragma once
 
 #include <botan/aead.h>

@@ -1,4 +1,4 @@
-// raw_lmdb.hpp: LMDB as its own manual has it, set up like the backend's, and nothing above it.
+// raw_lmdb.hpp: LMDB used as its manual says, set up like the backend's, with nothing on top of it.
 #pragma once
 
 #include <lmdb.h>
@@ -75,7 +75,7 @@ class RawReader {
   RawReader(const RawReader&) = delete;
   RawReader& operator=(const RawReader&) = delete;
 
-  // read runs f over what is stored. Returns  false when that is nothing, or f says so.
+  // read calls f with the stored value. Returns  false if there is none, or if f returns false.
   template <typename F>
   bool read(std::span<const std::uint8_t> key, F f) {
     if (mdb_txn_renew(txn_) != 0) return false;

@@ -1,13 +1,13 @@
-// raw_zookeeper.cpp: the multi-threaded C client alone, measured as zookeeper_bench measures our store.
+// raw_zookeeper.cpp: the multi-threaded C client without us, measured as zookeeper_bench measures our store.
 //
 //   raw_zookeeper <host:port,…>      reads what to measure from standard input: zookeeper_cases.hpp
 //
 // A get is zoo_get, or zoo_aget, of as many bytes as our store keeps for a value of 1 KiB. A put is one
-// multi of two steps: that many bytes to a node, and 40 bytes to another. Besides
+// multi of two steps: that many bytes to a node, and 40 bytes to another. There is one more case:
 //
 //   multis  per_s=…   the same multi, n under way by zoo_amulti
 //
-// The client makes two threads of its own; callbacks come on one of them.
+// The client starts two threads of its own; callbacks run on one of them.
 #include <zookeeper/zookeeper.h>
 
 #include <array>
@@ -24,7 +24,7 @@
 namespace strongroom::bench {
 namespace {
 
-// As our store keeps 1 KiB: in an envelope, with a byte of the backend before it.
+// The bytes that our store keeps for 1 KiB: an envelope, with a byte of the backend before it.
 constexpr int kStoredLen = 1024 + 72 + 1;
 constexpr int kSmallLen = 40;
 constexpr int kSessionMs = 10'000;
@@ -32,11 +32,11 @@ constexpr int kSessionMs = 10'000;
 class RawClient {
  public:
   explicit RawClient(const char* servers) : root_("/raw-" + std::to_string(::getpid())) {
-    zoo_set_debug_level(static_cast<ZooLogLevel>(0));  // during an outage it fills screens
+    zoo_set_debug_level(static_cast<ZooLogLevel>(0));  // during an outage its log fills screens
     handle_ = zookeeper_init(servers, heard, kSessionMs, nullptr, &connected_, 0);
     if (handle_ == nullptr || !connected_.try_acquire_for(std::chrono::seconds(10)))
       give_up(std::string("no server answered at ") + servers);
-    // Or it would look the names of the servers up again before each wait.
+    // Otherwise it would look up the names of the servers again before each wait.
     zoo_set_servers_resolution_delay(handle_, -1);
     create(root_, 0);
     for (std::size_t i = 0; i < kNumZooKeys; ++i) {
@@ -81,7 +81,7 @@ class RawClient {
     return zoo_multi(handle_, kNumSteps, multi.steps.data(), multi.results.data()) == ZOK;
   }
 
-  // put_async is for the loop of gets: multis is gets by another verb.
+  // put_async serves the loop of gets: the case multis runs that loop with puts.
   template <typename F>
   void put_async(std::size_t i, F done) {
     struct Kept {
@@ -131,7 +131,7 @@ class RawClient {
   zhandle_t* handle_ = nullptr;
 };
 
-// Multis has a window of puts in place of gets.
+// Multis makes a Window keep puts under way instead of gets.
 struct Multis {
   RawClient& client;
   template <typename F>

@@ -1,23 +1,24 @@
-// reencrypt_bench.cpp: what readers lose while everything is sealed anew in the background.
+// reencrypt_bench.cpp: how much readers lose while all secrets are sealed anew in the background.
 //
-//   readers/<secrets>/threads:<n>   one round: n threads get secrets, once beside Store::reencrypt at
-//                                   its default rate, and once without it, for as long
+//   readers/<secrets>/threads:<n>   one round: n threads get secrets, once while Session::reencrypt runs at
+//                                   its default rate, and once without it, for the same time
 //
 // Counters of a round
-//   beside, alone            gets per second of the readers' CPU time; beside, less the part of it
-//                            that the re-encryption takes where every reader has a core and no more
-//   beside_wall, alone_wall  gets per second of the clock on the wall, of all threads
-//   duty                     CPU time of the re-encryption, of one core, while it was beside
-//   pages                    of records in a second of that time; each is one commit or a few
+//   beside, alone            gets per second of the readers' CPU time, with re-encryption and without it;
+//                            beside is reduced by the part of that time that the re-encryption would take
+//                            if every reader had one core and there were no others
+//   beside_wall, alone_wall  gets per second of the wall clock, of all threads
+//   duty                     CPU time of the re-encryption, as a part of one core, while it ran
+//   pages                    pages of records per second of that time; each is one commit or a few
 //
-// Readers wait for nobody, so all that they can lose is the core itself, caches, and the looks at what
-// changed; CPU time tells these also where other programs want the cores, as the wall does not.
-// The two halves of a round take turns in being first. The half beside lasts from the end of a page
-// of records to the end of a later one, so that it contains work and rest in their proportion.
-// Re-encryption has a handle and a thread of its own, as an embedder runs it.
+// Readers wait for nobody, so they can lose only the core itself, caches, and the time of checking what
+// changed. CPU time shows these losses even when other programs compete for the cores; the wall clock does
+// not. The two halves of a round take turns in being first. The half with re-encryption lasts from the end
+// of a page of records to the end of a later one, so that it contains work and rest in proportion.
+// Re-encryption has a handle and a thread of its own, as in an embedding host.
 //
 //   --secrets=<n>   size (1000)            --rounds=<n>  of each number of threads (10)
-//   --seconds=<s>   of half a round (0.5)  --dir=<d>     where the store lies; kept for the next run
+//   --seconds=<s>   of half a round (0.5)  --dir=<d>     where the store is; kept for the next run
 //   --duty=<n>      percent (the default of ReencryptOptions)
 #include <time.h>
 
@@ -50,10 +51,10 @@ double thread_cpu_s() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Background re-encrypts while it is let, page after page; it rotates when it is through.
+// Background re-encrypts page after page while it is allowed to, and rotates after each full pass.
 class Background {
  public:
-  // State is how far it is, as of the end of a page.
+  // State is the progress at the end of a page.
   struct State {
     std::uint64_t num_pages = 0;
     double cpu_s = 0;
@@ -71,7 +72,7 @@ class Background {
     thread_.join();
   }
 
-  // let_go lets it work. Returns  its state at the end of the first page from now.
+  // let_go starts the work. Returns  the state at the end of the first page from now.
   State let_go() {
     std::unique_lock lock(mutex_);
     running_ = true;
@@ -79,7 +80,7 @@ class Background {
     return next_page(lock);
   }
 
-  // hold makes it wait from the end of the next page on. Returns  its state then.
+  // hold pauses the work at the end of the next page. Returns  the state then.
   State hold() {
     std::unique_lock lock(mutex_);
     running_ = false;
@@ -108,7 +109,7 @@ class Background {
     }
   }
 
-  // end_page tells whether to go on, when that is known.
+  // end_page waits until the work may go on or must stop. Returns  whether to go on.
   bool end_page() {
     std::unique_lock lock(mutex_);
     state_ = {state_.num_pages + 1, thread_cpu_s(), steady_clock::now()};
@@ -127,7 +128,7 @@ class Background {
   std::thread thread_;
 };
 
-// Readers are threads that get secrets until they are told to end.
+// Readers are threads that get secrets until they are stopped.
 class Readers {
  public:
   struct Sum {
@@ -141,7 +142,7 @@ class Readers {
     for (const std::string& path : paths_) must(session_.get(path));
   }
 
-  // read has num_threads threads read while `meanwhile` runs.
+  // read runs num_threads reading threads while `meanwhile` runs.
   template <typename F>
   Sum read(int num_threads, F meanwhile) {
     std::atomic<bool> stop{false};
@@ -234,7 +235,7 @@ class Rounds {
   bool beside_first_ = false;
 };
 
-// copy_of is the store alone, for a program that changes everything in it.
+// copy_of copies only the store, for a program that changes everything in it.
 BigStore copy_of(const BigStore& big, const std::filesystem::path& directory) {
   BigStore copy{directory, big.num_secrets};
   std::filesystem::remove_all(directory);

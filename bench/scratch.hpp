@@ -1,4 +1,4 @@
-// scratch.hpp: a directory of this program's own, and what the kernel tells of this process.
+// scratch.hpp: a directory for this program, and the amount of memory that this process has locked.
 #pragma once
 
 #include <stdlib.h>
@@ -14,10 +14,10 @@
 
 namespace strongroom::bench {
 
-// Scratch is the directory that was named, which stays for the next run, or one that goes again.
+// Scratch is a named directory, which stays for the next run, or a temporary one.
 class Scratch {
  public:
-  // named  the directory to use and keep.  in  where to make one for now, if none was named.
+  // named  the directory to use and keep.  in  where to make a temporary one, if none was named.
   explicit Scratch(const std::optional<std::string>& named,
                    const std::optional<std::string>& in = std::nullopt) {
     if (named) {
@@ -47,14 +47,14 @@ class Scratch {
   bool temporary_ = false;
 };
 
-// locked_kib is how much memory this process has locked: VmLck of proc(5).
+// locked_kib returns how much memory this process has locked: VmLck of proc(5).
 inline std::uint64_t locked_kib() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
     std::uint64_t kib = 0;
     if (word == "VmLck:" && status >> kib) return kib;
   }
-  give_up("/proc/self/status does not tell VmLck");
+  give_up("/proc/self/status has no VmLck");
 }
 
 }  // namespace strongroom::bench

@@ -1,11 +1,11 @@
-// shamir_bench.cpp: making shares of a key and getting it back out of them.
+// shamir_bench.cpp: making shares of a key and combining them to the key again.
 //
 //   shares/<t>of<n>/strongroom   split_secret of 32 bytes, combine_shares of t of them, and all memory
-//                                given back, wiped
-//   shares/<t>of<n>/arithmetic   the same in memory that is there already, coefficients drawn once:
-//                                what the field costs
+//                                wiped and freed
+//   shares/<t>of<n>/arithmetic   the same in memory that is already there, coefficients drawn once:
+//                                the cost of the field's arithmetic
 //
-// 3 of 5 is what an operator takes; 255 of 255 is the most that there can be.
+// 3 of 5 is a usual choice of operators; 255 of 255 is the maximum.
 #include <sodium.h>
 
 #include <array>

@@ -1,10 +1,10 @@
-// slow_flush.cpp: makes every disk slow to flush: preload it (LD_PRELOAD), and each barrier takes
-// SLOW_FLUSH_US microseconds more (4000), after it really happened.
+// slow_flush.cpp: makes every disk slow to flush. Preload it (LD_PRELOAD), and each barrier takes
+// SLOW_FLUSH_US microseconds more (4000), after the barrier really happened.
 //
 // A barrier is fdatasync, fsync, msync, sync_file_range, or a write to a file that was opened with
-// O_DSYNC or O_SYNC, as LMDB writes its header page. Nothing is left out and nothing reordered.
+// O_DSYNC or O_SYNC, as LMDB's data file is for its header page. No call is left out or reordered.
 
-// Else pwrite would be another name of pwrite64, and both are wanted here.
+// Otherwise pwrite would be another name of pwrite64, and this file defines both.
 #undef _FILE_OFFSET_BITS
 
 #include <dlfcn.h>
@@ -19,7 +19,7 @@
 
 namespace {
 
-// wait_like_a_disk keeps errno, which belongs to the call before.
+// wait_like_a_disk preserves errno, which is that of the call before it.
 void wait_like_a_disk() {
   static const useconds_t delay = [] {
     const char* const text = std::getenv("SLOW_FLUSH_US");

@@ -49,7 +49,7 @@ class SmallStore {
   std::vector<std::string> paths_;
 };
 
-// SmallRaw is the same without us.
+// SmallRaw is the same in raw LMDB.
 class SmallRaw {
  public:
   explicit SmallRaw(const std::filesystem::path& directory) : lmdb_(directory) {

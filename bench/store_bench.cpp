@@ -1,16 +1,16 @@
-// store_bench.cpp: get of a secret of 1 KiB out of LMDB, beside raw LMDB and AES-256-GCM.
+// store_bench.cpp: get of a secret of 1 KiB from LMDB, next to raw LMDB and AES-256-GCM.
 //
-//   get/<secrets>/strongroom        Session::get by a trusted caller; value let go
+//   get/<secrets>/strongroom        Session::get by a trusted caller, and the release of the value
 //   get/<secrets>/<library>         LMDB's renew, get and reset, and the library's AES-256-GCM, key
-//                                   set-up included, over what was found
+//                                   set-up included, over the value that was found
 //   gets/<secrets>/…/threads:<n>    the same by one thread and by two, per second
 //   locked/<secrets>/strongroom     very many gets; counters: locked memory before and after, KiB
 //
-// A thousand secrets fit in the second-level cache, 100,000 in no cache, and with a million even the
-// page tables do not. Secrets are read in random order, each once before any comes again, and all
-// of both files has been touched before the clock starts.
+// A thousand secrets fit in the second-level cache, 100,000 in no cache, and with a million not even the
+// page tables do. Secrets are read in random order, each once before any is read again, and all of
+// both files has been touched before the clock starts.
 //
-//   --secrets=<n>[,<n>…]  sizes (1000)        --dir=<d>  where the stores lie; kept for the next run
+//   --secrets=<n>[,<n>…]  sizes (1000)        --dir=<d>  where the stores are; kept for the next run
 //   --gets=<n>            of locked (1000000)
 #include <sodium.h>
 
@@ -36,13 +36,13 @@
 namespace strongroom::bench {
 namespace {
 
-// Subject is one size of store, opened and warm, with the order to read it in.
+// Subject is a store of one size, opened and warm, and the order in which to read it.
 class Subject {
  public:
   explicit Subject(const BigStore& big)
       : session(big.open().as(Identity::trusted())), raw(big.raw()) {
     const Credential credential = big.credential();
-    // Keys of the raw environment are those of the store, which its own keyring alone makes.
+    // The raw environment has the store's keys, which only the store's own keyring can make.
     const Keyring keyring = keyring_of(big, credential);
     for (const std::uint32_t i : big.order()) {
       paths.push_back(nth_name(i));
@@ -61,7 +61,7 @@ class Subject {
 
   std::size_t size() const noexcept { return paths.size(); }
 
-  // begin is where a thread goes on reading: behind its last run.
+  // begin is where a thread goes on reading: after its last run.
   std::size_t begin(int thread) const noexcept {
     const std::size_t half = thread == 0 ? 0 : 1;
     return (next_[half] + half * size() / 2) % size();
@@ -138,7 +138,7 @@ std::string name_of(const char* what, std::size_t num_secrets, const char* who) 
   return name.append("/").append(std::to_string(num_secrets)).append("/").append(who);
 }
 
-// add registers one way of reading, alone and by one and two threads.
+// add registers one way of reading: by itself, and by one and by two threads.
 template <typename Run>
 void add(std::size_t num_secrets, const char* who, Subject* subject, Run run) {
   benchmark::RegisterBenchmark(name_of("get", num_secrets, who).c_str(), run, subject);

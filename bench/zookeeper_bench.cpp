@@ -1,12 +1,12 @@
-// zookeeper_bench.cpp: our store on ZooKeeper, measured as raw_zookeeper measures the C client alone.
+// zookeeper_bench.cpp: our store on ZooKeeper, measured as raw_zookeeper measures only the C client.
 //
 //   zookeeper_bench <host:port,…>    reads what to measure from standard input: zookeeper_cases.hpp
 //
-// Gets decrypt, and go to the server: their handle has no cache. Puts go through a handle with the
-// default cache, as a host has it. Besides
+// Gets decrypt, and go to the server: their handle has no cache. Puts go through a handle with the default
+// cache, as in a host. There are two more cases:
 //
 //   cached  cpu_ns=…   one get that finds its envelope in the cache, in CPU time of the thread
-//   memory  cpu_ns=…   the same of a store in memory:
+//   memory  cpu_ns=…   the same from a store in memory:
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +37,7 @@ double thread_cpu_ns() {
 // Opened is an unsealed handle.
 class Opened {
  public:
-  // The first handle of a storage makes the store, and gives its key to the others.
+  // The first handle of a storage makes the store; the others get its key.
   explicit Opened(const std::string& url) : session_(open(url)) {
     const PendingInit pending = must(session_.init({.key_file = true}));
     must(session_.activate(pending));
@@ -76,7 +76,7 @@ class Opened {
     return session_.put(paths_[i], Content::binary, value_.view()).ok();
   }
 
-  // cpu_ns gets every secret once, so that it is where it will be found, and then measures.
+  // cpu_ns first gets every secret once, so that each is in the cache, and then measures.
   std::string cpu_ns(Seconds time) const {
     for (std::size_t i = 0; i < kNumZooKeys; ++i) try_get(i);
     const auto begin = Clock::now();

@@ -1,12 +1,12 @@
-// zookeeper_cases.hpp: what both programs of ZooKeeper measure, by the same loops: zookeeper_bench our
-// store, raw_zookeeper the C client without us. Those two can not be one program, since our library
-// contains a client of its own under the same names.
+// zookeeper_cases.hpp: the loops by which both ZooKeeper programs measure: zookeeper_bench our store,
+// raw_zookeeper the C client without us. They cannot be one program, since our library contains a client of
+// its own under the same names.
 //
-// They are told what to do by lines on their standard input, and answer each with one line, so that
-// whoever compares them (bench/report) lets them take turns within a second:
+// Each line on standard input names a case, and the program answers it with one line. So bench/report can let
+// the two programs take turns within a second:
 //
 //   <case> <seconds> <n>             answered by             one after another, or
-//   get      p50_ns=… p90_ns=…       one get                 n is not looked at
+//   get      p50_ns=… p90_ns=…       one get                 n is ignored
 //   batch    p50_ns=… p90_ns=…       n gets at once
 //   gets     per_s=…                 gets, n under way
 //   puts     per_s=…                 durable puts by n threads, each over a value of its own
@@ -70,8 +70,8 @@ std::string latencies(Seconds time, F once) {
   return figure("p50_ns", all[all.size() / 2]) + " " + figure("p90_ns", all[all.size() * 9 / 10]);
 }
 
-// Window keeps n asynchronous gets under way. Each slot begins its next one when its last is done, on
-// the thread that heard of it.
+// Window keeps n asynchronous gets under way. Each slot begins its next get when its last one is done, on the
+// thread that runs the callback.
 template <typename Client>
 class Window {
  public:
@@ -97,7 +97,7 @@ class Window {
     std::atomic<int> pending{0};
   };
 
-  // drive begins gets until one is not done yet: whoever is the later, that get or who began it, goes
+  // drive begins gets until one is not done yet. Of get_async and its callback, the one that ends later goes
   // on. So answers that come before get_async returns do not pile up on the stack.
   void drive(Slot& slot) {
     do {
@@ -117,7 +117,7 @@ class Window {
   std::counting_semaphore<> ended_;
 };
 
-// puts has n threads put. put(i) is one, over value i.
+// puts runs n threads that put; put(i) puts over value i.
 template <typename F>
 std::string puts(Seconds time, std::size_t n, F put) {
   std::atomic<std::uint64_t> num_done{0};
@@ -135,7 +135,7 @@ std::string puts(Seconds time, std::size_t n, F put) {
   return figure("per_s", static_cast<double>(num_done) / Seconds(Clock::now() - begin).count());
 }
 
-// longest_gap repeats an operation, at once when it worked and after a millisecond when not.
+// longest_gap repeats an operation: at once if it worked, after a millisecond if it did not.
 template <typename F>
 double longest_gap(Seconds time, F worked) {
   const auto begin = Clock::now();
@@ -166,8 +166,8 @@ std::string outage(Client& client, Seconds time) {
 
 // common_case runs a case of the list above.
 //
-// client  has try_get(i), try_put(i) and try_get_many(n), which tell whether it worked; and
-//         get_async(i, done), which calls done() when it did, and gives up when not.
+// client  has try_get(i), try_put(i) and try_get_many(n), which return whether it worked; and
+//         get_async(i, done), which calls done() if it worked, and gives up if it did not.
 template <typename Client>
 std::optional<std::string> common_case(Client& client, const ZooCase& asked) {
   const auto or_give_up = [](bool worked) {
@@ -184,7 +184,7 @@ std::optional<std::string> common_case(Client& client, const ZooCase& asked) {
   return std::nullopt;
 }
 
-// answer_lines has answer(ZooCase) answer each line of standard input, until there is no more.
+// answer_lines calls answer(ZooCase) for each line of standard input and prints the answers, until the end.
 template <typename F>
 int answer_lines(F answer) {
   for (ZooCase asked; true;) {

@@ -1,21 +1,22 @@
 // group_commit.hpp: many commits at once become one transaction, without a thread of our own.
 //
-// Callers queue up. The first becomes the leader: it takes the storage's lock, gathers what has
-// queued by then into one transaction, and hands each its own outcome; who came meanwhile forms
-// the next group, led by one of them. A flush of the disk is so paid once for all who wait for it.
+// Callers queue up. The first becomes the leader: it takes the storage's lock, gathers the batches
+// that have queued by then into one transaction, and hands each its own outcome. Callers that come
+// meanwhile form the next group, led by one of them. So all callers in a group share one flush of
+// the disk.
 //
 // Storage is a type with
-//   Result<void> lock(Deadline)          alone among processes; timeout, unavailable
+//   Result<void> lock(Deadline)          exclude other processes; timeout, unavailable
 //   void unlock()
-//   Result<void> begin(const Load&)      a transaction; alone among threads
+//   Result<void> begin(const Load&)      begin a transaction; excludes other threads
 //   Result<Commit> apply(batch)          test and apply; an Error spoils the transaction
 //   Result<void> finish()                commit it; indeterminate, or an error: nothing changed
 //   void abandon()                       drop it
-//   bool can_try_again()                 after a failure of one batch alone: is it worth a retry?
-//   const std::string& name() const      what messages call it
+//   bool can_try_again()                 after a batch failed by itself: is it worth a retry?
+//   const std::string& name() const      the name in messages
 //
-// A batch is the caller's memory. It is read only while its caller can not leave: one who gives up
-// while the disk is flushing (indeterminate) is never looked at again.
+// A batch is the caller's memory. It is read only while its caller cannot return. When a caller
+// gives up while the disk is flushing (indeterminate), its batch is never read again.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +37,7 @@
 
 namespace strongroom::lmdb {
 
-// Load is how much a transaction is going to write, at most.
+// Load is the most that a transaction is going to write.
 struct Load {
   std::size_t num_changes = 0;
   std::size_t num_bytes = 0;
@@ -68,7 +69,7 @@ class GroupCommit {
   }
 
  private:
-  // How long one waits past the deadline for a flush that is under way, rather than not know.
+  // How long a caller waits past its deadline for a flush that is under way, to learn the outcome.
   static constexpr std::chrono::seconds kGrace{1};
   static constexpr std::size_t kMaxGroupBatches = 256;
   static constexpr std::size_t kMaxGroupChanges = 4096;
@@ -85,13 +86,13 @@ class GroupCommit {
     const Deadline deadline;
     Stage stage = Stage::queued;
     bool leads = false;
-    bool left = false;  // its caller is gone, and the batch with it
+    bool left = false;  // its caller returned, so the batch may be gone
     std::optional<Result<Commit>> outcome;
     std::condition_variable wake;
   };
   using Group = std::vector<std::shared_ptr<Request>>;
 
-  // wait returns when the request is done or is to lead, or with what to tell a caller who leaves.
+  // wait returns nothing when the request is done or is to lead, or the error of a caller that gives up.
   std::optional<Result<Commit>> wait(std::unique_lock<std::mutex>& lock, Request& request) {
     while (!request.leads && request.stage != Stage::done) {
       const Deadline until =
@@ -105,7 +106,7 @@ class GroupCommit {
         request.left = true;
         return Result<Commit>(
             Error{Code::indeterminate,
-                  storage_.name() + " was still being flushed when the time was up; read back"});
+                  storage_.name() + " was still being flushed when the time was up; read it back"});
       } else {
         request.wake.wait(lock);  // the leader reads the batch now; this is short
       }
@@ -125,7 +126,7 @@ class GroupCommit {
     std::erase_if(queue_, [&](const auto& queued) { return queued.get() == &request; });
   }
 
-  // lead serves one group, the leader's own request among it, and passes the lead on.
+  // lead serves one group, which includes the leader's own request, and passes the lead on.
   void lead(std::unique_lock<std::mutex>& lock, Request& own) {
     locking_ = true;
     lock.unlock();
@@ -137,7 +138,7 @@ class GroupCommit {
       lock.unlock();
       try {
         serve(group);
-      } catch (...) {  // out of memory; whoever waits must still hear of it
+      } catch (...) {  // out of memory; every waiting caller must still get an outcome
         storage_.abandon();
         fail(group);
       }
@@ -177,7 +178,7 @@ class GroupCommit {
       if (run(group, true)) return;
       put_back(group);
     }
-    // Alone, so that only the guilty fail.
+    // Each batch by itself, so that only those fail that cause the failure.
     for (const auto& request : group) {
       if (!retake(*request)) continue;
       const Group alone{request};
@@ -187,7 +188,8 @@ class GroupCommit {
   }
 
   // run makes one transaction of the group and hands out its outcomes.
-  // Returns  false when it failed as a whole, changed nothing, and may_retry told to say so.
+  // Returns  false when the transaction failed as a whole, changed nothing, and should be tried again;
+  //          only if may_retry.
   bool run(const Group& group, bool may_retry) {
     Load sum;
     for (const auto& request : group) {
@@ -218,21 +220,23 @@ class GroupCommit {
     return true;
   }
 
-  // settle: nothing was changed. One alone is told so, unless the storage sees a way.
+  // settle ends a transaction that changed nothing. A single batch gets the error, unless the storage
+  // can try again; a larger group is always tried again.
   bool settle(const Group& group, const Error& error, bool may_retry) {
     if (may_retry && (group.size() > 1 || storage_.can_try_again())) return false;
     deliver(group, std::vector<Result<Commit>>(group.size(), error));
     return true;
   }
 
-  // in_doubt: what a batch is told when nobody knows what its transaction came to. A conflict was
-  // found among changes that may not be there, but it certainly changed nothing itself.
+  // in_doubt returns a batch's outcome when the outcome of its transaction is unknown. A conflict was
+  // found after changes that may not be there, but the batch itself certainly changed nothing.
   static Result<Commit> in_doubt(const Commit& outcome, const Error& error) {
     if (!outcome.conflict) return error;
-    return Error{Code::unavailable, error.message + "; of this commit nothing was applied"};
+    return Error{Code::unavailable, error.message + "; nothing of this commit was applied"};
   }
 
-  // put_back lets those leave whose time runs out before their turn alone.
+  // put_back marks the requests as queued, so that a caller whose time runs out before its turn can
+  // give up.
   void put_back(const Group& group) {
     const std::lock_guard lock(mutex_);
     for (const auto& request : group) {
@@ -251,7 +255,7 @@ class GroupCommit {
     const std::lock_guard lock(mutex_);
     for (const auto& request : group) {
       request->stage = Stage::flushing;
-      // Who waits for "taken" to end has no time left, and must look at the clock again.
+      // A caller that waits for "taken" to end has no time left, and must check the clock again.
       request->wake.notify_one();
     }
   }
@@ -281,7 +285,7 @@ class GroupCommit {
   Storage& storage_;
   std::mutex mutex_;
   std::deque<std::shared_ptr<Request>> queue_;
-  bool led_ = false;      // somebody leads, or was just asked to
+  bool led_ = false;      // a caller leads, or was just made the leader
   bool locking_ = false;  // the leader waits for another process
 };
 

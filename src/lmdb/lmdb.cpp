@@ -26,8 +26,8 @@ namespace strongroom {
 namespace lmdb {
 namespace {
 
-// Entry is the place of one directory. It stays when its environment is closed, so that closing
-// and opening again wait for each other.
+// Entry is the registry's entry for one directory. It stays when its environment is closed, so that
+// closing and opening again wait for each other.
 struct Entry {
   std::mutex mutex;
   std::unique_ptr<Env> env;
@@ -36,13 +36,14 @@ struct Entry {
 
 class Registry {
  public:
-  // of_this_process never dies, so that handles may outlive main; a forked child begins a new one.
+  // of_this_process returns a registry that is never destroyed, so that handles may outlive main. A
+  // forked child begins a new one.
   static Registry& of_this_process() {
     static std::atomic<Registry*> current{nullptr};
     Registry* registry = current.load(std::memory_order_acquire);
     if (registry != nullptr && registry->guard_.same_process()) return *registry;
     auto fresh = std::make_unique<Registry>();
-    fresh->parents_ = registry;  // still reachable: its environments are the parent's to close
+    fresh->parents_ = registry;  // kept reachable: only the parent may close its environments
     if (current.compare_exchange_strong(registry, fresh.get())) return *fresh.release();
     return *registry;
   }
@@ -66,7 +67,7 @@ struct CloseCursor {
 };
 
 class LmdbBackend final : public Backend {
-  // How often a reader looks again that others overtook with two commits in the middle of a look.
+  // How often a reader tries again after two commits overtook it during a read: see Env::is_sure_of.
   static constexpr int kMaxLooks = 1000;
 
  public:
@@ -128,8 +129,8 @@ class LmdbBackend final : public Backend {
     return overtaken();
   }
 
-  // snapshot copies a page at a time out of one read transaction, and hands it over when nothing of
-  // LMDB's is held but the place of that reader.
+  // snapshot copies a page at a time out of one read transaction. It passes a page on while it holds
+  // nothing of LMDB except the place of that reader.
   Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
                         Timeout timeout) override {
     STRONGROOM_TRY(check_keys(first));
@@ -178,7 +179,7 @@ class LmdbBackend final : public Backend {
     return {Code::timeout, url_ + " was written faster than it could be read"};
   }
 
-  // get looks all keys up before any is handed over; a value without memory is an absent record.
+  // get looks up all keys before any record is passed on; a null value is an absent record.
   int get(MDB_txn* txn, std::span<const ByteView> keys, std::span<MDB_val> values) const noexcept {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       MDB_val key = to_val(keys[i]);
@@ -205,7 +206,7 @@ class LmdbBackend final : public Backend {
     return snapshot.stamp();
   }
 
-  // begin_sure begins a read of which it is certain when it is: see Env::is_sure_of.
+  // begin_sure begins a read whose stamp is certain: see Env::is_sure_of.
   Result<void> begin_sure(LongRead& read, Timeout timeout) {
     for (int look = 0; look < kMaxLooks; ++look) {
       STRONGROOM_TRY(env_.begin_long(read, timeout));
@@ -226,7 +227,7 @@ class LmdbBackend final : public Backend {
     return {};
   }
 
-  // copy_page copies what comes after a key until the page is full. Empty: there was nothing.
+  // copy_page copies the records after a key until the page is full; it stays empty at the end.
   Result<void> copy_page(MDB_txn* txn, Stamp stamp, ByteView after, RecordPage& page) const {
     MDB_cursor* opened = nullptr;
     int rc = mdb_cursor_open(txn, env_.dbi(), &opened);
@@ -247,7 +248,7 @@ class LmdbBackend final : public Backend {
     return key.size() <= kMaxBackendKeyLen && has_prefix(key, prefix);
   }
 
-  // seek goes to the first key with the prefix or behind it that comes after `after`.
+  // seek goes to the first key after `after` that is not less than the prefix.
   static int seek(MDB_cursor* cursor, ByteView prefix, ByteView after, MDB_val& key,
                   MDB_val& value) noexcept {
     const bool skip = !after.empty() && !key_less(after, prefix);
@@ -264,7 +265,7 @@ class LmdbBackend final : public Backend {
   const std::string url_;
 };
 
-// join checks that another handle can use an environment as it is.
+// join checks that another handle can use an environment unchanged.
 Result<void> join(const Env& env, const LmdbOptions& options) {
   STRONGROOM_TRY(env.still_there());
   if (options.quota_bytes == 0 || env.has_quota(options.quota_bytes)) return {};

@@ -25,7 +25,7 @@ constexpr std::size_t kMinReserve = std::size_t{1} << 30;
 constexpr mdb_mode_t kFileMode = S_IRUSR | S_IWUSR;
 constexpr std::string_view kFormat = "strongroom lmdb 1";
 
-// format_key sorts behind every key of a caller: the longest run of 0xFF and one more.
+// format_key sorts after every key of a caller: it has one more 0xFF than the longest of those.
 ByteView format_key() noexcept {
   static const auto key = [] {
     std::array<std::uint8_t, kMaxBackendKeyLen + 1> bytes;
@@ -35,7 +35,7 @@ ByteView format_key() noexcept {
   return key;
 }
 
-// disk_is_full tells a full disk from a broken one: LMDB calls both a short write.
+// disk_is_full distinguishes a full disk from a broken one: LMDB reports both as a short write.
 bool disk_is_full(const Directory& directory) noexcept {
   struct statvfs status;
   if (::fstatvfs(directory.fd(), &status) != 0) return false;
@@ -51,8 +51,9 @@ int open_handle(const std::string& path, std::size_t map_len, unsigned flags, Ha
   rc = mdb_env_set_maxreaders(env, kMaxReaders);
   if (rc == 0) rc = mdb_env_set_mapsize(env, map_len);
   if (rc == 0) rc = mdb_env_open(env, path.c_str(), flags | MDB_NOTLS, kFileMode);
-  // LMDB opens the data file without O_CLOEXEC, for reading and writing: a program that the host starts, as
-  // another user too, must not get it. What another thread starts before this line still does.
+  // LMDB opens the data file without O_CLOEXEC, for reading and writing. A program that the host starts,
+  // perhaps as another user, must not inherit it. A program that another thread starts before this line
+  // still does.
   int fd = -1;
   if (rc == 0) rc = mdb_env_get_fd(env, &fd);
   if (rc == 0 && ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) rc = errno;
@@ -71,11 +72,11 @@ int write_format(MDB_env* env) {
   return rc != 0 ? rc : mdb_txn_commit(owner.release());
 }
 
-// make_store puts a complete, durable, empty data file in place, or none: who finds an empty file
-// there need not wonder whether it once held secrets.
+// make_store puts a complete, durable data file without records in place, or none. So a file of length
+// zero is never a store of ours that is being made.
 Result<void> make_store(const Directory& directory) {
   const std::string path = directory.path_of(kNewDataFile);
-  (void)::unlinkat(directory.fd(), kNewDataFile, 0);  // left by one that was killed here
+  (void)::unlinkat(directory.fd(), kNewDataFile, 0);  // left by a process that was killed here
   Handle handle;
   constexpr std::size_t kSmallMap = std::size_t{1} << 20;
   int rc = open_handle(path, kSmallMap, MDB_NOSUBDIR | MDB_NOLOCK, handle);
@@ -90,7 +91,7 @@ Result<void> make_store(const Directory& directory) {
   return error;
 }
 
-// check_format refuses what is an LMDB file and yet no store of ours.
+// check_format refuses an LMDB file that is not a store of ours.
 Result<void> check_format(const Directory& directory, MDB_txn* txn, MDB_dbi dbi) {
   MDB_val key = to_val(format_key());
   MDB_val value;
@@ -107,7 +108,6 @@ Result<void> check_format(const Directory& directory, MDB_txn* txn, MDB_dbi dbi)
 
 }  // namespace
 
-// storage_error says what an LMDB or system error means to the one who runs the store.
 Error storage_error(const Directory& directory, int rc) {
   const std::string& path = directory.path();
   if (rc == ENOSPC || rc == EDQUOT || (rc == EIO && disk_is_full(directory))) {
@@ -142,9 +142,10 @@ Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& o
   const std::size_t quota = options.quota_bytes / page * page;
   std::unique_ptr<Env> env(new Env(std::move(directory), std::move(lock), quota));
   if (!env->guard_.same_process()) {
-    return Error{Code::unavailable, env->name() + " was not opened: no page to watch forks with"};
+    return Error{Code::unavailable,
+                 env->name() + " was not opened: no memory to detect forks with"};
   }
-  // LMDB may fail, or wait for ever, when two processes open or close at the same moment.
+  // LMDB may fail, or wait forever, when two processes open or close at the same moment.
   const Deadline deadline = deadline_after(kDefaultTimeout);
   STRONGROOM_TRY(env->lock_.acquire(WriteLock::What::opening, deadline));
   auto opened = env->open_files(options);
@@ -185,7 +186,7 @@ Result<void> Env::map(const LmdbOptions& options) {
                    name() + " had files that could not be opened for writing: " + mdb_strerror(rc)};
     } else if (rc == ENOMEM) {
       return Error{Code::unavailable, name() + " could not be mapped: " + std::to_string(len) +
-                                          " bytes of address space were not to be had"};
+                                          " bytes of address space were not available"};
     } else {
       return error(rc);
     }
@@ -199,7 +200,7 @@ Result<void> Env::check_opened(FileId data) {
     return Error{Code::unavailable, directory_.path_of(kDataFile) + " was replaced while opening"};
   }
   data_id_ = data;
-  (void)mdb_reader_check(env_.get(), nullptr);  // places of readers that were killed
+  (void)mdb_reader_check(env_.get(), nullptr);  // frees the places of readers that were killed
 
   MDB_stat shape;
   MDB_txn* txn = nullptr;
@@ -220,7 +221,7 @@ Env::~Env() {
     if (slot.txn != nullptr) mdb_txn_abort(slot.txn);
   }
   if (env_ == nullptr) return;
-  // Not for long: a process that was stopped while opening must not hold up this one's end.
+  // Not for long: another process that was stopped while opening must not delay this one's exit.
   constexpr Timeout kPatience{1000};
   auto alone = lock_.acquire(WriteLock::What::opening, deadline_after(kPatience));
   env_.reset();
@@ -264,7 +265,7 @@ Result<void> Env::follow_growth(Timeout timeout) {
 
 // set_map_len moves the map. The caller holds map_lock_ and has no transaction.
 int Env::set_map_len(std::size_t len) noexcept {
-  // LMDB lets go of the old map before it has the new one, so see that there is going to be one.
+  // LMDB unmaps the old map before it has the new one, so first check that a new one is possible.
   constexpr int kKind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   void* const probe = ::mmap(nullptr, len, PROT_NONE, kKind, -1, 0);
   if (probe == MAP_FAILED) return ENOMEM;

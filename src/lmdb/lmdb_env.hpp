@@ -1,9 +1,9 @@
 // lmdb_env.hpp: an LMDB environment of this process: how it is opened, read and written.
 //
-// With the files that implement it and lmdb.cpp this is all that knows LMDB's library.
+// Only this header, the files that implement it and lmdb.cpp know LMDB's library.
 //
 // A record is stored as 8 bytes of version, big-endian, and the envelope. The version is the id of
-// the LMDB transaction that wrote it: ids only grow, so no key ever meets one of its versions again.
+// the LMDB transaction that wrote it. Ids only grow, so no key ever gets the same version twice.
 // One record of our own, under a key longer than any caller may use, names the format.
 #pragma once
 
@@ -52,7 +52,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "so is the file format 
 // put writes one record in place, so that a large envelope is copied once.
 int put(MDB_txn* txn, MDB_dbi dbi, ByteView key, ByteView value, Version version) noexcept;
 
-// storage_error says what an LMDB or system error means to the one who runs the store.
+// storage_error returns the error for an LMDB or system error, in words for the store's operator.
 Error storage_error(const Directory& directory, int rc);
 
 // Handle owns an MDB_env.
@@ -67,8 +67,8 @@ struct AbortTxn {
 };
 using Txn = std::unique_ptr<MDB_txn, AbortTxn>;
 
-// A place for one reader at a time, with a transaction that waits for it to be renewed. Each sits
-// on a cache line of its own, and a thread comes back to the same one.
+// ReadSlot is a place for one reader at a time, with a transaction that is renewed for each reader.
+// Each slot has a cache line of its own, and a thread comes back to the same slot.
 struct alignas(128) ReadSlot {
   std::atomic<bool> taken{false};
   MDB_txn* txn = nullptr;  // reset when not taken: it then pins no snapshot
@@ -95,9 +95,9 @@ class Snapshot {
   ReadSlot* slot_;
 };
 
-// LongRead is a read transaction that goes on between looks at the map, for as long as a slow caller
-// needs. LMDB allows none when the map is moved, so whoever moves it ends them all; a look is taken
-// with a ReadSlot in hand, and the mover has all of these.
+// LongRead is a read transaction that stays open between looks at the map, for as long as a slow caller
+// needs. LMDB allows no transaction while the map is moved, so the thread that moves it ends all of
+// them. A look at the map holds a ReadSlot, and the thread that moves the map holds all of these.
 struct LongRead {
   MDB_txn* txn = nullptr;  // null: it was ended
   Stamp stamp{};
@@ -140,25 +140,26 @@ class Env {
   const Directory& directory() const noexcept { return directory_; }
   bool has_quota(std::size_t bytes) const noexcept { return bytes - bytes % page_len_ == quota_; }
   bool same_process() const noexcept { return guard_.same_process(); }
-  // still_there tells whether the data file is the one that was opened.
+  // still_there checks that the data file is the one that was opened.
   Result<void> still_there() const;
 
   Result<Snapshot> snapshot(Timeout timeout);
-  // is_sure_of tells, after a first look at it, whether a snapshot is the one that its stamp says.
+  // is_sure_of reports, after a first read from a snapshot, whether the snapshot is the one of its stamp.
   //
   // LMDB 0.9 first reads the id of the last transaction, t, and then copies the root from header
-  // t & 1. Commit t + 2 overwrites that header. A reader who was not scheduled in between sees the
-  // state of t + 2 under the name of t, all in itself sound; lmdb.h hints at it ("read transactions
-  // suspended when writers commit could sometimes see wrong data"). While the newest header says
+  // t & 1. Commit t + 2 overwrites that header. A reader that was not scheduled in between sees the
+  // state of t + 2 under the id t, consistent in itself; lmdb.h hints at it ("read transactions
+  // suspended when writers commit could sometimes see wrong data"). As long as the newest header says
   // t + 1 at most, that has not happened.
   bool is_sure_of(Stamp stamp) const noexcept;
-  // record turns what mdb_get found into what a sink is handed.
+  // record makes the record for a sink from the value that mdb_get found.
   Result<Record> record(Stamp stamp, ByteView key, const MDB_val& value) const;
 
-  // begin_long begins a read transaction that lasts until end_long. timeout: no place for a reader.
+  // begin_long begins a read transaction that lasts until end_long.
+  // Errors  timeout: there was no place for another reader in time.
   Result<void> begin_long(LongRead& read, Timeout timeout);
   void end_long(LongRead& read) noexcept;
-  // look calls see(MDB_txn*) while nobody can move the map; see must be short.
+  // look calls see(MDB_txn*) while no thread can move the map; see must be short.
   template <typename See>
   Result<void> look(const LongRead& read, Timeout timeout, See see);
 
@@ -168,7 +169,7 @@ class Env {
     return writers_.commit(batch, deadline_after(timeout));
   }
 
-  // What GroupCommit asks of a storage.
+  // The functions that GroupCommit requires of a storage.
   Result<void> lock(Deadline deadline) { return lock_.acquire(WriteLock::What::writing, deadline); }
   void unlock() noexcept { lock_.release(WriteLock::What::writing); }
   Result<void> begin(const Load& load);
@@ -203,7 +204,7 @@ class Env {
   Error write_error(int rc);
   void end_write() noexcept;
 
-  // As many threads read at once without waiting; each slot costs one of kMaxReaders.
+  // This many threads can read at once without waiting; each slot costs one of kMaxReaders.
   static constexpr unsigned kNumSlots = 32;
 
   Directory directory_;
@@ -219,17 +220,17 @@ class Env {
   std::vector<LongRead*> long_reads_;  // under long_mutex_
 
   MapLock map_lock_;              // held by a write transaction, and to move the map
-  bool broken_ = false;           // there is no map any more; set with all slots taken
-  bool name_is_durable_ = false;  // the data file's, in its directory; under map_lock_
+  bool broken_ = false;           // there is no map any more; set while all slots are taken
+  bool name_is_durable_ = false;  // the data file's name in its directory; under map_lock_
   ForkGuard guard_;
 
-  // Of the one that leads a group.
+  // Only for the leader of a group.
   Txn txn_;
-  bool writing_ = false;     // it holds map_lock_
+  bool writing_ = false;     // the leader holds map_lock_
   int failure_ = 0;          // why the last transaction failed
   Load batch_{};             // the last batch
-  bool shrinks_ = false;     // and that is no more than it replaces
-  bool over_quota_ = false;  // so the map was made larger than the quota for it
+  bool shrinks_ = false;     // the last batch has no more bytes than it replaces
+  bool over_quota_ = false;  // the map was made larger than the quota for that batch
   unsigned num_groups_ = 0;
   GroupCommit<Env> writers_{*this};
 };
@@ -241,11 +242,11 @@ Result<void> Env::look(const LongRead& read, Timeout timeout, See see) {
   if (slot == nullptr) return no_place();
   if (read.txn != nullptr) return see(read.txn);
   return Error{Code::unavailable,
-               name() + " had its map moved, for more room, while it was read; try again"};
+               name() + " had its map moved to make room while it was read; try again"};
 }
 
 inline bool Env::is_sure_of(Stamp stamp) const noexcept {
-#ifndef __SANITIZE_THREAD__  // which knows no fences
+#ifndef __SANITIZE_THREAD__  // ThreadSanitizer does not support fences
   std::atomic_thread_fence(std::memory_order_acquire);
 #endif
   MDB_envinfo info;

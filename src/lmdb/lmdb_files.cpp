@@ -31,7 +31,7 @@ std::string octal(mode_t mode) {
   return digits;
 }
 
-// check_owner refuses what another user owns or may enter, and says how to mend it.
+// check_owner refuses what another user owns or may access; the error says how to fix that.
 Result<void> check_owner(const std::string& path, const struct stat& status, const char* mode) {
   const mode_t bits = status.st_mode & mode_t{07777};
   const std::string found = path + " belonged to user " + std::to_string(status.st_uid) +
@@ -46,7 +46,7 @@ Result<void> check_owner(const std::string& path, const struct stat& status, con
   return {};
 }
 
-// The header of an LMDB 0.9 file (mdb.c: MDB_page, MDB_db, MDB_meta), of which it holds two.
+// The header of an LMDB 0.9 file (mdb.c: MDB_page, MDB_db, MDB_meta). A file holds two headers.
 constexpr std::size_t kPageHeaderLen = 16;
 constexpr std::size_t kPageFlagsAt = 10;
 constexpr std::uint16_t kMetaPage = 0x08;
@@ -59,7 +59,7 @@ constexpr std::size_t kMinPageLen = 512;
 constexpr std::size_t kMaxPageLen = 32768;
 
 struct Tree {
-  std::uint32_t page_len;  // in the first tree alone
+  std::uint32_t page_len;  // only in the first tree
   std::uint16_t flags;
   std::uint16_t depth;
   std::uint64_t num_branches, num_leaves, num_overflows, num_entries, root;
@@ -113,7 +113,7 @@ Result<void> check_header_once(const Directory& directory, int fd) {
   if (second.free.page_len != page_len) return corrupt(directory, "had two page sizes");
   const bool second_is_newer = first.txn < second.txn;
   const Meta& newest = second_is_newer ? second : first;
-  // LMDB finds the header of transaction t at place t & 1.
+  // LMDB keeps the header of transaction t at place t & 1.
   if (newest.txn != 0 && (newest.txn & 1) != (second_is_newer ? 1u : 0u)) {
     return corrupt(directory, "had its headers in the wrong places");
   }
@@ -121,7 +121,7 @@ Result<void> check_header_once(const Directory& directory, int fd) {
       !sane(newest.main, newest.last_page) || newest.main.flags != 0) {
     return corrupt(directory, "had a header that makes no sense");
   }
-  struct stat status;  // after the header: a writer lengthens the file before it uses more of it
+  struct stat status;  // after the header: a writer lengthens the file before it uses the new pages
   if (::fstat(fd, &status) != 0) {
     return trouble(directory.path_of(kDataFile), "could not be looked at", errno);
   }
@@ -200,7 +200,7 @@ Result<std::optional<FileId>> Directory::check_file(const char* name) const {
 Result<void> Directory::sync() const {
   if (::fsync(fd()) != 0) return trouble(path_, "could not be flushed", errno);
   const Fd parent(::openat(fd(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent) return {};  // a parent we may pass but not read: its owner's business
+  if (!parent) return {};  // we may pass through the parent but not read it: up to its owner
   if (::fsync(parent.get()) != 0) return trouble(path_ + "/..", "could not be flushed", errno);
   return {};
 }
@@ -208,7 +208,7 @@ Result<void> Directory::sync() const {
 Result<void> check_header(const Directory& directory) {
   const Fd fd(::openat(directory.fd(), kDataFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return trouble(directory.path_of(kDataFile), "could not be opened", errno);
-  // A header may be read while another process replaces it; then a second look is a good one.
+  // A header may be read while another process replaces it; then another read succeeds.
   constexpr int kLooks = 5;
   Result<void> found = check_header_once(directory, fd.get());
   for (int look = 1; look < kLooks && !found && found.error().code == Code::corrupt; ++look) {
@@ -253,9 +253,10 @@ WriteLock::Tried WriteLock::wait_for(What what, Deadline deadline) noexcept {
 
 Result<void> WriteLock::acquire(What what, Deadline deadline) {
   const auto start = steady_clock::now();
-  // Who waits holds the turn, and who wants to write again must have the turn first. Else a
-  // process that writes without pause would leave the others a gap of microseconds to hit. A
-  // waiter that was stopped must not stop everybody, so the turn is only asked for a short while.
+  // A process that waits holds the turn, and a process that wants to write again must take the turn
+  // first. Otherwise a process that writes without pause would leave the others only gaps of
+  // microseconds. A waiter that was stopped must not stop everybody, so the turn is waited for only
+  // for a short time.
   constexpr auto kTurn = std::chrono::milliseconds(10);
   const bool turn = what == What::writing &&
                     wait_for(What::turn, std::min(deadline, start + kTurn)) == Tried::held;

@@ -1,7 +1,7 @@
-// lmdb_files.hpp: what must hold around an LMDB environment before LMDB may touch it.
+// lmdb_files.hpp: the checks and locks around an LMDB environment before LMDB may touch it.
 //
-// The directory and who may enter it, the header of the data file, and the lock between processes.
-// Nothing here maps a file or knows LMDB's library; layouts are those of LMDB 0.9 on 64 bits.
+// These are the directory and its access rights, the header of the data file, and the lock between
+// processes. Nothing here maps a file or knows LMDB's library; layouts are those of LMDB 0.9 on 64 bits.
 #pragma once
 
 #include <sys/types.h>
@@ -26,10 +26,10 @@ inline constexpr const char* kWriteLockFile = "write.lock";
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-// deadline_after is now + timeout, without overflow; a negative timeout has passed already.
+// deadline_after returns now + timeout, without overflow. A negative timeout counts as zero.
 Deadline deadline_after(Timeout timeout) noexcept;
 
-// Fd closes what it holds.
+// Fd owns a file descriptor and closes it.
 class Fd {
  public:
   Fd() = default;
@@ -51,10 +51,10 @@ struct FileId {
   friend auto operator<=>(const FileId&, const FileId&) = default;
 };
 
-// system_error_text spells an errno value.
+// system_error_text returns the message of an errno value.
 std::string system_error_text(int error);
 
-// Directory is an open directory that nobody else may enter.
+// Directory is an open directory that no other user may enter.
 class Directory {
  public:
   // open makes the directory (0700) if it is absent.
@@ -66,8 +66,8 @@ class Directory {
   int fd() const noexcept { return fd_.get(); }
   FileId id() const noexcept { return id_; }
 
-  // check_file refuses a file that is no plain file of ours with mode 0600 or less.
-  // Returns  its id; nothing where there is no such file.
+  // check_file refuses a file that is not a plain file of ours with mode 0600 or less.
+  // Returns  the file's id; nothing if there is no such file.
   Result<std::optional<FileId>> check_file(const char* name) const;
 
   // sync makes the names in the directory, and its own name in its parent, durable.
@@ -79,16 +79,16 @@ class Directory {
   FileId id_;
 };
 
-// check_header tells whether LMDB may map data.mdb: whole pages, both headers sane, and no page in
-// use that lies beyond the end. LMDB itself would die of SIGFPE or SIGBUS.
+// check_header checks that LMDB may map data.mdb: the file has whole pages, both headers are sane, and no
+// page in use is beyond the end. Otherwise LMDB would die of SIGFPE or SIGBUS.
 // Errors  corrupt, unsupported (a newer LMDB), unavailable.
 Result<void> check_header(const Directory& directory);
 
 // WriteLock is held by the one process that writes, or by the one that opens or closes.
 //
-// The locks are those of the open file (F_OFD_SETLK): unlike the process-wide kind they are not
-// lost when somebody else in the process closes the file, and the kernel frees them when their
-// holder dies. LMDB's own mutex can not be waited for with a deadline, so this one comes first.
+// The locks belong to the open file (F_OFD_SETLK). Unlike process-wide locks they are not lost when other
+// code in the process closes the file, and the kernel frees them when their holder dies. LMDB's own mutex
+// cannot be waited for with a deadline, so this lock is taken first.
 class WriteLock {
  public:
   enum class What : int { writing = 0, opening = 1, turn = 2 };  // bytes of the file
@@ -96,7 +96,7 @@ class WriteLock {
   // make opens the file write.lock, making it if it is absent.
   static Result<WriteLock> make(const Directory& directory);
 
-  // acquire waits until no other process holds it.
+  // acquire waits until no other process holds the lock.
   // Errors  timeout, unavailable (the file system has no locks).
   Result<void> acquire(What what, Deadline deadline);
   void release(What what) noexcept;

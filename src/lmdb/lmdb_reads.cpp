@@ -1,4 +1,4 @@
-// lmdb_reads.cpp: how threads share the places for readers, for short reads and for long ones.
+// lmdb_reads.cpp: how threads share the places for readers, in short and in long reads.
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -36,7 +36,7 @@ int Env::renew(ReadSlot& slot) noexcept {
   if (slot.txn != nullptr) {
     const int rc = mdb_txn_renew(slot.txn);
     if (rc != MDB_BAD_RSLOT) return rc;
-    mdb_txn_abort(slot.txn);  // somebody cleared the table of readers
+    mdb_txn_abort(slot.txn);  // another process cleared the table of readers
     slot.txn = nullptr;
   }
   return begin_read(&slot.txn);
@@ -89,7 +89,7 @@ void Env::end_long(LongRead& read) noexcept {
   read.txn = nullptr;
 }
 
-// end_long_reads: the caller has all slots, so nobody is taking a look.
+// end_long_reads ends all long reads. The caller holds all slots, so none is being used.
 void Env::end_long_reads() noexcept {
   const std::lock_guard lock(long_mutex_);
   for (LongRead* const read : long_reads_) {

@@ -1,4 +1,4 @@
-// lmdb_writes.cpp: one write transaction of the environment: what the leader of a group does.
+// lmdb_writes.cpp: one write transaction of the environment, made by the leader of a group.
 #include <errno.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,7 +21,6 @@ void store_version(void* to, Version version) noexcept {
 
 }  // namespace
 
-// put writes one record in place, so that a large envelope is copied once.
 int put(MDB_txn* txn, MDB_dbi dbi, ByteView key, ByteView value, Version version) noexcept {
   MDB_val k = to_val(key);
   MDB_val v{kVersionLen + value.size(), nullptr};
@@ -32,15 +31,15 @@ int put(MDB_txn* txn, MDB_dbi dbi, ByteView key, ByteView value, Version version
   return 0;
 }
 
-// need_of is more than a transaction can come to allocate.
+// need_of returns more bytes than a transaction can allocate.
 std::size_t Env::need_of(const Load& load) const noexcept {
   constexpr std::size_t kPagesPerChange = 32;  // two trees, copied and split from leaf to root
   return 2 * load.num_bytes + load.num_changes * kPagesPerChange * page_len_;
 }
 
-// lengthen makes the file longer than the transaction can come to need. LMDB need not write the
-// last pages that it counts as its own; if they then lay beyond the end, a sound file could not be
-// told from one that was cut short. What is added takes no room on the disk.
+// lengthen makes the file longer than the transaction can need. LMDB may leave the last pages that it
+// counts as its own unwritten. If these were beyond the end, a sound file would look like one that was
+// cut short. The added length takes no room on the disk.
 Result<void> Env::lengthen(const Load& load) {
   struct stat status;
   if (::fstat(data_fd_, &status) != 0) return error(errno);
@@ -53,7 +52,7 @@ Result<void> Env::lengthen(const Load& load) {
   const std::size_t slack = std::max(used / 8, std::size_t{1} << 20) + need_of(load);
   const auto len = static_cast<std::size_t>(status.st_size);
   if (len >= std::min(used + slack, most)) return {};
-  struct rlimit limit;  // beyond it the kernel would send SIGXFSZ
+  struct rlimit limit;  // beyond this limit the kernel would send SIGXFSZ
   const bool limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
   std::size_t to = std::min(used + 2 * slack, most);
   if (limited) to = std::min<std::size_t>(to, limit.rlim_cur);
@@ -65,15 +64,15 @@ Result<void> Env::lengthen(const Load& load) {
 Result<void> Env::begin(const Load& load) {
   constexpr unsigned kGroupsPerCheck = 64;
   if (num_groups_++ % kGroupsPerCheck == 0) {
-    // A reader that was killed in its snapshot would keep old pages from ever being used again.
+    // A reader that was killed in its snapshot would keep old pages from being reused, forever.
     (void)mdb_reader_check(env_.get(), nullptr);
   }
   map_lock_.lock();
   writing_ = true;
   failure_ = 0;
   Result<void> ready = broken_ ? error(MDB_PANIC) : lengthen(load);
-  // Whoever made the file may have been killed before it flushed the directory: nothing is acknowledged in
-  // a file that a power failure could take away.
+  // The process that made the file may have been killed before it flushed the directory. Nothing may be
+  // acknowledged in a file that a power failure could remove.
   if (ready && !name_is_durable_) {
     ready = directory_.sync();
     name_is_durable_ = ready.ok();
@@ -89,7 +88,7 @@ int Env::begin_txn() noexcept {
   MDB_txn* txn = nullptr;
   int rc = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
   if (rc == MDB_MAP_RESIZED) {
-    // By another process; it can not happen again while we hold the lock.
+    // Another process resized it; that cannot happen again while we hold the lock.
     rc = set_map_len(used_len());
     if (rc == 0) rc = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
   }
@@ -147,7 +146,7 @@ Error Env::write_error(int rc) {
 Result<void> Env::finish() {
   int rc = mdb_txn_commit(txn_.release());
   if (rc == 0) {
-    // Should lengthen have guessed too low: before anybody is told.
+    // In case lengthen guessed too low: repair that before the commit is reported.
     struct stat status;
     const std::size_t used = used_len();
     if (::fstat(data_fd_, &status) == 0 && static_cast<std::size_t>(status.st_size) < used &&
@@ -157,7 +156,7 @@ Result<void> Env::finish() {
     end_write();
     return {};
   }
-  // LMDB refuses all further work after a header that was written by halves.
+  // LMDB refuses all further work after a header was written only in part.
   MDB_txn* probe = nullptr;
   const int state = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &probe);
   if (state == 0) mdb_txn_abort(probe);
@@ -182,9 +181,9 @@ void Env::end_write() noexcept {
   map_lock_.unlock();
 }
 
-// can_try_again looks for room after a batch alone met a full map: in pages that only dead readers
-// still pin, and above the quota for a batch that leaves no more bytes than it found. LMDB copies
-// before it changes, so without that nothing could be deleted from a store that is full.
+// can_try_again looks for room after a batch by itself met a full map. It frees pages that only dead readers
+// pin, and goes above the quota for a batch that leaves no more bytes than it found. LMDB copies a page
+// before it changes it, so without that nothing could be deleted from a full store.
 bool Env::can_try_again() {
   if (failure_ != MDB_MAP_FULL) return false;
   int num_dead = 0;

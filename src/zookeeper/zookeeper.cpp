@@ -1,4 +1,4 @@
-// zookeeper.cpp: the backend: rooms of zookeeper_*.hpp put together; see backends/zookeeper.hpp.
+// zookeeper.cpp: the backend, made of the parts in zookeeper_*.hpp; see backends/zookeeper.hpp.
 #include "strongroom/backends/zookeeper.hpp"
 
 #include <algorithm>
@@ -26,14 +26,14 @@ ByteView bytes(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// Handle is what lives as long as the backend, in the process that opened it.
+// Handle holds everything that lives as long as the backend, in the process that opened it.
 struct Handle {
   Handle(const Address& address, std::shared_ptr<const SecretBytes> auth)
       : session(address, std::move(auth)), cache(address.cache_bytes) {}
   ~Handle() {
     if (blobs) blobs->stop();
     if (commits) commits->leave();
-    session.client().close();  // before what its thread calls
+    session.client().close();  // before the members that its thread calls
   }
 
   Session session;
@@ -76,7 +76,7 @@ class ZooKeeperBackend final : public Backend {
   void set_query(std::string query) { query_ = std::move(query); }
 
  private:
-  // Hit is a record out of the cache, and how old it is.
+  // Hit is a record from the cache, and its age.
   struct Hit {
     Kept kept;
     std::chrono::milliseconds age{0};
@@ -87,7 +87,7 @@ class ZooKeeperBackend final : public Backend {
   bool still_good(const Kept& kept) const noexcept {
     return session_.shards().view(kept.shard) == Shards::View{kept.epoch, true};
   }
-  // look_up_all gives all of them as they were at one moment, or nothing.
+  // look_up_all returns all of the records as they were at one moment, or nothing.
   std::optional<std::vector<Hit>> look_up_all(std::span<const ByteView> keys);
   Result<bool> go_through(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                           Timeout timeout, bool keys_only);
@@ -121,8 +121,8 @@ Result<void> ZooKeeperBackend::check_ready(Timeout timeout) const {
 
 // ---- reads ----
 
-// look_up: a record whose shard is watched is as it is in the ensemble, as far as our server has heard.
-// During an outage it is as old as the last word of a server.
+// look_up finds a record in the cache. While its shard is watched, the record is what our server would
+// answer. During an outage, it is as old as the last message from a server.
 std::optional<ZooKeeperBackend::Hit> ZooKeeperBackend::look_up(std::string_view key) {
   auto kept = cache_.find(key);
   if (!kept) return {};
@@ -154,7 +154,7 @@ Result<Stamp> ZooKeeperBackend::read(std::span<const ByteView> keys, ReadSink si
                                      Timeout timeout) {
   STRONGROOM_TRY(check_keys(keys));
   STRONGROOM_TRY(check_ready(timeout));
-  const Stamp stamp = session_.shards().stamp();  // before: it must not be newer than the records
+  const Stamp stamp = session_.shards().stamp();  // first: it must not be newer than the records
   if (keys.size() == 1) {
     if (const auto hit = look_up(text(keys[0]))) {
       sink(0, {keys[0], bytes(hit->kept.value), hit->kept.version, hit->age});
@@ -209,7 +209,7 @@ void ZooKeeperBackend::read_async(std::span<const ByteView> keys, Timeout timeou
 
 // ---- commits ----
 
-// remember: whoever replaces a split value removes its parts.
+// remember notes where split values are, because the commit that replaces one removes its parts.
 void ZooKeeperBackend::remember(const ReadCall& call) {
   for (std::size_t i = 0; i < call.found.size(); ++i) {
     if (call.found[i].ref) handle_->blobs->saw(key_at(call.places()[i]), *call.found[i].ref);
@@ -229,9 +229,9 @@ Result<Commit> ZooKeeperBackend::commit(std::span<const Change> batch, Timeout t
 
 // ---- scans ----
 
-// read_places hands over what is there, in order; places of short keys may be of erased records. Split
-// values are fetched one by one.
-// Returns  how many bytes there were.
+// read_places passes the records that exist to found, in order; places of short keys may be of erased
+// records. Split values are fetched one by one.
+// Returns  the number of bytes of all values.
 Result<std::size_t> ZooKeeperBackend::read_places(std::span<const Place> places, ScanSink found,
                                                   Clock::time_point deadline) {
   STRONGROOM_ASSIGN(call, read_and_wait(session_, cache_, {places.begin(), places.end()}, deadline,
@@ -254,7 +254,7 @@ Result<std::size_t> ZooKeeperBackend::read_places(std::span<const Place> places,
   return total_len;
 }
 
-// Page hands records to a sink up to a limit, and notices that there are more.
+// Page passes records to a sink up to a limit, and notes whether there are more.
 struct Page {
   const std::size_t limit;
   Backend::ScanSink sink;
@@ -269,8 +269,8 @@ struct Page {
   }
 };
 
-// go_through reads about kPageBytes at a time: records may be large, and a server has to hold what it is asked
-// for at once.
+// go_through reads about kPageBytes at a time: records may be large, and a server has to hold a whole answer
+// in memory.
 Result<bool> ZooKeeperBackend::go_through(ByteView prefix, ByteView after, std::size_t limit,
                                           ScanSink sink, Timeout timeout, bool keys_only) {
   constexpr std::size_t kFirstRead = 16, kMostAtOnce = 64;

@@ -1,5 +1,4 @@
-// zookeeper_access.cpp: the ACLs of all nodes of a tree, looked at and rewritten; see
-// backends/zookeeper.hpp.
+// zookeeper_access.cpp: checks and rewrites the ACLs of all nodes of a tree; see backends/zookeeper.hpp.
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -20,7 +19,7 @@ constexpr std::string_view kWorld = "world";
 // TreeWalk goes through a tree from the leaves up to the root, some nodes at a time.
 class TreeWalk {
  public:
-  // visit gets up to kPathsAtOnce paths.
+  // visit is called with up to kPathsAtOnce paths.
   using Visit = std::function<Result<void>(std::vector<std::string>)>;
 
   TreeWalk(Session& session, Visit visit) : session_(session), visit_(std::move(visit)) {}
@@ -32,7 +31,7 @@ class TreeWalk {
   }
 
  private:
-  // below goes as deep as the tree, which is five nodes.
+  // below recurses as deep as the tree, which is five levels.
   Result<void> below(const std::string& path) {
     STRONGROOM_ASSIGN(listed,
                       session_.run({op(Op::Kind::children, path)}, deadline_of(kDefaultTimeout)));
@@ -79,12 +78,12 @@ bool is_ours(const std::vector<AclEntry>& acl, const std::vector<AclEntry>& want
   return std::equal(acl.begin(), acl.end(), wanted.begin(), wanted.end(), same);
 }
 
-// open_for_access gives a session with a tree that is there, whoever may change it.
+// open_for_access returns a session with an existing tree, no matter who may change the tree.
 Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
                                                  std::shared_ptr<const SecretBytes> auth,
                                                  std::shared_ptr<const SecretBytes> other_auth) {
   STRONGROOM_ASSIGN(address, parse_address(url));
-  address.any_owner = true;  // that it is open is what we are here to tell, or to mend
+  address.any_owner = true;  // an open tree is what the callers report or repair
   const Clock::time_point deadline = deadline_of(kDefaultTimeout);
   auto session = std::make_unique<Session>(address, std::move(auth), std::move(other_auth));
   STRONGROOM_TRY(session->client().wait_connected(deadline));
@@ -92,8 +91,8 @@ Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
   return session;
 }
 
-// acl_of_new gives the ACL of a node that belongs to the new identity alone. What a session makes belongs to
-// all its identities, so the server tells theirs; the old one is taken away.
+// acl_of_new returns the ACL of a node that belongs only to the new identity. A node that a session makes
+// belongs to all identities of the session, so the server lists all of them; the old one is removed.
 Result<std::vector<AclEntry>> acl_of_new(Session& both, const std::vector<AclEntry>& old) {
   STRONGROOM_ASSIGN(acl, own_acl(both, deadline_of(kDefaultTimeout)));
   std::vector<AclEntry> wanted;

@@ -30,7 +30,7 @@ void WaitedBatch::done() {
     const std::lock_guard lock(mutex_);
     done_ = true;
   }
-  changed_.notify_one();  // without the lock, or who wakes up waits for that next
+  changed_.notify_one();  // without the lock, or the thread that wakes up would wait for it
 }
 
 // ---- sending ----
@@ -98,7 +98,7 @@ void Client::send_waiting() {
   send_frames();
 }
 
-// put_back makes a batch of which nothing was sent wait for the next connection.
+// put_back makes a batch wait for the next connection, if nothing of it was sent.
 void Client::put_back(Batch& batch) {
   const auto found = sent_.find(&batch);
   if (found == sent_.end()) return;
@@ -147,8 +147,8 @@ void Client::end(const std::shared_ptr<Batch>& batch, Batch::Outcome outcome) {
   done_.push_back(batch);
 }
 
-// end_late ends what nobody waits for with a clock of its own. What was sent stays in sent_, since
-// the library still holds on to its operations.
+// end_late ends the batches whose deadline has passed, also those that nobody waits for. A batch that was
+// sent stays in sent_, since the library still refers to its operations.
 void Client::end_late() {
   const auto now = Clock::now();
   if (now < next_look_) return;
@@ -162,7 +162,7 @@ void Client::end_late() {
   waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), is_late), waiting_.end());
 }
 
-// run_done calls out without the library's lock, so that a callback may use another session.
+// run_done calls done() without the library's lock, so that a callback may use another session.
 void Client::run_done() {
   while (!done_.empty()) {
     std::vector<std::shared_ptr<Batch>> done;

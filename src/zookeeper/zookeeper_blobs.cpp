@@ -16,10 +16,10 @@ constexpr std::size_t kNodesAtOnce = 256;
 constexpr std::size_t kMaxRemembered = 1024;
 constexpr std::chrono::seconds kFirstSweep{1};
 constexpr std::chrono::seconds kSweepEvery{60};
-constexpr std::chrono::seconds kSweepTime{5};    // what it does not reach, the next one does
+constexpr std::chrono::seconds kSweepTime{5};    // the next sweep does the rest
 constexpr std::int64_t kLaneKeptMs = 3'600'000;  // of a client that did not leave by itself
 
-// remove_all sends a batch of erasures, and does not care for their answers.
+// erasures returns a batch that erases nodes, and ignores the answers.
 std::shared_ptr<Batch> erasures(std::vector<std::string> paths) {
   auto batch = std::make_shared<Batch>();
   for (std::string& path : paths) batch->ops.push_back(op(Op::Kind::erase, std::move(path)));
@@ -78,7 +78,7 @@ Result<BlobRef> Blobs::write(const std::string& record_path, ByteView value,
     Result<void> done;
     if (!written) done = written.error();
     for (std::size_t i = 0; done && i < written.value()->ops.size(); ++i) {
-      const int rc = written.value()->ops[i].rc;  // there already: sent twice, and nobody else's
+      const int rc = written.value()->ops[i].rc;  // kNodeExists: ours, sent twice
       if (rc == kNoNode) {
         done = Error{Code::corrupt,
                      "the node " + session_.root() + "/b was missing: the tree was damaged"};
@@ -95,7 +95,7 @@ Result<BlobRef> Blobs::write(const std::string& record_path, ByteView value,
 
 void Blobs::remove(const BlobRef& ref, std::uint64_t num_parts) {
   std::vector<std::string> paths;
-  for (std::uint64_t part = num_parts; part-- > 0;)  // the first one, which tells whose it is, last
+  for (std::uint64_t part = num_parts; part-- > 0;)  // the first part, which names the record, last
     paths.push_back(part_path(session_.root(), ref, part));
   session_.client().send(erasures(std::move(paths)));
 }
@@ -144,7 +144,7 @@ bool Blobs::is_named(const std::string& owner_path, const PartName& blob,
   return true;
 }
 
-// sweep_blobs lists the parts before it lists who is alive: a client is there before its parts.
+// sweep_blobs lists the parts before the living clients: a client's node exists before its parts do.
 bool Blobs::sweep_blobs(Clock::time_point deadline) {
   auto buckets = session_.run({op(Op::Kind::children, session_.root() + "/b")}, deadline);
   if (!buckets || buckets.value()->ops[0].rc != kOk) return false;
@@ -182,10 +182,10 @@ bool Blobs::sweep_blobs(Clock::time_point deadline) {
     auto first = session_.run({op(Op::Kind::get, part_path(session_.root(), ref, 0))}, deadline);
     if (!first) return false;
     const Op& answer = first.value()->ops[0];
-    if (answer.rc == kNoNode) continue;  // it is written first and removed last: not our doing
+    if (answer.rc == kNoNode) continue;  // we write it first and remove it last: not our doing
     if (answer.rc != kOk) return false;
     const std::string owner(part_owner(answer.bytes));
-    if (!owner.starts_with(session_.root() + "/")) continue;  // damaged: not ours to judge
+    if (!owner.starts_with(session_.root() + "/")) continue;  // damaged: leave it
     bool named = false;
     if (!is_named(owner, blob, deadline, named)) return false;
     if (!named) remove(ref, last + 1);
@@ -193,8 +193,8 @@ bool Blobs::sweep_blobs(Clock::time_point deadline) {
   return true;
 }
 
-// sweep_lanes removes the last operations of clients that died. They are kept for a while by the
-// ensemble's own clock: whoever lost its session may still ask what became of its commit.
+// sweep_lanes removes the lanes of dead clients. A lane is kept for kLaneKeptMs by the ensemble's own clock,
+// because a handle that lost its session may still look up the outcome of its commit.
 bool Blobs::sweep_lanes(Clock::time_point deadline) {
   const std::string lanes_path = session_.root() + "/o";
   auto lanes = session_.run({op(Op::Kind::children, lanes_path)}, deadline);
@@ -205,8 +205,8 @@ bool Blobs::sweep_lanes(Clock::time_point deadline) {
   const std::set<std::string> alive(names.begin(), names.end());
   std::vector<Op> looks = {op(Op::Kind::exists, session_.root() + "/l/" + own.value())};
   auto& found = lanes.value()->ops[0].names;
-  if (found.size() > kNodesAtOnce) {  // so that those that stay keep nobody from the others
-    // Anywhere will do, so long as it is another place each time.
+  if (found.size() > kNodesAtOnce) {  // so that lanes that must stay do not hide the rest
+    // Any place to start is fine, as long as it is another one each time.
     const auto ticks = static_cast<std::size_t>(Clock::now().time_since_epoch().count());
     const auto begin = static_cast<std::ptrdiff_t>(ticks / 1000 % found.size());
     std::rotate(found.begin(), found.begin() + begin, found.end());
@@ -218,7 +218,7 @@ bool Blobs::sweep_lanes(Clock::time_point deadline) {
   if (looks.size() == 1) return true;
   auto looked = session_.run(std::move(looks), deadline);
   if (!looked || looked.value()->ops[0].rc != kOk) return false;
-  const std::int64_t now_ms = looked.value()->ops[0].stat.ctime_ms;  // or a little later
+  const std::int64_t now_ms = looked.value()->ops[0].stat.ctime_ms;  // now, or earlier
   std::vector<std::string> old;
   for (const Op& lane : looked.value()->ops) {
     if (&lane == &looked.value()->ops[0] || lane.rc != kOk) continue;

@@ -1,9 +1,9 @@
-// zookeeper_blobs.hpp: values that no packet holds: written in parts under a random name before the commit
-// that makes them visible, and removed when nothing names them any more.
+// zookeeper_blobs.hpp: values that are too large for one packet. They are written in parts under a random
+// name, before the commit that makes them visible, and removed when nothing names them any more.
 //
-// A part's name begins with its writer's client. Parts of a client that is alive are its own business:
-// it may be about to name them. Those of a dead one that their record does not name are leftovers,
-// since a session that ended commits nothing more. So nobody removes what somebody may still need.
+// A part's name begins with its writer's client. Other clients leave the parts of a client that is alive,
+// because it may be about to name them. A session that ended commits nothing more, so parts of a dead
+// client that their record does not name are leftovers. So no part is removed that may still be needed.
 #pragma once
 
 #include <condition_variable>
@@ -22,24 +22,24 @@ class Blobs {
  public:
   explicit Blobs(Session& session);
   ~Blobs();
-  // stop tells the sweeper to end; everything else goes on.
+  // stop ends the sweeper; everything else goes on.
   void stop();
 
   // write stores the parts of a record's value; they are pending until release.
   // Errors  those of Session::run; what was written is removed later.
   Result<BlobRef> write(const std::string& record_path, ByteView value, Clock::time_point deadline);
 
-  // release ends what write began: named is true where a commit names them. Not to be called where
-  // that is not known: then they stay until this session is over.
+  // release ends what write began; named is true if a commit names the parts. Do not call it while that
+  // is not known: then the parts stay until this session is over.
   void release(const BlobRef& ref, bool named);
 
-  // saw keeps in mind where the parts of a record's value are, of the last kMaxRemembered ones;
-  // overwritten removes them, without waiting: whatever the record was, a commit of ours replaced it.
+  // saw remembers where the parts of a record's value are, for up to kMaxRemembered records.
+  // overwritten removes these parts without waiting: a commit of ours replaced the record.
   void saw(std::string key, const BlobRef& ref);
   void overwritten(const std::string& key);
 
-  // sweep removes what the dead left behind.
-  // Returns  whether it could look at everything.
+  // sweep removes what dead clients left behind.
+  // Returns  whether it could check everything.
   bool sweep(Clock::time_point deadline);
 
  private:

@@ -1,7 +1,7 @@
-// zookeeper_cache.hpp: sealed records kept in this process, so that a read need not ask a server.
+// zookeeper_cache.hpp: sealed records kept in this process, so that a read needs no server.
 //
-// It holds envelopes, never plaintext, in ordinary memory. A record is good as long as its shard is
-// watched and in the epoch in which it was read.
+// The cache holds envelopes, never plaintext, in ordinary memory. A record is valid as long as its shard is
+// watched and still in the epoch in which the record was read.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ namespace strongroom::zookeeper {
 // Kept is a record as it was read.
 struct Kept {
   std::shared_ptr<const std::string> node;  // what the node held; null: there was no record
-  std::string_view value;                   // inside of it
+  std::string_view value;                   // inside node
   Version version = kAbsent;
   std::size_t shard = 0;
   std::uint64_t epoch = 0;
@@ -67,7 +67,7 @@ class Cache {
     std::string key;
     Kept kept;
   };
-  using Order = std::list<Entry>;  // the one used last comes first
+  using Order = std::list<Entry>;  // the most recently used comes first
   struct Part {
     std::mutex mutex;
     Order order;

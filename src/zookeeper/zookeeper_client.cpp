@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kTryAgain{200};  // after a handle could not
 constexpr std::chrono::milliseconds kGoodbye{1000};  // for the server to close a session
 constexpr int kMaxAnswersPerPoll = 256;
 
-// never_log: what the library has to say, the caller gets as an error.
+// never_log drops the library's log lines; callers get errors instead.
 void never_log(const char*) {}
 
 }  // namespace
@@ -113,7 +113,7 @@ void Client::make_handle() {
                             ZOO_NO_LOG_CLIENTENV, &never_log);
   next_try_ = Clock::now() + kTryAgain;  // names may not resolve for a while
   if (handle_ == nullptr) return;
-  // Or it would ask the resolver, and reseed our host's random(), each time that it is polled.
+  // Otherwise each poll would ask the resolver, and reseed our host's random().
   zoo_set_servers_resolution_delay(handle_, -1);
   new_session_ = true;
   expired_ = false;
@@ -127,9 +127,10 @@ void Client::make_handle() {
   }
 }
 
-// ask_interest asks the library which socket it waits for; it connects in there. A program that the host
-// starts must not get the socket, whose session is authenticated. The library makes it without
-// SOCK_CLOEXEC, so what another thread starts before this returns still has it; see SECURITY.md.
+// ask_interest asks the library which socket it waits for; the library connects inside this call. A program
+// that the host starts must not inherit the socket, whose session is authenticated. The library makes it
+// without SOCK_CLOEXEC, so a program that another thread starts before this returns still inherits it; see
+// SECURITY.md.
 int Client::ask_interest(int& interest, timeval& wait) {
   const int rc = zookeeper_interest(handle_, &fd_, &interest, &wait);
   if (fd_ >= 0 && (fd_ != kept_fd_ || !connected())) {
@@ -139,8 +140,8 @@ int Client::ask_interest(int& interest, timeval& wait) {
   return rc;
 }
 
-// say_goodbye ends the session in a way that the server notices at once. The library would wait for it with
-// its lock held.
+// say_goodbye ends the session in a way that the server notices at once. The library would wait for that
+// while the library's lock is held.
 void Client::say_goodbye() {
   constexpr std::int32_t kCloseSession = -11;
   {
@@ -164,13 +165,13 @@ void Client::say_goodbye() {
     const ssize_t n = ::recv(fd_, ignored.data(), ignored.size(), MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) break;
   }
-  ::shutdown(fd_, SHUT_RDWR);  // the library, which still has it open, need not wait any more
+  ::shutdown(fd_, SHUT_RDWR);  // so that the library, which still has it open, does not wait
 }
 
 void Client::drop_handle() {
   if (connected()) say_goodbye();
   const LibraryLock lock(library_mutex());
-  zookeeper_close(handle_);  // ends whatever is under way
+  zookeeper_close(handle_);  // ends everything that is under way
   handle_ = nullptr;
   fd_ = -1;
   greet_ = false;
@@ -178,16 +179,17 @@ void Client::drop_handle() {
   if (connected_.exchange(false, std::memory_order_acq_rel)) listener_.disconnected();
 }
 
-// notice_cut: where sending fails, or a name leads elsewhere, the library closes its socket and tells
-// nobody, with requests of the old connection still in its hands. So we take it for lost, and see to it
-// (in poll_once) that the library's next attempt fails: that way it lets go of all of them.
+// notice_cut notices a connection that the library closed without reporting it. The library does so when
+// sending fails or a name resolves to another server, and keeps the requests of the old connection. So we
+// treat the connection as lost, and poll_once makes the library's next attempt fail: then the library
+// releases all of these requests.
 void Client::notice_cut() {
   if (!connected() || zoo_state(handle_) == ZOO_CONNECTED_STATE) return;
   cut_ = true;
   session_event(ZOO_CONNECTING_STATE);
 }
 
-// poll_once waits for the server, a sender, or the next thing that is due, and takes what came.
+// poll_once waits for the server, a sender, or the next thing that is due, and handles what arrived.
 void Client::poll_once() {
   int interest = 0;
   timeval wait{0, 0};
@@ -252,8 +254,8 @@ void Client::run() {
       const std::lock_guard lock(mutex_);
       return refused_;
     }();
-    // Who heard nothing for a session has none any more. And a server that was put back to an older
-    // state takes nobody who saw a newer one, until he comes anew.
+    // A client that received nothing for the length of a session has lost its session. And a server that was
+    // put back to an older state refuses a client that saw a newer one, until that begins a new session.
     const auto heard = Clock::now() - since_contact();
     const bool out_of_touch =
         !connected() && Clock::now() - std::max(heard, made_) > options_.session;

@@ -1,14 +1,14 @@
 // zookeeper_client.hpp: one session with a ZooKeeper ensemble, on a thread of its own.
 //
-// Only the files that implement it know the client library: see zookeeper_library.hpp. It is the
-// single-threaded build of it: our thread polls and runs all answers, so answers and watch events come in
-// the order in which the server sent them, which is what shows whether something changed between two
-// answers. The library's threaded build gives no such order to calls that wait, has no deadlines, and
-// starts two threads.
+// Only the files that implement it know the client library: see zookeeper_library.hpp. We use the library's
+// single-threaded build: our thread polls and handles all answers. So answers and watch events come in the
+// order in which the server sent them, and that order shows whether something changed between two answers.
+// The library's threaded build does not keep that order for calls that wait, has no deadlines, and starts
+// two threads.
 //
-// A request is a Batch of operations, sent in one go and answered in order. While there is no
-// connection batches wait. After a lost connection one that may be sent again is; another one ends as
-// lost, and its sender finds out what became of it.
+// A request is a Batch of operations, sent together and answered in order. While there is no connection,
+// batches wait. When the connection is lost, a batch that may be sent again is sent again. Any other batch
+// ends as lost, and its sender has to find out whether it took effect.
 #pragma once
 
 #include <atomic>
@@ -37,25 +37,25 @@ struct Group;  // zookeeper_library.hpp
 
 using Clock = std::chrono::steady_clock;
 
-// What an operation answers: the library's own numbers (checked in zookeeper_library.cpp).
+// The answers to an operation: the library's own numbers (checked in zookeeper_library.cpp).
 inline constexpr int kOk = 0;
-inline constexpr int kRuntimeInconsistency = -2;  // of a step of a multi: another one failed
+inline constexpr int kRuntimeInconsistency = -2;  // of a step of a multi: another step failed
 inline constexpr int kNoNode = -101;
 inline constexpr int kNoAuth = -102;
 inline constexpr int kBadVersion = -103;
 inline constexpr int kNodeExists = -110;
 inline constexpr int kNotEmpty = -111;
 inline constexpr int kQuotaExceeded = -125;
-inline constexpr int kAnswerTooLarge = -10'000;  // our own: more than we take
+inline constexpr int kAnswerTooLarge = -10'000;  // our own: more than we accept
 
 // answer_text names an answer for a message.
 std::string answer_text(int rc);
 
-// NodeStat is what ZooKeeper keeps beside a node's bytes.
+// NodeStat is what ZooKeeper keeps in addition to a node's bytes.
 struct NodeStat {
-  std::int64_t czxid = 0;  // the transactions that made it,
-  std::int64_t mzxid = 0;  // set it last,
-  std::int64_t pzxid = 0;  // and changed its children last
+  std::int64_t czxid = 0;  // the transaction that made the node,
+  std::int64_t mzxid = 0;  // the one that set it last,
+  std::int64_t pzxid = 0;  // and the one that changed its children last
   std::int64_t ctime_ms = 0;
   std::int64_t mtime_ms = 0;
   std::int32_t version = 0;
@@ -63,7 +63,7 @@ struct NodeStat {
   std::int32_t num_children = 0;
 };
 
-// AclEntry is who may do what with a node.
+// AclEntry says what one identity may do with a node.
 struct AclEntry {
   std::string scheme;
   std::string id;
@@ -90,9 +90,9 @@ struct NodeAnswer {
 
 struct Op {
   enum class Kind : std::uint8_t {
-    read,  // all nodes of `paths`, as of one moment; sent behind what else is waiting
+    read,  // all nodes of `paths`, as of one moment; sent after everything else that waits
     get,
-    watch,  // get, and hear of the next change
+    watch,  // get, and report the next change
     exists,
     children,
     create,
@@ -110,7 +110,7 @@ struct Op {
   int version = -1;                // of set, erase and set_acl; -1: any
   std::vector<Step> steps;         // of multi
   std::vector<std::string> paths;  // of read
-  std::vector<AclEntry> acl;       // of set_acl; empty: that of new nodes. Of get_acl the answer
+  std::vector<AclEntry> acl;       // of set_acl; empty: that of new nodes. For get_acl, the answer
 
   // The answer.
   int rc = 0;
@@ -123,7 +123,7 @@ struct Op {
   class Batch* batch = nullptr;
 };
 
-// Batch is some operations on their way. Its answers are looked at on the client's thread.
+// Batch is some operations under way. Its answers are handled on the client's thread.
 class Batch {
  public:
   enum class Outcome : std::uint8_t { answered, lost, late, closed };
@@ -139,14 +139,14 @@ class Batch {
   Outcome outcome = Outcome::answered;
   bool unsent = false;  // late or closed, and no server ever saw it
 
-  // sending is called before the operations are sent, each time.
+  // sending is called each time before the operations are sent.
   virtual void sending() {}
   // answered is called for each answer in order; it must be short and must not call the client.
   virtual void answered(Op&) {}
   // done is called once, when outcome is known, unless the batch was abandoned first.
   virtual void done() {}
 
-  // abandon takes the batch back. Returns  whether it may have been sent.
+  // abandon withdraws the batch. Returns  whether it may have been sent.
   bool abandon() noexcept { return state_.exchange(State::over) != State::waiting; }
 
  private:
@@ -157,12 +157,12 @@ class Batch {
   bool lost_ = false;
 };
 
-// WaitedBatch is one that its sender waits for.
+// WaitedBatch is a batch that its sender waits for.
 class WaitedBatch final : public Batch {
  public:
-  // wait gives the outcome. Where it is late, nothing but never_sent may be looked at.
+  // wait returns the outcome. If that is late, only never_sent may be used afterwards.
   Outcome wait();
-  // never_sent tells of a batch without an answer whether no server ever saw it.
+  // never_sent reports, for a batch without an answer, whether no server ever saw it.
   bool never_sent() const noexcept { return gave_up_ ? gave_up_unsent_ : unsent; }
 
   void done() override;
@@ -171,20 +171,20 @@ class WaitedBatch final : public Batch {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool done_ = false;
-  bool gave_up_ = false;  // of the waiter alone, while the thread may still be at work on the batch
+  bool gave_up_ = false;  // only for the waiter: the thread may still be at work on the batch
   bool gave_up_unsent_ = false;
 };
 
-// Listener hears of the session, on the client's thread. It must be short.
+// Listener is called on the client's thread when the session changes. Its functions must be short.
 class Listener {
  public:
   virtual ~Listener() = default;
-  // connected puts what must be sent before all else into first.
+  // connected puts the batches that must be sent before all others into first.
   virtual void connected(bool new_session, std::vector<std::shared_ptr<Batch>>& first) = 0;
   virtual void disconnected() = 0;
-  // changed tells that a watched node changed; it is not watched any more.
+  // changed is called when a watched node changed; it is not watched any more.
   virtual void changed(std::string_view path) = 0;
-  // due is when try_again is to be called; time_point::max() when there is nothing to try again.
+  // due returns when try_again is to be called; time_point::max() when there is nothing to try again.
   virtual std::chrono::steady_clock::time_point due() const = 0;
   virtual void try_again() = 0;
 };
@@ -193,7 +193,7 @@ struct ClientOptions {
   std::string servers;  // host:port,host:port
   std::chrono::milliseconds session{10'000};
   std::shared_ptr<const SecretBytes> auth{};        // user:password
-  std::shared_ptr<const SecretBytes> other_auth{};  // and somebody else's as well
+  std::shared_ptr<const SecretBytes> other_auth{};  // a second identity, in addition
   bool open_nodes = false;                          // make nodes that anybody may change
 };
 
@@ -205,11 +205,11 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // send takes a batch; without time left it is late at once.
+  // send takes over a batch; if no time is left, the batch is late at once.
   void send(std::shared_ptr<Batch> batch);
 
   bool connected() const noexcept { return connected_.load(std::memory_order_acquire); }
-  // since_contact is how long ago a server was heard last.
+  // since_contact returns how long ago a server last sent something.
   std::chrono::milliseconds since_contact() const noexcept;
   // wait_connected returns when there is a session.
   // Errors  unavailable: not in time.  denied: the ensemble refused the credentials.
@@ -222,7 +222,7 @@ class Client {
     return options_.auth != nullptr || options_.other_auth != nullptr;
   }
   bool makes_private_nodes() const noexcept { return authenticated() && !options_.open_nodes; }
-  // close ends session and thread; every batch is over when it returns.
+  // close ends the session and the thread. When it returns, every batch is over.
   void close();
 
  private:
@@ -257,13 +257,13 @@ class Client {
   void session_event(int state);
   void wake() noexcept;
 
-  static constexpr std::chrono::milliseconds kLook{50};  // how often deadlines are looked at
+  static constexpr std::chrono::milliseconds kLook{50};  // how often deadlines are checked
 
   const ClientOptions options_;
   Listener& listener_;
   int wake_fd_ = -1;
 
-  std::mutex mutex_;  // all of this block
+  std::mutex mutex_;  // guards this block
   std::condition_variable connected_changed_;
   std::vector<std::shared_ptr<Batch>> taken_;
   bool stop_ = false;
@@ -273,12 +273,12 @@ class Client {
   std::atomic<bool> connected_{false};
   std::atomic<std::int64_t> contact_ns_{0};
 
-  // Of the thread alone.
+  // Only for the thread.
   ::_zhandle* handle_ = nullptr;
   bool greet_ = false;
   bool new_session_ = true;
   bool expired_ = false;
-  bool cut_ = false;  // the library lost its connection without a word
+  bool cut_ = false;  // the library lost its connection without reporting it
   std::vector<std::shared_ptr<Batch>> waiting_;
   std::unordered_map<Batch*, std::shared_ptr<Batch>> sent_;
   std::vector<std::shared_ptr<Batch>> done_;
@@ -293,12 +293,12 @@ class Client {
   Clock::time_point made_{};
   static std::size_t longest_answer(const Frame& frame) noexcept;
   int fd_ = -1;
-  int kept_fd_ = -1;            // the descriptor that no program inherits, of the last connection
-  bool library_reads_ = false;  // it is in the middle of an answer
+  int kept_fd_ = -1;            // the last connection's descriptor, which no program inherits
+  bool library_reads_ = false;  // the library is in the middle of an answer
   std::vector<Op*> unframed_;
   std::deque<Frame> frames_;  // sent
   std::int32_t next_xid_ = -1000;
-  std::vector<std::uint8_t> incoming_;  // an answer to a frame, as far as it is there
+  std::vector<std::uint8_t> incoming_;  // the bytes of an answer to a frame that have arrived
   std::size_t incoming_len_ = 0;
   Clock::time_point next_look_{};
   Clock::time_point next_try_{};

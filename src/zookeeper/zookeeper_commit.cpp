@@ -13,7 +13,7 @@ namespace strongroom::zookeeper {
 namespace {
 
 constexpr std::size_t kMaxLanes = 64;       // commits of a handle at once
-constexpr std::size_t kMaxWhole = 800'000;  // of a value that goes into its record's node
+constexpr std::size_t kMaxWhole = 800'000;  // the longest value that goes into its record's node
 constexpr std::string_view kOverruled = "overruled";
 
 }  // namespace
@@ -38,7 +38,7 @@ class CommitCall {
   Result<Commit> run();
 
  private:
-  // State is what is known of a record's node.
+  // State is our knowledge of a record's node.
   struct State {
     bool known = false;
     bool exists = false;
@@ -46,7 +46,7 @@ class CommitCall {
     std::int32_t stripe_version = 0;
   };
   enum class Next { applied, again, conflict };
-  static constexpr std::size_t kNoChange = SIZE_MAX;  // owns a step that is for all
+  static constexpr std::size_t kNoChange = SIZE_MAX;  // owner of a step that serves all changes
 
   Result<void> split();
   bool plan();
@@ -64,7 +64,7 @@ class CommitCall {
   std::string value_of(std::size_t i) const {
     return refs_[i] ? encode_ref(*refs_[i]) : encode_value(batch_[i].value);
   }
-  // is_absent tells whether a looked at node holds no record.
+  // is_absent reports whether a node that was looked at holds no record.
   bool is_absent(std::size_t i) const {
     return !states_[i].exists || (!places_[i].is_long && states_[i].stat.data_len == 0);
   }
@@ -97,8 +97,8 @@ class CommitCall {
 
 // ---- sizes ----
 
-// split writes what is too large for one packet in parts: what is too large by itself, then the
-// largest values until the rest fits.
+// split writes values in parts, so that the multi fits in one packet: first the values that are too large by
+// themselves, then the largest ones until the rest fits.
 Result<void> CommitCall::split() {
   std::size_t total = 0;
   std::vector<std::size_t> by_size;
@@ -117,7 +117,7 @@ Result<void> CommitCall::split() {
     auto ref = commits_.blobs_.write(path(i), batch_[i].value, deadline_);
     if (!ref) {
       if (ref.error().code == Code::indeterminate)
-        return session_.no_answer();  // parts alone: nothing changed
+        return session_.no_answer();  // only parts were written: no record changed
       return std::move(ref).error();
     }
     refs_[i] = std::move(ref).value();
@@ -128,9 +128,9 @@ Result<void> CommitCall::split() {
 
 // ---- the plan ----
 
-// plan makes the steps out of what is known. What is not is guessed: a record that must be absent has
-// no node, one in a version has one.
-// Returns  false where a change's expectation does not hold.
+// plan makes the steps from what is known, and guesses the rest: a record that must be absent has no node,
+// and a record that must have a version has one.
+// Returns  false if a change's expectation does not hold.
 bool CommitCall::plan() {
   steps_.clear();
   owners_.clear();
@@ -174,7 +174,7 @@ void CommitCall::plan_short(std::size_t i) {
     }
     version = *exact;
   } else if (change.expected == kAbsent && state.known && state.exists) {
-    version = state.stat.version;  // erased: must stay so
+    version = state.stat.version;  // erased, and must stay erased
   } else if (change.expected == kAbsent || (puts && !(state.known && state.exists))) {
     if (!puts) return plan_absence(i);
     writes_ = true;
@@ -191,8 +191,9 @@ void CommitCall::plan_short(std::size_t i) {
   add(i, Step::Kind::set, path(i), puts ? value_of(i) : std::string(), version);
 }
 
-// plan_long: a long key's node comes and goes, so its own version may come again. An exact one is
-// held by its stripe as well, which is set whenever a node below it is removed.
+// plan_long plans for a long key, whose node is made and removed, so that a version of the node may occur
+// again. An exact version is therefore also checked by the stripe, which is set whenever a node below it is
+// removed.
 void CommitCall::plan_long(std::size_t i) {
   const Change& change = batch_[i];
   const State& state = states_[i];
@@ -217,7 +218,8 @@ void CommitCall::plan_long(std::size_t i) {
   add(i, Step::Kind::set, stripe_path(session_.root(), places_[i]));
 }
 
-// plan_rest adds what makes others notice, and what tells us that it was applied.
+// plan_rest adds the stamps, by which others notice the commit, and the lane, by which we learn that it was
+// applied.
 void CommitCall::plan_rest(const Lane& lane) {
   std::set<std::size_t> shards;
   for (std::size_t i = 0; i < batch_.size(); ++i) {
@@ -227,17 +229,17 @@ void CommitCall::plan_rest(const Lane& lane) {
     add(kNoChange, Step::Kind::set, stamp_path(session_.root(), shard));
   const bool any_split =
       std::any_of(refs_.begin(), refs_.end(), [](const auto& ref) { return ref.has_value(); });
-  if (any_split)  // whoever finds its client dead may remove the parts
+  if (any_split)  // once the client is dead, anybody may remove the parts
     add(kNoChange, Step::Kind::check, session_.root() + "/l/" + lane.client);
   add(kNoChange, lane.version < 0 ? Step::Kind::create : Step::Kind::set, lane.path, number_,
       lane.version);
 }
 
-// look finds out what is there.
+// look reads the state of all records' nodes.
 Result<void> CommitCall::look() {
   std::vector<Op> ops;
   for (std::size_t i = 0; i < batch_.size(); ++i) {
-    if (places_[i].is_long)  // first: what is removed later shows
+    if (places_[i].is_long)  // first: then a later removal shows
       ops.push_back(op(Op::Kind::exists, stripe_path(session_.root(), places_[i])));
     ops.push_back(op(Op::Kind::exists, path(i)));
   }
@@ -265,7 +267,7 @@ Result<Commit> CommitCall::run() {
   const bool must_look = std::any_of(batch_.begin(), batch_.end(), [](const Change& change) {
     return change.key.size() > kHeadLen && change.expected != kAny && change.expected != kAbsent;
   });
-  if (must_look) {  // at the newest, since a conflict may be told from this alone
+  if (must_look) {  // at the newest state, since a conflict may be reported from this look only
     STRONGROOM_TRY(session_.barrier(deadline_));
     STRONGROOM_TRY(look());
   }
@@ -285,7 +287,7 @@ Result<Commit> CommitCall::run() {
       return Commit{};
     }
     if (Clock::now() >= deadline_) {
-      if (lost_) return session_.no_answer();  // and what was sent is overruled
+      if (lost_) return session_.no_answer();  // nothing changed: what was sent is overruled
       return Error{Code::timeout, "the records kept being changed by others"};
     }
   }
@@ -342,14 +344,14 @@ Result<CommitCall::Next> CommitCall::judge(const Op& multi) {
   return session_.trouble("commit", multi.rc);
 }
 
-// judge_step: a step that failed tells of an expectation, of a wrong guess, or of damage.
+// judge_step finds the reason for a failed step: an expectation that does not hold, a wrong guess, or damage.
 Result<CommitCall::Next> CommitCall::judge_step(const Step& step, std::size_t owner, int rc) {
   const bool expected_here = rc == kNoNode || rc == kNodeExists || rc == kBadVersion;
   if (!expected_here) return session_.trouble("commit", rc);
   if (owner == kNoChange) {
     if (step.path == lane_.path &&
         (lane_.version >= 0 ||
-         rc != kNoNode)) {  // swept, or left by a number that is not known: another one
+         rc != kNoNode)) {  // the lane was swept, or set meanwhile: take another one
       lane_.version = -2;
       return Next::again;
     }
@@ -371,8 +373,8 @@ Result<CommitCall::Next> CommitCall::judge_step(const Step& step, std::size_t ow
   return Next::again;
 }
 
-// make_parents makes the nodes above the records. They are empty and nobody sees them, so they need
-// not be part of the commit.
+// make_parents makes the nodes above the records. These are empty and invisible to readers, so they need not
+// be part of the commit.
 Result<CommitCall::Next> CommitCall::make_parents() {
   std::vector<Op> ops;
   std::set<std::string> asked;
@@ -393,9 +395,9 @@ Result<CommitCall::Next> CommitCall::make_parents() {
   return Next::again;
 }
 
-// resolve finds out what became of a multi whose answer was lost. Its lane holds its number: it was
-// applied. Otherwise the lane is set to something else first: then the multi, should it still be on
-// its way, meets another version than it expects, and is not.
+// resolve finds out whether a multi whose answer was lost was applied. If its lane holds its number, it was.
+// Otherwise the lane is set to something else first: should the multi still arrive, it finds another version
+// of the lane than it expects, and fails.
 Result<CommitCall::Next> CommitCall::resolve() {
   const Error unknown{
       Code::indeterminate,

@@ -1,8 +1,8 @@
-// zookeeper_commit.hpp: a batch of changes as one multi, and what became of it.
+// zookeeper_commit.hpp: sends a batch of changes as one multi, and finds out whether it was applied.
 //
 // A multi holds the expectations, the changes, the stamps of their shards, and the number of this commit
-// in one of this client's lanes. Where the connection is lost on the way, the lane tells: it holds
-// the number, or it is set over the multi's head, which can then never be applied any more.
+// in one of this client's lanes. If the connection is lost on the way, the lane decides. Either it holds
+// the number, so the multi was applied; or we set the lane to something else, so the multi never can be.
 #pragma once
 
 #include <condition_variable>
@@ -29,17 +29,17 @@ class Commits {
  public:
   Commits(Session& session, Blobs& blobs) noexcept : session_(session), blobs_(blobs) {}
 
-  // commit as Backend has it. The batch was checked.
+  // commit is Backend::commit. The caller has checked the batch.
   Result<Commit> commit(std::span<const Change> batch, Clock::time_point deadline);
 
-  // leave removes the lanes of this client; nothing must be under way.
+  // leave removes the lanes of this client. No commit may be under way.
   void leave();
 
  private:
   friend class CommitCall;
 
   Result<Lane> take_lane(Clock::time_point deadline);
-  // give_lane hands it back; one whose outcome is not known is not used again.
+  // give_lane returns a lane. A lane whose last outcome is not known is not used again.
   void give_lane(Lane lane, bool usable);
 
   Session& session_;

@@ -75,7 +75,7 @@ void FrameWriter::get(std::string_view path) {
   i32(-1);
   i32(static_cast<std::int32_t>(path.size()));
   out_.insert(out_.end(), path.begin(), path.end());
-  u8(0);  // no watch: the library would not know of it
+  u8(0);  // no watch: the library would not know about it
 }
 
 void FrameWriter::finish() {

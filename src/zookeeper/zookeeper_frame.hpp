@@ -1,7 +1,7 @@
 // zookeeper_frame.hpp: ZooKeeper's multiRead, which the client library does not have, as bytes on the wire.
 //
-// One request for many nodes costs a server about as much as one for one node, and is answered out of one
-// state of the tree: a server applies no commit while it serves reads. It needs ZooKeeper 3.6.
+// A request for many nodes costs a server about as much as a request for one node. It is answered from one
+// state of the tree, because a server applies no commit while it serves reads. It needs ZooKeeper 3.6.
 //
 //   request  len:i32 xid:i32 22:i32 { 4:i32 0:u8 -1:i32 path_len:i32 path watch:u8 }* -1:i32 1:u8 -1:i32
 //   answer   len:i32 xid:i32 zxid:i64 err:i32 { type:i32 done:u8 err:i32 body }* -1:i32 1:u8 -1:i32
@@ -24,12 +24,12 @@ namespace strongroom::zookeeper {
 
 inline constexpr std::size_t kMaxFrameLen = std::size_t{256} << 20;  // of an answer
 
-// Xids of our frames. The library counts up from the time, and comes here after billions of requests;
-// the servers use -1 to -8.
+// Xids of our frames. The library counts up from the current time and reaches this range only after billions
+// of requests; the servers use -1 to -8.
 inline constexpr std::int32_t kFirstXid = -1000;
 inline constexpr std::int32_t kLastXid = -65'000;
 
-// FrameHead is how an answer begins.
+// FrameHead is the beginning of an answer.
 inline constexpr std::size_t kFrameHeadLen = 8;
 struct FrameHead {
   std::size_t len = 0;  // of all that follows these four bytes
@@ -51,8 +51,8 @@ class FrameWriter {
   const std::size_t begin_;
 };
 
-// decode_frame takes an answer without its length, to a request for num_nodes nodes.
-// Returns  nothing where it is damaged. An error of the whole is each node's.
+// decode_frame decodes an answer, without its length, to a request for num_nodes nodes.
+// Returns  nothing if the answer is damaged. An error of the whole request is reported for each node.
 std::optional<std::vector<NodeAnswer>> decode_frame(std::span<const std::uint8_t> bytes,
                                                     std::size_t num_nodes);
 

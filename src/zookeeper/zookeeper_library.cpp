@@ -31,7 +31,7 @@ Op& op_of(const void* context) noexcept {
 
 std::recursive_mutex& library_mutex() {
   static std::atomic<std::recursive_mutex*> mutex{new std::recursive_mutex};
-  // A thread that is not in a forked child may have held it there.
+  // A thread that does not exist in a forked child may have held the mutex when the process forked.
   static const int ignored =
       ::pthread_atfork(nullptr, nullptr, [] { mutex = new std::recursive_mutex; });
   (void)ignored;

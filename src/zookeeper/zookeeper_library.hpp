@@ -1,4 +1,4 @@
-// zookeeper_library.hpp: calls into the client library, and what it calls back.
+// zookeeper_library.hpp: calls into the client library, and its callbacks.
 //
 // For the files that implement the client; see zookeeper_client.hpp.
 #pragma once
@@ -12,23 +12,23 @@
 
 namespace strongroom::zookeeper {
 
-// The library has a static counter and static buffers, so one call of it at a time in a process.
-// Recursive: answers are run from inside of it, and may send.
+// The library has a static counter and static buffers, so a process makes one call of it at a time.
+// The mutex is recursive: the library delivers answers inside its calls, and handling one may send.
 std::recursive_mutex& library_mutex();
 using LibraryLock = std::lock_guard<std::recursive_mutex>;
 
 bool is_loss(int rc) noexcept;
 
-// The client whose thread this is: answers come nowhere else.
+// The client whose thread this is. Answers arrive only on a client's thread.
 inline constinit thread_local Client* this_client = nullptr;
 
 // Group is some commits in one multi.
 struct Group {
   std::vector<Op*> ops;
-  std::vector<zoo_op_result_t> results{};  // a step each
+  std::vector<zoo_op_result_t> results{};  // one for each step
 };
 
-// Library is what the client library calls back.
+// Library has the functions that the client library calls back.
 struct Library {
   static void answer(const void* context, int rc);
 

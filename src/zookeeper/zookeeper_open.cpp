@@ -35,7 +35,7 @@ Result<void> make_above(Session& session, Clock::time_point deadline) {
   return {};
 }
 
-// make_tree makes all of it at once, so that there is never half a one.
+// make_tree makes the whole tree in one multi, so that there is never half a tree.
 Result<void> make_tree(Session& session, bool root_exists, int root_version,
                        Clock::time_point deadline) {
   const std::string& root = session.root();
@@ -51,7 +51,7 @@ Result<void> make_tree(Session& session, bool root_exists, int root_version,
   STRONGROOM_ASSIGN(made, session.run({std::move(multi)}, deadline));
   const int rc = made->ops[0].rc;
   const bool other_was_faster = rc == kNodeExists || rc == kBadVersion;
-  if (rc == kOk || other_was_faster) return {};  // looked at again anyway
+  if (rc == kOk || other_was_faster) return {};  // the caller reads the root again anyway
   return session.trouble("make the store's tree", rc);
 }
 
@@ -73,8 +73,8 @@ Error open_to(const Session& session, const std::string& path, const std::string
                             std::string(kWorldAdvice)};
 }
 
-// check_owner: the root and the rooms below it belong to us, and nobody else may more than read. Else
-// whoever was here first could keep his hand on it.
+// check_owner checks that the root and the rooms below it belong to us, and that others may only read them.
+// Otherwise somebody that made the root before us could keep control of the tree.
 Result<void> check_owner(Session& session, bool with_rooms, Clock::time_point deadline) {
   if (session.address().world || session.address().any_owner) return {};
   STRONGROOM_ASSIGN(own, own_acl(session, deadline));
@@ -97,7 +97,7 @@ Result<void> check_owner(Session& session, bool with_rooms, Clock::time_point de
   return {};
 }
 
-// own_root makes an empty root that somebody made for us ours alone, where we may.
+// own_root gives us sole ownership of an empty root that somebody else made, if we may change its ACL.
 Result<void> own_root(Session& session, Clock::time_point deadline) {
   if (session.address().world || session.address().any_owner) return {};
   STRONGROOM_TRY(session.run({op(Op::Kind::set_acl, session.root())}, deadline));
@@ -112,7 +112,7 @@ bool lets_world_change(const std::vector<AclEntry>& acl) {
   });
 }
 
-// Right below the root, whose own ACL is the last one that zk-reauth changes.
+// The probe is right below the root, because the root's ACL is the last one that zk-reauth changes.
 Result<std::vector<AclEntry>> own_acl(Session& session, Clock::time_point deadline) {
   STRONGROOM_ASSIGN(name, make_name());
   const std::string probe = session.root() + "/probe-" + name;

@@ -1,4 +1,4 @@
-// zookeeper_pipeline.cpp: what is sent together: commits in one multi, reads in a frame of our own.
+// zookeeper_pipeline.cpp: sends requests together: commits in one multi, reads in a frame of our own.
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,14 +17,14 @@
 namespace strongroom::zookeeper {
 namespace {
 
-// What several readers ask for at once goes into frames of about this size.
+// Simultaneous reads go into frames of about this size.
 constexpr std::size_t kNodesPerFrame = 64;
-// What several writers commit at once goes into multis of up to that. Only so many of them are under way
-// at a time: meanwhile others come together.
+// Simultaneous commits go into multis of up to this size. Only kMaxGroups multis are under way at a time;
+// meanwhile other commits collect.
 constexpr std::size_t kMaxGroups = 4;
 constexpr std::size_t kOpsPerGroup = 32;
 constexpr std::size_t kMaxGroupLen = std::size_t{256} << 10;
-constexpr std::size_t kStepRoom = 100;  // what a step takes besides path and value, at most
+constexpr std::size_t kStepRoom = 100;  // the most that a step takes in addition to path and value
 
 std::size_t len_of(const Op& multi) noexcept {
   std::size_t len = 0;
@@ -61,8 +61,8 @@ void Client::send_group(std::vector<Op*> ops) {
   if (const int rc = Library::send_group(handle_, acl, sent); rc != ZOK) group_done(sent, rc);
 }
 
-// group_done: where several commits failed together none of them was applied, and which one it was that
-// failed is known, but not how the others would have fared: each is sent again alone.
+// group_done hands out a group's answer. If several commits failed together, none was applied. It is known
+// which one failed, but not whether the others would have succeeded, so each is sent again by itself.
 void Client::group_done(const Group& group, int rc) {
   const auto found = groups_.find(&group);
   const std::unique_ptr<Group> own = std::move(found->second);
@@ -83,8 +83,8 @@ void Client::group_done(const Group& group, int rc) {
 
 // ---- frames of our own ----
 
-// send_frames sends what is to be read, together as far as it fits. The library must have nothing left
-// to send, or we would cut into its bytes.
+// send_frames sends the waiting reads, as many together as fit. The library must have nothing left to send,
+// or our bytes would land in the middle of its own.
 void Client::send_frames() {
   if (unframed_.empty() || !connected()) return;
   timeval wait{0, 0};
@@ -113,8 +113,8 @@ void Client::send_frames() {
   ::shutdown(fd_, SHUT_RDWR);  // the library notices, and connects again
 }
 
-// write_frame writes all of it, since nothing else may be written in between. A server that takes no
-// bytes for a third of a session is as good as lost.
+// write_frame writes the whole frame, since nothing else may be written in between. A server that accepts no
+// bytes for a third of a session is treated as lost.
 bool Client::write_frame(const std::vector<std::uint8_t>& frame) {
   const auto until = Clock::now() + options_.session / 3;
   for (std::size_t sent = 0; sent < frame.size();) {
@@ -147,8 +147,8 @@ void Client::lose_frames() {
   }
 }
 
-// receive takes one answer off the socket: the library's, or one to a frame of ours.
-// Returns  false when there is nothing more to take now.
+// receive reads one answer from the socket: one for the library, or one to a frame of ours.
+// Returns  false when there is nothing more to read now.
 bool Client::receive() {
   if (incoming_len_ > 0) return receive_ours();
   if (connected() && !library_reads_) {
@@ -173,18 +173,20 @@ bool Client::receive() {
     }
   }
   const int rc = zookeeper_process(handle_, ZOOKEEPER_READ);
-  library_reads_ = connected() && rc == ZNOTHING;  // there was a beginning
+  library_reads_ = connected() && rc == ZNOTHING;  // only the beginning of an answer had arrived
   return rc == ZOK;
 }
 
-// longest_answer: a node has up to 1 MiB, and more than that of a frame nobody wants at once.
+// longest_answer returns the most bytes that an answer to a frame may have: up to 1 MiB for each node, and
+// kMaxFrameLen in total.
 std::size_t Client::longest_answer(const Frame& frame) noexcept {
   std::size_t num_nodes = 0;
   for (const Op* const op : frame.ops) num_nodes += op->paths.size();
   return std::min(kMaxFrameLen, (num_nodes + 1) * (kMaxPacketLen + 200));
 }
 
-// refuse_frame ends who asked for it, and cuts the connection, since it can not be skipped in time.
+// refuse_frame fails the reads of the frame, and cuts the connection, since the answer cannot be skipped in
+// time.
 void Client::refuse_frame() {
   const Frame frame = std::move(frames_.front());
   frames_.pop_front();
@@ -196,7 +198,7 @@ void Client::refuse_frame() {
 }
 
 bool Client::receive_ours() {
-  constexpr std::size_t kStep = std::size_t{1} << 20;  // room is made as bytes come
+  constexpr std::size_t kStep = std::size_t{1} << 20;  // memory is allocated as bytes arrive
   while (incoming_.size() < incoming_len_) {
     const std::size_t have = incoming_.size();
     incoming_.resize(std::min(incoming_len_, have + kStep));

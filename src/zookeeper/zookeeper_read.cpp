@@ -10,10 +10,10 @@
 namespace strongroom::zookeeper {
 namespace {
 
-// A server has to hold all that one request asks for: more records than these are asked for in several.
+// A server holds the whole answer to a request in memory, so more records than these take several requests.
 constexpr std::size_t kRecordsPerRequest = 64;
-constexpr int kTornIsDamage = 3;  // times that the parts of one value were not all there
-constexpr std::uint64_t kPartsReadAtOnce = 2;  // the session's pings are answered behind them
+constexpr int kTornIsDamage = 3;  // after that many reads with parts missing, the value is damaged
+constexpr std::uint64_t kPartsReadAtOnce = 2;  // the session's pings are answered after them
 
 }  // namespace
 
@@ -25,7 +25,7 @@ std::size_t shard_of_place(const Place& place) noexcept {
 
 }  // namespace
 
-// Attempt is one sending: the stamps that are worth watching and are not watched yet, and the records.
+// Attempt asks once for the records, and for the stamps that are worth watching and not watched yet.
 class ReadCall::Attempt final : public Batch {
  public:
   explicit Attempt(std::shared_ptr<ReadCall> call) : call_(std::move(call)) {
@@ -83,7 +83,7 @@ class ReadCall::Attempt final : public Batch {
   bool consistent = true;
 
  private:
-  static constexpr const char* kStamps = "stamps";  // marks the reads of them
+  static constexpr const char* kStamps = "stamps";  // marks the reads of stamps
 
   // watch_shards asks for the stamps that are worth watching and are not watched yet.
   void watch_shards() {
@@ -97,8 +97,8 @@ class ReadCall::Attempt final : public Batch {
     }
   }
 
-  // ask_stamps: where the stamps of all shards stay as they are from the first request to the last, all
-  // records were there at once.
+  // ask_stamps reads the stamps of all shards of this call. If they are the same before the first request
+  // and after the last, all records are of one point in time.
   void ask_stamps() {
     std::array<bool, kNumShards> asked{};
     ops.push_back(op(Op::Kind::read, kStamps));
@@ -206,9 +206,9 @@ void ReadCall::next_split() {
   session_.client().send(std::make_shared<Parts>(shared_from_this(), *found[split_].ref, 0));
 }
 
-// parts_done puts the parts together. Where one is not there, the value was replaced since, and the
-// records are read anew. Where they name the same value again and again, parts were lost, and what is
-// handed over does not open.
+// parts_done puts the parts together. If one is missing, the value was replaced meanwhile, and the records
+// are read anew. If they name the same value again and again, parts were lost; then the value that is passed
+// on is empty and does not open.
 void ReadCall::parts_done(Parts& parts) {
   if (parts.outcome != Batch::Outcome::answered) return finish(session_.no_answer());
   const Op& answer = parts.ops[0];
@@ -231,7 +231,7 @@ void ReadCall::parts_done(Parts& parts) {
   next_split();
 }
 
-// add_parts returns false where one is missing, or they are more than the value had.
+// add_parts returns false if a part is missing, or if the parts are longer than the value.
 bool ReadCall::add_parts(Found& record, const std::vector<NodeAnswer>& nodes, std::uint64_t first) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     std::string_view bytes = nodes[i].bytes;

@@ -1,4 +1,4 @@
-// zookeeper_read.hpp: reading records: pipelined, of one point in time, from the cache where that is as good.
+// zookeeper_read.hpp: reads records in one pipeline and as of one point in time, and fills the cache.
 #pragma once
 
 #include <functional>
@@ -15,18 +15,18 @@
 
 namespace strongroom::zookeeper {
 
-// Found is a record that a read found. value is inside of node, or of whole where it was split.
+// Found is a record that a read found. value points into node, or into whole if the value was split.
 struct Found {
   std::shared_ptr<const std::string> node;
   std::string whole;
   std::string_view value;
   Version version = kAbsent;
-  NodeStat stat;  // of the node, where there is one
+  NodeStat stat;  // of the node, if there is one
   std::optional<BlobRef> ref;
 };
 
 // ReadCall reads some records from the servers, as of one point in time, and calls done once: on the
-// client's thread, or on the caller's where the client is closed.
+// client's thread, or on the caller's thread if the client is closed.
 class ReadCall : public std::enable_shared_from_this<ReadCall> {
  public:
   using Done = std::function<void(ReadCall&)>;
@@ -46,7 +46,7 @@ class ReadCall : public std::enable_shared_from_this<ReadCall> {
   class Attempt;
   class Parts;
 
-  // Seen is one record's answers in an attempt.
+  // Seen is the answer for one record in an attempt.
   struct Seen {
     int rc = kNoNode;
     std::shared_ptr<std::string> node;
@@ -69,7 +69,7 @@ class ReadCall : public std::enable_shared_from_this<ReadCall> {
   const SplitValues split_values_;
   std::optional<BlobRef> torn_;  // the value whose parts were not all there last time
   int num_torn_ = 0;
-  std::size_t split_ = 0;  // the record whose parts are on their way
+  std::size_t split_ = 0;  // the record whose parts are being read
 };
 
 // read_and_wait runs a ReadCall to its end, or to the deadline.

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxAtOnce = 64;
 
-// take_back moves up to n of the last elements out, last first.
+// take_back removes up to n elements from the end and returns them, last first.
 template <typename T>
 std::vector<T> take_back(std::vector<T>& from, std::size_t n) {
   std::vector<T> taken;
@@ -49,7 +49,7 @@ Result<std::vector<Lister::Names>> Lister::children(const std::vector<std::strin
   return names;
 }
 
-// buckets gives those that may hold what is wanted, the first one last.
+// buckets returns the buckets that may hold a wanted key, the first one last.
 Result<std::vector<std::uint32_t>> Lister::buckets(bool is_long) {
   std::vector<std::uint32_t> found;
   if (prefix_.size() >= kHeadLen) {

@@ -11,15 +11,15 @@
 
 namespace strongroom::zookeeper {
 
-// Lister goes through the nodes of records: those of short keys by bucket, then those of long keys by
-// bucket, head and stripe. It lists as many nodes at once as the page seems to need. What it gives is
-// there or was a moment ago; a short key's record may be erased.
+// Lister goes through the nodes of records: first those of short keys by bucket, then those of long keys by
+// bucket, head and stripe. It lists as many nodes at once as the page seems to need. The nodes that it
+// returns exist, or did a moment ago; a short key's record may be erased.
 class Lister {
  public:
-  // after: empty, or the key behind which to begin.
+  // after: empty, or the key after which to begin.
   Lister(Session& session, std::string prefix, ByteView after, Clock::time_point deadline);
 
-  // next appends at least one place, in order, or none at the end; wanted is how many would do.
+  // next appends at least one place, in order, or none at the end; wanted is how many are enough.
   Result<void> next(std::size_t wanted, std::vector<Place>& places);
 
  private:

@@ -32,15 +32,15 @@ Error missing(const std::string& path) {
 }
 Error went_back() {
   return {Code::rollback,
-          "the ensemble told an older state than this process has seen: it was put back, or "
-          "another one answers; open the store anew when that was meant"};
+          "the ensemble showed an older state than this process has seen: it was put back, or "
+          "another ensemble answers; if that was meant, open the store again"};
 }
 
 }  // namespace
 
-// Greeting is what a session begins with: the node of this client is made, or set where merely the
-// connection was lost. That is a write, so the server has everything that was acknowledged before.
-// Then the stamps are watched and compared with what they were.
+// Greeting begins a session: it makes the node of this client, or sets it if only the connection was lost.
+// That is a write, so afterwards the server has everything that was acknowledged before. Then the stamps
+// are watched and compared with their last known state.
 class Session::Greeting final : public Batch {
  public:
   Greeting(Session& session, std::string name) : session_(session), name_(std::move(name)) {
@@ -96,7 +96,7 @@ void Session::watched(const Op& op) {
   recover(*shard);
 }
 
-// fresh_name counts on from a random number, so that a session that is made anew needs no randomness.
+// fresh_name counts up from a random number, so that a new session needs no more randomness.
 std::string Session::fresh_name() {
   std::array<std::uint8_t, 8> bytes{};
   put_be(std::span(bytes), next_name_++);
@@ -111,7 +111,7 @@ Result<void> Session::begin(Clock::time_point deadline) {
   std::vector<Op> ops = {op(Op::Kind::create_ephemeral, root() + "/l/" + name), watch_op(0)};
   auto batch = std::make_shared<Greeting>(*this, std::move(name));
   batch->ops = std::move(ops);
-  begun_ = true;  // should the session be lost from here on, the next one is greeted by itself
+  begun_ = true;  // if the session is lost from here on, connected() greets the next one
   client_.send(batch);
   STRONGROOM_TRY(this->name(deadline));
   return {};
@@ -136,7 +136,7 @@ void Session::connected(bool new_session, std::vector<std::shared_ptr<Batch>>& f
     if (new_session) name_.clear();
     name = name_;
   }
-  new_session = name.empty();  // or the batch that was to begin it was lost
+  new_session = name.empty();  // also if the batch that was to begin the session was lost
   if (new_session) name = fresh_name();
   const std::string path = root() + "/l/" + name;
   auto batch = std::make_shared<Greeting>(*this, std::move(name));
@@ -159,7 +159,7 @@ void Session::changed(std::string_view path) {
   if (*shard == 0 || shards_.watches_all()) watch_again(*shard);
 }
 
-// greet_again: the server was too busy.
+// greet_again sends the greeting again, for example after the server was too busy.
 void Session::greet_again() {
   std::vector<std::shared_ptr<Batch>> first;
   connected(true, first);
@@ -179,7 +179,7 @@ std::optional<Error> Session::broken() const {
   return ailments_.begin()->second;
 }
 
-// ail notes what may pass, and when to try it again.
+// ail records an error that may pass, and when to try again.
 void Session::ail(Trouble of, Error error) {
   constexpr std::chrono::milliseconds kRetry{500};
   retry_at_ = Clock::now() + kRetry;

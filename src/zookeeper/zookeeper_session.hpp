@@ -1,8 +1,8 @@
-// zookeeper_session.hpp: what all rooms of the ZooKeeper backend share: the tree's root, the session and
-// who this client is in it, the shards, and whether the ensemble went back in time.
+// zookeeper_session.hpp: what all parts of the ZooKeeper backend share: the tree's root, the session and
+// its name, the shards, and whether the ensemble went back in time.
 //
-// Every session of this handle has a random name of its own, the client. It is a node as long as the
-// session lives (l/<client>), so others can tell what was left behind by the dead.
+// Every session of this handle has a random name of its own, the client. A node of that name (l/<client>)
+// exists as long as the session lives, so other clients know which leftovers belong to dead ones.
 #pragma once
 
 #include <atomic>
@@ -33,8 +33,8 @@ class Session final : private Listener {
   Client& client() noexcept { return client_; }
   Shards& shards() noexcept { return shards_; }
 
-  // in_contact tells whether a server was heard of late. The client library notices a silent one after
-  // two thirds of a session, and our thread may not have run at all.
+  // in_contact reports whether a server sent something within the last session time. The client library
+  // notices a silent server only after two thirds of a session, and our thread may not have run at all.
   bool in_contact() const noexcept {
     return client_.connected() && client_.since_contact() < address_.session;
   }
@@ -42,33 +42,35 @@ class Session final : private Listener {
   // begin makes this handle one of the tree's clients; the tree must be there.
   Result<void> begin(Clock::time_point deadline);
 
-  // name waits for a session and gives its client.
+  // name waits for a session and returns its client.
   Result<std::string> name(Clock::time_point deadline);
 
-  // broken is set when the ensemble tells an older state than was seen, for good. It is also set while
-  // this client may not take part, or a node of the tree is missing; that is tried again until it passes.
+  // broken returns an error, for good, once the ensemble showed an older state than was seen. It also
+  // returns one while this client may not take part, or a node of the tree is missing; these are tried
+  // again until they pass.
   std::optional<Error> broken() const;
   void saw(std::int64_t zxid) noexcept;
 
   // run sends operations and waits for their answers.
-  // Errors  unavailable: no answer in time, or the session was lost meanwhile, and nothing was
-  //         sent or again is true.  indeterminate: it was.
+  // Errors  those of no_answer: no answer in time, and either nothing was sent or again is true.
+  //         indeterminate: the operations were sent and may have been applied.
   Result<std::shared_ptr<WaitedBatch>> run(std::vector<Op> ops, Clock::time_point deadline,
                                            bool again = true);
-  // barrier is a small write of our own: what comes after it sees every commit acknowledged to
-  // anybody before. ZooKeeper's sync does not promise that: a leader that is none any more and has
-  // not noticed yet answers it.
+  // barrier makes a small write of our own. Reads that begin after it see every commit that was acknowledged
+  // to anybody before it. ZooKeeper's sync does not promise that: a leader that was replaced and has not
+  // noticed yet still answers it.
   Result<void> barrier(Clock::time_point deadline);
 
   // watch_every_shard returns when the stamps of all shards are watched.
   Result<void> watch_every_shard(Clock::time_point deadline);
 
   Op watch_op(std::size_t shard) const;
-  // watched takes the answer to one, on the client's thread.
+  // watched handles the answer to a watch_op, on the client's thread.
   void watched(const Op& op);
 
-  // trouble tells of an answer that nobody expected.
+  // trouble returns the error for an unexpected answer.
   Error trouble(const std::string& what, int rc) const;
+  // no_answer returns timeout while connected, else unavailable; denied after a refusal of the credentials.
   Error no_answer() const;
 
  private:
@@ -81,7 +83,7 @@ class Session final : private Listener {
   void try_again() override;
 
   void break_down(Error error);
-  // Trouble is what failed: the greeting, or the watch of a shard's stamp.
+  // Trouble names what failed: the greeting, or the watch of a shard's stamp.
   using Trouble = std::size_t;
   static constexpr Trouble kGreeting = kNumShards;
   void ail(Trouble of, Error error);
@@ -101,7 +103,7 @@ class Session final : private Listener {
   std::condition_variable named_;
   std::string name_;
   std::optional<Error> broken_;        // for good
-  std::map<Trouble, Error> ailments_;  // until tried again with success
+  std::map<Trouble, Error> ailments_;  // until one of the retries succeeds
   std::atomic<Clock::time_point> retry_at_{Clock::time_point::max()};  // set by the client's thread
 
   Client client_;  // last: its thread calls us

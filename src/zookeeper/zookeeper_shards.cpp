@@ -30,7 +30,7 @@ bool Shards::watched(std::size_t shard, const NodeStat& stat) {
   if (known.any && !made_again &&
       (stat.czxid != known.czxid || stat.mzxid < known.mzxid || went_up < 0))
     return false;
-  // One event tells of one change, and is marked already; there may have been more since.
+  // An event reports one change, and changed() has marked that one; there may have been more since.
   const std::int32_t told = known.version + (known.event ? 1 : 0);
   const bool first = !known.any;
   const bool silent = !first && (made_again || stat.version != told);

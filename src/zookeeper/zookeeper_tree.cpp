@@ -116,13 +116,13 @@ Result<Address> parse_address(std::string_view url) {
   if (!url.starts_with(kScheme)) return refuse("did not begin with zk://");
   url.remove_prefix(kScheme.size());
   if (url.find('@') != std::string_view::npos) {
-    return refuse("had an '@'; a password has no place in it (--zk-auth-file, STRONGROOM_ZK_AUTH)");
+    return refuse("had an '@'; pass passwords by --zk-auth-file or STRONGROOM_ZK_AUTH");
   }
   Address address;
   const std::size_t mark = url.find('?');
   std::string_view query = mark == std::string_view::npos ? "" : url.substr(mark + 1);
   url = url.substr(0, mark);
-  if (mark != std::string_view::npos && query.empty()) return refuse("had no option behind '?'");
+  if (mark != std::string_view::npos && query.empty()) return refuse("had no option after '?'");
   const std::size_t slash = std::min(url.find('/'), url.size());
   if (!good_servers(url.substr(0, slash))) return refuse("had no list of host:port");
   if (!good_root(url.substr(slash))) return refuse("had no root node, such as /strongroom");
@@ -230,7 +230,7 @@ std::optional<std::string> parse_tail(std::string_view name) {
     tail.push_back(static_cast<char>(bits >> num_bits & 0xFF));
   }
   if (tail.empty() || tail.size() > kMaxBackendKeyLen - kHeadLen) return {};
-  if (base64url(tail) != name) return {};  // one spelling a key
+  if (base64url(tail) != name) return {};  // each key has one spelling
   return tail;
 }
 
@@ -283,7 +283,7 @@ std::optional<PartName> parse_part(std::string_view name) {
   return parsed;
 }
 
-// The first byte tells what follows.
+// The first byte says what follows.
 std::string encode_value(ByteView value) {
   std::string bytes;
   bytes.reserve(1 + value.size());
@@ -330,7 +330,7 @@ Version version_of(const Place& place, const NodeStat& stat) noexcept {
 }
 
 std::optional<int> node_version(Version version) noexcept {
-  if (version == kAbsent || version.value() > UINT32_MAX) return {};  // -1 would stand for any
+  if (version == kAbsent || version.value() > UINT32_MAX) return {};  // -1 would mean any version
   return static_cast<int>(static_cast<std::uint32_t>(version.value() - 1));
 }
 

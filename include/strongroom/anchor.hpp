@@ -1,12 +1,13 @@
-// anchor.hpp: a store's header as somebody saw it, kept outside the store, as text that can be copied.
+// anchor.hpp: a store's header as it was at one time, as text that is kept outside the store.
 //
-// A process that has seen nothing yet can not tell an old copy of a whole store from the store. Its
-// holder can, who exported an anchor and gives it back at open. It is no secret and opens nothing.
+// A process that has seen nothing yet cannot tell an old copy of a whole store from the store itself.
+// A caller that exported an anchor and passes it when it opens the store can. An anchor is not secret
+// and opens nothing.
 //
 //   strongroom-anchor-1:  store id (16) | generation (8) | digest (32) | check (4)     in hex
 //
 // check is the first four bytes of BLAKE2b-256 of the 20 characters and the 56 bytes before it, so
-// that a mistyped anchor is told from a store that was set back.
+// that a mistyped anchor is not mistaken for a store that was rolled back.
 #pragma once
 
 #include <array>
@@ -30,8 +31,8 @@ struct Anchor {
   // text writes the anchor as one line in lower case, without a newline.
   std::string text() const;
 
-  // parse reads that line back; white space around it is dropped, digits may be upper case.
-  // Errors  invalid: no anchor, cut short, or mistyped.  unsupported: of a newer form.
+  // parse reads that line back. White space around it is dropped; digits may be upper case.
+  // Errors  invalid: not an anchor, cut short, or mistyped.  unsupported: of a newer form.
   static Result<Anchor> parse(std::string_view line);
 };
 

@@ -1,9 +1,9 @@
-// credential.hpp: what a human or a file holds that opens a slot, as text that can be copied.
+// credential.hpp: a share or a key that opens a slot, as text that a person or a file can hold.
 //
-// Both are one line of lower-case hex with a check at the end, so that a mistyped one is told from a
-// wrong one, and with the number of the set or store they belong to, so that a foreign one is named.
-// The same bytes in base64 are taken as well, since both are how shares are printed elsewhere. They
-// are secrets: print them once, to the one who keeps them.
+// Both are one line of lower-case hex. A check at the end shows whether a credential was mistyped or is
+// the wrong one. The id of the set or store that it belongs to shows when it is a foreign one. The
+// same bytes in base64 are accepted as well, since other programs print shares either way. Credentials
+// are secrets: print each once, to the person that keeps it.
 //
 //   share     1 | set id (8)   | x (1)      | y (32)   | check (4)      92 hex digits
 //   key file  2 | store id (16) | slot id (4) | key (32) | check (4)     114 hex digits
@@ -34,9 +34,10 @@ struct Credential {
   // Errors  invalid: the secret is not of its kind's size.  sealed: a fork wiped it.  unavailable.
   Result<SecretBytes> text() const;
 
-  // parse reads that line back, or the same bytes in base64; white space around it is dropped, upper
-  // case is taken. Errors  invalid: not a share or key, or mistyped. It says what to look at, never
-  // the text.
+  // parse reads that line back, or the same bytes in base64. White space around it is dropped; hex
+  // digits may be upper case.
+  // Errors  invalid: not a share or key, or mistyped. The message says what to check, and never quotes
+  //         the text.
   static Result<Credential> parse(SecretView text);
 };
 

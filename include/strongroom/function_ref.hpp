@@ -1,6 +1,7 @@
 // function_ref.hpp: a borrowed callable, for callbacks that live no longer than the call.
 //
-// std::function may allocate and owns; what the stages pass each other is neither kept nor shared.
+// std::function owns its callable and may allocate. The callbacks that the stages pass to each other
+// are neither kept nor shared, so they need neither.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,7 @@
-// identity.hpp: who asks, and for what.
+// identity.hpp: callers, and the actions that they ask for.
 //
-// The host has authenticated whoever it names here; nothing below asks again. An identity is what the
-// rules of a policy are given to: by its kind and id, by its groups, or as one of many.
+// The host has authenticated the caller that an Identity names; nothing below authenticates again. The
+// rules of a policy match an identity by its kind and id, by its groups, or as one of many.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,8 @@
 
 namespace strongroom {
 
-// Action is what a caller wants to do. resolve is the reading of a reference on behalf of a service;
-// scan is a list of everything below a folder, not of its own names alone.
+// Action is what a caller wants to do. resolve reads a reference on behalf of a service. scan lists
+// everything below a folder, and not only the folder's own names.
 enum class Action : std::uint8_t {
   create,
   read,
@@ -46,7 +46,7 @@ constexpr std::string_view to_string(Action action) noexcept {
   return names[static_cast<std::uint8_t>(action)];
 }
 
-// is_administration tells an action on the whole store from one on a path.
+// is_administration returns true for actions on the whole store, and false for actions on a path.
 constexpr bool is_administration(Action action) noexcept {
   return action >= Action::seal;
 }
@@ -91,13 +91,14 @@ class ActionSet {
   std::uint16_t bits_ = 0;
 };
 
-// Identity is who asks.
+// Identity is a caller.
 //
-//   trusted         brings its own authority (an embedder, an operator with the storage in hand), and
+//   trusted         brings its own authority (an embedder, an operator with access to the storage), and
 //                   may do everything. It has no id.
-//   administrator   runs the store: all administration, and no secret unless a rule gives it.
-//   user            may do what rules give it.
-//   service         resolves what lies in its space, and otherwise may do what rules give it.
+//   administrator   runs the store: may do all administration, and nothing on paths unless a rule allows
+//                   it.
+//   user            may do what rules allow.
+//   service         may resolve what lies in its space, and otherwise do what rules allow.
 class Identity {
  public:
   enum class Kind : std::uint8_t { trusted, administrator, user, service };
@@ -119,10 +120,10 @@ class Identity {
   const std::string& space() const noexcept { return space_; }
   const std::vector<std::string>& groups() const noexcept { return groups_; }
 
-  // Known is what a compiled policy found out about an identity's names, kept beside them so that
-  // the next decision need not look them up: one word for the id, then one for each group. Each word
-  // is whole by itself (it says which policy wrote it), so threads need no lock. A copy of an identity
-  // begins without, and what was moved from has none.
+  // Known caches what a compiled policy found out about an identity's names, so that the next decision
+  // need not look them up: one word for the id, then one for each group. Each word is complete by
+  // itself (it says which policy wrote it), so threads need no lock. A copy of an identity starts with
+  // an empty cache; a moved-from identity has no cache.
   class Known {
    public:
     explicit Known(std::size_t num_words)
@@ -158,9 +159,9 @@ class Identity {
   Known known_;
 };
 
-// in_space is DC/OS' rule: the secret's path without its last segment must be a segment-wise prefix
-// of the service's own path, or equal to it. A secret without a path is everybody's. In space, a
-// leading '/' and empty segments do not count; case does.
+// in_space applies DC/OS' rule: the secret's path without its last segment must be a segment-wise prefix
+// of the service's own path, or equal to it. A secret that lies in no folder is in every space. In
+// `space`, a leading '/' and empty segments are ignored; case matters.
 bool in_space(const Path& secret, std::string_view space) noexcept;
 
 }  // namespace strongroom

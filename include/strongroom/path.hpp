@@ -1,9 +1,8 @@
 // path.hpp: the one canonical form of a secret's name.
 //
-// Everything that names a secret goes through Path::parse once, at the door, and is compared,
-// matched, sealed and bound in that form from then on. Nothing is folded, trimmed or decoded: two
-// spellings are either the same bytes or two secrets, and what could be read in two ways is
-// refused.
+// Every name of a secret goes through Path::parse once, when it enters the library. From then on it is
+// compared, matched, sealed and bound in that form. Nothing is folded, trimmed or decoded: two
+// spellings are either the same bytes or two secrets. A text that could be read in two ways is refused.
 #pragma once
 
 #include <compare>
@@ -25,13 +24,13 @@ bool well_formed_utf8(std::string_view text) noexcept;
 
 class Path {
  public:
-  // Path() is the root: legal for a list alone.
+  // Path() is the root, which is legal only for a list.
   Path() = default;
 
-  // parse takes segments of 1..255 bytes joined by '/', at most 4,096 bytes and 64 segments; one
-  // leading '/' is dropped. The empty text, or "/", is the root.
-  // Errors  invalid: empty segments, "." and "..", a trailing '/', control characters, bytes that
-  //         are not UTF-8, and %-encoded separators (%2F, %5C, %2E, %00) that a transport left.
+  // parse takes segments of 1..255 bytes joined by '/', at most 4,096 bytes and 64 segments. One leading
+  // '/' is dropped. The empty text, or "/", is the root.
+  // Errors  invalid: empty segments, "." and "..", a trailing '/', control characters, bytes that are
+  //         not UTF-8, and %-encoded separators (%2F, %5C, %2E, %00) that a transport did not decode.
   static Result<Path> parse(std::string_view text);
 
   // parse_secret is parse for the name of a secret: the root is refused as well.
@@ -39,7 +38,7 @@ class Path {
 
   bool is_root() const noexcept { return text_.empty(); }
   const std::string& text() const noexcept { return text_; }
-  operator std::string_view() const noexcept { return text_; }  // for whoever takes paths as text
+  operator std::string_view() const noexcept { return text_; }  // for functions that take text
 
   // parent is the path without its last segment; the root's parent is the root.
   std::string_view parent() const noexcept;

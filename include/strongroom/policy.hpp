@@ -1,8 +1,7 @@
 // policy.hpp: the second stage of the line: may this identity do that to this path?
 //
-// A policy answers from its arguments alone: no I/O, no plaintext, no clock. It sits in the engine,
-// so that no daemon, module or binding can walk round it. The answer must not depend on whether the
-// path exists.
+// A policy uses only its arguments: no I/O, no plaintext, no clock. It is part of the engine, so that no
+// daemon, module or binding can bypass it. The answer must not depend on whether the path exists.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +20,8 @@ enum class Decision : std::uint8_t {
   denied,   // a rule forbids it
 };
 
-// by_kind is what an identity's kind decides, whatever the rules say: a trusted caller may do everything,
-// an administrator all administration. None: the rules decide.
+// by_kind returns the decision that follows from an identity's kind, whatever the rules say: a trusted
+// caller may do everything, an administrator all administration. nullopt: the rules decide.
 constexpr std::optional<Decision> by_kind(Identity::Kind kind, ActionSet actions) noexcept {
   const bool administers = !actions.empty() && actions.without(ActionSet::administration()).empty();
   if (kind == Identity::Kind::trusted) return Decision::allowed;
@@ -37,24 +36,23 @@ class Policy {
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
 
-  // decide answers: by_kind, and then the rules. That a service resolves in its space alone is decided
-  // here as well.
+  // decide applies by_kind and then the rules. It also ensures that a service resolves only in its space.
   //
   // path     canonical, as every Path is. The root where the action concerns the whole store.
   // Threads  any number at once. It allocates nothing.
   Decision decide(const Identity& who, Action action, const Path& path) const noexcept;
 
-  // check is decide as a result: denied, with a message for the operator.
+  // check is decide as a result. Errors  denied, with a message for the operator.
   Result<void> check(const Identity& who, Action action, const Path& path) const;
 
  private:
   virtual Decision by_rules(const Identity& who, Action action,
                             const Path& path) const noexcept = 0;
-  // services_need_grants: being in its space does not suffice for a service.
+  // services_need_grants returns true when a rule must allow even what lies in a service's space.
   virtual bool services_need_grants() const noexcept { return false; }
 };
 
-// SpacePolicy has no rules: what Policy::decide says of itself is all that anybody may do.
+// SpacePolicy has no rules: it allows only what Policy::decide allows without them.
 class SpacePolicy final : public Policy {
  private:
   Decision by_rules(const Identity&, Action, const Path&) const noexcept override {

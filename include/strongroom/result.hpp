@@ -1,8 +1,8 @@
-// result.hpp: how every fallible function of strongroom answers.
+// result.hpp: what every fallible function of strongroom returns.
 //
 // A Result<T> is either a T or an Error. Results must be looked at: dropping one is a compiler
 // warning, and reading the value of a failed one is a programming mistake that asserts.
-// An Error never carries secret bytes: its message names paths, sizes and codes alone.
+// An Error never carries secret bytes: its message names only paths, sizes and codes.
 #pragma once
 
 #include <cassert>
@@ -15,15 +15,15 @@
 
 namespace strongroom {
 
-// Code tells what a caller can do about a failure. The numbers are those of the C ABI and of the
-// command line's exit status minus 10; they never change meaning.
+// Code says what a caller can do about a failure. The numbers are those of the C ABI, and of the
+// command line's exit status minus 10. They never change their meaning.
 enum class Code : std::int32_t {
-  invalid = 1,          // the input is outside the rules; mend it
+  invalid = 1,          // the input is outside the rules; correct it
   not_found = 2,        // nothing is stored there
   already_exists = 3,   // create-only met a secret
-  denied = 4,           // the caller may not, or the credential is wrong
+  denied = 4,           // the caller is not allowed to, or the credential is wrong
   sealed = 5,           // no keys are loaded; unseal
-  not_initialized = 6,  // no store is there yet; init
+  not_initialized = 6,  // there is no store yet; init
   conflict = 7,         // somebody else changed it first; read again
   indeterminate = 8,    // the outcome could not be known in time; read back
   too_large = 9,        // over a stated limit
@@ -35,7 +35,7 @@ enum class Code : std::int32_t {
   internal = 15,        // a mistake of ours; please report it
 };
 
-// to_string gives the code's name as the documentation spells it.
+// to_string returns the code's name as the documentation spells it.
 constexpr std::string_view to_string(Code code) noexcept {
   switch (code) {
     case Code::invalid:
@@ -72,7 +72,7 @@ constexpr std::string_view to_string(Code code) noexcept {
   return "unknown";
 }
 
-// Error is a code for the program and a sentence for the operator, in the past tense.
+// Error is a code for the program and a sentence for the operator.
 struct Error {
   Code code = Code::internal;
   std::string message;
@@ -85,7 +85,7 @@ class [[nodiscard]] Result {
 
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
-  // Result(in_place) holds a fresh T, to be filled where it stands.
+  // Result(in_place) holds a fresh T, to be filled in place.
   explicit Result(std::in_place_t) : state_(std::in_place_index<0>) {}
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
@@ -113,7 +113,7 @@ class [[nodiscard]] Result {
   std::variant<T, Error> state_;
 };
 
-// Result<void> is success, or why not. `return {};` is success.
+// Result<void> is success or an Error. `return {};` is success.
 template <>
 class [[nodiscard]] Result<void> {
  public:

@@ -1,4 +1,4 @@
-// seal_status.hpp: what can be told of a store without its keys, and a little more with them.
+// seal_status.hpp: what can be said about a store without its keys, and a little more with them.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@ namespace strongroom {
 
 // SealReason is why a handle has no keys.
 enum class SealReason : std::uint8_t {
-  none,            // it has
+  none,            // it has keys
   never_unsealed,  // since it was opened
   closed,          // this handle was closed, or sealed the store
   operator_lock,   // an operator sealed the store for every process
-  slot_removed,    // the slot that it was unsealed by was removed or replaced
+  slot_removed,    // the slot that unsealed it was removed or replaced
 };
 
 struct SlotStatus {
@@ -27,11 +27,11 @@ struct SlotStatus {
   unsigned threshold = 0;
   unsigned shares = 0;
   std::uint64_t created_ms = 0;
-  bool damaged = false;               // not of its form; unsealed, also: not what was stored
+  bool damaged = false;               // malformed or, where there are keys, not what was stored
   std::vector<WrappedShare> wrapped;  // of a slot of wrapped shares
 };
 
-// SealStatus is what can be told of a store without keys, and its terms where there are some.
+// SealStatus is what can be said about a store without keys and, where there are keys, its terms.
 struct SealStatus {
   std::string url;
   bool initialized = false;
@@ -39,8 +39,8 @@ struct SealStatus {
   SealReason reason = SealReason::never_unsealed;
   std::uint64_t since_ms = 0;   // of the reason
   bool locked = false;          // an operator sealed the store for every process
-  bool header_damaged = false;  // a copy of the header record is damaged; unsealing mends it
-  bool escrowed = false;        // an OpenPGP private key lies beside what it opens
+  bool header_damaged = false;  // a copy of the header record is damaged; unsealing repairs it
+  bool escrowed = false;        // an OpenPGP private key is stored next to what it opens
   StoreId store{};
   std::uint64_t generation = 0;
   TermId first_term = 0;   // 0 while sealed

@@ -1,8 +1,9 @@
 // secret_bytes.hpp: the only type in which plaintext and keys live.
 //
-// Move-only, locked, out of core dumps, wiped when released. Nothing in it converts, prints or
-// compares by accident: every look inside is spelled reveal(), so that `git grep reveal` is the
-// audit. Keys lie behind guard pages and read as zeros in a forked child; values lie in the arena.
+// A secret is move-only, locked, kept out of core dumps, and wiped when released. Nothing converts,
+// prints or compares it by accident: every access to the bytes is spelled reveal(), so that `git grep
+// reveal` is the audit. Keys lie behind guard pages and read as zeros in a forked child; values lie in
+// the arena.
 #pragma once
 
 #include <cassert>
@@ -40,12 +41,12 @@ class SecretView {
   std::span<const std::uint8_t> bytes_;
 };
 
-// same_secret compares in a time that depends on the lengths alone.
+// same_secret compares in a time that depends only on the lengths.
 bool same_secret(SecretView a, SecretView b) noexcept;
 
 namespace detail {
 
-// ArenaSlot is one allocation of the arena for values: see impl/crypto/secret_arena.hpp.
+// ArenaSlot is one allocation in the arena for values: see impl/crypto/secret_arena.hpp.
 struct ArenaSlot {
   std::uint8_t* bytes = nullptr;
   void* chunk = nullptr;    // the mapping that it lies in
@@ -69,16 +70,17 @@ class SecretBytes {
   SecretBytes& operator=(const SecretBytes&) = delete;
   ~SecretBytes() { wipe(); }
 
-  // for_value gives len bytes of the arena, contents unspecified.
+  // for_value returns len bytes of the arena, contents unspecified.
   // Errors  too_large, unavailable, as SecretArena::allocate.
   static Result<SecretBytes> for_value(std::size_t len);
 
-  // make_value does the same where the secret stands; what it held is wiped.
+  // make_value is for_value in place: it wipes what this secret held.
   Result<void> make_value(std::size_t len);
 
-  // for_key gives len zero bytes behind guard pages, locked, and wiped in a forked child. For keys
-  // and shares: it costs three pages and about 15 us.
-  // Errors  unavailable: the system refused to map, lock or watch the page; there is no opt-out.
+  // for_key returns len zero bytes behind guard pages, locked, and wiped in a forked child. It is for
+  // keys and shares: it costs three pages and about 15 us.
+  // Errors  unavailable: the system refused to map or lock the pages, or to keep them from core dumps
+  //         and forked children; there is no opt-out.
   static Result<SecretBytes> for_key(std::size_t len);
 
   static Result<SecretBytes> copy_value(std::span<const std::uint8_t> bytes);
@@ -92,12 +94,12 @@ class SecretBytes {
   std::span<std::uint8_t> reveal_mutable() noexcept { return {held_.begin, held_.size}; }
   std::string_view reveal_text() const noexcept { return view().reveal_text(); }
 
-  // intact is false when this was a key and a fork wiped it, or something wrote over its canary.
+  // intact returns false when this was a key and a fork wiped it, or something wrote over its canary.
   bool intact() const noexcept {
     return held_.guarded == nullptr || std::memcmp(held_.guarded, &kCanary, sizeof kCanary) == 0;
   }
 
-  // keep narrows the secret to a part of itself; the rest stays where it is and is wiped with it.
+  // keep narrows the secret to a part of itself. The rest stays allocated and is wiped with it.
   void keep(std::size_t offset, std::size_t len) noexcept {
     assert(offset <= held_.size && len <= held_.size - offset);
     held_.begin += offset;
@@ -116,7 +118,7 @@ class SecretBytes {
                                     std::span<const std::uint8_t> bytes);
   void release() noexcept;
 
-  // Held is what moves from one to the other.
+  // Held is what a move takes along.
   struct Held {
     detail::ArenaSlot slot;
     std::uint8_t* guarded = nullptr;
@@ -127,10 +129,10 @@ class SecretBytes {
   Held held_;
 };
 
-// SecretMemory is the locked memory for values (not for keys) of this process.
+// SecretMemory describes the locked memory for values (not for keys) of this process.
 struct SecretMemory {
-  std::size_t budget_bytes;    // what may be locked
-  std::size_t reserved_bytes;  // what is mapped for values now, in use or kept for the next
+  std::size_t budget_bytes;    // how much may be locked
+  std::size_t reserved_bytes;  // how much is mapped for values now, in use or kept for later ones
   bool unlocked_allowed;
 };
 SecretMemory secret_memory() noexcept;
@@ -138,9 +140,9 @@ SecretMemory secret_memory() noexcept;
 // set_secret_budget changes how many bytes may be locked for values from now on; what is in use stays.
 void set_secret_budget(std::size_t bytes) noexcept;
 
-// allow_unlocked_secrets lets values live in memory that may be swapped once the system refuses to lock
-// more (still wiped, still out of core dumps). The budget holds all the same. Withdrawn, it holds for
-// every later value; those that lie in such memory stay there.
+// allow_unlocked_secrets lets values live in memory that may be swapped, once the system refuses to lock
+// more. They are still wiped, and still kept out of core dumps, and the budget still applies. When it is
+// withdrawn, every later value is locked again; values that are in unlocked memory stay there.
 void allow_unlocked_secrets(bool allowed) noexcept;
 
 }  // namespace strongroom

@@ -16,21 +16,21 @@ namespace strongroom {
 // Content keeps text and binary apart: text is UTF-8 and may be shown in JSON.
 enum class Content : std::uint8_t { text = 1, binary = 2 };
 
-// StoredSecret is a secret as it was read.
+// StoredSecret is the result of reading a secret.
 struct StoredSecret {
   SecretBytes value;
   Content content = Content::binary;
   Revision revision{};
   std::uint64_t created_ms = 0;
   std::uint64_t changed_ms = 0;
-  // Over zero: the storage was out of reach, and this is what it held that long ago.
+  // Over zero: the storage is out of reach, and this is what it held that long ago.
   std::uint64_t stale_ms = 0;
 };
 
-// ReadOptions are what a reader asks for beside the secret.
+// ReadOptions say how a secret is read.
 struct ReadOptions {
-  // The read sees every write that was acknowledged to anybody before it began, whatever it costs
-  // the storage to make sure of it; without, it may lag as far as the storage documents.
+  // With fresh, the read sees every write that was acknowledged to any client before it began, whatever
+  // that costs the storage. Without it, the read may lag as far as the storage documents.
   bool fresh = false;
 };
 
@@ -51,7 +51,7 @@ struct Condition {
   static Condition any() { return {}; }
   static Condition create() { return {Kind::create, {}}; }
   static Condition update() { return {Kind::update, {}}; }
-  // at is compare-and-set: the secret must be there in exactly this revision.
+  // at is compare-and-set: the secret must exist in exactly this revision.
   static Condition at(Revision revision) { return {Kind::revision, revision}; }
 };
 
@@ -75,26 +75,26 @@ struct Entry {
 
 struct ListPage {
   std::vector<Entry> entries;      // in the backend's order
-  std::vector<std::uint8_t> next;  // hand it in for the next page; empty: this was the last
+  std::vector<std::uint8_t> next;  // pass it to get the next page; empty: this was the last
 };
 
-// ListOptions are how a list is asked for.
+// ListOptions say what a list contains.
 struct ListOptions {
   bool recursive = false;  // every secret below, and no folders
-  // visible needs no right to list: it lists the secrets that the caller may read, update or delete,
-  // and the folders that hold any such. Nothing tells of others, nor that a folder has none. It takes
-  // as long as looking at all that lies below.
+  // visible needs no right to list: it lists the secrets that the caller may read, update or delete, and
+  // the folders that hold any of these. It shows neither that there are other secrets nor that a folder
+  // has none. It takes as long as looking at everything below.
   bool visible = false;
   // As in GetOptions, of the folder; what lies below it is judged below this path.
   std::optional<std::string_view> decide_path{};
 };
 
-// WatchEvent is what became of one secret since it was last told of.
+// WatchEvent is what happened to one secret since it was last reported.
 struct WatchEvent {
   enum class Kind : std::uint8_t { changed = 1, deleted = 2 };
   Kind kind = Kind::changed;
   std::string path;     // from the root
-  Revision revision{};  // the newest; of a deletion, its own. 0: not known (it does not open)
+  Revision revision{};  // the newest one, or that of the deletion; 0: unknown (does not open)
 
   friend bool operator==(const WatchEvent&, const WatchEvent&) = default;
 };

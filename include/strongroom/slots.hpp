@@ -1,6 +1,6 @@
-// slots.hpp: the unseal slots of a store: what opens them, how they are asked for, what people are handed.
+// slots.hpp: the unseal slots of a store: what opens them, how they are requested, what people receive.
 //
-// A slot's own random key wraps the root key; the credential is that key itself (key file,
+// Each slot has a random key, which wraps the root key. The credential is that key itself (key file,
 // environment, systemd credential) or shares of it, in clear or wrapped to OpenPGP keys. Any one slot
 // opens the store.
 #pragma once
@@ -18,19 +18,19 @@
 
 namespace strongroom {
 
-struct NewSlot;  // of the engine's own
+struct NewSlot;  // private to the engine
 
 inline constexpr std::uint32_t kDefaultMaxSecretLen = 1'048'576;
 inline constexpr std::uint32_t kMaxMaxSecretLen = 64u << 20;
 
-// SlotKind says what opens a slot, and where a person finds it. A kind that this program does not
-// know is carried along as it is.
+// SlotKind says what opens a slot, and where a person finds it. A slot of a kind that this program does
+// not know is kept unchanged.
 enum class SlotKind : std::uint8_t {
   shares = 1,             // threshold of its shares
   key = 2,                // a key file
-  wrapped_shares = 3,     // shares, each wrapped to somebody's OpenPGP key and kept here
-  environment = 4,        // a key handed over in an environment variable
-  system_credential = 5,  // a key handed over by systemd (LoadCredential=)
+  wrapped_shares = 3,     // shares, each wrapped to somebody's OpenPGP key and kept in the slot
+  environment = 4,        // a key passed in an environment variable
+  system_credential = 5,  // a key passed by systemd (LoadCredential=)
 };
 
 constexpr bool has_shares(SlotKind kind) noexcept {
@@ -41,14 +41,14 @@ constexpr bool has_key(SlotKind kind) noexcept {
          kind == SlotKind::system_credential;
 }
 
-// Handout is what people are handed before a change takes effect. Texts are secrets, in key memory.
+// Handout is what people receive before a change takes effect. Texts are secrets, in key memory.
 struct Handout {
   std::vector<SecretBytes> shares;    // one line of hex each; none where they were wrapped
   std::vector<WrappedShare> wrapped;  // one per OpenPGP key, in their order
   SecretBytes key_file;               // one line of hex, or empty
 };
 
-// InitOptions says what is to open the new store: shares, a key, or both.
+// InitOptions say what will open the new store: shares, a key, or both.
 struct InitOptions {
   unsigned shares = 0;     // 1..255, or 0 for no slot of shares
   unsigned threshold = 0;  // 1..shares
@@ -62,12 +62,12 @@ struct InitOptions {
 // Dropping it leaves no trace.
 struct PendingInit : Handout {
   StoreId store{};
-  std::vector<std::uint8_t> record;  // the header to be
-  SecretBytes escrow;                // an OpenPGP private key to keep beside the data, or empty
-  SecretBytes root;                  // to fill the store before it exists: see migrate.hpp
+  std::vector<std::uint8_t> record;  // the future header
+  SecretBytes escrow;                // an OpenPGP private key to keep next to the data, or empty
+  SecretBytes root;                  // to fill the store before it exists: see Session::migrate
 };
 
-// SlotChange says which slots to add and to remove, in one commit.
+// SlotChange says which slots to add and which to remove, in one commit.
 struct SlotChange {
   unsigned shares = 0;  // of a new slot of shares; as in InitOptions
   unsigned threshold = 0;
@@ -75,28 +75,29 @@ struct SlotChange {
   SlotKind key_kind = SlotKind::key;
   std::vector<std::vector<std::uint8_t>> pgp_keys;
   std::vector<SlotId> remove;
-  std::optional<bool> new_keys;  // rotate root and data key; unless told, when a slot is removed
+  std::optional<bool> new_keys;  // rotate root and data key; unset: only when a slot is removed
   bool verify = false;           // the new credentials must be given back before they take effect
 };
 
-// PendingSlots is a change of the slots that did not happen yet: hand its credentials out, verify
-// them where that was asked for, then activate it. Until then the old slots rule; dropping it, or
-// ending the process, forgets it.
+// PendingSlots is a change of the slots that has not happened yet: hand its credentials out, verify them
+// where that was requested, then activate it. Until then the old slots stay in effect. Dropping it, or
+// ending the process, discards the change.
 struct PendingSlots : Handout {
-  std::shared_ptr<std::vector<NewSlot>> add;  // never null in one that was prepared
+  std::shared_ptr<std::vector<NewSlot>> add;  // never null after prepare_slots
   std::vector<SlotId> remove;
   bool new_keys = false;
   bool verify = false;
   StoreId store{};
-  Digest table{};                      // of the slots that this was prepared for
+  Digest table{};                      // of the slots for which this was prepared
   std::vector<Credential> given_back;  // shares, so far
   std::vector<SlotId> verified;        // whose credentials were given back
 
-  // ready tells whether it may be activated: what had to be given back was.
+  // ready returns whether the change may be activated: all that had to be given back was given back.
   bool ready() const noexcept;
 };
 
-// UnsealProgress tells how far a round of shares is. Of several slots of shares, the nearest one.
+// UnsealProgress says how far a round of shares is. Of several slots of shares, it describes the one
+// that is nearest to opening.
 struct UnsealProgress {
   bool unsealed = false;
   unsigned progress = 0;  // good, different shares so far
@@ -107,13 +108,13 @@ struct UnsealProgress {
 // prepare_init makes all keys of a new store, and writes nothing anywhere.
 //
 // pgp     wraps the shares where there are OpenPGP keys; may be null where there are none.
-// Errors  invalid: no slot, or a threshold that its shares can not meet, or an OpenPGP key that can
-//         not be used.  unsupported: no OpenPGP.  unavailable: no key memory.
+// Errors  invalid: no slot, or a threshold that its shares cannot meet, or an OpenPGP key that cannot
+//         be used.  unsupported: no OpenPGP.  unavailable: no key memory.
 Result<PendingInit> prepare_init(const InitOptions& options, OpenPgp* pgp = nullptr);
 
-// give_back takes a credential that somebody was handed, to see that it arrived: any threshold of
-// the new shares, and the new key.
-// Errors  denied: it is none of the new ones.
+// give_back takes one credential that was handed out, to confirm that it arrived. What has to be given
+// back is a threshold of the new shares (any of them), and the new key.
+// Errors  denied: it is not one of the new credentials.
 Result<void> give_back(PendingSlots& pending, Credential credential);
 
 }  // namespace strongroom

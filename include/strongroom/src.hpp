@@ -1,12 +1,12 @@
 // src.hpp: the whole engine, for a host that compiles it in one source file of its own.
 //
 // Include it in exactly one file of a program, and link libsodium and Nettle (RapidJSON is headers only).
-// Without more, storage is memory: or a Backend of the host's own.
+// With only these, storage is memory or the host's own Backend.
 //
-//   STRONGROOM_HAVE_LIBCRYPTO, _BOTAN, _LMDB, _ZOOKEEPER   say that src/libcrypto, src/botan, src/lmdb or
-//                         src/zookeeper is linked as well. Where one is not defined, its part is absent.
+//   STRONGROOM_HAVE_LIBCRYPTO, _BOTAN, _LMDB, _ZOOKEEPER   define these where src/libcrypto, src/botan,
+//                         src/lmdb or src/zookeeper is linked as well; otherwise that part is absent.
 //
-// The folder impl/ is installed for this file. It is no interface, and any release may change it.
+// The folder impl/ is installed for this file. It is not an interface, and any release may change it.
 #pragma once
 
 #include "strongroom/impl/backends/backend.ipp"

@@ -1,10 +1,10 @@
-// watch.hpp: which secrets below a folder change, as one identity may see it.
+// watch.hpp: reports changes to the secrets below a folder, as far as one identity may see them.
 //
-// Watching a folder needs the right to list it, and events tell of those secrets alone that the
-// watcher may read: names that it may list, and when they change. Rights are looked at again by every
-// call. A value is never handed out; whoever wants it reads it.
+// Watching a folder needs the right to list it. Events report only secrets that the watcher may also
+// read: their names, and when they change. Every call checks these rights again. A watch never returns a
+// value; read the secret to get it.
 //
-// Threads  one at a time. A watch keeps its store.
+// Threads  one at a time. A watch keeps its store open.
 #pragma once
 
 #include <memory>
@@ -34,11 +34,11 @@ class Watch {
   friend class Session;
   Watch(std::shared_ptr<Engine> engine, std::unique_ptr<TreeWatch> tree, Identity who, Path prefix);
 
-  std::shared_ptr<Engine> engine_;  // which the tree borrows, and so outlives
+  std::shared_ptr<Engine> engine_;  // before tree_, which borrows it and is destroyed first
   std::unique_ptr<TreeWatch> tree_;
   Identity who_;
   Path prefix_;
-  std::vector<WatchEvent> taken_;  // not handed out yet
+  std::vector<WatchEvent> taken_;  // not returned yet
 };
 
 }  // namespace strongroom

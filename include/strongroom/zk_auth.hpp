@@ -1,7 +1,7 @@
-// zk_auth.hpp: what this process proves to ZooKeeper who it is by: user:password of its digest scheme.
+// zk_auth.hpp: user:password, with which this process authenticates to ZooKeeper (digest scheme).
 //
-// It never comes in a URL, where logs and lists of processes would show it, but from the host's memory
-// or from a file that nobody else can read; and it lies in key memory as long as the store is open.
+// It never comes from a URL, which logs and lists of processes would show. It comes from the host's
+// memory, or from a file that nobody else can read, and stays in key memory while the store is open.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ using ZkAuth = std::shared_ptr<const SecretBytes>;
 Result<ZkAuth> take_zk_auth(SecretView text);
 
 // read_zk_auth_file reads it from a file of one line.
-// Errors  denied: the file belongs to another user, or is open to others.  invalid: it can not be read,
-//         is no file, or as above.
+// Errors  denied: the file belongs to another user, or others may access it.  invalid: it cannot be
+//         read, is not a file, or as above.
 Result<ZkAuth> read_zk_auth_file(const std::string& file);
 
 }  // namespace strongroom

@@ -31,7 +31,7 @@ std::unique_ptr<Botan::AEAD_Mode> botan_begin(const GcmCall& call, Botan::Cipher
   return mode;
 }
 
-// BotanAes is one key in a Botan object, which wipes it.
+// BotanAes is one key in a Botan object, which wipes the key.
 class BotanAes final : public BlockCipher {
  public:
   explicit BotanAes(std::span<const std::uint8_t, kKeyLen> key)
@@ -49,8 +49,8 @@ class BotanAes final : public BlockCipher {
 
 }  // namespace
 
-// botan_available comes before every use of Botan, which makes its allocator in a static of its own
-// code at the first one. ThreadSanitizer does not see into that static, but it does into ours.
+// botan_available is called before every use of Botan. At its first use, Botan makes its allocator in a
+// static of its own code. ThreadSanitizer does not see that static, but it does see ours.
 bool botan_available() noexcept {
   static const bool available = [] {
     try {
@@ -66,7 +66,7 @@ Result<void> botan_seal(const GcmCall& call, SecretView head, SecretView body,
                         std::span<std::uint8_t> out) try {
   const auto mode = botan_begin(call, Botan::ENCRYPTION);
   Botan::secure_vector<std::uint8_t> text;
-  text.reserve(out.size());  // growing later would copy
+  text.reserve(out.size());  // growing later would copy the plaintext
   text.resize(head.size() + body.size());
   std::uint8_t* to = text.data();
   append(to, head);

@@ -29,7 +29,7 @@ const EVP_CIPHER* evp_cipher() noexcept {
   return cipher;
 }
 
-// evp_update feeds in to the cipher in pieces that fit an int; out null means associated data.
+// evp_update passes `in` to the cipher in pieces that fit an int. A null out means associated data.
 bool evp_update(EVP_CIPHER_CTX* context, std::uint8_t* out,
                 std::span<const std::uint8_t> in) noexcept {
   constexpr std::size_t kPiece = std::size_t{1} << 30;
@@ -64,9 +64,8 @@ bool evp_seal(const GcmCall& call, SecretView head, SecretView body,
          EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagLen, tag) == 1;
 }
 
-// A failure of libcrypto (a wrong tag is none) leaves an entry in the thread's queue, in which the
-// host's next SSL_get_error would stumble over it. Marking the queue in every call would cost 33
-// ns.
+// A failure of libcrypto (a wrong tag is not one) leaves an entry in the thread's error queue, and the
+// host's next SSL_get_error would report it. Marking the queue in every call would cost 33 ns.
 Error libcrypto_failed(std::span<std::uint8_t> out) {
   ERR_clear_error();
   return gcm_failed(out);

@@ -22,8 +22,8 @@ bool is_space(std::uint8_t c) noexcept {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-// hex_digit gives the value, -1 of another character; by arithmetic, as base64_sextet and for the
-// same reason: it may be a private key's.
+// hex_digit returns the value of a hex digit, and -1 for any other character. Like base64_sextet it uses
+// arithmetic and no table, since the text may be a private key.
 int hex_digit(std::uint8_t character) noexcept {
   const int c = character;
   int value = -1;
@@ -33,8 +33,8 @@ int hex_digit(std::uint8_t character) noexcept {
   return value;
 }
 
-// decode packs digits of Bits bits to bytes, in place: what is written is behind what is read.
-// Returns  nothing where another character stands.
+// decode packs digits of Bits bits into bytes, in place: it never writes ahead of what it has read.
+// Returns  an empty span when there is any other character.
 template <unsigned Bits, typename Digit>
 Bytes decode(Bytes text, Digit digit) noexcept {
   std::uint32_t group = 0;
@@ -65,7 +65,7 @@ bool all_digits(View text, Digit digit) noexcept {
                      [&](std::uint8_t c) { return is_space(c) || digit(c) >= 0; });
 }
 
-// decode_text undoes one layer. Text of hex digits alone is hex: in base64 it would be noise.
+// decode_text decodes one layer. A text of only hex digits is hex: in base64 it would be noise.
 Bytes decode_text(Bytes text) noexcept {
   text = trimmed(text);
   if (all_digits(text, hex_digit)) return decode<4>(text, hex_digit);
@@ -80,7 +80,7 @@ Tag tag_of(std::uint8_t first) noexcept {
   return static_cast<Tag>(new_format ? first & 0x3F : first >> 2 & 0x0F);
 }
 
-// Tag 0 is reserved (RFC 4880, 4.3): what begins with it is no OpenPGP.
+// Tag 0 is reserved (RFC 4880, 4.3): what begins with it is not OpenPGP.
 bool is_binary(View bytes) noexcept {
   return !bytes.empty() && (bytes[0] & 0x80) != 0 && tag_of(bytes[0]) != Tag::none;
 }
@@ -92,11 +92,11 @@ bool is_armored(View bytes) noexcept {
 }
 
 std::span<std::uint8_t> decode_form(Bytes bytes) noexcept {
-  // A mark of UTF-8 in front, as some editors leave it, would pass for a packet.
+  // A UTF-8 byte order mark, which some editors write, would look like a packet.
   if (text_of(bytes).starts_with("\xEF\xBB\xBF")) bytes = bytes.subspan(3);
   for (int layer = 0; layer < 2; ++layer) {
     if (is_binary(bytes)) return bytes;
-    // What a mail program put above the armor is no part of it.
+    // What a mail program put above the armor is not part of it.
     const auto armor = text_of(bytes).find(kArmor);
     if (armor != std::string_view::npos) return bytes.subspan(armor);
     bytes = decode_text(bytes);

@@ -1,4 +1,4 @@
-// forms.hpp: OpenPGP as people hand it in: binary, ASCII armor, base64 or hex of either.
+// forms.hpp: the forms of OpenPGP that people pass: binary, ASCII armor, base64 or hex of either.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ enum class Tag : std::uint8_t {
   aead_encrypted = 20,
 };
 
-// decode_form undoes base64 and hex where the bytes stand.
+// decode_form decodes base64 and hex in place.
 // Returns  the part of `bytes` that is binary OpenPGP or begins with armor; empty: it is neither.
 std::span<std::uint8_t> decode_form(std::span<std::uint8_t> bytes) noexcept;
 

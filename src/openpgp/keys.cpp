@@ -24,8 +24,8 @@ Trouble loaded(rnp_result_t result) {
   return result == RNP_SUCCESS ? Trouble::none : Trouble::not_a_key;
 }
 
-// import_keys also checks every signature. It is permissive, since a person's key may have a subkey of a
-// kind that librnp does not know.
+// import_keys also checks every signature. It is permissive, since a key may have a subkey of a kind that
+// librnp does not know.
 Trouble import_keys(const RnpRing& ring, std::span<const std::uint8_t> keys, std::uint32_t kind) {
   const RnpInput input = rnp_input(keys);
   if (!ring || !input) return Trouble::no_memory;
@@ -44,7 +44,7 @@ bool is(rnp_result_t (*question)(rnp_key_handle_t, bool*), const RnpKey& key) {
   return rnp_number<bool>(question, key.get());
 }
 
-// primary_keys gives at most two: more than one is refused.
+// primary_keys returns at most two, since more than one is refused.
 std::vector<RnpKey> primary_keys(const RnpRing& ring) {
   std::vector<RnpKey> found;
   rnp_identifier_iterator_t made = nullptr;
@@ -58,7 +58,7 @@ std::vector<RnpKey> primary_keys(const RnpRing& ring) {
   return found;
 }
 
-// algorithm_trouble says whether shares may be encrypted with it.
+// algorithm_trouble returns whether shares may be encrypted with the key's algorithm.
 Trouble algorithm_trouble(const RnpKey& key) {
   const auto algorithm = rnp_get<RnpText>(rnp_key_get_alg, key.get());
   if (!algorithm) return Trouble::other_algorithm;
@@ -79,7 +79,7 @@ Trouble validity_trouble(const RnpKey& key) {
   return is(rnp_key_is_valid, key) ? Trouble::none : Trouble::not_a_key;
 }
 
-// encryption_trouble is what keeps this one key from being encrypted to.
+// encryption_trouble returns why this one key cannot be encrypted to.
 Trouble encryption_trouble(const RnpKey& key) {
   if (!rnp_number<bool>(rnp_key_allows_usage, key.get(), "encrypt")) {
     return Trouble::cannot_encrypt;
@@ -88,7 +88,7 @@ Trouble encryption_trouble(const RnpKey& key) {
   return trouble != Trouble::none ? trouble : algorithm_trouble(key);
 }
 
-// choose takes the newest key that serves, as gpg does, or tells what kept the others from it.
+// choose takes the newest subkey that can be encrypted to, as gpg does, or returns why there is none.
 Trouble choose(const RnpKey& primary, RnpKey& out) {
   Trouble trouble = Trouble::cannot_encrypt;
   std::uint32_t newest = 0;

@@ -1,4 +1,4 @@
-// keys.hpp: public and private keys as librnp holds them, and which public ones are taken.
+// keys.hpp: public and private keys in librnp, and which public keys are accepted.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +13,21 @@ namespace strongroom::openpgp {
 // Recipient is one public key that may be encrypted to now.
 struct Recipient {
   RnpRing ring;
-  RnpKey encrypt;  // the primary key or a subkey
+  RnpKey encrypt;  // the subkey to encrypt to
   std::vector<std::uint8_t> fingerprint;
 };
 
-// open_recipient looks at a public key in any form, which it decodes in place.
+// open_recipient loads and checks a public key in any form, which it decodes in place.
 Trouble open_recipient(std::span<std::uint8_t> key, Recipient& out);
 
 // open_private_keys loads all private keys of a text in any form, which it decodes in place.
 Trouble open_private_keys(std::span<std::uint8_t> keys, RnpRing& out);
 
-// binary_form undoes armor as well; where there is some, `storage` holds the result.
-// Returns  empty: it is no OpenPGP.
+// binary_form decodes any form, armor included; where there is armor, `storage` holds the result.
+// Returns  empty: it is not OpenPGP.
 std::span<const std::uint8_t> binary_form(std::span<std::uint8_t> bytes, RnpOutput& storage);
 
-// fingerprint_of is that of the key itself; empty on failure.
+// fingerprint_of returns the fingerprint of this key; empty on failure.
 std::vector<std::uint8_t> fingerprint_of(const RnpKey& key);
 
 }  // namespace strongroom::openpgp

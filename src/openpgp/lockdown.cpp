@@ -18,7 +18,7 @@
 namespace strongroom::openpgp {
 namespace {
 
-// A sanitizer maps terabytes and may start a thread.
+// A sanitizer maps terabytes and may start a thread, so some limits cannot apply.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
 #elif defined(__has_feature)
@@ -40,8 +40,8 @@ bool limit(__rlimit_resource resource, rlim_t most) noexcept {
   return ::setrlimit(resource, &wanted) == 0;
 }
 
-// dies_with_parent: the parent made our socket, so a parent that died before prctl is told by
-// another one being in its place.
+// dies_with_parent asks the kernel to kill us when our parent ends. The parent made our socket, so if it
+// ended before prctl, the socket's maker is no longer our parent.
 bool dies_with_parent() noexcept {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
   ucred maker{};
@@ -57,13 +57,13 @@ bool limit_spending() noexcept {
     return false;
   }
   if (kSanitized) return true;
-  // Random numbers need a descriptor, /proc/self/maps another. No limit on processes: Botan's RSA
-  // needs a thread, and that limit counts all that its user runs.
+  // Random numbers need a descriptor, /proc/self/maps another. There is no limit on processes: Botan's
+  // RSA needs a thread, and that limit counts everything that the user runs.
   return limit(RLIMIT_NOFILE, 8) && limit(RLIMIT_AS, kAddressSpace);
 }
 
-// lock_written_mappings is for users, whose limit does not cover our libraries' code: it locks what
-// can be written to, which is where secrets can get.
+// lock_written_mappings locks only the mappings that can be written, since secrets can get nowhere else.
+// It is for ordinary users, whose limit is too low for our libraries' code.
 bool lock_written_mappings() noexcept {
   std::FILE* maps = std::fopen("/proc/self/maps", "re");
   if (maps == nullptr) return false;
@@ -95,7 +95,8 @@ bool small_stacks() noexcept {
 
 bool lock_down() noexcept {
   if (!dies_with_parent()) return false;
-  // RLIMIT_CORE does not bind a core that goes to a program; this does, and keeps debuggers out.
+  // RLIMIT_CORE does not apply to core dumps that are piped to a program; this does, and it keeps
+  // debuggers out.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return false;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
   return limit_spending();
@@ -103,10 +104,11 @@ bool lock_down() noexcept {
 
 bool lock_memory() noexcept {
   if (kSanitized) return true;  // its mlock does nothing
-  // One heap, of which little is let go. Overwriting what is freed would cost RSA 18 ms, for memory
-  // that nobody can read and that the kernel clears a moment later.
+  // Use one heap, which frees little. Overwriting freed memory would cost RSA 18 ms, and nobody can read
+  // that memory, which the kernel clears a moment later.
   ::mallopt(M_ARENA_MAX, 1);
-  // Botan would map, lock and guard a pool page by page, which takes 3 ms; everything is locked here.
+  // Botan would map, lock and guard a pool page by page, which takes 3 ms. Here everything is locked
+  // already.
   if (::setenv("BOTAN_MLOCK_POOL_SIZE", "0", 1) != 0) return false;
   // Its RSA starts threads, whose stacks of 8 MiB would not fit what a user may lock.
   if (::setenv("BOTAN_THREAD_POOL_SIZE", "1", 1) != 0 || !small_stacks()) return false;

@@ -3,13 +3,13 @@
 
 namespace strongroom::openpgp {
 
-// lock_down leaves a process that dies with its parent, can not be dumped, traced, or gain rights,
-// and has little to spend.
-// Returns  false where the parent is gone, or the kernel refused.
+// lock_down makes the process die with its parent, keeps it from being dumped or traced and from gaining
+// rights, and limits its resources.
+// Returns  false when the parent is gone, or the kernel refused.
 bool lock_down() noexcept;
 
-// lock_memory keeps all that is and will be written out of swap.
-// Returns  false where RLIMIT_MEMLOCK is too low.
+// lock_memory keeps all memory that is or will be written out of swap.
+// Returns  false when RLIMIT_MEMLOCK is too low.
 bool lock_memory() noexcept;
 
 }  // namespace strongroom::openpgp

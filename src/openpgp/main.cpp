@@ -1,7 +1,7 @@
-// main.cpp: strongroom-openpgp, which the library starts for one request; no command for people.
+// main.cpp: strongroom-openpgp, which the library starts for one request. It is not a command for people.
 //
-// librnp leaves copies of what it decrypts, and parses packets from strangers. So it runs here: in a
-// process that holds one request, is locked in memory, and ends when that is answered.
+// librnp leaves copies of what it decrypts, and parses packets from strangers. So it runs here, in a
+// process that holds one request, has its memory locked, and ends when the request is answered.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,7 +56,7 @@ int serve() {
   if (!lock_down()) return 1;
   const Channel channel(STDIN_FILENO);
   if (lock_memory()) {
-    send(channel, answer(channel));  // what it held is wiped here
+    send(channel, answer(channel));  // request and reply are wiped by the end of this line
     return 0;
   }
   Reply refused;
@@ -78,9 +78,9 @@ int main() {
   using namespace strongroom::openpgp;
   if (!started_by_library()) {
     constexpr std::string_view kUsage =
-        "strongroom-openpgp: the strongroom library starts this program; it is no command\n";
+        "strongroom-openpgp: the strongroom library starts this program; do not run it yourself\n";
     ::_exit(::write(STDERR_FILENO, kUsage.data(), kUsage.size()) < 0 ? 3 : 2);
   }
-  // No destructor of a library runs: the kernel takes the memory, as it is.
+  // Exit without running the destructors of libraries: the kernel takes the memory as it is.
   ::_exit(serve());
 }

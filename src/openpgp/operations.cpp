@@ -30,7 +30,7 @@ std::vector<std::uint8_t> copy(std::span<const std::uint8_t> bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-// encrypt gives an empty message on failure.
+// encrypt returns an empty message on failure.
 std::vector<std::uint8_t> encrypt(const Recipient& recipient, SecretView text) {
   const RnpInput input = rnp_input(text.reveal());
   const RnpOutput output = rnp_memory(kMaxOpenPgpMessageLen);
@@ -49,7 +49,7 @@ std::vector<std::uint8_t> encrypt(const Recipient& recipient, SecretView text) {
   return encrypted ? copy(rnp_written(output)) : std::vector<std::uint8_t>{};
 }
 
-// wrap opens every key twice: so all are checked before anything is encrypted, and only one at a
+// wrap opens every key twice, so that all are checked before anything is encrypted, and only one at a
 // time is in locked memory.
 Reply wrap(Request& request) {
   Reply reply;
@@ -71,14 +71,14 @@ Reply wrap(Request& request) {
   return reply;
 }
 
-// Passphrase answers librnp's questions.
+// Passphrase answers librnp when it asks for a passphrase.
 struct Passphrase {
   SecretView passphrase;
   bool asked = false;
 
   static bool answer(rnp_ffi_t, void* self, rnp_key_handle_t key, const char*, char* out,
                      std::size_t max_len) {
-    if (key == nullptr) return false;  // of a message that is encrypted to a passphrase
+    if (key == nullptr) return false;  // asked for a message that is encrypted to a passphrase
     auto* const mine = static_cast<Passphrase*>(self);
     mine->asked = true;
     const auto bytes = mine->passphrase.reveal();
@@ -124,7 +124,7 @@ Trouble message_trouble(Tag tag) {
   }
 }
 
-// decryption_trouble puts librnp's reasons in ours.
+// decryption_trouble translates librnp's result into a Trouble.
 Trouble decryption_trouble(rnp_result_t result, const Passphrase& passphrase,
                            const Plaintext& text) {
   if (text.overflowed) return Trouble::text_too_large;
@@ -144,7 +144,7 @@ Trouble decryption_trouble(rnp_result_t result, const Passphrase& passphrase,
   }
 }
 
-// protection_trouble asks for a tag over the whole text that was also found right.
+// protection_trouble returns none only if a tag covers the whole text and was verified.
 Trouble protection_trouble(const RnpVerify& operation) {
   char* mode = nullptr;
   bool valid = false;
@@ -173,7 +173,7 @@ Trouble decrypt(const RnpRing& ring, std::span<const std::uint8_t> message, Pass
     return Trouble::no_memory;
   }
   const RnpVerify operation(made);
-  // Who signed it is of no matter: a share proves itself.
+  // The signer does not matter: a share proves itself.
   rnp_op_verify_set_flags(made, RNP_VERIFY_IGNORE_SIGS_ON_DECRYPT);
   const rnp_result_t result = rnp_op_verify_execute(made);
   const Trouble protection = protection_trouble(operation);

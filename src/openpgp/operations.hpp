@@ -1,4 +1,4 @@
-// operations.hpp: what the helper is asked for, done by librnp.
+// operations.hpp: performs the helper's requests, with librnp.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace strongroom::openpgp {
 
-// Reply is what goes back: fields where trouble is none.
+// Reply is what is sent back. It has fields only where trouble is none.
 struct Reply {
   Trouble trouble = Trouble::none;
   unsigned number = 0;                            // of the key that it is about
@@ -17,7 +17,7 @@ struct Reply {
   bool has_secret = false;
 };
 
-// perform takes the request to pieces: keys and messages are decoded in place.
+// perform performs the request, and modifies it: keys and messages are decoded in place.
 Reply perform(Request& request);
 
 }  // namespace strongroom::openpgp

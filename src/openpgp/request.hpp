@@ -11,7 +11,7 @@
 
 namespace strongroom::openpgp {
 
-// Request is what protocol.hpp says of Op; what does not belong to it is empty.
+// Request holds the fields that protocol.hpp lists for op; all other fields are empty.
 struct Request {
   Op op = Op::inspect;
   unsigned number = 0;
@@ -23,7 +23,7 @@ struct Request {
   std::string user_id;
 };
 
-// read_request reads all of one. Memory grows by what has arrived, not by what is announced.
+// read_request reads a whole request. Memory grows with what has arrived, not with what is announced.
 Trouble read_request(const Channel& channel, Request& request);
 
 }  // namespace strongroom::openpgp

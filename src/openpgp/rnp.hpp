@@ -1,4 +1,4 @@
-// rnp.hpp: librnp's handles, let go by themselves.
+// rnp.hpp: librnp's handles, which free themselves.
 #pragma once
 
 #include <rnp/rnp.h>
@@ -29,8 +29,8 @@ using RnpOutput = Rnp<rnp_output_t, rnp_output_destroy>;
 using RnpText = Rnp<char*, rnp_buffer_destroy>;
 using RnpIterator = Rnp<rnp_identifier_iterator_t, rnp_identifier_iterator_destroy>;
 
-// rnp_get calls a function of librnp whose last argument is where the result goes.
-// Returns  an empty one on failure.
+// rnp_get calls a function of librnp that writes its result through its last argument.
+// Returns  an empty owner on failure.
 template <typename Owner, typename Function, typename... Arguments>
 Owner rnp_get(Function function, Arguments... arguments) {
   typename Owner::pointer made = nullptr;
@@ -56,7 +56,7 @@ inline RnpOutput rnp_memory(std::size_t max_len) {
   return RnpOutput(output);
 }
 
-// rnp_written is what went to rnp_memory, until that is gone.
+// rnp_written returns what was written to an output of rnp_memory; it is valid as long as the output.
 inline std::span<std::uint8_t> rnp_written(const RnpOutput& output) {
   std::uint8_t* bytes = nullptr;
   std::size_t len = 0;

@@ -301,7 +301,7 @@ class Typing(OnTerminal, Lifecycle):
 
     def test_new_shares_are_typed_back_before_they_rule(self):
         pid, tty, new = self.rekeying()
-        for typed, says in ((self.shares[0], b"none of the new"), ("CANARY", b"neither"), (new[1], b"\r\n")):
+        for typed, says in ((self.shares[0], b"not one of the new"), ("CANARY", b"neither"), (new[1], b"\r\n")):
             self.type(tty, typed)
             said = self.until(tty, says).partition(says)[2]
             self.until(tty, b"typed back", said)
@@ -908,7 +908,7 @@ class OpenPgp(OnTerminal, Lifecycle):
         ann = self.public("ann")
         both = self.file_of(self.gpg("--armor", "--export", "ann@example.org", "bob@example.org"))
         for wrong, says in ((self.private("ann"), "private"), (self.private("ann", armor=False), "private"),
-                            (self.public("sig"), "encrypt"), (self.file_of("CANARY"), "no OpenPGP"),
+                            (self.public("sig"), "encrypt"), (self.file_of("CANARY"), "not an OpenPGP public key"),
                             (self.file_of(""), "empty"), (both, "several")):
             self.fails(INVALID, "init", "--pgp-key", ann, "--pgp-key", wrong, key=False, says=says)
             self.assertFalse(self.status()["initialized"])

@@ -185,25 +185,26 @@ TEST_F(OpenPgpTest, EveryBadKeyIsNamedAndSaysWhatToDo) {
   randombytes_buf(noise.data(), noise.size());
   noise[0] &= 0x7F;  // no packet begins so; one in 64 would be taken for a private key's
   const std::vector<BadKey> bad = {
-      {"expired", home().public_key("expired"), "had expired"},
+      {"expired", home().public_key("expired"), "has expired"},
       {"revoked", home().public_key("revoked"), "was revoked"},
-      {"expired subkey", home().public_key("oldsubkey"), "had expired"},
-      {"sign only", home().public_key("signonly"), "could not be encrypted to"},
+      {"expired subkey", home().public_key("oldsubkey"), "has expired"},
+      {"sign only", home().public_key("signonly"), "cannot be encrypted to"},
       {"short RSA", home().public_key("rsa1024"), "less than 2048 bits"},
-      {"NIST curve", home().public_key("nist"), "of a kind that is not taken"},
+      {"NIST curve", home().public_key("nist"), "of a kind that is not accepted"},
       {"two keys", two, "several keys"},
       {"two armored keys", armored, "several keys"},
       {"private", home().private_key("curve"), "private key"},
       {"armored private", home().gpg({"--armor", "--export-secret-keys", "curve"}), "private key"},
-      {"cut short", cut, "no OpenPGP public key"},
-      {"flipped", flipped, "no OpenPGP public key"},
-      {"noise", noise, "no OpenPGP public key"},
+      {"cut short", cut, "not an OpenPGP public key"},
+      {"flipped", flipped, "not an OpenPGP public key"},
+      {"noise", noise, "not an OpenPGP public key"},
       {"empty", {}, "was empty"},
-      {"text", bytes("hello, here is my key"), "no OpenPGP public key"},
-      {"zeros", Bytes(1000, 0), "no OpenPGP public key"},
-      {"a message", home().gpg({"--encrypt", "-r", "curve"}, bytes("x")), "no OpenPGP public key"},
+      {"text", bytes("hello, here is my key"), "not an OpenPGP public key"},
+      {"zeros", Bytes(1000, 0), "not an OpenPGP public key"},
+      {"a message", home().gpg({"--encrypt", "-r", "curve"}, bytes("x")),
+       "not an OpenPGP public key"},
       {"broken armor", bytes("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n####\n"),
-       "no OpenPGP public key"},
+       "not an OpenPGP public key"},
   };
   for (const BadKey& one : bad) {
     const std::vector<Bytes> keys = {home().public_key("curve"), one.key};

@@ -1,6 +1,6 @@
-// limits.hpp: the limits of backend.hpp as checks, so that every backend draws the same line.
+// limits.hpp: checks for the limits of backend.hpp, so that every backend has the same limits.
 //
-// They look at sizes alone and touch no storage. A backend runs them before anything else.
+// They use no storage. A backend runs them before anything else.
 #pragma once
 
 #include <algorithm>
@@ -17,15 +17,15 @@ inline bool key_less(ByteView a, ByteView b) noexcept {
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
 }
 
-// has_prefix tells whether key is prefix or an extension of it.
+// has_prefix returns whether key is prefix or an extension of it.
 inline bool has_prefix(ByteView key, ByteView prefix) noexcept {
   return key.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), key.begin());
 }
 
-// is_one_of tells whether key is among a few keys.
+// is_one_of returns whether key is among a few keys.
 bool is_one_of(std::span<const ByteView> keys, ByteView key) noexcept;
 
-// check_key refuses what can not be a key.
+// check_key refuses what cannot be a key.
 // Errors  invalid: empty.  too_large: over kMaxBackendKeyLen.
 Result<void> check_key(ByteView key);
 

@@ -1,7 +1,7 @@
 // memory.hpp: the backend that forgets: records in this process's memory, gone with the last handle.
 //
 // For tests, caches and stores that are filled at every start. It keeps envelopes, never plaintext,
-// so it needs no locked memory. Atomic and isolated as backend.hpp asks; durable it can not be.
+// so it needs no locked memory. It is atomic and isolated as backend.hpp requires, but not durable.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class MemoryBackend final : public Backend {
  public:
   MemoryBackend();
 
-  // share gives another handle to the same records, as a second process has with a real storage.
+  // share returns another handle to the same records, like a second process of a real storage.
   std::unique_ptr<MemoryBackend> share() const;
 
   // read runs the sink while writers wait: it must be short and must not call this storage.
@@ -27,12 +27,12 @@ class MemoryBackend final : public Backend {
 
   Result<Commit> commit(std::span<const Change> batch, Timeout timeout) override;
 
-  // scan goes in the bytewise order of the keys. The sink as in read.
+  // scan goes in the bytewise order of the keys. The rules of read for the sink apply.
   Result<bool> scan(ByteView prefix, ByteView after, std::size_t limit, ScanSink sink,
                     Timeout timeout) override;
 
-  // snapshot lists the records while writers wait, and hands them over when they go on: values are
-  // shared with the records and never changed. The list costs about 100 bytes a record.
+  // snapshot lists the records while writers wait. It passes them to the sink after the writers go on:
+  // values are shared with the records and never changed. The list costs about 100 bytes per record.
   Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
                         Timeout timeout) override;
 

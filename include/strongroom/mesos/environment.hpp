@@ -1,8 +1,7 @@
 // environment.hpp: environment variables that are secrets, as Mesos' tasks ask for them.
 //
-// A variable is plain or a Secret. Everything or nothing: the secrets of an environment are
-// resolved together, and one that fails fails them all. Plain values are kept like secrets, since
-// people keep secrets in them.
+// A variable is plain or a Secret. The secrets of an environment are resolved together, all or none: if
+// one fails, all fail. Plain values are kept like secrets, since people put secrets into them.
 //
 // Source  Apache Mesos src/common/validation.cpp, validateEnvironment;
 //         src/slave/containerizer/mesos/isolators/environment_secret.cpp; docs/secrets.md.
@@ -36,47 +35,45 @@ struct Environment {
   std::vector<Variable> variables;
 };
 
-// ResolvedVariable is what a process shall see: name=value.
+// ResolvedVariable is what a process will see: name=value.
 struct ResolvedVariable {
   std::string name;
   SecretBytes value;
 };
 
-// ResolveSecrets gives the bytes of every secret, in the order asked, or the first failure.
+// ResolveSecrets returns the bytes of every secret, in the order of its argument, or the first failure.
 using ResolveSecrets =
     FunctionRef<Result<std::vector<SecretBytes>>(std::span<const Secret* const>)>;
 
-// environment_from_json reads {"variables": [...]} as Mesos reads it (see secret_from_json): a
+// environment_from_json reads {"variables": [...]} as Mesos reads it (see secret_from_json). A
 // variable without a type, or with a type of unknown name, is a plain one. It does not validate.
 // Errors  invalid.  too_large: over max_len, or memory.  unavailable: memory.
 Result<Environment> environment_from_json(SecretBytes text,
                                           std::size_t max_len = kDefaultMaxJsonLen);
 
-// validate_environment holds Mesos' rules, in Mesos' order and words; the first fault is told.
-// Names are not looked at, and two variables may have one name.
+// validate_environment checks Mesos' rules in Mesos' order, and reports the first fault in Mesos' words.
+// It does not look at names, and two variables may have the same name.
 // Errors  invalid.
 Result<void> validate_environment(const Environment& environment);
 
-// secrets_of lists what has to be resolved, in the order of the variables of a validated
-// environment. The pointers are valid as long as the environment stays as it is.
+// secrets_of lists the secrets that have to be resolved, in the order of the variables of a validated
+// environment. The pointers are valid as long as the environment stays unchanged.
 std::vector<const Secret*> secrets_of(const Environment& environment);
 
-// merge puts resolved secrets in their places and settles who wins on equal names: a plain
-// variable over a secret, whatever their order; of two of one sort, the later one.
+// merge puts resolved secrets in their places. Of variables with equal names it keeps one: a plain
+// variable wins over a secret, whatever their order; of two plain ones or two secrets, the later wins.
 //
 // environment  taken over; must have passed validate_environment.
 // resolved     the bytes of secrets_of(environment), in that order.
-// Returns      the winners, each where it stood among the variables. Bytes pass unchanged, UTF-8 or
-//              not.
-// Errors       invalid: a name or value with a NUL, which no environment can hold; the message
-// names
-//              the variable. Mesos checks inline secrets alone and lets the kernel cut off the
-//              rest. internal: resolved has another length.
+// Returns      the winners, each in its place among the variables. Bytes pass unchanged, UTF-8 or not.
+// Errors       invalid: a name or value with a NUL, which no environment can hold; the message names
+//              the variable. (Mesos checks only inline secrets, and lets the kernel cut off others at
+//              the NUL.)  internal: resolved has another length.
 Result<std::vector<ResolvedVariable>> merge(Environment environment,
                                             std::vector<SecretBytes> resolved);
 
 // resolve_environment validates, resolves all secrets in one batch, and merges.
-// Errors  those of validate_environment and merge; the resolver's, unchanged: the prefixes
+// Errors  those of validate_environment and merge; those of the resolver, unchanged. The prefixes
 //         `Invalid environment specified: ` and `Collect failed: ` are Mesos' own and come from it.
 Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
                                                           ResolveSecrets resolve);

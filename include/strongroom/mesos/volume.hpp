@@ -1,10 +1,9 @@
 // volume.hpp: secrets that a task reads as files, as Mesos' tasks ask for them.
 //
-// All container paths are looked at before anything is written anywhere. Mesos does not look: there
+// All container paths are checked before anything is written anywhere. Mesos does not check them: there,
 // "../x" leaves plaintext outside the sandbox for good, and "." hides the whole sandbox.
 //
-// Source  Apache Mesos include/mesos/mesos.proto, Volume; src/common/validation.cpp,
-// validateVolume;
+// Source  Apache Mesos include/mesos/mesos.proto, Volume; src/common/validation.cpp, validateVolume;
 //         src/slave/containerizer/mesos/isolators/volume/secret.cpp.
 #pragma once
 
@@ -30,23 +29,23 @@ struct Volume {
   Secret secret;
 };
 
-// volumes_from_json reads one Volume object, an array of them, or an object with an array "volumes"
-// (as in ContainerInfo), as Mesos reads them (see secret_from_json), and validates them all,
-// secrets and container paths included.
+// volumes_from_json reads one Volume object, an array of them, or an object with an array "volumes" (as
+// in ContainerInfo), as Mesos reads them (see secret_from_json). It validates them all, including their
+// secrets and container paths.
 // Errors  invalid: outside Mesos' rules, in Mesos' words where Mesos has some; container paths.
-//         unsupported: a volume that is no secret (host_path, image, another type of source).
+//         unsupported: a volume that is not a secret (host_path, image, another type of source).
 //         too_large: over max_len, or memory.  unavailable: memory.
 Result<std::vector<Volume>> volumes_from_json(SecretBytes text,
                                               std::size_t max_len = kDefaultMaxJsonLen);
 
-// validate_container_path refuses what does not name one file below where it starts: the empty
-// path, "..", a last segment that is empty or ".", a NUL, and what the kernel would not take (a
-// segment over 255 bytes, 4,096 bytes in all). Absolute and relative paths are both taken.
+// validate_container_path refuses a path that does not name one file below where it starts: the empty
+// path, "..", a last segment that is empty or ".", a NUL, and what the kernel would refuse (a segment
+// over 255 bytes, 4,096 bytes in all). It accepts absolute and relative paths.
 // Errors  invalid; the message names the path.
 Result<void> validate_container_path(std::string_view path);
 
-// validate_container_paths also refuses two volumes of one path, and a path that leads through the
-// file of another volume; "./a" and "a" are one path, "a" and "/a" are two.
+// validate_container_paths also refuses two volumes with the same path, and a path that leads through
+// the file of another volume. "./a" and "a" are one path; "a" and "/a" are two.
 // Errors  invalid; the message names both paths.
 Result<void> validate_container_paths(std::span<const Volume> volumes);
 

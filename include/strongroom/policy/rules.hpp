@@ -1,7 +1,7 @@
 // rules.hpp: the rules of a policy as they were written, before they are compiled.
 //
-// Every text form ends here, and everything that tells about a policy (explain, diff, lint) speaks of
-// these rules, by the place in the text that they came from.
+// Every text form is parsed into these rules. Everything that explains a policy (explain, diff, lint)
+// refers to them by their place in the text.
 #pragma once
 
 #include <compare>
@@ -16,7 +16,7 @@
 
 namespace strongroom {
 
-// What a policy may hold, so that no text of it can exhaust a process.
+// The limits of a policy, so that no policy text can exhaust a process.
 inline constexpr std::size_t kMaxPolicyRules = 200'000;     // rule times path
 inline constexpr std::size_t kMaxPolicyGrants = 1'000'000;  // rule times path times subject
 inline constexpr std::size_t kMaxPolicyDocuments = 4'096;
@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxSubjectLen = 4'096;
 
 // PolicyMode is how rules that match the same request are weighed.
 enum class PolicyMode : std::uint8_t {
-  deny_overrides,  // one that allows is needed, none may deny; order and length play no part
+  deny_overrides,  // a rule must allow and none may deny; order and length do not matter
   vault_compat,    // HashiCorp Vault's, since 1.15.2: only the most specific pattern counts
 };
 
@@ -35,7 +35,7 @@ constexpr std::string_view to_string(PolicyMode mode) noexcept {
   return mode == PolicyMode::deny_overrides ? "deny-overrides" : "vault-compat";
 }
 
-// Subject is whom a rule is for: "user:alice", "group:ops", "any-user".
+// Subject says to which callers a rule applies: "user:alice", "group:ops", "any-user".
 struct Subject {
   enum class Kind : std::uint8_t {
     user,
@@ -44,7 +44,7 @@ struct Subject {
     group,
     any_user,  // the last three have no name
     any_service,
-    anyone,  // whoever has an identity
+    anyone,  // every identity
   };
   Kind kind = Kind::anyone;
   std::string name;
@@ -60,30 +60,30 @@ std::string to_string(const Subject& subject);
 // "any-service" or "anyone". Errors  invalid: anything else.
 Result<Subject> parse_subject(std::string_view text);
 
-// parse_identity reads who asks, for tools: a subject that is no group, then "+group:NAME" for each of
-// its groups, then "@SPACE" for a service's space ("service:/web@/web", where a service without is in
-// the space of its own id), or "trusted". Errors  invalid.
+// parse_identity reads a caller, for tools. That is "trusted", or a subject that is not a group. After a
+// subject comes "+group:NAME" for each of its groups, then "@SPACE" for a service's space, as in
+// "service:/web@/web". A service without "@SPACE" is in the space of its own id. Errors  invalid.
 Result<Identity> parse_identity(std::string_view text);
 
-// TextPlace is where in a document something stands; lines and columns (in bytes) begin with 1.
+// TextPlace is a place in a document. Lines and columns (in bytes) are counted from 1.
 struct TextPlace {
   std::uint32_t document = 0;  // index into PolicyRules::documents
   std::uint32_t line = 0;
   std::uint32_t column = 0;
 };
 
-// PathPattern is what a rule says of paths, in the notation of the policy's mode, canonical: without
-// the leading '/'.
+// PathPattern matches paths. It is in the notation of the policy's mode, and canonical: without the
+// leading '/'.
 //
-//   deny_overrides  segments; "*" is any one segment, "**" as the last one everything below.
-//   vault_compat    "+" is any one segment, a trailing '*' any bytes; everything else is itself.
+//   deny_overrides  segments; "*" matches any one segment, "**" as the last segment everything below.
+//   vault_compat    "+" matches any one segment, a trailing '*' any bytes, everything else itself.
 struct PathPattern {
   std::string text;
   TextPlace place;
 };
 
-// PolicyRule gives subjects what it allows, and takes what it denies, on paths; or, without a path, on
-// the whole store.
+// PolicyRule allows actions to its subjects, and denies others, on paths. Without a path, its actions are
+// on the whole store.
 struct PolicyRule {
   TextPlace place;
   std::vector<Subject> subjects;
@@ -99,8 +99,8 @@ struct PolicyRules {
   std::vector<PolicyRule> rules;
 };
 
-// effective is what a rule's actions mean: who may read may have it resolved, and in deny_overrides a
-// list of names and a scan of all below are one right. What is denied reaches as far.
+// effective returns the actions that a rule's actions imply: read implies resolve and, in
+// deny_overrides, list implies scan. It applies to allowed and to denied actions alike.
 constexpr ActionSet effective(PolicyMode mode, ActionSet actions) noexcept {
   if (actions.has(Action::read)) actions = actions | Action::resolve;
   const bool own = mode == PolicyMode::deny_overrides;
@@ -108,8 +108,8 @@ constexpr ActionSet effective(PolicyMode mode, ActionSet actions) noexcept {
   return actions;
 }
 
-// check_pattern tells whether a pattern means something in a mode.
-// Errors  invalid: what is wrong with it; offset, where given, is told which byte.
+// check_pattern checks whether a pattern means something in a mode.
+// Errors  invalid: what is wrong with it; *offset, where offset is not null, is set to the wrong byte.
 Result<void> check_pattern(PolicyMode mode, std::string_view pattern,
                            std::size_t* offset = nullptr);
 

@@ -11,20 +11,21 @@
 //      {"version": 1, "mode": "vault-compat",
 //       "policies": {"web": {"path": {"web/*": {"capabilities": ["read"]}}}},
 //       "grants": [{"to": ["group:web"], "policies": ["web"]}]}
-//    and "rules" for administration alone. Both may have "services_need_grants": true.
-// 2. Vault's JSON form alone, {"path": {...}}: a vault-compat policy of the document's name.
-//    What narrows requests in Vault beside capabilities is an error, since ignoring it would allow
-//    more than Vault did. sudo and patch are taken, and allow nothing here.
-// 3. DC/OS permissions, a text: "[user:alice group:ops]", then a permission a line,
+//    and its "rules" are only for administration. Both may have "services_need_grants": true.
+// 2. Vault's own JSON form, {"path": {...}}: a vault-compat policy with the document's name.
+//    What narrows requests in Vault, other than capabilities, is an error, since ignoring it would allow
+//    more than Vault did. sudo and patch are accepted, and allow nothing here.
+// 3. DC/OS permissions, a text: "[user:alice group:ops]", then one permission per line,
 //      dcos:secrets:default:/path/*  read,update
 //    '#' begins a comment. Resources: dcos:secrets:default:PATH, dcos:secrets:list:default:PATH,
 //    dcos:superuser, and dcos:adminrouter:secrets, which has no effect.
 //
-// A document is JSON when its first byte that is no blank is '{', and otherwise DC/OS permissions. An
-// empty one is an error, as a file cut short would be; {"version": 1} is a policy without rules.
+// A document is JSON when its first byte that is not a blank is '{', and otherwise DC/OS permissions. An
+// empty document is an error, since it may be a file that was cut short; {"version": 1} is a policy
+// without rules.
 //
-// The documents of a store make one policy: all of one mode, a policy of Vault's named once. What is
-// unknown (a member, an action, a star that means nothing) is an error, never ignored.
+// The documents of a store make one policy: all have the same mode, and each Vault policy has a name of
+// its own. What is unknown (a member, an action, a star that means nothing) is an error, never ignored.
 #pragma once
 
 #include <span>
@@ -36,21 +37,21 @@
 
 namespace strongroom {
 
-// PolicyDocument is one text; its name is a file's, or the one that it is stored under.
+// PolicyDocument is one text. Its name is that of a file, or the one under which it is stored.
 struct PolicyDocument {
   std::string name;
   std::string text;
 };
 
-// parse_policy reads documents into the rules of one policy. None at all is a policy without rules.
+// parse_policy reads documents into the rules of one policy. No documents make a policy without rules.
 //
 // Errors  invalid: "policy 'web', line 3, column 14: ...".  too_large: over a limit of rules.hpp.
-//         Memory stays within some 40 times the texts' length, and 300 MB for what the limits allow
-//         a text to multiply.
+// Memory  within some 40 times the texts' length, and 300 MB for what the limits allow a text to
+//         multiply.
 // Threads any number at once.
 Result<PolicyRules> parse_policy(std::span<const PolicyDocument> documents);
 
-// check_policy_name tells whether a document can be stored under a name: 1..128 of [A-Za-z0-9._-], not
+// check_policy_name checks whether a document can be stored under a name: 1..128 of [A-Za-z0-9._-], not
 // beginning with '.' or '-'.
 Result<void> check_policy_name(std::string_view name);
 

@@ -1,9 +1,9 @@
-// fork_guard.hpp: tells a process from the copy of it that fork made.
+// fork_guard.hpp: detects that a handle is used in a forked child.
 //
-// A forked child has copies of our handles but none of our threads, locks are as they happened to
-// be, and the keys read as zeros. So every handle remembers the process it was made in and refuses
-// to work in another one. The kernel does the telling (MADV_WIPEONFORK), since getpid can repeat
-// and pthread_atfork misses clone.
+// A forked child has copies of our handles but none of our threads. Locks are in the state in which the
+// fork found them, and the keys read as zeros. So every handle remembers the process in which it was
+// made, and refuses to work in another one. The kernel detects the fork (MADV_WIPEONFORK), since getpid
+// can repeat and pthread_atfork misses clone.
 #pragma once
 
 #include <sys/mman.h>
@@ -22,8 +22,8 @@ namespace detail {
 using EpochPage = std::atomic<std::uint64_t>;
 
 // epoch_page is the page that the kernel wipes on fork. Its address is published without a lock or
-// a static's guard: a child forked off in the middle of either would wait for a thread that it does
-// not have.
+// a static's guard: a child forked in the middle of either would wait for a thread that it does not
+// have.
 inline std::atomic<EpochPage*> epoch_page{nullptr};
 
 inline EpochPage* map_epoch_page() noexcept {
@@ -41,9 +41,10 @@ inline EpochPage* map_epoch_page() noexcept {
   return published;
 }
 
-// begin_epoch is the first look of a process. Apart, so that every later one is two loads in line.
+// begin_epoch is the first call in a process. It is a function of its own, so that every later call of
+// process_epoch is two inlined loads.
 [[gnu::noinline]] inline std::uint64_t begin_epoch() noexcept {
-  static std::atomic<std::uint64_t> last{0};  // not wiped: a child goes on counting from here
+  static std::atomic<std::uint64_t> last{0};  // not wiped: a child continues to count from here
   EpochPage* page = epoch_page.load(std::memory_order_acquire);
   if (page == nullptr) page = map_epoch_page();
   if (page == nullptr) return 0;
@@ -54,9 +55,9 @@ inline EpochPage* map_epoch_page() noexcept {
 
 }  // namespace detail
 
-// process_epoch is one number per process: the same for its whole life, and in a child another one
-// than any of its ancestors had seen before it was forked off.
-// Errors   0 when the kernel gave no page to watch; then no handle can be made.
+// process_epoch is one number per process. It stays the same for the life of the process. In a child it
+// differs from every number that an ancestor saw before the fork.
+// Errors   0 when the kernel did not provide a page that it wipes on fork; then no handle works.
 // Threads  any number at once. About a nanosecond.
 inline std::uint64_t process_epoch() noexcept {
   const detail::EpochPage* const page = detail::epoch_page.load(std::memory_order_acquire);

@@ -1,4 +1,4 @@
-// gate.hpp: many readers who never wait for each other, and a rare writer who waits for them all.
+// gate.hpp: many readers that never wait for each other, and a rare writer that waits for all of them.
 //
 // A reader touches one counter that it shares with few other threads, so two cores read at twice
 // the speed of one; a shared_mutex or a reference count would bounce one cache line between them.
@@ -17,7 +17,7 @@ namespace strongroom {
 // thread_stripe spreads threads over n places: the same thread always gets the same one.
 inline unsigned thread_stripe(unsigned n) noexcept {
   static std::atomic<unsigned> next{0};
-  thread_local unsigned mine = 0;  // a constant: no guard is looked at in every call
+  thread_local unsigned mine = 0;  // constant initialization: no guard to check in every call
   if (mine == 0) [[unlikely]]
     mine = next.fetch_add(1, std::memory_order_relaxed) + 1;
   return mine % n;
@@ -25,8 +25,9 @@ inline unsigned thread_stripe(unsigned n) noexcept {
 
 class Gate {
  public:
-  // Shared: hold it while reading what the gate protects. Never nested inside Shared or Exclusive of
-  // the same gate: a writer that came in between would wait for the outer one for ever.
+  // Shared is held while reading what the gate protects. Never nest it inside a Shared or Exclusive of
+  // the same gate: a writer that comes in between would wait for the outer one, and the inner one for
+  // the writer, forever.
   class [[nodiscard]] Shared {
    public:
     explicit Shared(const Gate& gate) noexcept : count_(gate.counts_[thread_stripe(kStripes)].n) {
@@ -45,7 +46,7 @@ class Gate {
     std::atomic<std::uint32_t>& count_;
   };
 
-  // Exclusive: alone with what the gate protects.
+  // Exclusive is held while changing what the gate protects: there is no reader and no other writer.
   class [[nodiscard]] Exclusive {
    public:
     explicit Exclusive(const Gate& gate) : gate_(gate), writer_(gate.writer_) {

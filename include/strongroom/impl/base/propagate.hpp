@@ -1,11 +1,11 @@
-// propagate.hpp: the two macros that hand an error on to the caller. Of the inside: no public header has them,
-// and src.hpp undefines them.
+// propagate.hpp: the two macros that pass an error on to the caller. They are internal: no public header
+// has them, and src.hpp undefines them.
 //
-//   STRONGROOM_TRY(barrier.refresh());                 // returns the error, if it is one
-//   STRONGROOM_ASSIGN(index, records.index());         // or else index is the value, as an lvalue
+//   STRONGROOM_TRY(barrier.refresh());                 // returns the error, if there is one
+//   STRONGROOM_ASSIGN(index, records.index());         // likewise; else index is the value, an lvalue
 //
-// Both are whole statements, of a function whose result an Error converts to. Where the value stays in a
-// Result that is needed later, TRY takes that: `STRONGROOM_TRY(found);`.
+// Both are whole statements, for functions whose result type an Error converts to. Where the Result
+// itself is needed later, pass it to TRY: `STRONGROOM_TRY(found);`.
 #pragma once
 
 #include <utility>

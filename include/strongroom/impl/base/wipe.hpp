@@ -6,8 +6,8 @@
 
 namespace strongroom {
 
-// wipe overwrites memory that is about to be released. Short runs of known length become a few stores,
-// which sodium_memzero, a call, can not; the empty statement keeps the compiler from dropping them.
+// wipe overwrites memory that is about to be released. Short runs of known length become a few stores;
+// sodium_memzero would always be a call. The empty asm statement keeps the compiler from dropping them.
 inline void wipe(void* memory, std::size_t len) noexcept {
   std::memset(memory, 0, len);
   __asm__ __volatile__("" : : "r"(memory) : "memory");

@@ -1,10 +1,10 @@
-// aead.hpp: the published constructions that the barrier is made of, over keys that the caller keeps.
+// aead.hpp: the published constructions that the barrier is made of, with keys that the caller keeps.
 //
 // No function here owns a key. Key schedules are plain structs that the caller places in its own
-// locked, guarded memory (SecretBytes::for_key) and that nothing copies; that is why the kept
-// schedules come from Nettle, whose contexts are such structs, and not from a library that keeps
-// them on a heap of its own. Where the CPU has no AES instructions, constant-time Botan serves
-// instead, slower. All providers give the same bytes; tests hold them to the published vectors.
+// locked, guarded memory (SecretBytes::for_key) and that nothing copies. So the kept schedules come from
+// Nettle, whose contexts are plain structs, and not from a library that keeps them on its own heap.
+// Where the CPU has no AES instructions, constant-time Botan is used instead, slower. All providers
+// return the same bytes; tests compare them with the published vectors.
 //
 // Sources  AES-256-GCM: NIST SP 800-38D.  XAES-256-GCM: C2SP XAES-256-GCM.md.
 //          AES-CMAC: NIST SP 800-38B, RFC 4493.  AES-SIV: RFC 5297.
@@ -33,24 +33,24 @@ using XaesNonce = std::array<std::uint8_t, kXaesNonceLen>;
 
 // random_bytes fills out from the kernel (getrandom), never from a buffer of ours: a buffered nonce
 // would repeat in a restored snapshot of a virtual machine.
-// Errors  internal: the kernel gave none; nothing may be sealed then.
+// Errors  internal: the kernel returned none; nothing may be sealed then.
 Result<void> random_bytes(std::span<std::uint8_t> out);
 
-// check_aes comes before any key is used. Errors  unsupported: this CPU has no AES instructions, and there
-// is no AES without tables built in, so there is none that keeps its keys to itself.
+// check_aes must be called before any key is used. Errors  unsupported: this CPU has no AES instructions,
+// and no AES without tables is built in. An AES with tables would leak its keys through the cache.
 Result<void> check_aes();
 
-// GcmProvider names who computes AES-256-GCM. best picks by length, from measurement.
+// GcmProvider names the library that computes AES-256-GCM. best picks by length, from measurements.
 enum class GcmProvider : std::uint8_t { best, libsodium, libcrypto, botan };
 
-// gcm_available tells whether a provider is built in and works on this CPU.
+// gcm_available returns whether a provider is built in and works on this CPU.
 bool gcm_available(GcmProvider provider) noexcept;
 
 // gcm_seal writes the ciphertext of head followed by body, then the tag, to out.
 //
 // key    32 bytes. A key and nonce pair must never be used for two messages.
-// head   0..64 bytes that go before body as if both were one plaintext; they need not be adjacent.
-// out    exactly head.size() + body.size() + kTagLen bytes; may not overlap the inputs.
+// head   0..64 bytes that precede body, as if both were one plaintext; they need not be adjacent.
+// out    exactly head.size() + body.size() + kTagLen bytes; must not overlap the inputs.
 // Errors invalid (sizes), too_large or unavailable (no locked memory to join head and body in),
 //        unsupported (provider), internal (the provider failed); out is then zeros.
 Result<void> gcm_seal(std::span<const std::uint8_t, kKeyLen> key,
@@ -60,7 +60,7 @@ Result<void> gcm_seal(std::span<const std::uint8_t, kKeyLen> key,
 
 // gcm_open checks the tag of sealed (ciphertext, then tag) and writes the plaintext to out.
 //
-// out    exactly sealed.size() - kTagLen bytes; apart from sealed, or starting where it starts.
+// out    exactly sealed.size() - kTagLen bytes; must start where sealed starts, or not overlap it.
 // Errors corrupt: sealed is shorter than a tag, or the tag did not match.  invalid (out's size),
 //        unsupported (provider), internal (the provider failed); out is then zeros, no plaintext.
 Result<void> gcm_open(std::span<const std::uint8_t, kKeyLen> key,
@@ -69,7 +69,7 @@ Result<void> gcm_open(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<const std::uint8_t> sealed, std::span<std::uint8_t> out,
                       GcmProvider provider = GcmProvider::best);
 
-// AesKey is an AES-256 encryption key schedule. Trivial: zeros are no key, copy nothing.
+// AesKey is an AES-256 encryption key schedule. It is trivial: all zeros mean no key. Never copy it.
 struct alignas(16) AesKey {
   std::array<std::uint8_t, 256> opaque;
 };
@@ -108,8 +108,8 @@ Block cmac(const CmacKey& key, std::span<const std::uint8_t> first,
 
 // siv_seal is AES-SIV (deterministic) of plaintext, bound to two associated strings in this order.
 // label  0 bytes or more.  bound  1 byte or more.
-// out    exactly kTagLen + plaintext.size() bytes, the tag first; apart from the inputs.
-// Sizes that do not fit are the caller's mistake: it asserts, or leaves zeros, which open nowhere.
+// out    exactly kTagLen + plaintext.size() bytes, the tag first; must not overlap the inputs.
+// Sizes that do not fit are the caller's mistake: it asserts, or leaves zeros, which no key opens.
 void siv_seal(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<const std::uint8_t> bound, SecretView plaintext,
               std::span<std::uint8_t> out) noexcept;

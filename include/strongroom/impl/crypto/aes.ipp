@@ -1,8 +1,8 @@
 // aes.ipp: the AES constructions over kept key schedules: XAES key derivation, CMAC and SIV.
 //
 // Nettle computes the modes, and the block cipher where the CPU has AES instructions. Elsewhere
-// Nettle's AES looks secrets up in tables, which the time of a cache miss gives away, so there the
-// schedule is the bare key and a constant-time AES of Botan is made for each call, used and wiped.
+// Nettle's AES looks secrets up in tables, and the time of a cache miss would leak them. So there the
+// schedule is the bare key, and each call makes, uses and wipes a constant-time AES of Botan.
 #include <nettle/aes.h>
 #include <nettle/cmac.h>
 #include <nettle/nettle-meta.h>
@@ -36,8 +36,8 @@ static_assert(alignof(cmac128_key) <= alignof(AesKey) &&
 static_assert(std::is_trivial_v<SivKey> && std::is_trivial_v<XaesKey>);
 
 static std::atomic<bool>& portable_flag() noexcept {
-  // libsodium says yes on x86 alone, by the same bit of CPUID as Nettle. On other architectures it
-  // depends on Nettle's build whether its AES is constant time, so it is not asked there.
+  // libsodium finds AES instructions only on x86, by the same bit of CPUID as Nettle. On other
+  // architectures Nettle's AES may or may not be constant time, depending on its build, so Botan is used.
   static std::atomic<bool> portable{sodium_init() < 0 || sodium_runtime_has_aesni() == 0};
   return portable;
 }
@@ -46,9 +46,9 @@ static bool portable() noexcept {
   return portable_flag().load(std::memory_order_relaxed);
 }
 
-// StackWiper overwrites, at the end of its scope, what was left on the stack below: Nettle leaves
-// subkeys and what they are made from. The dynamic linker, when it binds a function at its first
-// call (Debian's Botan is bound so), leaves all vector registers there, and deeper.
+// StackWiper overwrites, at the end of its scope, what was left on the stack below it. Nettle leaves
+// subkeys and what they are made from. The dynamic linker leaves all vector registers there, and deeper,
+// when it binds a function at its first call (as it does for Debian's Botan).
 class StackWiper {
  public:
   explicit StackWiper(std::size_t len) noexcept : len_(portable() ? kDeepLen : len) {}
@@ -65,10 +65,11 @@ class StackWiper {
   const std::size_t len_;
 };
 
-// Cipher is what Nettle's modes get as cipher: the kept schedule, or for this call an object of Botan.
+// Cipher is the block cipher that Nettle's modes use: the kept schedule, or a Botan object for this call.
 //
-// Botan's needs memory for a key; when there is none, or no Botan, the process ends (noexcept), for there
-// is no wrong answer here that would be safe to give. check_aes comes before every key, so there is Botan.
+// The Botan object needs memory for a key. When there is no memory, or no Botan, the process ends
+// (noexcept), since no wrong result would be safe to return. check_aes precedes every key, so there is
+// Botan.
 class Cipher {
  public:
   explicit Cipher(const AesKey& key) noexcept : context_(key.opaque.data()) {
@@ -166,10 +167,10 @@ void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) no
   set_key(schedule.ctr, key.last<kKeyLen>());
 }
 
-// What is encrypted is made in out and encrypted where it is, so that none of it is left anywhere.
+// The blocks to encrypt are written to out and encrypted in place, so that no copy is left anywhere.
 void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
                  std::span<std::uint8_t, kKeyLen> out) noexcept {
-  const detail::aes::StackWiper wiper(0);  // the block cipher of Nettle alone leaves nothing
+  const detail::aes::StackWiper wiper(0);  // Nettle's block cipher, without a mode, leaves nothing
   std::array<std::uint8_t, 2 * kBlockLen> blocks = {0, 1, 'X', 0};
   std::memcpy(blocks.data() + 4, nonce.data(), kGcmNonceLen);
   std::memcpy(blocks.data() + kBlockLen, blocks.data(), kBlockLen);

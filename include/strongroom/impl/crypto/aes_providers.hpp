@@ -1,8 +1,8 @@
-// aes_providers.hpp: what other libraries than libsodium and Nettle do for AES, where they are linked in.
+// aes_providers.hpp: AES from libraries other than libsodium and Nettle, where they are linked.
 //
 // src/libcrypto and src/botan define these functions; STRONGROOM_HAVE_LIBCRYPTO and STRONGROOM_HAVE_BOTAN
-// say that they do. Without them the functions here answer that they are absent. None keeps a key of AES-GCM: every
-// call sets its own up and leaves it wiped.
+// say that they do. Otherwise the functions here report that the library is absent. No provider keeps a
+// key of AES-GCM: every call sets up its own and wipes it.
 #pragma once
 
 #include <sodium.h>
@@ -26,7 +26,7 @@ struct GcmCall {
   std::span<const std::uint8_t> associated;
 };
 
-// gcm_refused leaves zeros in out, and says why.
+// gcm_refused writes zeros to out, and returns the error.
 inline Error gcm_refused(std::span<std::uint8_t> out, Code code, const char* why) {
   if (!out.empty()) sodium_memzero(out.data(), out.size());
   return Error{code, why};
@@ -79,7 +79,7 @@ Result<void> botan_seal(const GcmCall& call, SecretView head, SecretView body,
                         std::span<std::uint8_t> out);
 Result<void> botan_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
                         std::span<std::uint8_t> out);
-// botan_aes256 throws where there is no memory for the key.
+// botan_aes256 throws when there is no memory for the key.
 std::unique_ptr<BlockCipher> botan_aes256(std::span<const std::uint8_t, kKeyLen> key);
 #else
 inline bool botan_available() noexcept {

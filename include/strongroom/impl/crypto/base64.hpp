@@ -1,8 +1,7 @@
 // base64.hpp: base64 of secrets, from secret memory to secret memory.
 //
-// Characters are mapped by arithmetic, never through a table that a secret would index: which cache
-// lines were touched would tell (CVE-2023-25000's kind). Lengths, white space and padding are not
-// hidden.
+// Characters are mapped by arithmetic, never through a table indexed by a secret: the cache lines that
+// were touched would reveal it (as in CVE-2023-25000). Lengths, white space and padding are not hidden.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +12,7 @@
 
 namespace strongroom {
 
-// base64_sextet gives the value of a character of the standard alphabet, -1 of any other one.
+// base64_sextet returns the value of a character of the standard alphabet, and -1 for any other.
 // Each line adds what is missing to -1, masked by "is c in this range".
 constexpr int base64_sextet(std::uint8_t character) noexcept {
   const int c = character;
@@ -44,10 +43,9 @@ constexpr std::size_t base64_encoded_len(std::size_t len) noexcept {
 void base64_encode(SecretView secret, std::uint8_t* out) noexcept;
 
 // base64_decode is as lenient as Mesos: white space anywhere is skipped, the first '=' ends the
-// text whatever follows, padding may be missing, and one lone leftover character is dropped.
-// Errors   invalid: `Invalid character '<c>'`, of the first character outside the alphabet; one
-// that
-//          does not print is given as \xNN. '-' and '_' are outside.  too_large, unavailable.
+// text whatever follows, padding may be missing, and a single leftover character is dropped.
+// Errors   invalid: `Invalid character '<c>'`, for the first character outside the alphabet. One that
+//          does not print is shown as \xNN. '-' and '_' are outside.  too_large, unavailable.
 // Source   stout base64.hpp; RFC 4648 section 4.
 Result<SecretBytes> base64_decode(SecretView text);
 

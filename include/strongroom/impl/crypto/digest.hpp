@@ -1,4 +1,4 @@
-// digest.hpp: BLAKE2b-256 without a key, for what is no secret.
+// digest.hpp: BLAKE2b-256 without a key, for what is not secret.
 #pragma once
 
 #include <sodium.h>

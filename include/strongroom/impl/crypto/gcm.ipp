@@ -1,7 +1,7 @@
-// gcm.ipp: AES-256-GCM by libraries that give the same bytes, and the kernel's random bytes.
+// gcm.ipp: AES-256-GCM by libraries that return the same bytes, and the kernel's random bytes.
 //
-// libsodium is the fastest on short messages, libcrypto on long ones, and Botan serves where
-// neither does (aes_providers.hpp). None keeps a key: every call sets its own up and leaves it wiped.
+// libsodium is the fastest on short messages, libcrypto on long ones, and Botan is used where neither
+// works (aes_providers.hpp). None keeps a key: every call sets up its own and wipes it.
 #include <sodium.h>
 #include <sys/random.h>
 
@@ -26,9 +26,9 @@ using Out = std::span<std::uint8_t>;
 
 constexpr std::size_t kMaxHeadLen = 64;
 
-// From this plaintext length libcrypto is faster, with cold caches a little later. CPU time in ns,
-// the tenth percentile of 201 rounds, of libsodium 1.0.18 / OpenSSL 3.0 on an AMD EPYC (Zen 4), with a
-// 16-byte head and 48 bytes of associated data:
+// From this plaintext length on, libcrypto is faster; with cold caches from a little more. CPU time in
+// ns, the tenth percentile of 201 rounds, of libsodium 1.0.18 / OpenSSL 3.0 on an AMD EPYC (Zen 4), with
+// a 16-byte head and 48 bytes of associated data:
 //   plaintext       80       512       896      1024      1088      1280      2048      4096
 //   seal       240/513   441/621   652/704   730/738   811/755   867/788  1309/976 2548/1419
 //   open       216/474   416/569   658/653   744/691   830/704   875/738  1358/933 2633/1390
@@ -42,9 +42,9 @@ static Error not_here(Out out) {
 
 // libsodium
 
-// libsodium draws a canary when it starts, and ends the process where it gets no random bytes: so it starts
-// when this code is loaded, before a host can have taken getrandom(2) away. Where the host started it, this
-// changes nothing.
+// libsodium makes a random canary when it starts, and ends the process if it gets no random bytes. So we
+// start it when this code is loaded, before a host can have blocked getrandom(2). If the host has started
+// it already, this changes nothing.
 [[maybe_unused]] const bool started_at_load = sodium_init() >= 0;
 
 static bool libsodium_available() noexcept {
@@ -63,7 +63,7 @@ static Result<void> libsodium_seal_whole(const GcmCall& call, SecretView plainte
   return {};
 }
 
-// libsodium takes one piece of plaintext, so two are put together in locked memory first.
+// libsodium takes one piece of plaintext, so two pieces are joined in locked memory first.
 static Result<void> libsodium_seal(const GcmCall& call, SecretView head, SecretView body, Out out) {
   if (head.empty()) return libsodium_seal_whole(call, body, out);
   if (body.empty()) return libsodium_seal_whole(call, head, out);
@@ -88,8 +88,8 @@ static Result<void> libsodium_open(const GcmCall& call, Bytes sealed, Out out) {
   return {};
 }
 
-// Debian's Botan is bound lazily: at the first call of a function the dynamic linker saves all
-// vector registers, with whatever is in them, on the stack.
+// Debian's Botan is bound lazily: at the first call of a function, the dynamic linker saves all vector
+// registers, with whatever is in them, on the stack.
 constexpr std::size_t kBotanStackLen = 16'384;
 
 static GcmProvider chosen(GcmProvider asked, std::size_t plaintext_len) noexcept {

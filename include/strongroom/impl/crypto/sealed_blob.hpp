@@ -22,7 +22,7 @@ namespace detail {}  // namespace detail
 Result<std::vector<std::uint8_t>> seal_blob(SecretView key, std::span<const std::uint8_t> context,
                                             SecretView plaintext);
 
-// open_blob gives the plaintext in key memory.
+// open_blob returns the plaintext, in key memory.
 // Errors  corrupt: another key, another context, or damage.  unavailable: no key memory.
 Result<SecretBytes> open_blob(SecretView key, std::span<const std::uint8_t> context,
                               std::span<const std::uint8_t> blob);

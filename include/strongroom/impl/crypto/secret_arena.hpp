@@ -1,8 +1,8 @@
 // secret_arena.hpp: locked memory for values, up to a stated budget.
 //
-// A guarded allocation per value costs 8 us and stops at a few thousand; a slot of this arena costs
-// a few ns. Every page is locked (never swapped), excluded from core dumps, and every slot is wiped
-// when it is given back. It must never hand out unlocked memory unless the host said so.
+// A guarded allocation per value would cost 8 us, and would fail after a few thousand; a slot of this
+// arena costs a few ns. Every page is locked (never swapped) and excluded from core dumps, and every slot
+// is wiped when it is released. The arena must never return unlocked memory unless the host allowed it.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ class SecretArena {
   struct Chunk;
 
  public:
-  // Slot is one allocation; give it back with release.
+  // Slot is one allocation; free it with release.
   using Slot = detail::ArenaSlot;
 
   static constexpr std::size_t kDefaultBudget = std::size_t{4} << 20;
@@ -33,20 +33,17 @@ class SecretArena {
   // instance is the arena of this process; a forked child gets one of its own.
   static SecretArena& instance();
 
-  // allocate gives a slot of at least len bytes, contents unspecified (zeros or wiped).
+  // allocate returns a slot of at least len bytes, contents unspecified (zeros or wiped).
   // Errors  too_large: over the budget.  unavailable: the system refused to map or to lock.
   Result<Slot> allocate(std::size_t len);
 
-  // release wipes the first used_len bytes and gives the slot back. In a forked child it only
-  // wipes.
+  // release wipes the first used_len bytes and frees the slot. In a forked child it only wipes.
   static void release(Slot slot, std::size_t used_len) noexcept;
 
   // set_budget changes how many bytes may be locked for values from now on; what is in use stays.
   void set_budget(std::size_t bytes) noexcept;
 
-  // allow_unlocked lets values live in memory that may be swapped once the system refuses to lock
-  // more (still wiped, still out of core dumps). The budget holds all the same. Withdrawn, it holds
-  // for every later value; those that lie in such memory stay there.
+  // allow_unlocked does what allow_unlocked_secrets of secret_bytes.hpp promises.
   void allow_unlocked(bool allowed) noexcept { unlocked_allowed_.store(allowed); }
 
   SecretMemory stats() const noexcept {
@@ -61,7 +58,7 @@ class SecretArena {
   static constexpr std::array<std::size_t, 14> kClasses = {
       64, 128, 256, 512, 768, 1024, 1280, 2048, 3072, 4096, 5120, 8192, 10240, 16384};
 
-  // SpinLock: held for a few instructions, never across a system call; a mutex costs twice as much.
+  // SpinLock is held for a few instructions, never across a system call; a mutex costs twice as much.
   class SpinLock {
    public:
     void lock() noexcept {
@@ -73,9 +70,9 @@ class SecretArena {
     std::atomic_flag flag_;
   };
 
-  // Chunk is one mapping, cut into equal slots. Free slots are named by index, outside the mapping,
-  // so that a stray write through a stale pointer can not steer the allocator.
-  // Aligned, so that two threads' chunks never share a cache line (or the pair that a CPU fetches).
+  // Chunk is one mapping, cut into equal slots. Free slots are kept as indexes, outside the mapping, so
+  // that a stray write through a stale pointer cannot steer the allocator.
+  // It is aligned so that two threads' chunks never share a cache line (or the pair that a CPU fetches).
   struct alignas(128) Chunk {
     SecretArena* arena = nullptr;
     Stripe* stripe = nullptr;
@@ -107,7 +104,7 @@ class SecretArena {
 
     static Slot pop(Chunk& chunk) noexcept;
 
-    // take_row finds free slots in a row, of whatever class, that hold len bytes together.
+    // take_row finds adjacent free slots, in a chunk of any class, that together hold len bytes.
     Slot take_row(std::size_t len) noexcept;
 
     static Slot row_of(Chunk& chunk, std::size_t len) noexcept;
@@ -133,7 +130,7 @@ class SecretArena {
     return table;
   }();
 
-  // class_of gives the class that len fits, or kClasses.size() for what has a mapping of its own.
+  // class_of returns the smallest class that len fits, or kClasses.size() for a mapping of its own.
   static std::size_t class_of(std::size_t len) noexcept {
     return len > kClasses.back() ? kClasses.size() : kClassOf[(len + 63) / 64];
   }
@@ -148,8 +145,8 @@ class SecretArena {
     for (auto& each : stripes_) each.drop_idle();
   }
 
-  // take_anywhere is for when nothing can be mapped any more: holes in the chunks of other sizes and threads.
-  // A few small values would else hold a whole budget, one in each chunk.
+  // take_anywhere is used when nothing more can be mapped: it takes holes in the chunks of other sizes
+  // and threads. Otherwise a few small values, one in each chunk, could use up a whole budget.
   Slot take_anywhere(std::size_t len) noexcept;
 
   Result<std::unique_ptr<Chunk>> map_chunk(Stripe& stripe, std::size_t size, std::size_t kind);

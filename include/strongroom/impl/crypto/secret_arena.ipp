@@ -28,7 +28,7 @@ SecretArena& SecretArena::instance() {
   const std::uint64_t epoch = process_epoch();
   SecretArena* arena = current.load(std::memory_order_acquire);
   if (arena != nullptr && arena->epoch_ == epoch) return *arena;
-  // Never freed: slots may outlive every static. A child leaves its parent's copy alone.
+  // Never freed: slots may outlive every static. A child does not touch its copy of the parent's arena.
   auto fresh = std::unique_ptr<SecretArena>(new SecretArena(epoch));
   if (arena != nullptr) fresh->adopt_limits_of(*arena);
   if (current.compare_exchange_strong(arena, fresh.get())) arena = fresh.release();
@@ -37,7 +37,8 @@ SecretArena& SecretArena::instance() {
 
 Result<SecretArena::Slot> SecretArena::allocate(std::size_t len) {
   if (len > kMaxSlot)
-    return Error{Code::too_large, "a secret of " + std::to_string(len) + " bytes was asked for"};
+    return Error{Code::too_large,
+                 "no memory for a secret of " + std::to_string(len) + " bytes; the most is 1 GiB"};
   const std::size_t kind = class_of(len);
   const std::size_t size = slot_size(len, kind);
   Stripe& stripe = stripes_[thread_stripe(kStripes)];
@@ -176,7 +177,7 @@ SecretArena::Slot SecretArena::take_anywhere(std::size_t len) noexcept {
 Result<std::unique_ptr<SecretArena::Chunk>> SecretArena::map_chunk(Stripe& stripe, std::size_t size,
                                                                    std::size_t kind) {
   const std::size_t len = kind < kClasses.size() ? kChunk : size;
-  // One at a time: what another thread is just unmapping must not be missing from the budget.
+  // One thread at a time: a chunk that another thread is unmapping must count as free budget again.
   const std::lock_guard alone(mapping_);
   if (!reserve(len)) {
     drop_idle();
@@ -187,7 +188,7 @@ Result<std::unique_ptr<SecretArena::Chunk>> SecretArena::map_chunk(Stripe& strip
     reserved_.fetch_sub(len);
     return no_memory();
   }
-  chunk->arena = this;  // from here on the chunk gives the reservation back
+  chunk->arena = this;  // from here on the chunk's destructor returns the reservation
   chunk->len = len;
   chunk->stripe = &stripe;
   chunk->slot_len = size;
@@ -203,7 +204,7 @@ Result<std::unique_ptr<SecretArena::Chunk>> SecretArena::map_chunk(Stripe& strip
   }
   chunk->locked = ::mlock(bytes, len) == 0;
   if (chunk->locked || unlocked_allowed_.load()) return chunk;
-  drop_idle();  // what is kept for later counts against the system's limit too
+  drop_idle();  // idle chunks count against the system's limit too
   chunk->locked = ::mlock(bytes, len) == 0;
   if (!chunk->locked) {
     return Error{Code::unavailable,
@@ -217,7 +218,7 @@ Error SecretArena::over_budget(std::size_t size) const {
   return {Code::too_large, "no room for a secret of " + std::to_string(size) +
                                " bytes in the locked memory budget of " +
                                std::to_string(budget_.load()) +
-                               " bytes; let go of values or raise the budget"};
+                               " bytes; release values or raise the budget"};
 }
 
 }  // namespace strongroom

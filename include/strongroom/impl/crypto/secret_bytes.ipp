@@ -22,8 +22,8 @@ namespace detail::secret_bytes {
 constexpr std::size_t kCanaryLen = 16;  // keeps what follows aligned for key schedules
 constexpr std::size_t kMaxKeyLen = std::size_t{1} << 30;  // so that no sum wraps
 
-// sodium_started asks libsodium once: it answers under a lock, which a forked child may find held
-// by a thread that it does not have.
+// sodium_started calls sodium_init until it has succeeded once. sodium_init takes a lock, and a forked
+// child may find that lock held by a thread that it does not have.
 static bool sodium_started() noexcept {
   static std::atomic<bool> started{false};
   if (!started.load(std::memory_order_acquire)) started.store(sodium_init() >= 0);
@@ -35,7 +35,7 @@ static std::size_t guarded_len(std::size_t len) noexcept {
   return kCanaryLen + (len + 15) / 16 * 16;
 }
 
-// Pages are those that hold a key; before and after them is one that nobody may touch.
+// Pages are those that hold a key. Before and after them is one page that nothing may access.
 struct Pages {
   std::uint8_t* begin;
   std::size_t len;
@@ -47,9 +47,9 @@ static Pages pages_of(std::uint8_t* guarded, std::size_t len) noexcept {
   return {guarded - before, before + len, page};
 }
 
-// map_guarded gives len bytes of zeros that end where a guard page begins. Not sodium_malloc: with
-// it a key took 13 system calls in its life, not 6; and it hides a refused lock, and aborts in a
-// forked child.
+// map_guarded returns len bytes of zeros that end where a guard page begins. It does not use
+// sodium_malloc: with that, a key took 13 system calls in its life instead of 6. sodium_malloc also
+// hides a refused lock, and aborts in a forked child.
 static std::uint8_t* map_guarded(std::size_t len) noexcept {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t inner = (len + page - 1) / page * page;

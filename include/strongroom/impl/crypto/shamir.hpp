@@ -1,10 +1,10 @@
-// shamir.hpp: a secret in n shares, of which any t give it back and t - 1 tell nothing.
+// shamir.hpp: a secret split into n shares, any t of which restore it; t - 1 shares reveal nothing.
 //
-// The arithmetic uses no table and no branch on a secret, so neither time nor cache tells of one.
-// A share is one byte of x coordinate and then one byte for each byte of the secret; nothing in it
-// tells whether it is genuine, so who hands shares out also keeps a hash of each.
+// The arithmetic uses no table indexed by a secret and no branch on one, so neither time nor cache
+// reveals it. A share is one byte of x coordinate, and then one byte for each byte of the secret. Nothing
+// in a share shows whether it is genuine, so code that hands shares out also keeps a hash of each.
 //
-// Source   A. Shamir, "How to share a secret" (1979), over GF(2^8) as FIPS 197 section 4 has it; the
+// Source   A. Shamir, "How to share a secret" (1979), over GF(2^8) as defined in FIPS 197 section 4. The
 //          shares are those of draft-mcgrew-tss-03 without its header.
 // Threads  all functions may be called by any number of threads at once.
 #pragma once
@@ -47,13 +47,13 @@ constexpr std::uint8_t gf_invert(std::uint8_t a) noexcept {
 void add_product(std::span<std::uint8_t> sum, std::uint8_t factor,
                  std::span<const std::uint8_t> share) noexcept;
 
-// lagrange_at_zero is what share i counts for at x = 0: the product of all x_j / (x_j - x_i).
+// lagrange_at_zero is the weight of share i at x = 0: the product of all x_j / (x_j - x_i), j != i.
 std::uint8_t lagrange_at_zero(std::span<const SecretView> shares, std::size_t i) noexcept;
 
 }  // namespace detail
 
-// Shares is what split_secret made, all in one block of key memory, since a block costs 15 us and a
-// share needs 33 bytes of it. A view of a share lives as long as its Shares.
+// Shares are what split_secret made, all in one block of key memory: a block costs 15 us, and a share
+// needs only 33 bytes of it. A view of a share is valid as long as its Shares.
 class Shares {
  public:
   Shares() = default;
@@ -66,7 +66,7 @@ class Shares {
   std::size_t size() const noexcept { return block_.size() / share_len_; }
   SecretView operator[](std::size_t i) const noexcept;
 
-  // intact is false in a forked child, where every share reads as zeros.
+  // intact returns false in a forked child, where every share reads as zeros.
   bool intact() const noexcept { return block_.intact(); }
 
  private:
@@ -76,14 +76,14 @@ class Shares {
 
 namespace detail {
 
-// evaluate fills a share, whose y bytes are zeros, with the polynomial at its x, by Horner's rule.
-// The coefficients are those of x, x^2, .., each as long as the secret, which is that of x^0.
+// evaluate fills a share, whose y bytes are zeros, with the polynomial's value at x, by Horner's rule.
+// The coefficients are those of x, x^2, .., each as long as the secret. The secret is that of x^0.
 void evaluate(std::span<std::uint8_t> share, std::uint8_t x, SecretView secret,
               std::span<const std::uint8_t> coefficients) noexcept;
 
 }  // namespace detail
 
-// split_secret makes shares of a secret, any threshold of which combine_shares needs.
+// split_secret splits a secret into shares; combine_shares needs any `threshold` of them.
 //
 // secret   1 byte or more; borrowed for the call.
 // Returns  shares of 1 + secret.size() bytes in key memory, x coordinates 1, 2, .. in this order.
@@ -91,10 +91,11 @@ void evaluate(std::span<std::uint8_t> share, std::uint8_t x, SecretView secret,
 //          unavailable: no key memory.  internal: no random bytes.
 Result<Shares> split_secret(SecretView secret, unsigned threshold, unsigned shares);
 
-// combine_shares gives the secret back, in key memory, from threshold or more of its shares.
+// combine_shares returns the secret, in key memory, from threshold or more of its shares.
 //
-// shares   in any order. Fewer than the threshold, or a forged one, give a wrong value, no error.
-// Errors   invalid: no shares, an x coordinate twice or 0, or sizes that differ or are under 2.
+// shares   in any order. Too few shares, or a forged one, yield a wrong value and no error.
+// Errors   invalid: no shares, an x coordinate that is 0 or appears twice, or sizes that differ or are
+//          under 2.
 //          unavailable: no key memory.
 Result<SecretBytes> combine_shares(std::span<const SecretView> shares);
 

@@ -92,11 +92,11 @@ Result<Shares> split_secret(SecretView secret, unsigned threshold, unsigned shar
   if (threshold < 1 || threshold > shares || shares > kMaxShares) {
     return Error{Code::invalid, "shares need 1 <= threshold <= shares <= 255"};
   }
-  if (secret.empty()) return Error{Code::invalid, "an empty secret can not be shared"};
+  if (secret.empty()) return Error{Code::invalid, "an empty secret cannot be shared"};
 
   const std::size_t share_len = 1 + secret.size();
   const std::size_t all_len = shares * share_len;
-  // The coefficients lie behind the shares, and are gone before anybody sees the block.
+  // The coefficients lie behind the shares, and are wiped before the block is returned.
   STRONGROOM_ASSIGN(block, SecretBytes::for_key(all_len + (threshold - 1) * secret.size()));
   const auto coefficients = block.reveal_mutable().subspan(all_len);
   STRONGROOM_TRY(random_bytes(coefficients));

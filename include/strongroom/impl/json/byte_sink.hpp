@@ -1,5 +1,5 @@
-// byte_sink.hpp: writes a message of secrets twice: once to learn its length, once into memory of
-// just that length. So nothing grows, and no half-written copy is left behind.
+// byte_sink.hpp: writes a message of secrets twice: once to measure its length, once into memory of
+// exactly that length. So no buffer grows, and no half-written copy is left behind.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace strongroom {
 
 class ByteSink {
  public:
-  // make calls write(sink) twice, with equal effects, and gives what it wrote.
+  // make calls write(sink) twice and returns what it wrote. Both calls must write the same bytes.
   template <typename Write>
   static Result<SecretBytes> make(Write write) {
     ByteSink measure;
@@ -36,7 +36,7 @@ class ByteSink {
     if (out_ != nullptr && !text.empty()) std::memcpy(out_ + len_, text.data(), text.size());
     len_ += text.size();
   }
-  // put_with lets fill(out) write len bytes.
+  // put_with calls fill(out), which must write len bytes.
   template <typename Fill>
   void put_with(std::size_t len, Fill fill) noexcept {
     if (out_ != nullptr) fill(out_ + len_);

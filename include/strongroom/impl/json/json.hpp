@@ -1,14 +1,14 @@
 // json.hpp: reads JSON texts that hold secrets, and large ones that hold none.
 //
-// The text is decoded where it lies, in secret memory; beside it there is only a tape of offsets,
-// which tells the shape of the text and nothing of its content. There is no document tree, no
-// std::string of content, and an error names an offset and a kind of fault, never what stood there.
-// A text without secrets (a policy) is read by the same rules from ordinary memory, which has room
-// for more than the arena.
+// The text is decoded in place, in secret memory. The only other memory is a tape of offsets, which shows
+// the shape of the text but not its content. There is no document tree and no std::string of content.
+// An error names an offset and a kind of fault, never the text at that place. A text without secrets (a
+// policy) is read by the same rules from ordinary memory, which has more room than the arena.
 //
-// Stricter than RFC 8259 asks: members of one object must differ (two readers that disagree about
-// which one counts are a way past a check), nesting is bounded, strings must be Unicode (no lone
-// surrogates), and a number beyond the range of a double is refused. U+0000 in a string is legal.
+// It is stricter than RFC 8259 requires. Members of one object must have different names: two readers
+// that disagree about which one counts are a way past a check. Nesting is bounded, strings must be
+// Unicode (no lone surrogates), and a number beyond the range of a double is refused. U+0000 in a string
+// is legal.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ inline constexpr std::size_t kMaxJsonDepth = 64;
 
 enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
 
-// to_string gives the kind's name as Mesos' messages spell it.
+// to_string returns the kind's name as Mesos' messages spell it.
 constexpr std::string_view to_string(JsonKind kind) noexcept {
   switch (kind) {
     case JsonKind::null:
@@ -48,9 +48,10 @@ constexpr std::string_view to_string(JsonKind kind) noexcept {
   return "unknown";
 }
 
-// JsonNode is one value on the tape; a container's children follow it, a member's name its value.
+// JsonNode is one value on the tape. The children of a container follow it; a member's value follows its
+// name.
 struct JsonNode {
-  std::uint32_t begin;   // offset of its first byte in the text as it came; string: of the one
+  std::uint32_t begin;   // offset of its first byte in the original text; string: of the byte
                          // after its quotation mark
   std::uint32_t extent;  // number, string: their length; container: index after its last child;
                          // boolean: 1 for true
@@ -60,8 +61,8 @@ struct JsonNode {
 class JsonElements;
 class JsonMembers;
 
-// JsonValue points at one value of a JsonText. It stays valid as long as that JsonText lives, also
-// when it is moved.
+// JsonValue points to one value of a JsonText. It is valid as long as that JsonText lives, even if the
+// JsonText is moved.
 class JsonValue {
  public:
   JsonValue(const std::uint8_t* bytes, const JsonNode* nodes, std::size_t index) noexcept
@@ -71,20 +72,20 @@ class JsonValue {
   bool is(JsonKind kind) const noexcept { return node().kind == kind; }
   bool is_true() const noexcept { return is(JsonKind::boolean) && node().extent == 1; }
 
-  // text is a string's decoded bytes (UTF-8, may hold NULs) or a number as it was spelled; empty
-  // for the other kinds.
+  // text returns a string's decoded bytes (UTF-8, may hold NULs) or a number as it is spelled; empty for
+  // the other kinds.
   SecretView text() const noexcept {
     if (!is(JsonKind::string) && !is(JsonKind::number)) return {};
     return SecretView(bytes_ + node().begin, node().extent);
   }
 
-  // offset is where the value begins in the text as it came; a string's after its quotation mark.
+  // offset is where the value begins in the original text; for a string, after its quotation mark.
   std::size_t offset() const noexcept { return node().begin; }
 
-  // member finds a member of an object; none when there is no such member, or this is no object.
+  // member finds a member of an object; nullopt when there is none, or this is not an object.
   std::optional<JsonValue> member(std::string_view name) const noexcept;
 
-  // members are those of an object, elements those of an array, both in the order of the text;
+  // members iterates over an object, elements over an array, both in the order of the text. Both are
   // empty for the other kinds. `for (auto [name, value] : object.members())`.
   JsonMembers members() const noexcept;
   JsonElements elements() const noexcept;
@@ -138,7 +139,7 @@ class JsonMembers {
    public:
     explicit Iterator(JsonValue name) noexcept : name_(name) {}
     std::pair<SecretView, JsonValue> operator*() const noexcept { return {name_.text(), value()}; }
-    // name is the member's name as a string of the text, which knows where it stands.
+    // name is the member's name as a value of the text, which has an offset.
     JsonValue name() const noexcept { return name_; }
     JsonValue value() const noexcept { return name_.at(name_.next()); }
     Iterator& operator++() noexcept {
@@ -175,7 +176,7 @@ inline std::optional<JsonValue> JsonValue::member(std::string_view name) const n
   return std::nullopt;
 }
 
-// JsonFault is where, and why, a text was refused.
+// JsonFault says where, and why, a text was refused.
 struct JsonFault {
   std::size_t offset = 0;
   const char* why = "";
@@ -184,22 +185,23 @@ struct JsonFault {
 // JsonText owns a parsed text.
 class JsonText {
  public:
-  // parse takes over the text and decodes it in place; one JSON value, white space around it, and
-  // nothing else. On failure the text is wiped.
+  // parse takes over the text and decodes it in place. The text must be one JSON value, with white space
+  // around it and nothing else. On failure the text is wiped.
   //
   // max_len  at most kMaxJsonLen. The tape takes up to 12 bytes of ordinary memory per two bytes of
   //          text.
-  // Errors   invalid: no JSON, or outside the rules at the top of this file; the message gives the
-  //          byte offset and the kind of fault.  too_large.
-  // Threads  any number at once, over different texts. A JsonText may be read by several.
+  // Errors   invalid: not JSON, or outside the rules at the top of this file; the message has the byte
+  //          offset and the kind of fault.  too_large.
+  // Threads  any number at once, for different texts. Several threads may read one JsonText.
   // Source   RFC 8259.
   static Result<JsonText> parse(SecretBytes text, std::size_t max_len = kDefaultMaxJsonLen);
 
-  // parse_public is parse for a text without secrets, in ordinary memory, which nobody wipes.
+  // parse_public is parse for a text without secrets, in ordinary memory, which is not wiped.
   //
-  // max_values  names, scalars and containers, so that a small text makes no large tape. Errors
-  //             too_large: more of them.
-  // fault       where given, is told what an error of kind invalid or too_large is about.
+  // max_values  the most names, scalars and containers together, so that a small text cannot make a large
+  //             tape. Errors  too_large: more of them.
+  // fault       where not null, *fault is set to the place and reason of an error that is found in the
+  //             text (invalid, or too_large for max_values).
   static Result<JsonText> parse_public(std::vector<std::uint8_t> text, std::size_t max_values,
                                        JsonFault* fault = nullptr);
 
@@ -212,7 +214,7 @@ class JsonText {
            std::vector<JsonNode> nodes) noexcept
       : text_(std::move(text)), public_(std::move(public_text)), nodes_(std::move(nodes)) {}
 
-  // Of these one is empty.
+  // One of these two is empty.
   SecretBytes text_;
   std::vector<std::uint8_t> public_;
   std::vector<JsonNode> nodes_;

@@ -1,8 +1,8 @@
 // json.ipp: json.hpp over RapidJSON's event reader; the only file that includes RapidJSON.
 //
-// What the reader keeps of its own is a stack of states and counts (eight bytes a level), in a
-// fixed buffer here. Strings are decoded in place, numbers stay as they are spelled, so no content
-// leaves the secret memory that the text came in.
+// The reader itself keeps only a stack of states and counts (eight bytes per level), here in a fixed
+// buffer. Strings are decoded in place and numbers stay as they are spelled, so no content leaves the
+// secret memory of the text.
 #include <rapidjson/error/error.h>
 #include <rapidjson/reader.h>
 
@@ -26,9 +26,9 @@
 namespace strongroom {
 namespace detail::json {
 
-// InPlace is the stream that RapidJSON reads and writes. RapidJSON's own one ends at a NUL and
-// steps past it on a cut-off UTF-8 sequence; this one knows its end, needs no terminator, and tells
-// a NUL in the text from the end of it.
+// InPlace is the stream that RapidJSON reads and writes. RapidJSON's own stream ends at a NUL, and steps
+// past it on a cut-off UTF-8 sequence. This one knows its end, needs no terminator, and distinguishes a
+// NUL in the text from the end of the text.
 class InPlace {
  public:
   using Ch = char;
@@ -64,11 +64,10 @@ class InPlace {
   char* end_;
 };
 
-// FixedStack names the stack below to the reader, in the place of an allocator.
+// FixedStack selects the stack below: the reader takes it in place of an allocator.
 struct FixedStack {};
 
-// Tape takes the reader's events. The first one that it refuses ends the parse, with a fault of its
-// own.
+// Tape receives the reader's events. The first event that it refuses ends the parse, with Tape's fault.
 class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
  public:
   Tape(const InPlace& stream, std::size_t max_values) noexcept
@@ -83,7 +82,7 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
     return add(JsonKind::number, stream_.offset(begin), len);
   }
   bool String(const char* begin, std::uint32_t len, bool) {
-    // Ours, not the reader's own check: that one lets "\uDC00" alone pass.
+    // We check this ourselves, since the reader's own check lets a lone "\uDC00" pass.
     const std::size_t at = stream_.offset(begin);
     if (!well_formed_utf8({begin, len})) return refuse("a string was not Unicode", at);
     return add(JsonKind::string, at, len);
@@ -106,7 +105,7 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
   std::vector<JsonNode> take() noexcept { return std::move(nodes_); }
 
  private:
-  static constexpr std::size_t kUnknown = SIZE_MAX;  // then the reader's own offset is good enough
+  static constexpr std::size_t kUnknown = SIZE_MAX;  // then the reader's own offset is used
 
   bool refuse(const char* fault, std::size_t at) noexcept {
     fault_ = fault;
@@ -126,7 +125,7 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
   bool open(JsonKind kind) {
     if (depth_ == kMaxJsonDepth) return refuse("it was nested deeper than 64 levels", kUnknown);
     open_[depth_++] = static_cast<std::uint32_t>(nodes_.size());
-    return add(kind, stream_.Tell(), 0);  // the reader takes the bracket after this
+    return add(kind, stream_.Tell(), 0);  // the reader consumes the bracket after this
   }
 
   std::uint32_t close() noexcept {
@@ -135,7 +134,8 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
     return index;
   }
 
-  // Sorted by length and content, equal names are neighbours: no hash that a sender could aim at.
+  // Names are sorted by length and content, so that equal names are neighbours. There is no hash table,
+  // which a sender could attack with collisions.
   bool refuse_duplicates(std::uint32_t object) {
     names_.clear();
     for (std::uint32_t i = object + 1; i < nodes_.size();) {
@@ -212,14 +212,14 @@ static Error refused(const JsonFault& fault) {
 }  // namespace detail::json
 }  // namespace strongroom
 
-// With the copy optimization the reader gives numbers their right begin in place (reader.h,
+// With the copy optimization, the reader reports the right begin of a number in place (in reader.h,
 // ParseNumber takes it from the stream as it was before the number).
 template <>
 struct rapidjson::StreamTraits<strongroom::detail::json::InPlace> {
   enum { copyOptimization = 1 };
 };
 
-// The reader's own stack: here never the heap, never more than this. RapidJSON's one would also begin
+// The reader's own stack, here of a fixed size and never on the heap. RapidJSON's stack would also start
 // with arithmetic on a null pointer, which is undefined.
 template <>
 class rapidjson::internal::Stack<strongroom::detail::json::FixedStack> {
@@ -229,7 +229,7 @@ class rapidjson::internal::Stack<strongroom::detail::json::FixedStack> {
   void Clear() noexcept { len_ = 0; }
   template <typename T>
   T* Push(std::size_t count = 1) noexcept {
-    // Two 32-bit words a level, and Tape::open stops one level after the last.
+    // Two 32-bit words per level, and Tape::open stops one level after the last.
     assert(len_ + count * sizeof(T) <= kLen);
     len_ += count * sizeof(T);
     return reinterpret_cast<T*>(bytes_.data() + len_ - count * sizeof(T));
@@ -255,7 +255,7 @@ namespace strongroom {
 
 namespace detail::json {
 
-// read fills the tape from the text, or tells why not.
+// read fills nodes from the text, or sets fault and returns an error.
 static Result<void> read(std::span<std::uint8_t> text, std::size_t max_values,
                          std::vector<JsonNode>& nodes, JsonFault& fault) {
   constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |

@@ -38,7 +38,7 @@ static Digest check_of(const std::array<std::uint8_t, kRawLen>& raw) noexcept {
   return strongroom::digest(label, std::span(raw).first<kCheckAt>());
 }
 
-// other_form tells a newer form, which has a number and a colon, from a mistyped label.
+// other_form returns the error for a newer form, which has a number and a colon, or for a mistyped label.
 static Error other_form(std::string_view form) {
   const std::size_t len = std::min(form.find(':'), form.size());
   const std::string_view number = form.substr(0, len);
@@ -52,11 +52,11 @@ static Error other_form(std::string_view form) {
           "an anchor was of form " + std::string(number) + "; this program knows form 1"};
 }
 
-// hex_of gives the digits behind the label; their number is right.
+// hex_of returns the digits after the label; their number is right.
 static Result<std::string_view> hex_of(std::string_view line) {
   if (!line.starts_with(kName) || line.size() > kMaxLineLen) {
     return Error{Code::invalid,
-                 "the text was no anchor of a store: one line was expected that "
+                 "the text is not an anchor of a store; expected one line that "
                  "begins with " +
                      std::string(kLabel)};
   }
@@ -70,7 +70,7 @@ static Result<std::string_view> hex_of(std::string_view line) {
 
 static std::string_view trim(std::string_view text) noexcept {
   constexpr std::string_view kSpace = " \t\r\n";
-  // Not all of a file that is no anchor: what is more white space than that is none.
+  // A text over the limit is not an anchor, so it is not searched to its end.
   if (text.size() > kMaxLineLen) return text;
   const std::size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
   text.remove_prefix(begin);

@@ -28,11 +28,11 @@ constexpr std::size_t kMaxRaw = kKeyHead + kKeyLen + kCheckLen;
 
 static Error not_one() {
   return {Code::invalid,
-          "a credential was neither a share nor a key of strongroom: one line of 92 "
-          "or 114 hex digits was expected"};
+          "a credential was neither a share nor a key of strongroom; expected one line of 92 "
+          "or 114 hex digits"};
 }
 
-// decode tells the two forms by their length, and gives that of the bytes, 0 for neither.
+// decode tells hex from base64 by the text's length. It returns the number of bytes, 0 for neither.
 static std::size_t decode(SecretView text, std::span<std::uint8_t> out) noexcept {
   constexpr std::size_t share_len = kShareHead + kShareLen + kCheckLen;
   const char* const in = text.reveal_text().data();
@@ -66,7 +66,7 @@ Result<SecretBytes> Credential::text() const {
   const std::size_t head_len =
       kind == Kind::share ? detail::credential::kShareHead : detail::credential::kKeyHead;
   if (secret.size() != (kind == Kind::share ? detail::credential::kShareLen : kKeyLen)) {
-    return Error{Code::invalid, "a credential without its secret can not be written"};
+    return Error{Code::invalid, "a credential without its secret cannot be written"};
   }
   if (!secret.intact()) {
     return Error{Code::sealed, "a credential belonged to the parent process"};
@@ -116,7 +116,8 @@ Result<Credential> Credential::parse(SecretView text) {
   const auto body = bytes.first(len - detail::credential::kCheckLen);
   if (sodium_memcmp(digest(body).data(), bytes.data() + body.size(),
                     detail::credential::kCheckLen) != 0) {
-    return Error{Code::invalid, "a share or key was mistyped: its check digits did not match"};
+    return Error{Code::invalid,
+                 "a share or key was mistyped: its check digits did not match; copy it again"};
   }
   STRONGROOM_ASSIGN(secret, SecretBytes::copy_key(body.subspan(
                                 credential.kind == Kind::share ? detail::credential::kShareHead

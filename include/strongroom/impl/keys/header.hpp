@@ -1,8 +1,8 @@
 // header.hpp: the one record that opens a store: id, generation, lock flag, unseal slots, keyring.
 //
-// It is replaced whole, by compare-and-set, and kept twice. Nothing in it is secret as it stands:
-// the root key is wrapped in each slot, the keyring sealed under the root key. Each slot
-// authenticates itself, so that a damaged one is told and the others still open.
+// It is replaced as a whole, by compare-and-set, and kept twice. Nothing in it is secret as stored: the
+// root key is wrapped in each slot, and the keyring is sealed under the root key. Each slot
+// authenticates itself, so that a damaged slot is detected and the others still open.
 // FORMAT.md, "Header record", lists the bytes.
 #pragma once
 
@@ -32,10 +32,10 @@ struct Slot {
   SlotKind kind = SlotKind::key;
   std::uint8_t threshold = 0;  // of shares
   std::uint8_t shares = 0;
-  std::uint8_t reserved = 0;  // zero in the kinds of today
+  std::uint8_t reserved = 0;  // zero in all known kinds
   std::uint64_t created_ms = 0;
-  // By kind: a set id and one hash per share in order of handing out, and the wrapped shares; then,
-  // of a known kind, the wrapped root key.
+  // By kind: a set id and one hash per share, in the order in which they were handed out, and the
+  // wrapped shares. Then, for a known kind, the wrapped root key.
   std::vector<std::uint8_t> body;
 
   bool known() const noexcept { return has_shares(kind) || has_key(kind); }
@@ -47,17 +47,17 @@ struct Slot {
     return std::span(body).subspan(sizeof(ShareSetId) + i * sizeof(Digest), sizeof(Digest));
   }
 
-  // wrapped_shares gives them in order of handing out; none where they are not well-formed.
+  // wrapped_shares returns them in the order in which they were handed out; none when they are malformed.
   std::vector<WrappedShare> wrapped_shares() const;
 
   bool well_formed() const;
 
   void encode(Writer& out) const;
 
-  // context is what the wrapped root key is bound to: all of the slot but the wrapping itself.
+  // context is what the wrapped root key is bound to: the whole slot except the wrapped key itself.
   std::vector<std::uint8_t> context(const StoreId& store) const;
 
-  // fixed_digest is of all that stays when the root key changes.
+  // fixed_digest is the digest of everything that stays when the root key changes.
   Digest fixed_digest(const StoreId& store) const {
     return known() && body.size() >= kWrappedRootLen ? digest(context(store)) : digest(body);
   }
@@ -65,7 +65,7 @@ struct Slot {
   // open unwraps the root key. Errors  corrupt: another slot key, or damage.
   Result<SecretBytes> open(const StoreId& store, SecretView slot_key) const;
 
-  // wrap writes the root key, wrapped, to the end of the body, where there is room for it already.
+  // wrap writes the wrapped root key to the end of the body, which already has room for it.
   Result<void> wrap(const StoreId& store, SecretView wrap_key, SecretView root);
 
  private:
@@ -83,40 +83,40 @@ struct Header {
   StoreId store{};
   std::uint64_t generation = 0;
   bool locked = false;
-  std::uint64_t locked_ms = 0;  // when that was, by the clock of who did it
+  std::uint64_t locked_ms = 0;  // when it was locked, by the clock of the process that did it
   std::uint32_t max_secret_len = kDefaultMaxSecretLen;
   std::vector<Slot> slots;
   std::vector<std::uint8_t> sealed_keyring;
   bool damaged = false;  // not stored: the digest at the end of the record did not match
 
-  // encode gives the record. Errors  too_large: over 256 KiB; fewer slots or terms would do.
+  // encode returns the record. Errors  too_large: over 256 KiB; remove slots or retire terms.
   Result<std::vector<std::uint8_t>> encode() const;
 
   // decode reads a record. A record whose digest is wrong but whose fields can be read comes back
   // with damaged set: its slots and keyring authenticate themselves.
-  // Errors  corrupt: it can not be read.  unsupported: of a newer format.
+  // Errors  corrupt: it cannot be read.  unsupported: of a newer format.
   static Result<Header> decode(std::span<const std::uint8_t> record);
 
   Digest slots_digest() const;
 
-  // keyring_context is what the sealed keyring is bound to. The lock flag is not in it: whoever can
-  // write the record may set it without a key, so that a store can be sealed in an emergency.
+  // keyring_context is what the sealed keyring is bound to. It does not include the lock flag: anybody
+  // that can write the record may set the flag without a key, to seal a store in an emergency.
   std::vector<std::uint8_t> keyring_context() const;
 
-  // state_digest is of what every change moves: the sealed keyring, whose nonce is fresh and which
-  // holds the digest of the slots. The lock flag is no part of it.
+  // state_digest is the digest of what every change replaces: the sealed keyring, whose nonce is fresh
+  // and which holds the digest of the slots. The lock flag is not part of it.
   Digest state_digest() const { return digest(keyring_context(), sealed_keyring); }
 
   const Slot* slot(SlotId id) const noexcept;
 
-  // fixed_table is the slot table as far as a new root key leaves it alone.
+  // fixed_table is the digest of the part of the slot table that stays when the root key changes.
   Digest fixed_table() const;
 
   // seal_keyring seals the keyring for this generation and slot table.
   Result<void> seal_keyring(const Keyring& keyring, SecretView root);
 
-  // open_keyring opens and checks it.
-  // Errors  corrupt: another root key, or damage, or a slot table that is not the sealed one.
+  // open_keyring opens and checks the keyring.
+  // Errors  corrupt: another root key, or damage, or a slot table that does not match the keyring.
   Result<Keyring> open_keyring(SecretView root) const;
 
  private:

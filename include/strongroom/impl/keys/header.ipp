@@ -99,7 +99,7 @@ Result<std::vector<std::uint8_t>> Header::encode() const {
   for (const Slot& slot : slots) slot.encode(out);
   out.u32(static_cast<std::uint32_t>(sealed_keyring.size()));
   out.bytes(sealed_keyring);
-  // What was damaged stays known as damaged: a digest over it would pass it off as whole.
+  // A damaged header stays marked as damaged: a digest over it would make it look sound.
   out.bytes(damaged ? Digest{} : digest(out.view()));
   if (out.size() > kMaxHeaderLen) {
     return Error{Code::too_large,

@@ -36,7 +36,7 @@ Result<void> KeyKeeper::activate(const PendingInit& pending) {
       {Change::Kind::put, kFenceKey, fence, kAbsent},
       {Change::Kind::check, kRestoreKey, {}, kAbsent},
   };
-  // Asked for by name: the key beside what it opens.
+  // The operator asked for this explicitly: the key is stored next to what it opens.
   if (!pending.escrow.empty()) {
     batch.push_back({Change::Kind::put, kEscrowKey, pending.escrow.reveal(), kAny});
   }
@@ -131,8 +131,8 @@ void KeyKeeper::close() {
 Result<Fenced<Done>> KeyKeeper::activate(const PendingSlots& pending, Permit permit) {
   if (!pending.ready()) {
     return Error{Code::invalid,
-                 "the new shares or keys must be given back before they take effect; the old "
-                 "ones still rule"};
+                 "the new shares or keys must be given back before they take effect; until then "
+                 "the old ones open the store"};
   }
   KeyChange change;
   change.add = *pending.add;
@@ -172,7 +172,7 @@ Result<SealStatus> KeyKeeper::status() {
   status.progress = progress_of(records.value());
   status.progress.unsealed = keys_ != nullptr;
   for (const Slot& slot : header.slots) status.slots.push_back(slot_status(header, slot));
-  if (records->other && keys_ == nullptr) {  // nobody can tell which copy is right
+  if (records->other && keys_ == nullptr) {  // without keys, nothing shows which copy is right
     for (const Slot& slot : records->other->slots) {
       if (header.slot(slot.id) == nullptr) {
         status.slots.push_back(slot_status(*records->other, slot));
@@ -228,7 +228,8 @@ Result<void> KeyKeeper::unseal_by(std::span<const Credential> credentials, bool 
       if (!lifted && lifted.error().code != Code::conflict) return lifted;
       continue;
     }
-    // A copy that can not be mended, or does not stay so, keeps nobody out: the disk may be full.
+    // A copy that cannot be repaired, or is damaged again, does not prevent unsealing: the disk may be
+    // full.
     if (records.differ && !header.damaged && std::exchange(may_mend, false)) {
       auto mended = replace_header_records(backend_, records, {}, options_.timeout);
       if (mended || mended.error().code == Code::conflict) continue;

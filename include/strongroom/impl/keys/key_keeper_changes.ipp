@@ -54,7 +54,7 @@ Result<PendingSlots> KeyKeeper::prepare_slots(const SlotChange& change, OpenPgp*
     pending.store = header.store;
     pending.table = header.fixed_table();
   }
-  // OpenPGP takes its time: nobody who wants to seal waits for it.
+  // OpenPGP is slow, and a thread that wants to seal must not wait for it: admin_ is not held here.
   STRONGROOM_ASSIGN(made, detail::make_slots(pending.store, next, change, pgp, pending));
   pending.add = std::make_shared<std::vector<NewSlot>>(std::move(made));
   pending.remove = change.remove;
@@ -98,7 +98,7 @@ Result<Fenced<Done>> KeyKeeper::change_policies(Revision revision, Fence fence, 
     change.beside = beside;
     return change_keys(change);
   });
-  // It was made for what is there no more, and nothing was written.
+  // The policies for which the change was made are no longer there, and nothing was written.
   if (!done && done.error().code == Code::conflict) return Fenced<Done>(kFenceMoved);
   return done;
 }
@@ -120,7 +120,7 @@ Result<void> KeyKeeper::check_change(const Keys& keys, const SlotChange& change)
   std::vector<SlotId> remove = change.remove;
   std::sort(remove.begin(), remove.end());
   if (std::adjacent_find(remove.begin(), remove.end()) != remove.end()) {
-    return Error{Code::invalid, "a slot was to be removed twice"};
+    return Error{Code::invalid, "a slot to remove was named twice; name it once"};
   }
   for (const SlotId id : remove) {
     if (header.slot(id) != nullptr) {
@@ -131,10 +131,10 @@ Result<void> KeyKeeper::check_change(const Keys& keys, const SlotChange& change)
   }
   const bool adds = change.shares > 0 || change.key_file;
   if (num_left == 0 && !adds) {
-    return Error{Code::invalid, "the last unseal slot can not be removed; add another one first"};
+    return Error{Code::invalid, "the last unseal slot cannot be removed; add another one first"};
   }
   if (!adds && remove.empty()) {
-    return Error{Code::invalid, "no unseal slot was to be added or removed"};
+    return Error{Code::invalid, "there is nothing to change; name an unseal slot to add or remove"};
   }
   return {};
 }
@@ -174,7 +174,7 @@ auto KeyKeeper::change_under(Permit permit, F change)
   if (!permit.holds_at(keys_->fence())) return Fate(kFenceMoved);
   auto done = change();
   if (done) return Fate(std::move(done).value());
-  // Nothing was changed: where it was the policies that somebody was faster with, it is decided anew.
+  // Nothing was changed. If somebody else changed the policies first, the caller decides again.
   const bool beaten = done.error().code == Code::conflict && adopt();
   if (beaten && !permit.holds_at(keys_->fence())) return Fate(kFenceMoved);
   return std::move(done).error();
@@ -183,7 +183,7 @@ auto KeyKeeper::change_under(Permit permit, F change)
 Result<Done> KeyKeeper::change_keys(const KeyChange& change) {
   HeaderRecords records = keys_->records;
   Header& header = records.header;
-  // A slot that is damaged beyond repair can be removed: all that stay are looked at then.
+  // A slot that is damaged beyond repair can be removed: rewrapping checks all that stay.
   const bool rewrap = change.new_root || change.repair || header.damaged;
   if (header.damaged && !change.repair && change.remove.empty()) {
     return Error{Code::corrupt,
@@ -230,8 +230,9 @@ Result<Done> KeyKeeper::commit_change(const HeaderRecords& records, const KeyCha
     hold(each.slot.id, std::make_shared<const SecretBytes>(std::move(key)));
   }
   next_root_ = std::move(root);
-  // After a removal nobody shall seal under a data key that its holder knows: all writers look.
-  // After a change of the policies nobody shall write who was allowed to by those before.
+  // After a slot was removed, nothing may be sealed under a data key that the holder of its credential
+  // knows. After a change of the policies, no write may happen that only the old ones allowed. So every
+  // writer looks at the header first.
   const auto fence = fence_record(first_term);
   const bool all_look = change.new_root || change.policy_revision != Revision();
   auto stored = replace_header_records(backend_, records, all_look ? ByteView(fence) : ByteView(),

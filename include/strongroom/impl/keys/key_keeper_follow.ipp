@@ -75,7 +75,7 @@ Error KeyKeeper::older(const Header& header, std::uint64_t known, const char* th
 Error KeyKeeper::forked_history(const char* from) {
   return {Code::rollback,
           std::string("the header record is of the same generation as ") + from +
-              ", but not the same: the storage was put back and went on from there"};
+              ", but differs from it: the storage was rolled back and then changed again"};
 }
 
 Result<void> KeyKeeper::check_age(const Header& header) const {
@@ -133,8 +133,8 @@ Result<KeyKeeper::Opened> KeyKeeper::open_header(const Header& header) const {
   }
   if (any_slot || header.damaged) return why;
   return Error{Code::sealed,
-               "the unseal slot that this process was unsealed by was removed or replaced; unseal "
-               "with a credential of now"};
+               "the unseal slot that unsealed this process was removed or replaced; unseal with a "
+               "current credential"};
 }
 
 Result<void> KeyKeeper::adopt() {

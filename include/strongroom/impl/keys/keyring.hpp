@@ -1,9 +1,9 @@
 // keyring.hpp: the keys of an unsealed store, in locked memory, and their sealed form.
 //
 // The keyring holds one random data key per term, the key that places records, the key that seals
-// names, the audit key, and a wrap key per slot, so that an unsealed store wraps a new root key for
-// its slots by itself (slot_key.hpp says why it can not unwrap). It is immutable: a change makes a
-// new one. It must never be copied outside key memory.
+// names, the audit key, and a wrap key per slot. With the wrap keys, an unsealed store wraps a new root
+// key for its slots by itself (slot_key.hpp explains why it cannot unwrap). A keyring is immutable: a
+// change makes a new one. It must never be copied outside key memory.
 #pragma once
 
 #include <cstddef>
@@ -26,15 +26,15 @@ inline constexpr std::size_t kMaxSlots = 64;
 // now_ms is the time as the store writes it: milliseconds since 1970, UTC.
 std::uint64_t now_ms() noexcept;
 
-// KeyringSlot is what the keyring keeps of a slot: its wrap key, and a digest of the slot but for
-// the wrapped root key, which tells a damaged slot from a sound one.
+// KeyringSlot is what the keyring keeps of a slot: its wrap key, and a digest of the slot without the
+// wrapped root key. The digest shows whether the slot is damaged.
 struct KeyringSlot {
   SlotId id = 0;
   SecretView wrap_key;
   std::span<const std::uint8_t> digest;
 };
 
-// KeyringEdit is what a new keyring has other than the one before it.
+// KeyringEdit says how a new keyring differs from the one before it.
 struct KeyringEdit {
   std::span<const KeyringSlot> add;
   std::span<const SlotId> remove;
@@ -52,14 +52,14 @@ class Keyring {
   // Errors  corrupt: not of that form.  unsupported: of a newer form.
   static Result<Keyring> from(SecretBytes plain);
 
-  // edited is this keyring with some changes.
-  // Errors  too_large: more than 1,024 terms or 64 slots.  invalid: a slot or term that can not be.
+  // edited returns this keyring with some changes.
+  // Errors  too_large: more than 1,024 terms or 64 slots.  invalid: an impossible slot or term.
   Result<Keyring> edited(const KeyringEdit& edit) const;
 
-  // with_new_term is edited with nothing but that.
+  // with_new_term is edited with new_term and nothing else.
   Result<Keyring> with_new_term() const;
 
-  // stored writes generation and the digest of the slot table into the stored form and shows it.
+  // stored returns a copy of the stored form, with generation and the digest of the slot table in it.
   Result<SecretBytes> stored(std::uint64_t generation,
                              std::span<const std::uint8_t, 32> slots_digest) const;
 
@@ -70,8 +70,8 @@ class Keyring {
     return plain_.reveal().subspan(16, 32);
   }
 
-  // policy_revision counts the changes of the stored policies; 0: there never were any. It is what
-  // their index must say of itself.
+  // policy_revision counts the changes of the stored policies; 0: there have been none. The index of the
+  // policies must carry the same number.
   Revision policy_revision() const noexcept {
     return Revision(get_be(plain_.reveal().subspan(kPolicyRevisionAt).first<8>()));
   }
@@ -84,16 +84,16 @@ class Keyring {
   TermId active_term() const noexcept {
     return first_term_ + static_cast<TermId>(shape_.num_terms) - 1;
   }
-  // term is the data key of one term; null when the keyring does not have it.
+  // term returns the data key of one term; null when the keyring does not have it.
   const XaesKey* term(TermId id) const noexcept;
   const CmacKey& location_key() const noexcept { return hot().location; }
   const SivKey& name_key() const noexcept { return hot().name; }
 
-  // slot is what is kept of one slot; its wrap key is empty when there is no such slot.
+  // slot returns what is kept of one slot; its wrap key is empty when there is no such slot.
   KeyringSlot slot(SlotId id) const noexcept;
   std::size_t num_slots() const noexcept { return shape_.num_slots; }
   std::vector<SlotId> slot_ids() const;
-  // next_slot is the id that the next slot gets: ids never come again.
+  // next_slot is the id that the next slot gets: ids are never reused.
   SlotId next_slot() const noexcept {
     return static_cast<SlotId>(get_be(plain_.reveal().subspan<kNextSlotAt, 4>()));
   }

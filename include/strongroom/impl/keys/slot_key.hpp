@@ -1,11 +1,12 @@
 // slot_key.hpp: how a slot's own key wraps the root key.
 //
-// An unsealed store must wrap a new root key for every slot by itself, or no slot could be removed
-// without everybody's credentials at hand. So the keyring holds a wrap key per slot. Who got hold of
-// an old keyring, with a credential that was removed since, must not open what was wrapped later:
-// so a wrap key wraps, and does not unwrap. Its public half (X25519) encrypts the root key, its
-// secret half authenticates it: without it anybody who can write the storage could put a root key of
-// his own there, with it only who has seen the keyring can (SECURITY.md).
+// An unsealed store must wrap a new root key for every slot by itself; otherwise a slot could be removed
+// only with the credentials of all other slots at hand. So the keyring holds a wrap key per slot. An
+// attacker may have an old keyring, opened with a credential that was removed since. The attacker must
+// not be able to open what was wrapped later, so a wrap key wraps but does not unwrap. Its public half
+// (X25519) encrypts the root key. Its secret half authenticates the root key: without it, anybody that
+// can write the storage could put in a root key of their own; with it, only those that have seen the
+// keyring can (SECURITY.md).
 //
 //   slot key (32, random: what a key file holds, or what shares combine to)
 //     authentication key = KDF(slot key, 1)      X25519 private key = KDF(slot key, 2)
@@ -39,7 +40,7 @@ static_assert(crypto_kdf_KEYBYTES == kKeyLen && crypto_box_SECRETKEYBYTES == kKe
 
 }  // namespace detail
 
-// wrap_key_of gives what the keyring keeps of a slot, kWrapKeyLen bytes.
+// wrap_key_of returns the slot's wrap key, which the keyring keeps: kWrapKeyLen bytes.
 Result<SecretBytes> wrap_key_of(SecretView slot_key);
 
 // wrap_root wraps a root key for a slot, kWrappedRootLen bytes, bound to context.
@@ -47,7 +48,7 @@ Result<SecretBytes> wrap_key_of(SecretView slot_key);
 Result<std::vector<std::uint8_t>> wrap_root(SecretView wrap_key,
                                             std::span<const std::uint8_t> context, SecretView root);
 
-// unwrap_root gives the root key, in key memory.
+// unwrap_root returns the root key, in key memory.
 // Errors  corrupt: another slot key, another context, or damage.  unavailable: no key memory.
 Result<SecretBytes> unwrap_root(SecretView slot_key, std::span<const std::uint8_t> context,
                                 std::span<const std::uint8_t> wrapped);

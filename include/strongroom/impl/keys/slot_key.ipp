@@ -27,9 +27,9 @@ static Result<SecretBytes> slot_subkey(SecretView slot_key, std::uint64_t number
   return subkey;
 }
 
-// seal_box is libsodium's crypto_box_seal with an ephemeral key of ours. libsodium would draw one itself,
-// and end the process where the kernel gives no random bytes.
-// Errors  internal: no randomness, or no point of the curve.  unavailable: no key memory.
+// seal_box is libsodium's crypto_box_seal, except that we make the ephemeral key. libsodium would make it
+// itself, and end the process when the kernel has no random bytes.
+// Errors  internal: no randomness, or public_key is no point of the curve.  unavailable: no key memory.
 static Result<void> seal_box(std::span<const std::uint8_t, kKeyLen> public_key, SecretView message,
                              std::span<std::uint8_t> out) {
   STRONGROOM_ASSIGN(ephemeral, SecretBytes::for_key(kKeyLen));
@@ -42,7 +42,7 @@ static Result<void> seal_box(std::span<const std::uint8_t, kKeyLen> public_key, 
       crypto_generichash(nonce.data(), nonce.size(), keys.data(), keys.size(), nullptr, 0) == 0 &&
       crypto_box_easy(out.data() + kKeyLen, message.reveal().data(), message.size(), nonce.data(),
                       public_key.data(), ephemeral.reveal().data()) == 0;
-  if (!sealed) return Error{Code::internal, "a slot's public key was no point of the curve"};
+  if (!sealed) return Error{Code::internal, "a slot's public key was not a point of the curve"};
   std::copy_n(keys.begin(), kKeyLen, out.begin());
   return {};
 }

@@ -28,18 +28,18 @@ static Result<void> check_shares(unsigned shares, unsigned threshold, std::size_
   if (shares > kMaxShares || threshold > shares || (shares > 0 && threshold == 0)) {
     return Error{Code::invalid, "of " + std::to_string(shares) + " shares, a threshold of " +
                                     std::to_string(threshold) +
-                                    " was asked for; it must be from 1 to the number of shares, "
+                                    " was requested; it must be from 1 to the number of shares, "
                                     "which is at most 255"};
   }
   if (num_pgp_keys != 0 && num_pgp_keys != shares) {
     return Error{Code::invalid, "for " + std::to_string(shares) + " shares, " +
                                     std::to_string(num_pgp_keys) +
-                                    " OpenPGP keys were given; one for each share is needed"};
+                                    " OpenPGP keys were given; give one for each share"};
   }
   return {};
 }
 
-// finish_slot makes the slot's own key known to the keyring-to-be.
+// finish_slot makes room for the wrapped root key, and the wrap key for the future keyring.
 static Result<NewSlot> finish_slot(const StoreId& store, Slot slot, SecretBytes key) {
   slot.created_ms = now_ms();
   slot.body.resize(slot.body.size() + kWrappedRootLen);
@@ -71,7 +71,7 @@ namespace strongroom::detail::slot_making {
 static Result<void> append_wrapped(Slot& slot, Handout& handout, OpenPgp* pgp,
                                    std::span<const std::vector<std::uint8_t>> pgp_keys) {
   if (pgp == nullptr) {
-    return Error{Code::unsupported, "OpenPGP keys were given, but no OpenPGP is at hand"};
+    return Error{Code::unsupported, "OpenPGP keys were given, but no OpenPGP is available"};
   }
   std::vector<SecretView> texts;
   for (const SecretBytes& text : handout.shares) texts.push_back(text.view());
@@ -81,7 +81,7 @@ static Result<void> append_wrapped(Slot& slot, Handout& handout, OpenPgp* pgp,
   for (const WrappedShare& each : wrapped) {
     if (each.fingerprint.empty() || each.fingerprint.size() > kMaxFingerprintLen ||
         each.message.empty() || each.message.size() > UINT16_MAX) {
-      return Error{Code::internal, "OpenPGP gave a fingerprint or message of no known size"};
+      return Error{Code::internal, "OpenPGP returned a fingerprint or message of no known size"};
     }
     out.u8(static_cast<std::uint8_t>(each.fingerprint.size()));
     out.bytes(each.fingerprint);
@@ -130,7 +130,7 @@ static Result<NewSlot> make_share_slot(const StoreId& store, SlotId id, unsigned
 // make_key_slot makes a slot that one key opens, and the text of that key.
 static Result<NewSlot> make_key_slot(const StoreId& store, SlotId id, SlotKind kind,
                                      Handout& handout) {
-  if (!has_key(kind)) return Error{Code::invalid, "a key can not open a slot of that kind"};
+  if (!has_key(kind)) return Error{Code::invalid, "a key cannot open a slot of that kind"};
   STRONGROOM_ASSIGN(key, random_key());
   STRONGROOM_ASSIGN(copy, SecretBytes::copy_key(key.reveal()));
   Credential credential;

@@ -74,7 +74,8 @@ Result<void> give_back(PendingSlots& pending, Credential credential) {
     pending.given_back.clear();
     return {};
   }
-  return Error{Code::denied, "this is none of the new shares or keys; the old ones still rule"};
+  return Error{Code::denied,
+               "this is not one of the new shares or keys; the old ones still open the store"};
 }
 
 }  // namespace strongroom

@@ -16,18 +16,18 @@ namespace strongroom::openpgp {
 
 enum class Io { done, ended, timed_out };
 
-// Channel borrows a stream socket. It never raises SIGPIPE, and reads straight to where it is told.
+// Channel borrows a stream socket. It never raises SIGPIPE, and reads directly into the caller's memory.
 class Channel {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // other_end  a pidfd of the process at the other end, or -1: when that is gone, so is the stream,
-  //            though a child forked off meanwhile may hold a copy of its socket.
+  // other_end  a pidfd of the process at the other end, or -1. When that process has ended, the stream
+  //            counts as ended, even if a child that was forked meanwhile holds a copy of its socket.
   explicit Channel(int socket, Clock::time_point deadline = Clock::time_point::max(),
                    int other_end = -1) noexcept
       : socket_(socket), deadline_(deadline), other_end_(other_end) {}
 
-  // read fills out, or tells why not.
+  // read fills out, or returns why it could not.
   Io read(std::span<std::uint8_t> out) const noexcept {
     bool gone = false;
     while (!out.empty()) {
@@ -63,14 +63,15 @@ class Channel {
     return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
   }
 
-  // left_ms is what poll may wait, -1 for ever; rounded up, so that nothing spins.
+  // left_ms is how long poll may wait, -1 for no limit; rounded up, so that nothing spins.
   int left_ms() const noexcept {
     if (deadline_ == Clock::time_point::max()) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
   }
 
-  // wait returns when the socket can go on, or gone is true: then one last look is due.
+  // wait returns done when the socket is ready, or when the other end has ended and gone is set. Then one
+  // last read or write is due.
   Io wait(short event, bool& gone) const noexcept {
     for (;;) {
       std::array<pollfd, 2> watched{{{socket_, event, 0}, {other_end_, POLLIN, 0}}};

@@ -1,5 +1,4 @@
-// openpgp.ipp: OpenPGP by way of the helper program; see openpgp.hpp. No OpenPGP library
-// here.
+// openpgp.ipp: OpenPGP through the helper program; see openpgp.hpp. There is no OpenPGP library here.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,20 +25,21 @@ namespace detail::openpgp_client {
 using namespace openpgp;
 
 static Error too_large(const std::string& what, std::size_t len, std::size_t max_len) {
-  return {Code::too_large, what + " had " + std::to_string(len) + " bytes, and " +
-                               std::to_string(max_len) + " is the most; hand in the right file"};
+  return {Code::too_large, what + " had " + std::to_string(len) + " bytes, but may have at most " +
+                               std::to_string(max_len) + "; pass the right file"};
 }
 
 static Result<void> check_keys(std::span<const SecretView> texts, std::span<const ByteView> keys) {
   if (keys.size() > kMaxKeys) return Error{Code::invalid, "there were more than 255 keys"};
   if (!texts.empty() && texts.size() != keys.size()) {
     return Error{Code::invalid, "there were " + std::to_string(keys.size()) + " keys for " +
-                                    std::to_string(texts.size()) + " shares; hand in one a share"};
+                                    std::to_string(texts.size()) +
+                                    " shares; pass one for each share"};
   }
   std::size_t total = 0;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const std::string name = "key " + std::to_string(i + 1);
-    if (keys[i].empty()) return Error{Code::invalid, name + " was empty; hand in a public key"};
+    if (keys[i].empty()) return Error{Code::invalid, name + " was empty; pass a public key"};
     if (keys[i].size() > kMaxOpenPgpKeyLen) {
       return too_large(name, keys[i].size(), kMaxOpenPgpKeyLen);
     }
@@ -61,8 +61,8 @@ static bool good_user_id(const std::string& user_id) noexcept {
   return true;
 }
 
-// Conversation is one request and its answer. What can not be sent is not an error yet: the helper
-// may have said why, and what it said is read all the same.
+// Conversation is one request and its answer. A failure to send is not an error yet: the helper may have
+// answered why, and its answer is read even then.
 class Conversation {
  public:
   Conversation(const std::string& program, Timeout timeout)
@@ -138,7 +138,7 @@ class HelperOpenPgp final : public OpenPgp {
   Result<OpenPgpPair> generate(unsigned bits, const std::string& user_id) override {
     if (bits < kMinBits || bits > kMaxBits || bits % 8 != 0) {
       return Error{Code::invalid, "an RSA key of " + std::to_string(bits) +
-                                      " bits was asked for; ask for 2048 to 4096"};
+                                      " bits was requested; request 2048 to 4096"};
     }
     if (!good_user_id(user_id)) {
       return Error{Code::invalid,

@@ -1,4 +1,4 @@
-// openpgp_answer.hpp: reads what the OpenPGP helper answered, believing nothing of it.
+// openpgp_answer.hpp: reads the answer of the OpenPGP helper, and trusts nothing in it.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@
 
 namespace strongroom::openpgp {
 
-// describe is the sentence for a trouble. number  of the key, from 1; 0 where there is but one.
+// describe returns the error for a trouble. number  of the key, from 1; 0 where there is only one.
 Error describe(Trouble trouble, unsigned number);
 
 // Answer reads the fields in their order.
-// Errors  what the helper said; unavailable: it ended early or answered nonsense.  timeout.
+// Errors  those that the helper reported.  unavailable: it ended early, or its answer was invalid.
+//         timeout.
 class Answer {
  public:
   explicit Answer(const Channel& channel) noexcept : channel_(channel) {}

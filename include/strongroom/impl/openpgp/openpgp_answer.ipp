@@ -21,7 +21,7 @@ namespace detail::openpgp_answer {
 
 static Error nonsense() {
   return {Code::unavailable,
-          "the OpenPGP helper gave an answer that is none; install the helper of this version"};
+          "the OpenPGP helper gave an invalid answer; install the helper of this version"};
 }
 
 static Error ended() {
@@ -33,7 +33,7 @@ static Error too_late() {
   return {Code::timeout, "the OpenPGP helper was too slow and was killed; try again"};
 }
 
-// about_key finishes a sentence about a public key. The number is missing in "key" alone.
+// about_key completes a sentence about a public key: "the key ..." where it has no number.
 static Error about_key(unsigned number, const char* what) {
   const std::string key = number == 0 ? "the key " : "key " + std::to_string(number) + " ";
   return {Code::invalid, key + what};
@@ -42,23 +42,23 @@ static Error about_key(unsigned number, const char* what) {
 static Error describe_key(Trouble trouble, unsigned number) {
   switch (trouble) {
     case Trouble::private_key:
-      return about_key(number, "was a private key; keep that one secret, hand in the public key");
+      return about_key(number, "is a private key; keep it secret and pass the public key");
     case Trouble::many_keys:
-      return about_key(number, "was a file of several keys; hand in one public key a file");
+      return about_key(number, "is a file of several keys; pass one public key per file");
     case Trouble::expired:
-      return about_key(number, "had expired; prolong it or hand in another one");
+      return about_key(number, "has expired; extend it or pass another one");
     case Trouble::revoked:
-      return about_key(number, "was revoked; hand in another one");
+      return about_key(number, "was revoked; pass another one");
     case Trouble::cannot_encrypt:
-      return about_key(number, "could not be encrypted to; hand in one with a subkey for that");
+      return about_key(number, "cannot be encrypted to; pass one with a subkey for encryption");
     case Trouble::weak:
-      return about_key(number, "was an RSA key of less than 2048 bits; hand in a longer one");
+      return about_key(number, "is an RSA key of less than 2048 bits; pass a longer one");
     case Trouble::other_algorithm:
       return about_key(number,
-                       "was of a kind that is not taken; hand in RSA of 2048 to 4096 bits, or "
+                       "is of a kind that is not accepted; pass RSA of 2048 to 4096 bits, or "
                        "Curve25519");
     default:
-      return about_key(number, "was no OpenPGP public key; hand in what gpg --export writes");
+      return about_key(number, "is not an OpenPGP public key; pass what gpg --export writes");
   }
 }
 
@@ -69,11 +69,11 @@ static Error describe_message(Trouble trouble) {
     case Trouble::no_integrity:
       return {Code::invalid, "the OpenPGP message had no integrity protection and was refused"};
     case Trouble::damaged:
-      return {Code::invalid, "the OpenPGP message was damaged; take a whole copy of it"};
+      return {Code::invalid, "the OpenPGP message was damaged; pass an intact copy of it"};
     case Trouble::text_too_large:
-      return {Code::too_large, "the OpenPGP message held more than a share; take another one"};
+      return {Code::too_large, "the OpenPGP message held more than a share; pass another one"};
     default:
-      return {Code::invalid, "the message was no OpenPGP message; hand in the encrypted share"};
+      return {Code::invalid, "the message is not an OpenPGP message; pass the encrypted share"};
   }
 }
 
@@ -81,11 +81,11 @@ static Error describe_private_key(Trouble trouble) {
   switch (trouble) {
     case Trouble::public_key:
       return {Code::invalid,
-              "the private key was a public one; hand in what gpg --export-secret-keys writes"};
+              "the private key is a public one; pass what gpg --export-secret-keys writes"};
     case Trouble::wrong_key:
       return {Code::denied, "the OpenPGP message was encrypted to another key"};
     case Trouble::needs_passphrase:
-      return {Code::denied, "the private key had a passphrase, and none was given"};
+      return {Code::denied, "the private key has a passphrase, and none was given"};
     default:
       return {Code::denied, "the passphrase of the private key was wrong"};
   }
@@ -98,7 +98,7 @@ Error describe(Trouble trouble, unsigned number) {
     case Trouble::not_a_key:
       if (number != 0) return detail::openpgp_answer::describe_key(trouble, number);
       return {Code::invalid,
-              "the private key was no OpenPGP key; hand in what gpg --export-secret-keys writes"};
+              "the private key is not an OpenPGP key; pass what gpg --export-secret-keys writes"};
     case Trouble::private_key:
     case Trouble::many_keys:
     case Trouble::expired:
@@ -120,14 +120,14 @@ Error describe(Trouble trouble, unsigned number) {
       return detail::openpgp_answer::describe_private_key(trouble);
     case Trouble::other_version:
       return {Code::unsupported,
-              "the OpenPGP helper was of another version; install the helper of this version"};
+              "the OpenPGP helper is of another version; install the helper of this version"};
     case Trouble::unlocked_memory:
       return {Code::unavailable,
               "the OpenPGP helper could not lock its memory; raise RLIMIT_MEMLOCK "
               "(ulimit -l, LimitMEMLOCK=)"};
     case Trouble::no_memory:
       return {Code::unavailable,
-              "the OpenPGP helper ran out of memory; hand in smaller keys or raise RLIMIT_MEMLOCK "
+              "the OpenPGP helper ran out of memory; pass smaller keys or raise RLIMIT_MEMLOCK "
               "(ulimit -l, LimitMEMLOCK=)"};
     case Trouble::failed:
       return {Code::unavailable, "the OpenPGP helper failed; try again"};

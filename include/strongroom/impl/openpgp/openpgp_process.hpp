@@ -11,15 +11,14 @@
 
 namespace strongroom::openpgp {
 
-// find_helper returns the path of the helper that this library is to use; see openpgp_helper.
+// find_helper returns the path of the helper that this library uses; see openpgp_helper.
 std::string find_helper();
 
-// HelperProcess is a child with nothing of ours but one socket; it is dead and reaped when this is
-// gone.
+// HelperProcess is a child process that inherits nothing but one socket. The destructor kills and reaps it.
 class HelperProcess {
  public:
   // start runs the program with no argument and no environment.
-  // Errors  unsupported: there is none, or somebody else could have written it.  unavailable.
+  // Errors  unsupported: there is no program, or somebody else could have written it.  unavailable.
   static Result<HelperProcess> start(const std::string& program);
 
   HelperProcess(HelperProcess&& other) noexcept

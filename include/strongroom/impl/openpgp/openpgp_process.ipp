@@ -28,7 +28,7 @@
 namespace strongroom::openpgp {
 namespace detail::openpgp_process {
 
-// Where the helper is installed, as far as who compiles this knows.
+// Where the helper is installed, as far as the build of this file knows.
 #ifdef STRONGROOM_OPENPGP_HELPER_PATH
 constexpr const char* kInstalled = STRONGROOM_OPENPGP_HELPER_PATH;
 #else
@@ -37,7 +37,7 @@ constexpr const char* kInstalled = "/usr/libexec/strongroom/strongroom-openpgp";
 
 static Error missing(const std::string& program) {
   return {Code::unsupported,
-          "there was no OpenPGP helper at '" + program +
+          "there is no OpenPGP helper at '" + program +
               "'; build strongroom with librnp, install it, or name the helper in "
               "STRONGROOM_OPENPGP_HELPER"};
 }
@@ -47,31 +47,32 @@ static Error not_started(const std::string& program, int error) {
                                  std::generic_category().message(error) + ")"};
 }
 
-// check_program refuses what others than root and this user could have written: it will see shares.
+// check_program refuses a program that anybody except root and this user could have written: it will see
+// shares.
 static Result<void> check_program(const std::string& program) {
   if (program.empty() || program.front() != '/') {
     return Error{Code::unsupported, "the OpenPGP helper '" + program +
-                                        "' was not named by an absolute path; give the whole path"};
+                                        "' was not named by an absolute path; pass the whole path"};
   }
   struct stat file {};
   if (::stat(program.c_str(), &file) != 0) {
     return errno == ENOENT || errno == ENOTDIR ? missing(program) : not_started(program, errno);
   }
   if (!S_ISREG(file.st_mode) || (file.st_mode & 0111) == 0) {
-    return Error{Code::unsupported, "the OpenPGP helper '" + program + "' was no program"};
+    return Error{Code::unsupported, "the OpenPGP helper '" + program + "' is not a program"};
   }
   const bool own = file.st_uid == 0 || file.st_uid == ::geteuid();
   if (!own || (file.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error{Code::unsupported, "the OpenPGP helper '" + program +
-                                        "' could be written by others and was not started; let "
-                                        "root own it and take the right away (chmod go-w)"};
+                                        "' can be written by others and was not started; make "
+                                        "root its owner and run chmod go-w on it"};
   }
   return {};
 }
 
 // own_file returns the absolute path of the file that holds this code, a library or a program; empty
-// when it cannot be told. What the loader knows by a relative path may lie elsewhere by now, so then
-// it is the program's.
+// when it cannot be found. If the loader knows only a relative path, which may name another file by now,
+// it returns the path of the program.
 static std::string own_file() {
   Dl_info info{};
   const void* const here = reinterpret_cast<const void*>(&check_program);
@@ -81,7 +82,7 @@ static std::string own_file() {
   return whole != nullptr ? std::string(whole.get()) : std::string();
 }
 
-// helper_beside returns the helper of the tree that a file is installed in, as PREFIX/bin/x,
+// helper_beside returns the helper of the tree in which a file is installed as PREFIX/bin/x,
 // PREFIX/lib/x or PREFIX/lib/ARCHITECTURE/x; empty when there is none.
 static std::string helper_beside(std::string_view file) {
   std::size_t slash = file.rfind('/');
@@ -108,7 +109,7 @@ class SpawnPlan {
   explicit SpawnPlan(int socket) noexcept {
     ::posix_spawn_file_actions_init(&files_);
     ::posix_spawnattr_init(&attributes_);
-    // The socket goes first: it may itself be one of the three, where the host closed them.
+    // The socket comes first: if the host closed descriptors 0 to 2, it may be one of them itself.
     add(::posix_spawn_file_actions_adddup2(&files_, socket, 0));
     add(::posix_spawn_file_actions_addopen(&files_, 1, "/dev/null", O_WRONLY, 0));
     add(::posix_spawn_file_actions_addopen(&files_, 2, "/dev/null", O_WRONLY, 0));
@@ -118,7 +119,7 @@ class SpawnPlan {
     add(::posix_spawnattr_setsigmask(&attributes_, &signals));
     sigfillset(&signals);
     add(::posix_spawnattr_setsigdefault(&attributes_, &signals));
-    // A session of its own: what is typed at the host's terminal is for the host.
+    // It gets a session of its own: signals typed at the host's terminal are for the host.
     add(::posix_spawnattr_setflags(
         &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID));
   }
@@ -129,7 +130,7 @@ class SpawnPlan {
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
-  // run gives 0 and the child's pid, or an errno.
+  // run returns 0 and sets pid to the child's, or returns an errno.
   int run(const std::string& program, pid_t& pid) const noexcept {
     if (error_ != 0) return error_;
     char name[] = "strongroom-openpgp";
@@ -154,7 +155,7 @@ class SpawnPlan {
 std::string find_helper() {
   const char* const named = ::secure_getenv("STRONGROOM_OPENPGP_HELPER");
   if (named != nullptr && *named != '\0') return named;
-  // A set-user-id program takes no part in guessing.
+  // A set-user-id program does not search for a helper next to its own file.
   std::string beside =
       ::getauxval(AT_SECURE) == 0
           ? detail::openpgp_process::helper_beside(detail::openpgp_process::own_file())
@@ -177,8 +178,8 @@ Result<HelperProcess> HelperProcess::start(const std::string& program) {
                          : detail::openpgp_process::not_started(program, error);
 }
 
-// A pid can be another process by now where the host ignores SIGCHLD, a pidfd can not; so it is
-// asked whether it is our child before it is trusted.
+// Where the host ignores SIGCHLD, the pid may be another process by now. A pidfd never changes its
+// process, so check once that it is our child before trusting it.
 HelperProcess::HelperProcess(pid_t pid, int socket) noexcept
     : pid_(pid), pidfd_(detail::openpgp_process::pidfd_open(pid)), socket_(socket) {
   if (pidfd_ < 0) return;
@@ -189,7 +190,8 @@ HelperProcess::HelperProcess(pid_t pid, int socket) noexcept
   ::close(std::exchange(pidfd_, -1));
 }
 
-// ECHILD at the end: the host ignores SIGCHLD or waits for every child; then none is left to reap.
+// ECHILD at the end means that the host ignores SIGCHLD or waits for every child; then there is nothing
+// left to reap.
 HelperProcess::~HelperProcess() {
   if (pidfd_ >= 0) {
     detail::openpgp_process::kill_by(pidfd_);

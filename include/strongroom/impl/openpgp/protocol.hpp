@@ -1,15 +1,15 @@
-// protocol.hpp: what the engine and its OpenPGP helper say to each other.
+// protocol.hpp: the protocol between the engine and its OpenPGP helper.
 //
-// One request and one answer over one socket, then the helper ends. Numbers are big-endian; a field
-// is u32 length and bytes. Whoever reads trusts nothing: every length has a limit here, and no text
-// of the helper reaches the operator, since it parsed packets from strangers.
+// One request and one answer go over one socket, then the helper ends. Numbers are big-endian; a field
+// is u32 length and bytes. Either reader trusts nothing: every length has a limit here. No text of the
+// helper reaches the operator, since the helper has parsed packets from strangers.
 //
 //   request  u32 kMagic, u8 Op, u8 0, u16 number, then fields by Op:
 //     inspect   number keys           wrap   number keys, number texts
 //     unwrap    message, private key, passphrase
 //     generate  user id; number is the bits
-//   answer   u32 kMagic, u8 Trouble, u8 0, u16 number of the key that it is about (from 1), and where
-//            there was none, fields by Op:
+//   answer   u32 kMagic, u8 Trouble, u8 0, u16 number of the key that it is about (from 1); then, if the
+//            trouble is none, fields by Op:
 //     inspect, wrap  fingerprint and message of each key        unwrap  text
 //     generate       fingerprint, public key, private key
 #pragma once
@@ -33,7 +33,7 @@ inline constexpr unsigned kMaxBits = 4096;
 
 enum class Op : std::uint8_t { inspect = 1, wrap = 2, unwrap = 3, generate = 4 };
 
-// Trouble is why there is no answer; describe() of openpgp_answer.hpp has a sentence for each.
+// Trouble is why a request failed; describe() of openpgp_answer.hpp has a sentence for each.
 enum class Trouble : std::uint8_t {
   none = 0,
   not_a_key,

@@ -138,8 +138,8 @@ Line expectation_line(const Expectation& wanted) {
   return line;
 }
 
-// fill gives a line to C, where an empty text is NULL.
-void fill(const Line& line, strongroom_analysis_line& filled) {
+// fill_line passes a line to C, where an empty text is NULL.
+void fill_line(const Line& line, strongroom_analysis_line& filled) {
   const auto text = [](const std::string& each) { return each.empty() ? nullptr : each.c_str(); };
   filled.kind = line.kind;
   filled.document = text(line.document);
@@ -249,7 +249,7 @@ strongroom_status strongroom_analysis_at(const strongroom_analysis* analysis, si
                                          strongroom_error** out_error) noexcept {
   return item_at(
       analysis, "analysis", index, out_line, strongroom_analysis_line STRONGROOM_ANALYSIS_LINE_INIT,
-      out_error, [](const auto& each) -> auto& { return each.lines; }, fill);
+      out_error, [](const auto& each) -> auto& { return each.lines; }, fill_line);
 }
 
 void strongroom_analysis_free(strongroom_analysis* analysis) noexcept {

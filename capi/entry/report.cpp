@@ -44,7 +44,7 @@ strongroom_report_info info_of(const strongroom_report& report) noexcept {
   return info;
 }
 
-void fill(const SlotStatus& slot, strongroom_slot& filled) noexcept {
+void fill_slot(const SlotStatus& slot, strongroom_slot& filled) noexcept {
   filled.created_ms = slot.created_ms;
   filled.id = slot.id;
   filled.kind = static_cast<uint32_t>(slot.kind);
@@ -77,7 +77,7 @@ strongroom_status strongroom_report_slot(const strongroom_report* report, size_t
                                          strongroom_error** out_error) noexcept {
   return item_at(
       report, "report", index, out_slot, strongroom_slot STRONGROOM_SLOT_INIT, out_error,
-      [](const auto& each) -> auto& { return each.status.slots; }, fill);
+      [](const auto& each) -> auto& { return each.status.slots; }, fill_slot);
 }
 
 strongroom_status strongroom_report_wrapped(const strongroom_report* report, size_t slot_index,

@@ -29,7 +29,7 @@ Result<Nodes> nodes_of(const char* url, const strongroom_store_options* given) {
   if (!name.starts_with("zk:") && !name.starts_with("zks:"))
     return Error{Code::invalid, "the store URL was not one of ZooKeeper, zk://host:port/root"};
   STRONGROOM_ASSIGN(options, store_options(given));
-  return Nodes{std::string(name), {true, false, std::move(options.storage.zk_auth)}};
+  return Nodes{std::string(name), {true, std::move(options.storage.zk_auth)}};
 }
 
 std::string such_as(const std::vector<std::string>& examples) {

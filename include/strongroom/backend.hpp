@@ -172,11 +172,11 @@ class Backend {
 // BackendOptions hold what is not in a URL.
 struct BackendOptions {
   bool must_exist = false;  // create nothing: not_initialized where there is no storage
+  // user:password for ZooKeeper's digest scheme, or none.
+  std::shared_ptr<const SecretBytes> zk_auth{};
   // Open even while the storage is away (unavailable, timeout): until it is there, every call fails with
   // unavailable at once, and a thread goes on trying to open it.
   bool allow_unavailable = false;
-  // user:password for ZooKeeper's digest scheme, or none.
-  std::shared_ptr<const SecretBytes> zk_auth{};
 };
 
 // open_backend opens the storage that a URL names, and creates it where it does not exist yet:

@@ -82,10 +82,10 @@ Code heard(Start start) {
 std::vector<Kind> kinds() {
   using enum Kind::Touches;
   constexpr auto go_on = [](const auto&) { return true; };
-  Secret message;
-  message.type = Secret::Type::reference;
-  message.reference = Reference{"db/a", {}};
-  const auto shared = std::make_shared<const Secret>(std::move(message));
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::reference;
+  message.reference = mesos::Reference{"db/a", {}};
+  const auto shared = std::make_shared<const mesos::Secret>(std::move(message));
   static constexpr std::string_view kBoth[] = {"db/a", "db/b"};
   return {
       {"Get", [](const Session& alice) { return code_of(alice.get("db/a")); }},

@@ -19,6 +19,8 @@
 namespace strongroom::secret_wire_test {
 namespace {
 
+using namespace mesos;
+
 using testing::secret;
 using testing::text;
 using testing::view;

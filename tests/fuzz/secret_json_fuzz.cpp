@@ -13,6 +13,7 @@
 namespace {
 
 using namespace strongroom;
+using namespace strongroom::mesos;
 
 void require(bool promise) {
   if (!promise) std::abort();

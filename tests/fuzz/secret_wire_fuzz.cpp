@@ -15,6 +15,7 @@ void require(bool promise) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len) {
   using namespace strongroom;
+  using namespace strongroom::mesos;
   const auto secret = decode_secret(SecretView(bytes, len));
   if (!secret) {
     require(secret.error().code == Code::invalid);

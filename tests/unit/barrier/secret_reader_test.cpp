@@ -23,7 +23,7 @@ using testing::secret;
 using testing::TestStore;
 
 const Identity kTrusted = Identity::trusted();
-constexpr ReadOptions kFresh{true};
+constexpr GetOptions kFresh{{true}, {}, {}};
 
 // Lag is shared between the backend and the test.
 struct Lag {
@@ -86,10 +86,10 @@ struct Lagging {
   }
 };
 
-Secret reference(std::string name) {
-  Secret message;
-  message.type = Secret::Type::reference;
-  message.reference = Reference{std::move(name), {}};
+mesos::Secret reference(std::string name) {
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::reference;
+  message.reference = mesos::Reference{std::move(name), {}};
   return message;
 }
 

@@ -18,6 +18,8 @@
 namespace strongroom::secret_test {
 namespace {
 
+using namespace mesos;
+
 using testing::in_memory;
 using testing::Masked;
 using testing::secret;

@@ -12,6 +12,8 @@
 namespace strongroom::volume_test {
 namespace {
 
+using namespace mesos;
+
 using testing::secret;
 using testing::text;
 

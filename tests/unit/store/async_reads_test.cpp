@@ -107,10 +107,10 @@ TEST(AsyncReads, WhatIsDeniedIsNeitherReadNorCalledBack) {
   auto begun = remote.store->as(Identity::user("u")).get_async(path("a"), answer.taker());
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().code, Code::denied);
-  Secret message;
-  message.type = Secret::Type::reference;
-  message.reference = Reference{"a", {}};
-  const Secret* const one = &message;
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::reference;
+  message.reference = mesos::Reference{"a", {}};
+  const mesos::Secret* const one = &message;
   auto resolved = remote.store->as(Identity::user("u")).resolve_async(std::span(&one, 1), {});
   EXPECT_EQ(resolved.error().code, Code::denied);
   EXPECT_EQ(remote.traffic->num_async, before);
@@ -311,16 +311,16 @@ TEST(AsyncReads, AForkedChildStartsNothingAndWaitsForNobody) {
 
 // ---- resolving ----
 
-Secret reference(std::string name, std::optional<std::string> key = {}) {
-  Secret message;
-  message.type = Secret::Type::reference;
-  message.reference = Reference{std::move(name), std::move(key)};
+mesos::Secret reference(std::string name, std::optional<std::string> key = {}) {
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::reference;
+  message.reference = mesos::Reference{std::move(name), std::move(key)};
   return message;
 }
 
-std::string resolved(const Store& store, std::vector<Secret> messages) {
-  std::vector<const Secret*> pointers;
-  for (const Secret& message : messages) pointers.push_back(&message);
+std::string resolved(const Store& store, std::vector<mesos::Secret> messages) {
+  std::vector<const mesos::Secret*> pointers;
+  for (const mesos::Secret& message : messages) pointers.push_back(&message);
   std::promise<std::string> heard;
   auto begun = store.as(kTrusted).resolve_async(pointers, [&](auto values) {
     std::string all;
@@ -341,13 +341,13 @@ TEST(AsyncReads, ABatchResolvesInOrderOrNotAtAllWithOneRead) {
   remote.put("b", R"({"k":"2"})");
   ASSERT_TRUE(remote.store->as(kTrusted).get(path("a")));  // so that the stamp is known
   const auto inlined = [] {
-    Secret message;
-    message.type = Secret::Type::value;
-    message.value = Value{secret("3")};
+    mesos::Secret message;
+    message.type = mesos::Secret::Type::value;
+    message.value = mesos::Value{secret("3")};
     return message;
   };
   const auto messages = [](auto... each) {
-    std::vector<Secret> all;
+    std::vector<mesos::Secret> all;
     (all.push_back(std::move(each)), ...);
     return all;
   };

@@ -69,10 +69,10 @@ const std::string kAliceAll = policy_of(
 const std::string kAliceReads =
     policy_of(R"({"to": ["user:alice"], "allow": ["read"], "paths": ["**"]})");
 
-Secret reference(std::string name) {
-  Secret message;
-  message.type = Secret::Type::reference;
-  message.reference = Reference{std::move(name), {}};
+mesos::Secret reference(std::string name) {
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::reference;
+  message.reference = mesos::Reference{std::move(name), {}};
   return message;
 }
 
@@ -174,8 +174,8 @@ std::vector<Question> questions() {
       {"ResolveAsync",
        [](Store& store) {
          Code heard = Code::timeout;
-         const Secret message = reference("db/a");
-         const Secret* const one = &message;
+         const mesos::Secret message = reference("db/a");
+         const mesos::Secret* const one = &message;
          auto started = store.as(kAlice).resolve_async(std::span(&one, 1),
                                                        [&](auto found) { heard = code_of(found); });
          return started ? heard : code_of(started);

@@ -46,17 +46,17 @@ struct OpenStore {
   }
 };
 
-Secret reference(std::string name, std::optional<std::string> key = {}) {
-  Secret message;
-  message.type = Secret::Type::reference;
-  message.reference = Reference{std::move(name), std::move(key)};
+mesos::Secret reference(std::string name, std::optional<std::string> key = {}) {
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::reference;
+  message.reference = mesos::Reference{std::move(name), std::move(key)};
   return message;
 }
 
-Secret inline_value(std::string_view text) {
-  Secret message;
-  message.type = Secret::Type::value;
-  message.value = Value{secret(text)};
+mesos::Secret inline_value(std::string_view text) {
+  mesos::Secret message;
+  message.type = mesos::Secret::Type::value;
+  message.value = mesos::Value{secret(text)};
   return message;
 }
 
@@ -136,14 +136,14 @@ TEST(Store, ABatchResolvesInOrderOrNotAtAll) {
   OpenStore open;
   open.put("a", "1");
   open.put("b", R"({"k":"2"})");
-  const Secret a = reference("a"), b = reference("b", "k"), inlined = inline_value("3");
-  const Secret* good[] = {&b, &inlined, &a, &b};
+  const mesos::Secret a = reference("a"), b = reference("b", "k"), inlined = inline_value("3");
+  const mesos::Secret* good[] = {&b, &inlined, &a, &b};
   auto values = open.store.as(kTrusted).resolve_many(good);
   ASSERT_TRUE(values);
   EXPECT_EQ(plain((*values)[0]) + plain((*values)[1]) + plain((*values)[2]) + plain((*values)[3]),
             "2312");
-  const Secret missing = reference("nope");
-  const Secret* bad[] = {&a, &missing};
+  const mesos::Secret missing = reference("nope");
+  const mesos::Secret* bad[] = {&a, &missing};
   EXPECT_EQ(open.store.as(kTrusted).resolve_many(bad).error().code, Code::not_found);
   EXPECT_TRUE(open.store.as(kTrusted).resolve_many({})->empty());
 }
@@ -172,16 +172,16 @@ TEST(Store, KeySelectsAStringMemberOrNamesPathAndKeyNeverContent) {
 TEST(Store, MessagesAreHeldToMesosRules) {
   OpenStore open;
   open.put("a", "1");
-  Secret both = reference("a");
-  both.value = Value{secret("v")};
+  mesos::Secret both = reference("a");
+  both.value = mesos::Value{secret("v")};
   EXPECT_EQ(open.store.as(kTrusted).resolve(both).error().message,
             "Secret 'a' of type REFERENCE must not have the 'value' field set");
-  Secret untyped;
+  mesos::Secret untyped;
   EXPECT_EQ(open.store.as(kTrusted).resolve(untyped).error().message, "Secret has no value");
-  untyped.value = Value{secret("v")};
+  untyped.value = mesos::Value{secret("v")};
   EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(untyped)), "v");
-  Secret looked_up = reference("a");
-  looked_up.type = Secret::Type::unknown;
+  mesos::Secret looked_up = reference("a");
+  looked_up.type = mesos::Secret::Type::unknown;
   EXPECT_EQ(plain(*open.store.as(kTrusted).resolve(looked_up)), "1");
   EXPECT_EQ(open.store.as(kTrusted).resolve(reference("a//b")).error().code, Code::invalid);
   EXPECT_EQ(open.store.as(kTrusted).resolve(reference("/")).error().code, Code::invalid);

@@ -1,14 +1,19 @@
 /* strongroom.h: a sealed secret store inside your process, as a stable C ABI.
  *
+ *   strongroom_bytes key = {key_text, key_text_len};   // of a key file
  *   strongroom_store *store = NULL;
  *   strongroom_session *session = NULL;
  *   strongroom_secret *secret = NULL;
- *   if (strongroom_store_open("lmdb:/var/lib/app/secrets", NULL, &store, NULL) == STRONGROOM_OK &&
- *       strongroom_session_trusted(store, &session, NULL) == STRONGROOM_OK &&
- *       strongroom_unseal(session, &key_file, 1, 0, NULL) == STRONGROOM_OK &&
- *       strongroom_get(session, "my/secret", NULL, &secret, NULL) == STRONGROOM_OK) {
+ *   strongroom_error *error = NULL;
+ *   if (strongroom_store_open("lmdb:/var/lib/app/secrets", NULL, &store, &error) == STRONGROOM_OK &&
+ *       strongroom_session_trusted(store, &session, &error) == STRONGROOM_OK &&
+ *       strongroom_unseal(session, &key, 1, 0, &error) == STRONGROOM_OK &&
+ *       strongroom_get(session, "my/secret", NULL, &secret, &error) == STRONGROOM_OK) {
  *     use(strongroom_secret_data(secret), strongroom_secret_size(secret));
+ *   } else {
+ *     complain(strongroom_error_message(error));
  *   }
+ *   strongroom_error_free(error);
  *   strongroom_secret_free(secret);
  *   strongroom_session_free(session);
  *   strongroom_store_free(store);
@@ -23,7 +28,8 @@
  *   who passes it to the one strongroom_<noun>_free of its type. Every free function takes NULL. A
  *   returned `const T *`, and every pointer in a struct that the library fills, is borrowed: it is
  *   valid until the handle that it came from is freed. Never free() it. Handles may be freed in any
- *   order: a session keeps its store open, and all other handles stand on their own.
+ *   order: a session, a watch and a call into a queue keep their store open, and all other handles
+ *   stand on their own.
  *
  * Values
  *   Paths, keys and other texts are NUL-terminated UTF-8. Everything else is a pointer and a length
@@ -31,10 +37,12 @@
  *   core dumps leave out, and is wiped when its handle is freed. Wipe what you copy out of it.
  *
  * Calls
- *   A function that can fail returns a strongroom_status. It clears its outputs on entry (pointers
- *   to NULL, numbers to 0) and fills them only when it succeeds. out_error is its last argument and
- *   may be NULL. Otherwise a failure puts an own strongroom_error there, or NULL where there was no
- *   memory for one. Messages name paths and sizes, and never contain secret bytes.
+ *   A function that can fail returns a strongroom_status. It clears its outputs on entry, whatever
+ *   comes of the call (pointers to NULL, numbers to 0), and fills them only when it succeeds. It does
+ *   not free what it clears. out_error is its last argument and may be NULL. Otherwise it is NULL
+ *   after success, and after a failure an own strongroom_error with the status that was returned, or
+ *   NULL where there was no memory for one. Messages name paths and sizes, and never contain secret
+ *   bytes.
  *   NULL where something is needed, a handle of another type, an unknown flag or constant: the
  *   status is STRONGROOM_INVALID and nothing happens. Functions without a status return 0 or NULL
  *   then. Nothing here prints, logs or aborts, and no function throws a C++ exception.
@@ -66,7 +74,8 @@
  * Lists
  *   Every handle that holds several things has two functions: strongroom_<noun>_size returns how
  *   many there are, and strongroom_<noun>_at fills a growing struct with number index, from 0. _at
- *   returns STRONGROOM_NOT_FOUND for an index past the end.
+ *   returns STRONGROOM_NOT_FOUND for an index past the end. (For pending and report handles, the
+ *   _describe function returns the number.)
  */
 #ifndef STRONGROOM_H
 #define STRONGROOM_H
@@ -304,16 +313,21 @@ typedef struct strongroom_store_options {
  * leaves the store sealed. The storage need not contain a store yet: see strongroom_init_prepare.
  *
  * url      memory:                    the memory of this process, gone with the handle
- *          lmdb:/absolute/directory   LMDB; ?quota=BYTES limits the file
+ *          lmdb:/absolute/directory   LMDB, in a directory that is made where its parent exists;
+ *                                     ?quota=BYTES limits the file. Nothing is decoded, so the
+ *                                     directory's name cannot contain a '?'
  *          zk://host:port,host:port/root
  *                                     a ZooKeeper ensemble; ?session_ms=N, cache_bytes=N,
  *                                     stale_ms=N, access=world, joined by '&'. Never put
  *                                     credentials into it: those are options.
  * options  NULL for the defaults.
  * out      own.
- * Errors   STRONGROOM_INVALID: the url.  STRONGROOM_UNSUPPORTED: a storage that is not built in.
- *          STRONGROOM_NOT_INITIALIZED: must_exist, and there is no storage.  Those of the storage:
- *          owner, mode, lock, version of the file. Since: 0.1 */
+ * Any number of handles and processes may have one storage open.
+ *
+ * Errors   STRONGROOM_INVALID: the url.  STRONGROOM_UNSUPPORTED: a storage that is not built in, or a
+ *          newer format.  STRONGROOM_NOT_INITIALIZED: must_exist, and there is no storage.
+ *          STRONGROOM_DENIED: owner or mode of the files.  STRONGROOM_CORRUPT: they are damaged.
+ *          STRONGROOM_UNAVAILABLE: other trouble with the storage. Since: 0.1 */
 STRONGROOM_API strongroom_status
 strongroom_store_open(const char* url, const strongroom_store_options* options,
                       strongroom_store** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
@@ -470,7 +484,7 @@ typedef struct strongroom_credential {
   { sizeof(strongroom_credential), 0, 0, NULL, 0, NULL, 0 }
 
 /* strongroom_pending_at fills out_credential: first the shares, in clear or in the order of the
- * OpenPGP keys, then the key.
+ * OpenPGP keys, then the key. They stay readable after the activation.
  * Errors  STRONGROOM_NOT_FOUND: no such index.  STRONGROOM_INVALID: struct_size.
  *         STRONGROOM_SEALED: a secret one, in a forked child. Since: 0.1 */
 STRONGROOM_API strongroom_status
@@ -494,11 +508,12 @@ STRONGROOM_API void strongroom_pending_free(strongroom_pending* pending) STRONGR
 /* strongroom_unseal loads the keys into this open store, for all its sessions. On an unsealed store
  * right credentials change nothing.
  *
- * credentials  the text of one key, or of as many shares as are needed, all at once. Wrong shares
- *              among enough right ones do no harm. White space around a text is dropped. Up to 512.
+ * credentials  the text of one key, or of at least as many different shares as are needed. Wrong
+ *              shares among enough right ones do no harm. White space around a text is dropped. Up to
+ *              512.
  * flags        0, or STRONGROOM_UNSEAL_ constants, or-ed.
  * Errors       STRONGROOM_DENIED: wrong or too few credentials; everything stays as it was.
- *              STRONGROOM_INVALID: a text is mistyped, or there is no credential.
+ *              STRONGROOM_INVALID: the checksum in a text does not match, or no credential.
  *              STRONGROOM_SEALED: an operator's lock is on the store.  STRONGROOM_NOT_INITIALIZED.
  *              STRONGROOM_NOT_FOUND: no private key was left at init.
  *              STRONGROOM_UNSUPPORTED: a newer format. Since: 0.1 */
@@ -568,7 +583,8 @@ enum {
 /* strongroom_seal wipes the keys of this open store, and returns when no call uses them any more.
  * With STRONGROOM_SEAL_EVERYWHERE it then puts a lock on the store: every other process seals itself
  * at its next call, and nothing unseals the store without STRONGROOM_UNSEAL_LIFT_LOCK. Both scopes
- * need the right to seal. Sealing a sealed store succeeds.
+ * need the right to seal. Sealing a sealed store succeeds. It does not wait for threads in
+ * strongroom_watch_next; answers in a queue that were not taken yet become STRONGROOM_SEALED.
  * Errors  of STRONGROOM_SEAL_EVERYWHERE: why the lock could not be put on; the keys are wiped all
  *         the same. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_seal(strongroom_session* session, uint32_t scope,
@@ -943,8 +959,8 @@ enum {
 /* strongroom_get_options is how a secret is read. Since: 0.1 */
 typedef struct strongroom_get_options {
   size_t struct_size;
-  /* NULL: the whole secret. Otherwise the secret must be a JSON object, and the result is the string
-   * of its member of this name: text, with the revision and times of the secret. */
+  /* NULL: the whole secret. Otherwise the secret must be a JSON object, and the result is the decoded
+   * string of its member of this name: text, with the revision and times of the secret. */
   const char* key;
   const char* decide_path; /* see above */
   /* 1: the read sees every write that was acknowledged before it began, to any process. Over a
@@ -1011,10 +1027,11 @@ typedef struct strongroom_put_options {
  * content       STRONGROOM_CONTENT_TEXT (must be UTF-8) or STRONGROOM_CONTENT_BINARY.
  * data, len     0 bytes up to the store's limit, which is 1,048,576 unless init set another one.
  * options       NULL for the defaults.
- * out_revision  the revision that the secret has now, from 1; may be NULL.
+ * out_revision  the revision that the secret has now; may be NULL. The first one of a path is 1.
  * Errors        STRONGROOM_INVALID, STRONGROOM_TOO_LARGE: before anything is written.
- *               STRONGROOM_ALREADY_EXISTS, STRONGROOM_NOT_FOUND, STRONGROOM_CONFLICT: the condition
- *               does not hold.  STRONGROOM_CORRUPT: what is stored there does not open; it stays.
+ *               The condition does not hold: STRONGROOM_ALREADY_EXISTS (create),
+ *               STRONGROOM_NOT_FOUND (update), STRONGROOM_CONFLICT (revision).
+ *               STRONGROOM_CORRUPT: what is stored there does not open; it stays.
  *               Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_put(strongroom_session* session, const char* path,
                                                 uint32_t content, const void* data, size_t len,
@@ -1081,8 +1098,8 @@ STRONGROOM_API strongroom_status strongroom_secret_copy_out(
     const strongroom_secret* secret, void* buffer, size_t capacity, size_t* out_len,
     strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_secret_info describes a secret. All but content is 0 for one that was not read by its
- * path: resolved, unwrapped, or of strongroom_secret_new. Since: 0.1 */
+/* strongroom_secret_info describes a secret or a host record. All but content is 0 for a secret that
+ * was not read by its path: resolved, unwrapped, or of strongroom_secret_new. Since: 0.1 */
 typedef struct strongroom_secret_info {
   size_t struct_size;
   uint64_t revision;   /* that was read, from 1 */
@@ -1164,7 +1181,7 @@ typedef struct strongroom_list_options {
  * secrets, and those folders that contain any. A folder that does not exist has none. A write during
  * the call may or may not be seen.
  *
- * folder   "" or "/" is the root.
+ * folder   as a path; "" or "/" is the root.
  * options  NULL for the defaults.
  * out      own.
  * Errors   STRONGROOM_CORRUPT: an entry that this store did not make.  STRONGROOM_INVALID: limit, or
@@ -1177,7 +1194,7 @@ STRONGROOM_API strongroom_status strongroom_list(strongroom_session* session, co
 /* strongroom_name is one name. A secret and a folder may have the same one. Since: 0.1 */
 typedef struct strongroom_name {
   size_t struct_size;
-  const char* name;
+  const char* name; /* relative to the folder, without a '/' at its end */
   uint32_t is_folder; /* 1: a folder; 0: a secret */
   uint32_t reserved;  /* 0 */
 } strongroom_name;
@@ -1222,11 +1239,14 @@ STRONGROOM_API strongroom_status strongroom_record_get(strongroom_session* sessi
                                                        strongroom_error** out_error)
     STRONGROOM_NOEXCEPT;
 
-/* strongroom_record_put stores a record, as strongroom_put stores a secret. With
+/* strongroom_record_put stores a record of any bytes, as strongroom_put stores a secret. With
  * STRONGROOM_CONDITION_REVISION it is a compare and set.
  *
- * options  NULL for the defaults; decide_path must be NULL.
- * Errors   as strongroom_put. Since: 0.1 */
+ * path          as of a secret.
+ * data, len     0 bytes up to the store's limit.
+ * options       NULL for the defaults; decide_path must be NULL.
+ * out_revision  the revision that the record has now; may be NULL.
+ * Errors        as strongroom_put. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_record_put(strongroom_session* session,
                                                        const char* path, const void* data,
                                                        size_t len,
@@ -1262,10 +1282,17 @@ strongroom_record_list(strongroom_session* session, const char* folder,
  * JSON form, or DC/OS permissions; the README has the forms. A stored policy is sealed as secrets
  * are, and is in force for every process that has the store open, at its next call (zk: as soon as a
  * change of keys is). A host may bring its own instead, in strongroom_store_options. Without a
- * policy, a service may resolve in its space, an administrator may run the store, and a trusted
- * session may do everything. */
+ * policy, a service may resolve in its space, an administrator may run the store, a trusted session
+ * may do everything, and a user nothing. The policy decides before a secret is looked for:
+ * STRONGROOM_DENIED does not show whether there is one. While the store is sealed its policy cannot
+ * be read: what a rule would have to allow is STRONGROOM_SEALED for secrets and STRONGROOM_DENIED for
+ * administration. */
 
-/* The actions. Since: 0.1 */
+/* The actions. A function needs the right of its name, and: put needs create, update, or both,
+ * by its condition; init and restore init; unwrap and all of unseal unseal; strongroom_rotate rotate
+ * or, for a root key, rekey; reencrypt and retire rotate; slots and repair rekey; backup, anchor, and
+ * the store that is migrated, backup; its target init; documents and strongroom_policy_stored
+ * policy. Since: 0.1 */
 enum {
   STRONGROOM_ACTION_CREATE = 0,
   STRONGROOM_ACTION_READ = 1,
@@ -1445,8 +1472,8 @@ enum {
 /* strongroom_event is a change of one secret. Since: 0.1 */
 typedef struct strongroom_event {
   size_t struct_size;
-  const char* path;  /* from the root */
-  uint64_t revision; /* the newest, or that of the deletion; 0: not known, it does not open */
+  const char* path;  /* from the root, without a leading '/' */
+  uint64_t revision; /* the newest one, or that of the deletion; 0: unknown, it does not open */
   uint32_t kind;     /* a STRONGROOM_EVENT_ constant */
   uint32_t reserved; /* 0 */
 } strongroom_event;
@@ -1457,7 +1484,7 @@ typedef struct strongroom_event {
 
 /* strongroom_watch_open reads which secrets there are at and below a path, so that later calls can
  * report what changed. The session must have the right to list the path; secrets that it may not
- * read are not reported.
+ * read are not reported. To know the state as well, open the watch first, and then list.
  *
  * prefix  "" or "/" is the root.
  * out     own; it keeps the store open.
@@ -1466,9 +1493,12 @@ STRONGROOM_API strongroom_status
 strongroom_watch_open(strongroom_session* session, const char* prefix, strongroom_watch** out,
                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_watch_next waits up to timeout_ms until something changed since the last call, and
- * returns what: each path once, sorted, up to 10,000 of them, the rest by the next call. There is no
- * event when the time is over. Threads that call it for one watch take turns.
+/* strongroom_watch_next waits up to timeout_ms until something changed since the last call, or since
+ * the watch was opened, and returns what: each path once, sorted, up to 10,000 of them, the rest by
+ * the next call. Several changes of one secret are one event, of its last state; a secret that was
+ * created and deleted in between may be left out. A put of the same bytes is a change. When the time
+ * is over, or with timeout_ms 0, it succeeds without an event. Threads that call it for one watch
+ * take turns.
  *
  * out     own.
  * Errors  STRONGROOM_SEALED, and those of the storage: no change is lost, a later call goes on.
@@ -1477,7 +1507,9 @@ STRONGROOM_API strongroom_status
 strongroom_watch_next(strongroom_watch* watch, uint32_t timeout_ms, strongroom_events** out,
                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_watch_free frees a watch that no thread is in. Since: 0.1 */
+/* strongroom_watch_free frees a watch that no thread of the caller is in. A call of
+ * strongroom_queue_watch for it ends, with a completion that is STRONGROOM_UNAVAILABLE; waiting for
+ * that takes up to timeout_ms of the store. Since: 0.1 */
 STRONGROOM_API void strongroom_watch_free(strongroom_watch* watch) STRONGROOM_NOEXCEPT;
 
 /* strongroom_events_size returns the number of events. Since: 0.1 */
@@ -1665,9 +1697,10 @@ STRONGROOM_API strongroom_status strongroom_resolve_async(
  *
  * Answers wait as sealed envelopes in ordinary memory, and are opened by strongroom_queue_next: what
  * waits takes no locked memory. The right to read is decided when the call is made, and checked
- * again when its answer is opened. A queue takes 16,384 calls whose answers were not taken yet; and
- * while 64 MiB of envelopes wait in it, it takes none. Beyond that, a call is
- * STRONGROOM_TOO_LARGE. */
+ * again when its answer is opened. Answers come in no particular order. Sessions may be freed while
+ * calls are under way. A queue takes 16,384 calls whose answers were not taken yet; and while 64 MiB
+ * of envelopes wait in it, it takes none. Beyond that, a call is STRONGROOM_TOO_LARGE: take some
+ * answers first. */
 
 /* The kinds of a completion. Since: 0.1 */
 enum {
@@ -1676,9 +1709,9 @@ enum {
   STRONGROOM_COMPLETION_WATCH = 3    /* events is set */
 };
 
-/* strongroom_completion is the answer to one call. If status is STRONGROOM_OK, the handle of its
- * kind is set and own. Otherwise error is own, or NULL where there was no memory for one. Free what
- * is set. Since: 0.1 */
+/* strongroom_completion is the answer to one call. user_data, kind and status are always set. If
+ * status is STRONGROOM_OK, the handle of its kind is set and own. Otherwise error is own, or NULL
+ * where there was no memory for one. Free what is set. Since: 0.1 */
 typedef struct strongroom_completion {
   size_t struct_size;
   void* user_data; /* of the call */
@@ -1701,16 +1734,18 @@ STRONGROOM_API strongroom_status strongroom_queue_new(strongroom_queue** out,
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_queue_fd returns the descriptor of a queue, which is close-on-exec; -1 for NULL, for
- * another handle, and in a forked child. It belongs to the queue: only poll it, and do not read or
- * close it. Since: 0.1 */
+ * another handle, and in a forked child. poll, select and epoll report it as readable (POLLIN) as
+ * long as answers wait. It belongs to the queue: do not read or close it. Since: 0.1 */
 STRONGROOM_API int strongroom_queue_fd(const strongroom_queue* queue) STRONGROOM_NOEXCEPT;
 
-/* strongroom_queue_get is strongroom_get into a queue.
+/* strongroom_queue_get is strongroom_get into a queue. Path and options are copied. With memory: and
+ * lmdb: the secret is read before it returns, and opened later.
  *
  * user_data  comes back in the completion.
  * Errors     only of the start: the input, no right, no keys.  STRONGROOM_UNAVAILABLE: 4,096 calls or
  *            65,536 secrets of this store are under way.  STRONGROOM_TOO_LARGE: the queue is full.
- *            No completion follows then; otherwise exactly one does. Since: 0.1 */
+ *            No completion follows then; otherwise exactly one does, with any other error, such as
+ *            STRONGROOM_NOT_FOUND. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_queue_get(strongroom_queue* queue,
                                                       strongroom_session* session,
                                                       const char* path,
@@ -1736,10 +1771,12 @@ STRONGROOM_API strongroom_status strongroom_queue_watch(strongroom_queue* queue,
 
 /* strongroom_queue_next takes answers that wait, and opens them. It returns at once; there may be
  * none, although the descriptor was readable. The opened secrets lie in locked memory at the same
- * time: where that does not suffice for all, it takes fewer, and the descriptor stays readable. Any
- * number of threads may call it.
+ * time. Where that does not suffice for all, it takes fewer, and the descriptor stays readable; where
+ * it does not suffice for the first, that is its completion. Any number of threads may call it. A
+ * call that fails takes no answer.
  *
- * out_completions  an array of capacity structs. struct_size of the first is that of all.
+ * out_completions  an array of capacity structs, of the struct_size of the first one. The others
+ *                  need not be initialized. Elements from *out_num on are left as they are.
  * capacity         from 1.
  * out_num          how many were filled; needed. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_queue_next(strongroom_queue* queue,

@@ -83,6 +83,12 @@ class SecretReader {
   // fetch reads what locate said, passes it to the sink still sealed, and follows the keys.
   Result<Stamp> fetch(const Lookup& lookup, ReadOptions options, Backend::ReadSink sink);
 
+  // follow and is_current are those of the keys, for records that are opened later. open_later opens them.
+  // Returns  nothing if the keys have moved on too far: read again.
+  Result<bool> follow(Stamp stamp) { return keeper_.follow(stamp); }
+  bool is_current(Stamp stamp) const noexcept { return keeper_.is_current(stamp); }
+  std::optional<Secrets> open_later(Lookup& lookup) const;
+
   // ---- for the barrier's writes, and for code that reads records in bulk ----
 
   Tree tree() const noexcept { return tree_; }

@@ -118,6 +118,10 @@ Result<SecretReader::Secrets> SecretReader::finish(Lookup& lookup, Stamp stamp) 
 std::optional<SecretReader::Secrets> SecretReader::finish_at_once(Lookup& lookup,
                                                                   Stamp stamp) const {
   if (!keeper_.is_current(stamp)) return std::nullopt;
+  return open_later(lookup);
+}
+
+std::optional<SecretReader::Secrets> SecretReader::open_later(Lookup& lookup) const {
   Secrets secrets = open_all(lookup);
   for (const auto& secret : secrets) {
     const bool doubtful = !secret && secret.error().code == Code::corrupt;

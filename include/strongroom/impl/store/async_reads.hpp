@@ -159,6 +159,9 @@ class AsyncReads {
   // answer may be the last that happens here: the destructor waits for it, and for nothing more.
   void answer(Call& call, Result<Secrets> secrets);
 
+  // follow follows the keys that a call was read under. Returns  whether that needs no waiting.
+  bool follow(Call& call);
+
   // hand_over passes the call on to its arrival callback, as answer does.
   void hand_over(const CallPtr& call);
 

@@ -147,7 +147,7 @@ void AsyncReads::complete_later(const CallPtr& call) {
 }
 
 void AsyncReads::complete(const CallPtr& call) {
-  if (call->stays_sealed()) return hand_over(call);
+  if (call->stays_sealed()) return follow(*call) ? hand_over(call) : read_again(call);
   auto secrets = outcome(*call);
   auto confirmed = secrets ? confirm(*call) : std::nullopt;
   if (confirmed && !*confirmed) return answer(*call, std::move(*confirmed).error());
@@ -193,6 +193,14 @@ void AsyncReads::answer(Call& call, Result<Secrets> secrets) {
   }
   done = nullptr;  // what it holds on to goes before the store may
   finished();
+}
+
+bool AsyncReads::follow(Call& call) {
+  if (!call.stamp) return true;
+  if (detail::async_reads::on_storage_thread) return reader_.is_current(call.stamp.value());
+  if (auto followed = reader_.follow(call.stamp.value()); !followed)
+    call.stamp = std::move(followed).error();
+  return true;
 }
 
 void AsyncReads::hand_over(const CallPtr& call) {
@@ -333,7 +341,7 @@ Result<void> AsyncReads::Arrival::load() {
 std::optional<Result<AsyncReads::Secrets>> AsyncReads::Arrival::open() {
   Call& call = *call_;
   if (!call.stamp) return Result<Secrets>(call.stamp.error());
-  auto secrets = reads_->reader_.finish_at_once(call.lookup, call.stamp.value());
+  auto secrets = reads_->reader_.open_later(call.lookup);
   if (!secrets) return std::nullopt;
   auto confirmed = reads_->policy_.confirm_at_once(call.who, call.request, call.permit);
   if (!confirmed) return std::nullopt;

@@ -65,7 +65,10 @@ STRONGROOM_API strongroom_status
 strongroom_policy_diff(const strongroom_policy* before, const strongroom_policy* after,
                        strongroom_analysis** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
-/* strongroom_policy_lint lists rules that are probably mistakes: LINT_KINDS. out is own.
+/* strongroom_policy_lint lists rules that are probably mistakes: lines of kind "redundant" (without it
+ * nothing changes), "overridden" (a denial or a more specific pattern always wins), "needless" (it
+ * denies what nobody is allowed), "unmatched" (no request can match it), and "suspicious" (it means
+ * something else than it seems to). out is own.
  * Since: 0.1 */
 STRONGROOM_API strongroom_status
 strongroom_policy_lint(const strongroom_policy* policy, strongroom_analysis** out,

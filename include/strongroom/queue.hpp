@@ -22,7 +22,6 @@
 #include <variant>
 #include <vector>
 
-#include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 #include "strongroom/secrets.hpp"
@@ -57,7 +56,6 @@ class QueueWatch {
  private:
   friend class Queue;
   struct State;
-  const ForkGuard guard_;
   std::unique_ptr<State> state_;
 };
 
@@ -104,7 +102,6 @@ class Queue {
   Result<void> begin(const Session& session, Wanted wanted, Finish finish, void* user_data);
   void read_again(std::list<Item> taken);
 
-  const ForkGuard guard_;
   std::shared_ptr<State> state_;
 };
 

@@ -6,6 +6,8 @@
 //   STRONGROOM_HAVE_LIBCRYPTO, _BOTAN, _LMDB, _ZOOKEEPER   define these where src/libcrypto, src/botan,
 //                         src/lmdb or src/zookeeper is linked as well; otherwise that part is absent.
 //
+// The policy tools (strongroom/policy/tools.hpp) are not part of it: see src_policy_tools.hpp.
+//
 // The folder impl/ is installed for this file. It is not an interface, and any release may change it.
 #pragma once
 
@@ -73,25 +75,15 @@
 #include "strongroom/impl/policy/compiled_policy.ipp"
 #include "strongroom/impl/policy/identity.ipp"
 #include "strongroom/impl/policy/policy.ipp"
-#include "strongroom/impl/policy/policy_automaton.ipp"
-#include "strongroom/impl/policy/policy_diff.ipp"
 #include "strongroom/impl/policy/policy_documents.ipp"
-#include "strongroom/impl/policy/policy_expectations.ipp"
-#include "strongroom/impl/policy/policy_explain.ipp"
 #include "strongroom/impl/policy/policy_json.ipp"
-#include "strongroom/impl/policy/policy_lint.ipp"
-#include "strongroom/impl/policy/policy_match.ipp"
 #include "strongroom/impl/policy/policy_pattern.ipp"
 #include "strongroom/impl/policy/policy_subject.ipp"
-#include "strongroom/impl/policy/policy_surplus.ipp"
-#include "strongroom/impl/policy/policy_surplus_vault.ipp"
 #include "strongroom/impl/policy/policy_text.ipp"
 #include "strongroom/impl/policy/policy_text_dcos.ipp"
 #include "strongroom/impl/policy/policy_text_own.ipp"
 #include "strongroom/impl/policy/policy_text_vault.ipp"
 #include "strongroom/impl/policy/policy_trie.ipp"
-#include "strongroom/impl/policy/policy_walk.ipp"
-#include "strongroom/impl/policy/policy_who_can.ipp"
 #include "strongroom/impl/store/async_reads.ipp"
 #include "strongroom/impl/store/policy_in_force.ipp"
 #include "strongroom/impl/store/queue.ipp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/impl/policy_tools/policy_automaton.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "tests/support/policy_maker.hpp"
 #include "tests/support/reference_policy.hpp"

@@ -40,7 +40,7 @@ expect 'README in C++' "$(./example_cpp)" my-user
 
 # What an embedder may include: each public header by itself, by both compilers, and all in two files.
 engine_flags=$(flags --cflags strongroom-engine)
-headers=$(cd "$prefix/include/strongroom" && find . -name '*.hpp' -not -path './impl/*' -not -name src.hpp | sed 's#^\./##' | sort)
+headers=$(cd "$prefix/include/strongroom" && find . -name '*.hpp' -not -path './impl/*' -not -name 'src*.hpp' | sed 's#^\./##' | sort)
 for header in $headers; do printf '#include <strongroom/%s>\n' "$header"; done >every.hpp
 for compiler in "${CXX:-c++}" clang++-14; do
   command -v "${compiler##* }" >/dev/null || continue
@@ -68,12 +68,28 @@ sed 's#strongroom/src.hpp#strongroom/store.hpp#' "$root/tests/install/host/host.
 ${CXX:-c++} -std=c++20 -Wall -Wextra -Werror host_linked.cpp -o host_linked $(flags --cflags --libs strongroom-engine)
 expect 'the engine, linked' "$(./host_linked)" my-user
 
+# The policy tools, which the engine has not: their library, and the same in the host's own source file.
+# shellcheck disable=SC2046
+${CXX:-c++} -std=c++20 -Wall -Wextra -Werror "$root/tests/install/host/policy_tools.cpp" -o tools_linked \
+  $(flags --cflags --libs strongroom-policy-tools)
+expect 'the policy tools, linked' "$(./tools_linked)" redundant
+printf '#include <strongroom/src.hpp>\n#include <strongroom/src_policy_tools.hpp>\n' |
+  cat - "$root/tests/install/host/policy_tools.cpp" >tools_alone.cpp
+# shellcheck disable=SC2046,SC2086
+${CXX:-c++} -std=c++20 -Wall -Wextra -Werror $engine_flags tools_alone.cpp -o tools_alone \
+  $(pkg-config --libs libsodium nettle) -pthread
+expect 'the policy tools in one source file' "$(./tools_alone)" redundant
+if nm -C "$lib/libstrongroom_engine.a" | grep -E 'policy_(automaton|diff|explain|lint|match|surplus|walk|who_can)'; then
+  echo 'the engine has policy tools' >&2
+  exit 1
+fi
+
 # As a subproject of Meson, with the least that can be built.
 mkdir -p subproject/subprojects
 cp host_linked.cpp subproject/main.cpp
-cp "$root/tests/install/host/meson.build" "$root/tests/install/host/portable.cpp" subproject/
+cp "$root"/tests/install/host/{meson.build,policy_tools.cpp,portable.cpp} subproject/
 ln -s "$root" subproject/subprojects/strongroom
-if ! (meson setup subproject/build subproject --buildtype=plain && ninja -C subproject/build host portable &&
+if ! (meson setup subproject/build subproject --buildtype=plain && ninja -C subproject/build host policy_tools portable &&
   meson test -C subproject/build --no-rebuild --suite host) >subproject.log 2>&1; then
   tail -n 40 subproject.log >&2
   exit 1

@@ -1,5 +1,5 @@
 // compiled_policy_test.cpp: the compiled policy answers as its rules say, whatever they are, in bounded
-// time and memory. What they say is told by reference_policy.hpp.
+// time and memory. reference_policy.hpp is the reference for what they say.
 #include "strongroom/policy/compiled_policy.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/impl/policy_tools/policy_automaton.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
 #include "support/policy_maker.hpp"
@@ -411,7 +411,7 @@ TEST(VaultCompat, AListFallsBackToThePathWithoutTheSlash) {
   EXPECT_EQ(raw({"a/+=list", "a/b/*=deny"}, Action::list, "a/b/"), D);
   EXPECT_EQ(raw({"a/+/=deny", "a/b=list"}, Action::list, "a/b/"), A);  // b before c
   EXPECT_EQ(raw({"a/b/=deny", "a/b=list"}, Action::list, "a/b/"), D);  // a before b
-  EXPECT_EQ(raw({"a/+=read"}, Action::read, "a/b/"), R);               // lists alone
+  EXPECT_EQ(raw({"a/+=read"}, Action::read, "a/b/"), R);               // only lists
 }
 
 TEST(VaultCompat, TheFirstPlusCountsEvenWhereItIsText) {
@@ -439,9 +439,9 @@ TEST(VaultCompat, ListIsNotScan) {
   EXPECT_EQ(raw({"a/*=read"}, Action::resolve, "a/b"), A);
 }
 
-// ---- against the reference, by dice ----
+// ---- against the reference, random policies ----
 
-std::string told(const PolicyRules& rules) {
+std::string written(const PolicyRules& rules) {
   std::string text(to_string(rules.mode));
   for (const PolicyRule& one : rules.rules) {
     text += "\n  to";
@@ -470,7 +470,7 @@ PolicyRules smallest(PolicyRules rules, const Differ& differ) {
   return rules;
 }
 
-// matched_patterns walks the automaton as tools do.
+// matched_patterns walks the automaton as the tools do.
 std::vector<std::string> matched_patterns(const PolicyAutomaton& automaton, std::string_view text,
                                           bool tails) {
   std::vector<std::uint32_t> matched;
@@ -538,7 +538,7 @@ TEST(CompiledPolicy, AnswersAsTheReferenceWhateverTheRules) {
       num_allowed += decision == A ? 1 : 0;
       ASSERT_EQ(decision, reference.decide(who, action, where))
           << "'" << who.id() << "' " << to_string(action) << " '" << where.text() << "' under "
-          << told(smallest(rules, differ));
+          << written(smallest(rules, differ));
       if (rules.mode == PolicyMode::deny_overrides || is_administration(action)) continue;
       const std::string request = maker.raw();
       const auto differ_raw = [&](const PolicyRules& fewer) {
@@ -549,7 +549,7 @@ TEST(CompiledPolicy, AnswersAsTheReferenceWhateverTheRules) {
       ASSERT_EQ(policy->decide_raw(who, action, request),
                 reference.decide_raw(who, action, request))
           << "'" << who.id() << "' " << to_string(action) << " '" << request << "' raw under "
-          << told(smallest(rules, differ_raw));
+          << written(smallest(rules, differ_raw));
     }
     const auto automaton = PolicyAutomaton::build(rules);
     ASSERT_TRUE(automaton);
@@ -558,7 +558,7 @@ TEST(CompiledPolicy, AnswersAsTheReferenceWhateverTheRules) {
     if (!own_mode && where.empty()) continue;
     ASSERT_EQ(matched_patterns(*automaton, where, own_mode),
               matching_patterns(rules, where, own_mode))
-        << where << " under " << told(rules);
+        << where << " under " << written(rules);
   }
   EXPECT_GT(num_allowed, num_asked / 20) << "the dice hit too little";
   EXPECT_LT(num_allowed, num_asked / 2);
@@ -617,7 +617,7 @@ TEST(CompiledPolicy, EveryByteOfASegmentCounts) {
   }
 }
 
-// So many that they meet in the table: every other one is in the policy.
+// Enough of them to collide in the table; every other one is in the policy.
 TEST(CompiledPolicy, SegmentsThatBeginAlikeAreToldApart) {
   for (const std::size_t num_alike : {1U, 8U, 16U, 17U, 40U}) {
     std::vector<std::string> patterns;
@@ -682,7 +682,7 @@ TEST(CompiledPolicy, PrefixesOfPrefixesCountAsMatches) {
   EXPECT_EQ(both(vault(rules), Identity::user("u"), Action::read, all), A);
   rules.push_back(std::string(65, 'x') + "*=read");
   EXPECT_EQ(refused(vault(rules), "begin each other"), Code::too_large);
-  // As many lengths that do not begin one another do no harm.
+  // As many prefixes are fine if none begins another.
   std::vector<std::string> apart;
   for (std::size_t i = 1; i <= 200; ++i) {
     apart.push_back(std::to_string(1000 + i) + std::string(i, 'x') + "*=read");
@@ -690,7 +690,7 @@ TEST(CompiledPolicy, PrefixesOfPrefixesCountAsMatches) {
   EXPECT_EQ(both(vault(apart), Identity::user("u"), Action::read, apart[77].substr(0, 90)), A);
 }
 
-// Every state of the automaton for tools would be a set of its own.
+// Every state of the tools' automaton would be a different set.
 PolicyRules multiplying(int num_rules) {
   std::mt19937_64 dice(1);  // any seed will do
   std::vector<PolicyRule> rules;

@@ -1,7 +1,7 @@
 // policy_dcos_test.cpp: DC/OS' published permissions, from their text to the answer.
 //
-// Rows P1..P22 are those of our transcription of the documentation. What a row says of HTTP is told
-// here as what the store is asked: PUT create, PATCH update, GET read, DELETE delete, list.
+// Rows P1..P22 are those of our transcription of the documentation. HTTP methods are translated to the
+// store's actions: PUT create, PATCH update, GET read, DELETE delete, list.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -31,8 +31,8 @@ PolicyRules rules_of(const std::string& text) {
   return rules ? std::move(rules).value() : PolicyRules();
 }
 
-// Granted is a policy of permissions for the user u, decided by the automaton and by the plain
-// reading of the same rules, which must agree.
+// Granted is a policy of permissions for the user u. The compiled policy and the reference decide it, and
+// must agree.
 class Granted {
  public:
   explicit Granted(const std::vector<std::string>& permissions)
@@ -40,7 +40,7 @@ class Granted {
   explicit Granted(const PolicyRules& rules)
       : compiled_(CompiledPolicy::compile(rules).value()), plain_(rules) {}
 
-  // may lists the actions of a path that somebody may do: "create read".
+  // may lists the actions that an identity may do on a path: "create read".
   std::string may(std::string_view secret, const Identity& who = kUser) const {
     std::string out;
     for (const Action action : {Action::create, Action::read, Action::update, Action::erase,
@@ -53,7 +53,7 @@ class Granted {
     return out;
   }
 
-  // may_administer tells whether all, or none, of the administration is allowed.
+  // may_administer returns whether all administration is allowed; none of it otherwise.
   bool may_administer() const {
     int num = 0;
     for (const Action action : {Action::seal, Action::unseal, Action::init, Action::rekey,
@@ -193,7 +193,7 @@ TEST(DcosPermissions, P21AServiceResolvesInItsSpaceWithoutAPermission) {
   EXPECT_EQ(granted.may("other/my-secret", service), "");
 }
 
-// What a service is granted is for its calls of the API, and widens no space.
+// Grants to a service are for its own API calls, and do not widen its space.
 TEST(DcosPermissions, WidenNoSpace) {
   const Granted granted(rules_of("[service:/s any-service]\ndcos:superuser full\n"));
   const Identity service = Identity::service("/s", "/s");
@@ -243,7 +243,7 @@ TEST(DcosPermissions, AreForWhomTheirSectionSays) {
   EXPECT_EQ(granted.may("b", Identity::service("/t", "/t")), "resolve");  // everybody's secret
 }
 
-// refused_there is told a line below "[user:u]" with "@@" where it is at fault.
+// refused_there is passed a line below "[user:u]", with "@@" where the fault is.
 ::testing::AssertionResult refused_there(std::string line, std::string_view says) {
   const std::size_t mark = line.find("@@");
   if (mark == std::string::npos) return ::testing::AssertionFailure() << "no mark";

@@ -32,20 +32,20 @@ std::string_view name_of(Decision decision) {
   return decision == kAllowed ? "allowed" : decision == kDenied ? "denied" : "refused";
 }
 
-std::string told(const PolicyChange& change) {
+std::string written(const PolicyChange& change) {
   std::string text = to_string(change.subject);
   if (change.also) text += "+" + to_string(*change.also);
   return text + " " + std::string(to_string(change.action)) + " '" + change.witness + "' " +
          std::string(name_of(change.before)) + " " + std::string(name_of(change.after));
 }
 
-// changes lists a diff, a line each.
+// changes writes a diff, a line for each change.
 std::string changes(const PolicyRules& before, const PolicyRules& after) {
   const auto found = diff(before, after);
   EXPECT_TRUE(found);
   if (!found) return found.error().message;
   std::string text;
-  for (const PolicyChange& change : *found) text += told(change) + "\n";
+  for (const PolicyChange& change : *found) text += written(change) + "\n";
   return text;
 }
 
@@ -129,7 +129,7 @@ TEST(Diff, ModesMayDiffer) {
 }
 
 TEST(Diff, InVaultsModeAPatternMayMatterWithAnotherGroupAlone) {
-  // group:g may read a/b by either, but who is of both loses it when a/b is group:h's alone.
+  // group:g may read a/b by either rule, but somebody in both groups loses it when only group:h has a/b.
   const PolicyRules before =
       vault({{"group:g", "read", "a/*"}, {"group:g", "read", "a/b"}, {"group:h", "update", "a/b"}});
   const PolicyRules after = vault({{"group:g", "read", "a/*"}, {"group:h", "update", "a/b"}});
@@ -156,7 +156,7 @@ TEST(Diff, BadPatternsAreAnError) {
 
 constexpr const char* kNobody = "nobody-named";
 
-// alone is somebody who is one subject and, but for what that makes him, nothing else.
+// alone is an identity that is one subject and what covers it, and nothing else.
 Identity alone(const Subject& subject, Action action, const Path& path) {
   const std::string space = "/" + std::string(path.parent());
   switch (subject.kind) {
@@ -179,7 +179,7 @@ Identity alone(const Subject& subject, Action action, const Path& path) {
   return Identity::administrator(kNobody);
 }
 
-// both is somebody who is two subjects.
+// both is an identity that is two subjects.
 Identity both(const Subject& a, const Subject& b, Action action, const Path& path) {
   if (a.kind == Kind::group && b.kind != Kind::group) return both(b, a, action, path);
   const Identity one = alone(a, action, path);
@@ -239,14 +239,14 @@ struct Pair {
   std::shared_ptr<const CompiledPolicy> old_policy, new_policy;
   std::vector<PolicyChange> changes;
 
-  std::string told() const {
+  std::string written() const {
     std::string text = "before: " + printed(before) + "after: " + printed(after);
-    for (const PolicyChange& change : changes) text += policy_diff_test::told(change) + "\n";
+    for (const PolicyChange& change : changes) text += policy_diff_test::written(change) + "\n";
     return text;
   }
 };
 
-// pair_of makes a policy, and one that is it but for a rule or two, or another altogether.
+// pair_of makes a policy, and either the same with a rule or two changed, or a different one.
 Pair pair_of(unsigned seed) {
   auto maker = test::made_by(seed);
   Pair pair;
@@ -267,7 +267,7 @@ Pair pair_of(unsigned seed) {
 
 constexpr ActionSet kNames = ActionSet(Action::list) | Action::scan;
 
-// every_change_is_shown holds each change against both policies, asked and explained.
+// expect_every_change_shown checks each change against the decisions and explanations of both policies.
 void expect_every_change_shown(const Pair& pair) {
   for (const PolicyChange& change : pair.changes) {
     const Path path = Path::parse(change.witness).value();
@@ -276,11 +276,11 @@ void expect_every_change_shown(const Pair& pair) {
     if (is_administration(change.action)) continue;
     const Identity who = somebody(change, path);
     EXPECT_EQ(pair.old_policy->decide(who, change.action, path), change.before)
-        << told(change) << "\n"
-        << pair.told();
+        << written(change) << "\n"
+        << pair.written();
     EXPECT_EQ(pair.new_policy->decide(who, change.action, path), change.after)
-        << told(change) << "\n"
-        << pair.told();
+        << written(change) << "\n"
+        << pair.written();
     EXPECT_EQ(explain(pair.before, who, change.action, path).decision, change.before);
     EXPECT_EQ(explain(pair.after, who, change.action, path).decision, change.after);
   }
@@ -303,13 +303,13 @@ void expect_no_change_missed(const Pair& pair) {
             });
         ASSERT_TRUE(found) << to_string(subject) << " " << to_string(action) << " " << path.text()
                            << "\n"
-                           << pair.told();
+                           << pair.written();
       }
     }
   }
 }
 
-// Nobody's answer changes, of however many groups, where nothing is said to change.
+// If diff reports no change, nobody's answer changes, however many groups an identity is in.
 void expect_silence_is_true(const Pair& pair) {
   for (const Path& path : small_world()) {
     for (const Identity& who : test::some_identities()) {
@@ -319,7 +319,7 @@ void expect_silence_is_true(const Pair& pair) {
         ASSERT_EQ(pair.old_policy->decide(who, action, path),
                   pair.new_policy->decide(who, action, path))
             << who.id() << " " << to_string(action) << " " << path.text() << "\n"
-            << pair.told();
+            << pair.written();
       }
     }
   }
@@ -346,7 +346,7 @@ TEST(Diff, AgreesWithAllDecisionsOfASmallWorld) {
   std::printf("%d pairs of policies, %d of them alike\n", num_pairs, num_silent);
 }
 
-// In vault-compat a rule may matter only to who is of several groups: each rule is dropped in turn.
+// In vault-compat a rule may matter only to an identity in several groups: each rule is dropped in turn.
 TEST(Diff, SilenceIsTrueOfWhoIsOfSeveralGroups) {
   const bool thorough = std::getenv("STRONGROOM_LONG_TESTS") != nullptr;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(thorough ? 60 : 4);

@@ -20,7 +20,7 @@ std::string error_of(std::string_view text) {
   return parsed.error().message;
 }
 
-// kept writes what was read again, a line each.
+// kept writes the expectations that were read, a line each.
 std::string kept(std::string_view text) {
   const auto parsed = parse_expectations(text);
   EXPECT_TRUE(parsed) << parsed.error().message;
@@ -68,11 +68,11 @@ TEST(Expectations, ErrorsTellLineAndColumn) {
   EXPECT_EQ(error_of("allow user:u").substr(0, 19), "line 1, column 13: ");
   EXPECT_EQ(error_of("allow user:u read a//b").substr(0, 19), "line 1, column 19: ");
   EXPECT_EQ(error_of("allow user:u read"),
-            "line 1, column 18: 'read' needs a path; only list and scan go without");
+            "line 1, column 18: 'read' needs a path; only list and scan do not");
   EXPECT_EQ(error_of("allow user:u read /"),
-            "line 1, column 19: 'read' needs a path; only list and scan go without");
+            "line 1, column 19: 'read' needs a path; only list and scan do not");
   EXPECT_EQ(error_of("deny user:u seal db"),
-            "line 1, column 18: 'seal' is for the whole store, and takes no path");
+            "line 1, column 18: 'seal' is for the whole store and takes no path");
   EXPECT_EQ(error_of(std::string("allow user:u read a\0b", 21)).substr(0, 19),
             "line 1, column 19: ");
 }

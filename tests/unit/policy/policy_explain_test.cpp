@@ -99,7 +99,7 @@ TEST(Explain, WhatNoRuleIsAskedAbout) {
   EXPECT_EQ(decision(none, "user:u", Action::rekey, ""), kRefused);
   const Explanation user = ask(none, "user:u", Action::resolve, "a");
   EXPECT_EQ(user.decision, kRefused);
-  EXPECT_EQ(user.because, "user:u is no service, and only services resolve");
+  EXPECT_EQ(user.because, "user:u is not a service, and only services resolve");
 }
 
 TEST(Explain, NoSecretIsAtTheRoot) {
@@ -107,7 +107,7 @@ TEST(Explain, NoSecretIsAtTheRoot) {
   EXPECT_EQ(decision(rules, "user:u", Action::read, ""), kRefused);
   EXPECT_EQ(decision(rules, "user:u", Action::list, ""), kAllowed);
   EXPECT_EQ(ask(rules, "service:s", Action::resolve, "").because,
-            "no secret is at the root; only lists go without a path");
+            "no secret is at the root; only list and scan need no path");
 }
 
 TEST(Explain, SpacesAreNamed) {
@@ -257,7 +257,7 @@ TEST(ExplainVault, OnlyPatternsOfOnesOwnSubjectsCount) {
   EXPECT_EQ(decision(rules, "user:u+group:g+group:h", Action::read, "a/b"), kRefused);
 }
 
-// Two that share no code: one weighs rules, one walks the automaton that decides in earnest.
+// The two share no code: explain weighs rules one by one, the compiled policy walks its tables.
 TEST(Explain, AgreesWithTheAutomaton) {
   const bool thorough = std::getenv("STRONGROOM_LONG_TESTS") != nullptr;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(thorough ? 90 : 4);

@@ -1,4 +1,4 @@
-// policy_pattern_test.cpp: a pattern means what it seems to mean, or is an error that points at it.
+// policy_pattern_test.cpp: a pattern means what it seems to mean, or the error points at the fault.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kGood = std::numeric_limits<std::size_t>::max();
 
-// fault tells at which byte a pattern is refused.
+// fault returns the byte at which a pattern is refused.
 std::size_t fault(PolicyMode mode, std::string_view pattern) {
   std::size_t offset = kGood;
   const auto checked = check_pattern(mode, pattern, &offset);

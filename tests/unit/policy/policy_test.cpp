@@ -24,8 +24,8 @@ constexpr Action kActions[] = {
     Action::policy, Action::audit, Action::unseal, Action::scan,   Action::backup,
 };
 
-// DC/OS' published examples, with the numbers of our transcription of them (rows 1..44), and after
-// them what the rule implies. The names of rows 26 and 27 end in a random part there.
+// DC/OS' published examples, with the numbers of our transcription (rows 1..44), then what the rule
+// implies. The names of rows 26 and 27 end in a random part there.
 struct Row {
   const char* number;
   const char* secret;
@@ -72,7 +72,7 @@ constexpr Row kRows[] = {
     {"no space, no folder", "name", "", true},
     {"no space, a folder", "a/name", "", false},
     {"root space, a folder", "a/name", "/", false},
-    {"slashes alone", "a/name", "///", false},
+    {"only slashes", "a/name", "///", false},
     {"slashes do not count", "a/b/name", "//a///b//", true},
     {"slashes do not join", "ab/name", "/a/b", false},
     {"slashes do not skip", "a/c/name", "/a//b/c", false},
@@ -100,7 +100,7 @@ TEST(InSpace, LeadingSlashNeverMatters) {
   }
 }
 
-// Two more rows of the table ask what becomes of names that have two readings: they never arise.
+// Two more rows of the table are about names that have two readings. Such names cannot occur.
 TEST(InSpace, NamesWithTwoReadingsNeverComeThisFar) {
   EXPECT_FALSE(Path::parse("a//name"));
   EXPECT_FALSE(Path::parse("name/"));

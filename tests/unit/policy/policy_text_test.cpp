@@ -1,4 +1,4 @@
-// policy_text_test.cpp: a policy's text means what it says, or is refused where it does not.
+// policy_text_test.cpp: a policy's text means what it says, or is refused with a place.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -31,7 +31,7 @@ PolicyRules rules_of(std::string text) {
   return rules ? std::move(rules).value() : PolicyRules();
 }
 
-// spelled writes rules as one line each: what, whom, where.
+// spelled writes each rule on a line: actions, subjects, paths.
 std::string spelled(const PolicyRules& rules) {
   const auto names = [](ActionSet actions) {
     std::string out;
@@ -304,7 +304,7 @@ TEST(OwnPolicy, SubjectsThatMeanNobodyAreRefused) {
   EXPECT_TRUE(refused_there(subject("user:" + std::string(4097, 'a')), "longer than 4096"));
 }
 
-// ---- JSON that is none, and texts that are none ----
+// ---- what is not JSON, and what is not text ----
 
 TEST(PolicyText, SyntaxFaultsAreToldByLineAndColumn) {
   EXPECT_TRUE(refused_there("{\"version\": 1,\n\"rules\": [@@", "the JSON was refused"));
@@ -520,7 +520,7 @@ TEST(VaultPolicy, PatternsOfVaultsThatMeanNothingAreRefused) {
             "<secret/*/b>\n");
 }
 
-// vault_answers gives 'A' or 'D' for each of some reads, by a policy of Vault's that anyone has.
+// vault_answers returns 'A' or 'D' for each of some reads, by a Vault policy that everybody holds.
 std::string vault_answers(const std::string& paths, const std::vector<std::string>& reads) {
   const std::vector<PolicyDocument> documents = {{"v", vault_json(paths)},
                                                  {"who", R"({"version":1,"mode":"vault-compat",
@@ -553,7 +553,7 @@ TEST(VaultPolicy, DecidesFromItsTextAsVaultDoes) {
       "DA");
 }
 
-// A rule that allows nothing, or nothing that we have, still stands before the wider one.
+// A rule that allows nothing, or only actions that do not exist here, still decides before a wider one.
 TEST(VaultPolicy, CapabilitiesWithoutAnActionStandBeforeWiderOnes) {
   for (const char* capabilities : {"[]", "[\"sudo\"]", "[\"patch\",\"sudo\"]", "[\"deny\"]"}) {
     EXPECT_EQ(vault_answers("\"a/b\":{\"capabilities\":" + std::string(capabilities) +
@@ -596,7 +596,7 @@ TEST(VaultPolicy, GrantsAreComplete) {
 
 // ---- limits ----
 
-// Peak is by how much the most memory that this process ever had grew.
+// Peak is how much the peak memory of this process grew.
 class Peak {
  public:
   std::size_t grown() const { return now() - before_; }
@@ -610,7 +610,7 @@ class Peak {
   std::size_t before_ = now();
 };
 
-// cpu_seconds is this process' own time, which a busy machine does not stretch.
+// cpu_seconds is the CPU time of this process, which does not grow when the machine is busy.
 double cpu_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
@@ -626,7 +626,7 @@ double cpu_seconds() {
       parsed.error().message.find(says) == std::string::npos) {
     return ::testing::AssertionFailure() << parsed.error().message;
   }
-  // What a sanitizer keeps beside it counts, and an optimised build takes a tenth of that time.
+  // A sanitizer's own memory counts too. An optimised build takes a tenth of that time.
   if (peak.grown() > (std::size_t{1500} << 20) || seconds > 20) {
     return ::testing::AssertionFailure() << peak.grown() << " bytes, " << seconds << " s";
   }

@@ -1,4 +1,4 @@
-#include "strongroom/impl/policy/policy_walk.hpp"
+#include "strongroom/impl/policy_tools/policy_walk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ TEST(FreshSegment, IsOneThatAPathCanHave) {
   EXPECT_EQ(fresh("a%2f", {}, {}), std::nullopt) << "whatever follows";
 }
 
-// Where everything that is short is taken, something else is found, or nothing is left.
+// If every short segment is taken, a longer one is found, or there is none.
 TEST(FreshSegment, IsFoundIfThereIsOne) {
   std::vector<std::string> ascii;
   for (char c = 0x20; c < 0x7F; ++c) {
@@ -125,7 +125,7 @@ PolicyRules squares(PolicyMode mode, std::size_t depth, const std::string& liter
   return rules;
 }
 
-// The limit of time is that of the program.
+// The time limit is that of the test program.
 TEST(Walk, RunsAwayWithNobody) {
   for (const PolicyMode mode : {PolicyMode::deny_overrides, PolicyMode::vault_compat}) {
     const PolicyRules some = squares(mode, 8, "a");

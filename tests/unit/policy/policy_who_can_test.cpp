@@ -104,7 +104,7 @@ TEST(WhoCan, TooManyExceptionsAreAnError) {
   EXPECT_EQ(holders.error().code, Code::too_large);
 }
 
-// Whoever is in the list may do it, who is of an exception may not, and nobody else is allowed alone.
+// Each holder is allowed, none that is also an exception is, and no other single subject is.
 TEST(WhoCan, AgreesWithExplain) {
   for (unsigned seed = 1; seed <= 400; ++seed) {
     auto maker = test::made_by(seed);

@@ -37,6 +37,8 @@ const std::map<std::string, std::set<std::string>> kMayReach = {
     {"json", {"base", "crypto"}},
     // Policy does no I/O and sees no plaintext and no key.
     {"policy", {"base", "crypto", "json"}},
+    // The tools are a library of their own. No other room reaches them, so the engine links without.
+    {"policy_tools", {"base", "crypto", "json", "policy"}},
     // A backend sees neither names nor keys.
     {"backends", {"base", "crypto"}},
     {"openpgp", {"base", "crypto", "backends"}},
@@ -74,7 +76,8 @@ const std::set<std::string> kPosix = words(
     "dirent.h errno.h fcntl.h limits.h poll.h pthread.h sched.h signal.h stddef.h stdint.h "
     "stdlib.h string.h time.h unistd.h sys/file.h sys/mman.h sys/random.h sys/resource.h "
     "sys/socket.h sys/stat.h sys/types.h sys/uio.h sys/un.h sys/wait.h");
-const std::set<std::string> kDoor = {"strongroom.h", "strongroom_abi.hpp"};
+const std::set<std::string> kDoor = {"strongroom.h", "strongroom_abi.hpp",
+                                     "strongroom_policy_tools.h", "strongroom_zookeeper.h"};
 
 // without_comments blanks comments out, and leaves lines and strings as they are.
 std::string without_comments(std::string_view text) {
@@ -152,6 +155,7 @@ std::string stem_of(std::string_view path) {
 
 constexpr std::string_view kPublic = "include/strongroom/";
 constexpr std::string_view kWhole = "include/strongroom/src.hpp";  // all bodies, for a host
+constexpr std::string_view kWholeTools = "include/strongroom/src_policy_tools.hpp";
 constexpr std::string_view kImpl = "include/strongroom/impl/";
 
 // The folders of src/ that each stand before one heavy library, and the room that they belong to.
@@ -166,19 +170,27 @@ bool in_engine_headers(std::string_view path) {
 bool is_body(std::string_view path) {
   return path.ends_with(".ipp");
 }
+// compiles_bodies: a file that does nothing but include bodies.
+bool compiles_bodies(std::string_view path) {
+  return path.starts_with("src/engine/") || path.starts_with("src/policy_tools/") ||
+         path == kWhole || path == kWholeTools;
+}
 
 // room_of names the room that a file is in. A public header is in the one that has its bodies: that of
-// <stem>.ipp. Headers in a folder, such as policy/, are in the room of that name.
+// <stem>.ipp. Headers in a folder, such as policy/, are in the room of that name; policy/tools.hpp is in
+// policy_tools.
 std::string room_of(const Files& files, const std::string& path) {
   const auto folder_below = [&](std::string_view folder) {
     const std::string below = path.substr(folder.size());
     return below.substr(0, std::min(below.find('/'), below.size()));
   };
   if (path.starts_with(kImpl)) return folder_below(kImpl);
-  if (path.starts_with("src/engine/") || path == kWhole) return kOther;
+  if (compiles_bodies(path)) return kOther;
   if (path.starts_with("src/")) return kHeavy.at(folder_below("src/"));
   if (!in_engine_headers(path)) return kOther;
   const std::string folder = folder_below(kPublic);
+  const std::string part = folder + "_" + stem_of(path);
+  if (kMayReach.contains(part)) return part;
   if (kMayReach.contains(folder)) return folder;
   for (const auto& [room, reaches] : kMayReach) {
     const std::string bodies = std::string(kImpl) + room + "/" + stem_of(path) + ".ipp";
@@ -236,10 +248,7 @@ bool allowed_name(const Files& files, const std::string& from, const Include& in
   const bool engine = name.starts_with("strongroom/");
   const bool beside = include.quoted && !target_of(files, from, include).empty();
   const bool standard = !include.quoted && kStandard.contains(name);
-  // What is compiled once: each file of src/engine takes in the bodies of one room.
-  if (from.starts_with("src/engine/") || from == kWhole) {
-    return include.quoted && engine && is_body(name);
-  }
+  if (compiles_bodies(from)) return include.quoted && engine && is_body(name);
   if (is_body(name)) return false;
   if (is_body(from)) return include.quoted ? engine : !engine;
   if (in_engine_headers(from)) {
@@ -250,12 +259,9 @@ bool allowed_name(const Files& files, const std::string& from, const Include& in
   }
   if (from.starts_with("src/")) return include.quoted ? engine || beside : !engine;
   if (from == "capi/strongroom.h") return name == "stddef.h" || name == "stdint.h";
-  if (from == "capi/strongroom_backend.h") {
+  if (from.starts_with("capi/strongroom_") && from.ends_with(".h"))
     return name == "stddef.h" || name == "stdint.h" || name == "strongroom.h";
-  }
-  if (from == "capi/strongroom_abi.hpp") {
-    return standard || name == "strongroom.h" || name == "strongroom_backend.h";
-  }
+  if (from == "capi/strongroom_abi.hpp") return standard || kDoor.contains(name);
   if (from.starts_with("bindings/")) {
     if (kDoor.contains(name)) return true;
     return include.quoted ? beside && !engine : !name.starts_with("strongroom");
@@ -317,10 +323,13 @@ Files good_tree() {
       {"include/strongroom/backends/lmdb.hpp", "#include \"strongroom/backend.hpp\"\n"},
       {"include/strongroom/policy.hpp", "#include \"strongroom/path.hpp\"\n"},
       {"include/strongroom/policy/text.hpp", "#include \"strongroom/policy.hpp\"\n"},
+      {"include/strongroom/policy/tools.hpp", "#include \"strongroom/policy.hpp\"\n"},
       {"include/strongroom/store.hpp",
        "#include \"strongroom/backend.hpp\"\n#include \"strongroom/policy.hpp\"\n"},
       {"include/strongroom/impl/backends/backend.ipp", "#include \"strongroom/backend.hpp\"\n"},
       {"include/strongroom/impl/policy/policy.ipp", "#include \"strongroom/policy.hpp\"\n"},
+      {"include/strongroom/impl/policy_tools/policy_diff.ipp",
+       "#include \"strongroom/policy/tools.hpp\"\n"},
       {"include/strongroom/impl/base/path.ipp", "#include \"strongroom/path.hpp\"\n"},
       {"include/strongroom/impl/crypto/aes_internal.hpp", "#include <cstdint>\n"},
       {"include/strongroom/impl/crypto/aes.ipp",
@@ -332,6 +341,8 @@ Files good_tree() {
       {"include/strongroom/impl/store/store.ipp",
        "#include \"strongroom/impl/barrier/barrier.hpp\"\n#include \"strongroom/store.hpp\"\n"},
       {"src/engine/store.cpp", "#include \"strongroom/impl/store/store.ipp\"\n"},
+      {"src/policy_tools/policy_tools.cpp",
+       "#include \"strongroom/impl/policy_tools/policy_diff.ipp\"\n"},
       {"src/lmdb/lmdb.cpp", "#include <lmdb.h>\n#include \"strongroom/backends/lmdb.hpp\"\n"},
       {"capi/strongroom.h", "#include <stddef.h>\n#include <stdint.h>\n"},
       {"capi/strongroom_abi.hpp", "#include <memory>\n#include \"strongroom.h\"\n"},
@@ -404,6 +415,16 @@ TEST(Includes, PolicyMayReachNeitherBarrierNorBackendNorKeys) {
     EXPECT_TRUE(refused(policy, "#include \"strongroom/backend.hpp\"")) << policy;
     EXPECT_TRUE(refused(policy, "#include \"strongroom/impl/keys/keyring.hpp\"")) << policy;
   }
+}
+
+TEST(Includes, NoRoomOfTheEngineReachesThePolicyTools) {
+  for (const char* engine :
+       {"include/strongroom/store.hpp", "include/strongroom/policy.hpp",
+        "include/strongroom/policy/text.hpp", "include/strongroom/impl/store/store.ipp",
+        "include/strongroom/impl/policy/policy.ipp", "src/lmdb/lmdb.cpp"}) {
+    EXPECT_TRUE(refused(engine, "#include \"strongroom/policy/tools.hpp\"")) << engine;
+  }
+  EXPECT_FALSE(refused("capi/entry/stores.cpp", "#include \"strongroom/policy/tools.hpp\""));
 }
 
 TEST(Includes, WordsKnowNoStage) {

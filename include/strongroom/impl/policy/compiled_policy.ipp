@@ -24,7 +24,6 @@
 
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_segment.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
@@ -117,7 +116,7 @@ struct AskedList {
 
 // Places are the nodes where a walk is.
 struct Places {
-  std::array<const NodeSlot*, kMaxPlacesOfWalk> nodes;
+  std::array<const NodeSlot*, policy_trie::kMaxPlacements> nodes;
   std::size_t size = 0;
 };
 
@@ -450,7 +449,7 @@ class CompiledPolicy::Freezer {
   void freeze_grants() {
     tables_.patterns.reserve(trie_.patterns.size());
     subjects_of_.reserve(trie_.patterns.size());
-    for (const PolicyAutomaton::Pattern& pattern : trie_.patterns) {
+    for (const policy_trie::Pattern& pattern : trie_.patterns) {
       compiled_policy::PatternSlot slot = granted(pattern.grants);
       slot.rank = pattern.rank | (pattern.exact ? compiled_policy::kExact : 0);
       tables_.patterns.push_back(slot);
@@ -458,7 +457,7 @@ class CompiledPolicy::Freezer {
     tables_.administration = granted(trie_.administration);
   }
 
-  compiled_policy::PatternSlot granted(std::span<const PolicyAutomaton::Grant> grants) {
+  compiled_policy::PatternSlot granted(std::span<const policy_trie::Grant> grants) {
     merge(grants);
     compiled_policy::PatternSlot slot;
     std::uint64_t subjects = 0;
@@ -480,9 +479,9 @@ class CompiledPolicy::Freezer {
   }
 
   // merge joins the grants of each subject. grants  sorted by subject.
-  void merge(std::span<const PolicyAutomaton::Grant> grants) {
+  void merge(std::span<const policy_trie::Grant> grants) {
     merged_.clear();
-    for (const PolicyAutomaton::Grant& grant : grants) {
+    for (const policy_trie::Grant& grant : grants) {
       const std::uint32_t subject = grant.subject + 1;
       if (merged_.empty() || merged_.back().subject != subject) merged_.push_back({subject, 0, 0});
       compiled_policy::GrantSlot& slot = merged_.back();

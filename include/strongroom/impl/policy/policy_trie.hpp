@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
@@ -19,7 +19,8 @@ namespace strongroom {
 namespace policy_trie {
 
 inline constexpr std::uint32_t kNone = policy_hash::Index::kNone;
-inline constexpr std::size_t kMaxPlacements = kMaxPlacesOfWalk;
+// At most this many different placements of wildcards among the first n segments of all patterns.
+inline constexpr std::size_t kMaxPlacements = 64;
 inline constexpr std::size_t kMaxPrefixes = 64;  // of one node, that one segment may begin with
 
 // Texts keeps texts at places that never move.
@@ -144,6 +145,26 @@ struct Child {
   std::uint32_t next = kNone;  // its sibling
 };
 
+// Grant is what one rule gives to, or takes from, one subject, as effective (rules.hpp) widens it: read
+// with resolve, and so on.
+struct Grant {
+  std::uint32_t subject = 0;  // index into Trie::subjects
+  std::uint32_t rule = 0;
+  std::uint32_t path = 0;  // index into the rule's paths; 0 where there is none
+  ActionSet allow;
+  ActionSet deny;
+};
+
+// Pattern is one pattern text, however many rules have it.
+struct Pattern {
+  std::string_view text;
+  // vault_compat: of two patterns that match and are not exact, the one of higher rank decides, whatever
+  // the path. No two ranks are equal. 0 in deny_overrides.
+  std::uint32_t rank = 0;
+  bool exact = false;             // no wildcard: in vault_compat it decides before all others
+  std::span<const Grant> grants;  // by subject
+};
+
 struct Trie {
   Trie(PolicyMode mode_of_rules, policy_hash::Seed its_seed)
       : mode(mode_of_rules), seed(its_seed) {}
@@ -153,9 +174,9 @@ struct Trie {
   Texts texts;
   Labels labels{seed};
   Subjects subjects{seed};
-  std::vector<PolicyAutomaton::Pattern> patterns;
-  std::vector<PolicyAutomaton::Grant> grants;  // by pattern, then by subject
-  std::vector<PolicyAutomaton::Grant> administration;
+  std::vector<Pattern> patterns;
+  std::vector<Grant> grants;  // by pattern, then by subject
+  std::vector<Grant> administration;
 
   std::vector<Node> nodes;  // 0 is the root
   std::vector<Child> children;
@@ -172,7 +193,10 @@ struct Trie {
   }
 };
 
-// build makes the trie of rules. Errors  as PolicyAutomaton::build.
+// build makes the trie of rules, which it does not need afterwards.
+// Errors  invalid: a pattern that means nothing in its mode, or actions on paths without a path, or
+//         actions on the whole store with one.  too_large: over a limit of rules.hpp or of the trie; the
+//         message names the pattern at which the limit was reached.
 Result<Trie> build(const PolicyRules& rules);
 
 // shown returns a text for a message, cut short if it is long.

@@ -11,14 +11,12 @@
 
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom::policy_trie {
-using Grant = PolicyAutomaton::Grant;
 
 constexpr std::size_t kMaxNodes = std::size_t{1} << 20;
 
@@ -185,7 +183,7 @@ class TrieBuilder {
   }
 
   std::uint32_t fresh_pattern(std::string_view text) {
-    PolicyAutomaton::Pattern pattern;
+    Pattern pattern;
     pattern.text = trie_.texts.keep(text);
     pattern.exact = !has_wildcard(text);
     trie_.patterns.push_back(pattern);

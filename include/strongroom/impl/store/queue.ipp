@@ -26,6 +26,7 @@
 #include <variant>
 #include <vector>
 
+#include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/mesos/resolution.hpp"
 #include "strongroom/impl/store/async_reads.hpp"
@@ -174,6 +175,7 @@ struct Queue::Ticket {
 
 class Queue::State {
  public:
+  bool same_process() const noexcept { return guard_.same_process(); }
   bool open() { return signal_.open(); }
   int fd() const noexcept { return signal_.fd(); }
 
@@ -233,6 +235,7 @@ class Queue::State {
   }
 
  private:
+  const ForkGuard guard_;
   std::mutex mutex_;
   std::list<Item> waiting_;
   std::size_t num_calls_ = 0;
@@ -253,7 +256,7 @@ Result<std::unique_ptr<Queue>> Queue::make() {
 
 Queue::~Queue() {
   if (!state_) return;
-  if (guard_.same_process()) {
+  if (state_->same_process()) {
     state_->close();
     return;
   }
@@ -263,11 +266,11 @@ Queue::~Queue() {
 }
 
 int Queue::fd() const noexcept {
-  return guard_.same_process() ? state_->fd() : -1;
+  return state_->same_process() ? state_->fd() : -1;
 }
 
 Result<void> Queue::check() const {
-  return guard_.same_process() ? Result<void>() : detail::queue::dead();
+  return state_->same_process() ? Result<void>() : detail::queue::dead();
 }
 
 template <typename Wanted, typename Finish>
@@ -383,6 +386,7 @@ struct QueueWatch::State {
     }
   }
 
+  const ForkGuard guard;
   std::mutex turn;  // of the watch
   Watch watch;
 
@@ -397,7 +401,7 @@ struct QueueWatch::State {
 QueueWatch::QueueWatch(Watch watch) : state_(std::make_unique<State>(std::move(watch))) {}
 
 QueueWatch::~QueueWatch() {
-  if (!guard_.same_process()) {
+  if (!state_->guard.same_process()) {
     static_cast<void>(state_.release());  // its lock and thread are the parent's
     return;
   }

@@ -1,4 +1,4 @@
-// queue.cpp: the answers of asynchronous calls, for a program with an event loop.
+// queues.cpp: the answers of asynchronous calls, for a program with an event loop.
 #include "strongroom/queue.hpp"
 
 #include <chrono>

@@ -7,12 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
-#include "strongroom/impl/policy/policy_walk.hpp"
+#include "strongroom/impl/policy_tools/policy_automaton.hpp"
+#include "strongroom/impl/policy_tools/policy_walk.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
@@ -132,6 +134,28 @@ Result<void> Walk::run(const std::function<Result<void>(const Stop&)>& visit) {
     STRONGROOM_TRY(leave(i));
   }
   return {};
+}
+
+Result<void> Walk::each_situation(const std::function<Result<void>(Situation)>& visit,
+                                  const Skip& skip) {
+  std::unordered_set<std::u32string> known;
+  const auto visit_once = [&](const Meeting& one, const Meeting& other, ActionSet actions,
+                              std::size_t stop) -> Result<void> {
+    if (skip && skip(one, other)) return {};
+    std::u32string key = {static_cast<char32_t>(actions.bits()), static_cast<char32_t>(one.size())};
+    key.reserve(key.size() + one.size() + other.size());
+    for (const Met& met : one) key += static_cast<char32_t>(met.pattern);
+    for (const Met& met : other) key += static_cast<char32_t>(met.pattern);
+    if (!known.insert(std::move(key)).second) return {};
+    return visit({{one, other}, actions, stop});
+  };
+  const ActionSet names = ActionSet(Action::list) | Action::scan;
+  return run([&](const Stop& stop) -> Result<void> {
+    const auto& [one, other] = stop.met;
+    STRONGROOM_TRY(visit_once(one.names, other.names, names, stop.number));
+    if (stop.number == 0) return {};  // no secret is there
+    return visit_once(one.path, other.path, ActionSet::on_paths().without(names), stop.number);
+  });
 }
 
 std::string Walk::path_to(std::size_t stop) const {

@@ -1,9 +1,9 @@
 // policy_diff.ipp: what changes from one policy to another; see tools.hpp.
 //
-// Both are walked together, so that every path is like one of the stops. At each stop it is asked what
-// everybody may who is named in either policy, alone. In vault-compat that is not all: a pattern that
-// one group holds may outrank what another is given. There, two subjects are enough to show every
-// change, one that makes the old answer and one that makes the new one.
+// One walk goes through both policies, so every path is in one of its situations. In each situation, diff
+// compares what identities may do that are a single subject, for every subject that either policy names. In
+// vault-compat that is not enough: a pattern that one group holds may outrank what another group is given.
+// There, two subjects show every change: one that makes the old answer and one that makes the new one.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -12,15 +12,14 @@
 #include <map>
 #include <string>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
-#include "strongroom/impl/policy/policy_match.hpp"
-#include "strongroom/impl/policy/policy_walk.hpp"
+#include "strongroom/impl/policy_tools/policy_automaton.hpp"
+#include "strongroom/impl/policy_tools/policy_match.hpp"
+#include "strongroom/impl/policy_tools/policy_walk.hpp"
 #include "strongroom/policy.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/policy/tools.hpp"
@@ -33,13 +32,13 @@ using policy_match::covers;
 using policy_match::may_be_both;
 using policy_match::may_serve;
 using policy_walk::Meeting;
-using policy_walk::Stop;
+using policy_walk::Situation;
 using policy_walk::Walk;
 using Kind = Subject::Kind;
 
 constexpr std::size_t kMaxDiffWork = std::size_t{1} << 27;
 
-// Holding is what one policy gives to a subject for a request: what its strongest patterns come to.
+// Holding is what one policy gives to a subject for a request, by the strongest patterns that it holds.
 struct Holding {
   bool any = false;
   std::uint64_t strength = 0;
@@ -58,7 +57,7 @@ struct Holding {
   auto key() const noexcept { return std::tuple(any, strength, allow.bits(), deny.bits()); }
 };
 
-// Holdings are those in both policies.
+// Holdings are what both policies give.
 struct Holdings {
   std::array<Holding, 2> in;
 
@@ -71,7 +70,7 @@ struct Holdings {
 using Number = std::uint32_t;  // of a subject, in both policies
 using Turn = std::pair<Decision, Decision>;
 
-// kNobody stands for no second subject.
+// kNobody means that there is no second subject.
 constexpr Number kNobody = static_cast<Number>(-1);
 
 class Diff {
@@ -81,13 +80,6 @@ class Diff {
   Result<std::vector<PolicyChange>> run();
 
  private:
-  // Asked is one situation: what requests meet, and the actions that they may be for.
-  struct Asked {
-    const Meeting* before;
-    const Meeting* after;
-    ActionSet actions;
-    std::size_t stop;
-  };
   using Key = std::tuple<Number, Number, Action, Decision, Decision>;
 
   void number_subjects();
@@ -95,13 +87,11 @@ class Diff {
   Number number_of(const Subject& subject) const;
   std::array<Number, 2> kinds_of(Number number, Action action) const noexcept;
 
-  Result<void> visit(const Stop& stop);
-  Result<void> compare(const Asked& asked);
+  Result<void> compare(const Situation& at);
   Result<void> compare_administration();
-  bool alike(const Asked& asked) const;
-  bool seen(const Asked& asked);
+  bool alike(const Meeting& before, const Meeting& after) const;
 
-  Result<void> hold(const Asked& asked);
+  Result<void> hold(const Situation& at);
   void hold(std::size_t policy, const PolicyAutomaton::Grant& grant, std::uint64_t strength);
   Result<void> weigh(ActionSet actions, std::size_t stop);
   Result<void> weigh_alone(Number number, Action action, std::size_t stop);
@@ -126,17 +116,16 @@ class Diff {
   std::vector<Subject> subjects_;                      // sorted, each once
   std::array<Number, 3> nameless_{};                   // any-user, any-service, anyone
   std::array<std::vector<Number>, 2> numbers_;         // of an automaton's subjects
-  std::array<std::vector<std::uint32_t>, 2> content_;  // of a pattern: alike where grants are
-  std::vector<Holdings> held_;                         // by number, at the stop that is looked at
+  std::array<std::vector<std::uint32_t>, 2> content_;  // of a pattern: equal if the grants are
+  std::vector<Holdings> held_;                         // by number, in the current situation
   std::vector<Number> holders_;                        // whose holdings are not empty
-  std::unordered_set<std::u32string> seen_;
   std::map<Key, std::string> found_;
   Walk* walk_ = nullptr;
   std::size_t work_ = 0;
 };
 
-// applies tells whether somebody of that subject can ask for an action at all. Who resolves is one of
-// any-service, so anyone is not asked about.
+// applies returns whether an identity of that subject can ask for an action at all. Whoever resolves is a
+// service, so for resolve any-service stands for anyone.
 static bool applies(const Subject& subject, Action action) noexcept {
   if (is_administration(action)) return subject.kind != Kind::administrator;
   if (action != Action::resolve) return true;
@@ -153,7 +142,9 @@ Result<std::vector<PolicyChange>> Diff::run() {
   STRONGROOM_TRY(compare_administration());
   Walk walk(automata_[0], &automata_[1]);
   walk_ = &walk;
-  auto ok = walk.run([this](const Stop& stop) { return visit(stop); });
+  auto ok = walk.each_situation(
+      [this](const Situation& at) { return compare(at); },
+      [this](const Meeting& before, const Meeting& after) { return alike(before, after); });
   STRONGROOM_TRY(ok);
   return changes();
 }
@@ -176,7 +167,7 @@ void Diff::number_subjects() {
   }
 }
 
-// kinds_of lists what somebody of a subject is beside it, or the subject itself instead.
+// kinds_of lists the kinds that cover a subject. If only one does, the subject itself takes the other place.
 std::array<Number, 2> Diff::kinds_of(Number number, Action action) const noexcept {
   const auto [any_user, any_service, anyone] = nameless_;
   const Kind kind = subjects_[number].kind;
@@ -189,7 +180,7 @@ Number Diff::number_of(const Subject& subject) const {
   return static_cast<Number>(found - subjects_.begin());
 }
 
-// number_contents gives patterns one number whose grants are the same, in both policies.
+// number_contents numbers the patterns of both policies by their grants: equal grants, equal numbers.
 void Diff::number_contents() {
   std::map<std::vector<std::array<std::uint32_t, 2>>, std::uint32_t> contents;
   for (std::size_t i = 0; i < 2; ++i) {
@@ -207,18 +198,9 @@ void Diff::number_contents() {
   }
 }
 
-Result<void> Diff::visit(const Stop& stop) {
-  const ActionSet names = ActionSet(Action::list) | Action::scan;
-  const auto& [before, after] = stop.met;
-  STRONGROOM_TRY(compare({&before.names, &after.names, names, stop.number}));
-  if (stop.number == 0) return {};  // no secret is there
-  return compare({&before.path, &after.path, ActionSet::on_paths().without(names), stop.number});
-}
-
-Result<void> Diff::compare(const Asked& asked) {
-  if (alike(asked) || !seen(asked)) return {};
-  STRONGROOM_TRY(hold(asked));
-  return weigh(asked.actions, asked.stop);
+Result<void> Diff::compare(const Situation& at) {
+  STRONGROOM_TRY(hold(at));
+  return weigh(at.actions, at.stop);
 }
 
 Result<void> Diff::compare_administration() {
@@ -228,32 +210,22 @@ Result<void> Diff::compare_administration() {
   return weigh(ActionSet::administration(), 0);
 }
 
-// alike: nothing can differ, since what is met gives the same to the same subjects, in one order.
-bool Diff::alike(const Asked& asked) const {
+// alike: nothing can differ, because the patterns give the same to the same subjects, in the same order.
+bool Diff::alike(const Meeting& before, const Meeting& after) const {
   if (rules_[0]->mode != rules_[1]->mode) return false;
   if (rules_[0]->services_need_grants != rules_[1]->services_need_grants) return false;
   std::array<std::vector<std::uint32_t>, 2> contents;
-  for (const auto& met : *asked.before) contents[0].push_back(content_[0][met.pattern]);
-  for (const auto& met : *asked.after) contents[1].push_back(content_[1][met.pattern]);
+  for (const auto& met : before) contents[0].push_back(content_[0][met.pattern]);
+  for (const auto& met : after) contents[1].push_back(content_[1][met.pattern]);
   if (!by_rank()) {
     for (auto& content : contents) std::sort(content.begin(), content.end());
   }
   return contents[0] == contents[1];
 }
 
-// seen remembers a situation, and is false where it was there before.
-bool Diff::seen(const Asked& asked) {
-  std::u32string key = {static_cast<char32_t>(asked.actions.bits()),
-                        static_cast<char32_t>(asked.before->size())};
-  for (const Meeting* meeting : {asked.before, asked.after}) {
-    for (const auto& met : *meeting) key += static_cast<char32_t>(met.pattern);
-  }
-  return seen_.insert(std::move(key)).second;
-}
-
-Result<void> Diff::hold(const Asked& asked) {
+Result<void> Diff::hold(const Situation& at) {
   for (std::size_t i = 0; i < 2; ++i) {
-    for (const auto& met : *(i == 0 ? asked.before : asked.after)) {
+    for (const auto& met : at.met[i]) {
       const auto grants = automata_[i].pattern(met.pattern).grants;
       STRONGROOM_TRY(spend(grants.size()));
       for (const auto& grant : grants) hold(i, grant, met.strength);
@@ -269,7 +241,7 @@ void Diff::hold(std::size_t policy, const PolicyAutomaton::Grant& grant, std::ui
   held.in[policy].add({true, strength, grant.allow, grant.deny});
 }
 
-// weigh compares what everybody may, and forgets what was held.
+// weigh compares what everybody may do, and clears the holdings.
 Result<void> Diff::weigh(ActionSet actions, std::size_t stop) {
   for (const Number number : nameless_) {
     if (!held_[number].in[0].any && !held_[number].in[1].any) holders_.push_back(number);
@@ -293,7 +265,7 @@ Result<void> Diff::weigh(ActionSet actions, std::size_t stop) {
   return {};
 }
 
-// both_speak: somebody holds something in each policy. Where only one speaks, one subject shows all.
+// both_speak: each policy gives somebody something. If only one does, single subjects show every change.
 bool Diff::both_speak() const {
   const auto any = [this](std::size_t policy) {
     return std::any_of(holders_.begin(), holders_.end(),
@@ -302,7 +274,7 @@ bool Diff::both_speak() const {
   return any(0) && any(1);
 }
 
-// may_differ lists holders, without those of whom it is plain that they hold the same in both policies.
+// may_differ lists the holders, except those that plainly hold the same in both policies.
 std::vector<Number> Diff::may_differ() const {
   const auto alike = [this](Number number) {
     const auto& [before, after] = held_[number].in;
@@ -329,7 +301,7 @@ Result<void> Diff::weigh_alone(Number number, Action action, std::size_t stop) {
   if (found.first == found.second) return {};
   for (const Number kind : kinds_of(number, action)) {
     if (kind == number || !applies(subjects_[kind], action)) continue;
-    if (change(alone(kind, action), action) == found) return {};  // said of all of them
+    if (change(alone(kind, action), action) == found) return {};  // noted for the whole kind
   }
   return note({number, kNobody, action, found.first, found.second}, stop);
 }
@@ -376,7 +348,7 @@ Result<void> Diff::weigh_pairs(const std::vector<Number>& numbers, Action action
   return {};
 }
 
-// alone is what somebody holds who is one subject, and the kinds that it makes him.
+// alone is what an identity holds that is only this subject, and the kinds that cover it.
 Holdings Diff::alone(Number number, Action action) const {
   Holdings holdings = held_[number];
   for (const Number kind : kinds_of(number, action)) {

@@ -1,4 +1,4 @@
-// secrets.cpp: get, put, delete, and secrets themselves.
+// values.cpp: get, put, delete, and secrets themselves.
 #include <sodium.h>
 
 #include <cstring>

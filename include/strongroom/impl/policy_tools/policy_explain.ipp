@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
-#include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/impl/policy_tools/policy_match.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
 #include "strongroom/policy/rules.hpp"
@@ -32,17 +32,17 @@ struct Request {
   const Path& path;
 };
 
-// Voice is a rule that speaks of a request, to one who is of its subjects.
-struct Voice {
+// Match is a rule that matches a request and one of the identity's subjects.
+struct Match {
   Spoken spoken;
   std::size_t subject = 0;
   Weight weight;
   bool decided = false;
 };
 
-// Hearing is all that rules have to say.
-struct Hearing {
-  std::vector<Voice> voices;
+// Verdict is what all matches come to.
+struct Verdict {
+  std::vector<Match> matches;
   Weight total;
   Decision decision = Decision::refused;
 };
@@ -59,27 +59,27 @@ static bool by_rank(const Request& request) noexcept {
   return request.rules.mode == PolicyMode::vault_compat && !is_administration(request.action);
 }
 
-static Hearing hear(const Request& request) {
-  Hearing hearing;
+static Verdict judge(const Request& request) {
+  Verdict verdict;
   const auto subjects = policy_match::subjects_of(request.who);
   policy_match::for_each_match(
       request.rules, request.action, request.path, [&](const Spoken& spoken) {
         const auto subject = subject_of(request.rules.rules[spoken.rule], subjects);
         if (!subject) return;
         const Weight weight = policy_match::weight(request.rules, spoken, request.action);
-        hearing.voices.push_back({spoken, *subject, weight, false});
-        hearing.total.add(weight);
+        verdict.matches.push_back({spoken, *subject, weight, false});
+        verdict.total.add(weight);
       });
-  hearing.decision = hearing.total.decision();
-  for (Voice& voice : hearing.voices) {
-    if (policy_match::compare(voice.weight.rank, hearing.total.rank) != 0) continue;
-    voice.decided = hearing.decision == Decision::denied    ? voice.weight.denies
-                    : hearing.decision == Decision::allowed ? voice.weight.allows
+  verdict.decision = verdict.total.decision();
+  for (Match& match : verdict.matches) {
+    if (policy_match::compare(match.weight.rank, verdict.total.rank) != 0) continue;
+    match.decided = verdict.decision == Decision::denied    ? match.weight.denies
+                    : verdict.decision == Decision::allowed ? match.weight.allows
                                                             : by_rank(request);
   }
-  std::stable_partition(hearing.voices.begin(), hearing.voices.end(),
-                        [](const Voice& voice) { return voice.decided; });
-  return hearing;
+  std::stable_partition(verdict.matches.begin(), verdict.matches.end(),
+                        [](const Match& match) { return match.decided; });
+  return verdict;
 }
 
 // ---- sentences ----
@@ -101,8 +101,8 @@ static std::string who_text(const Request& request) {
   return shown({Subject::Kind::service, who.id()});
 }
 
-static std::string shown_subject(const Request& request, const Voice& voice) {
-  return shown(request.rules.rules[voice.spoken.rule].subjects[voice.subject]);
+static std::string shown_subject(const Request& request, const Match& match) {
+  return shown(request.rules.rules[match.spoken.rule].subjects[match.subject]);
 }
 
 static std::string list_of(ActionSet actions) {
@@ -114,14 +114,14 @@ static std::string list_of(ActionSet actions) {
   return text.empty() ? "nothing" : text;
 }
 
-// outranked names what else would have spoken, had the decider not been more specific.
-static std::string outranked(const Request& request, const Hearing& hearing) {
+// outranked names the matches that would count if the one that decides were not more specific.
+static std::string outranked(const Request& request, const Verdict& verdict) {
   std::string text;
   std::size_t num_named = 0;
   std::string last;
-  for (const Voice& voice : hearing.voices) {
-    if (policy_match::compare(voice.weight.rank, hearing.total.rank) == 0) continue;
-    const std::string name = shown(request.rules, voice.spoken);
+  for (const Match& match : verdict.matches) {
+    if (policy_match::compare(match.weight.rank, verdict.total.rank) == 0) continue;
+    const std::string name = shown(request.rules, match.spoken);
     if (name == last) continue;
     if (++num_named > kMaxNamed) return text + " and more";
     text += (text.empty() ? "; it outranks " : ", ") + name;
@@ -130,23 +130,23 @@ static std::string outranked(const Request& request, const Hearing& hearing) {
   return text;
 }
 
-static std::string why_allowed(const Request& request, const Hearing& hearing) {
-  const Voice& first = hearing.voices.front();
+static std::string why_allowed(const Request& request, const Verdict& verdict) {
+  const Match& first = verdict.matches.front();
   const std::string text = shown_subject(request, first) + " may " +
                            std::string(to_string(request.action)) + " by " +
                            shown(request.rules, first.spoken);
-  if (by_rank(request)) return text + outranked(request, hearing);
+  if (by_rank(request)) return text + outranked(request, verdict);
   return text + ", and nothing denies it";
 }
 
-static std::string why_denied(const Request& request, const Hearing& hearing) {
-  const Voice& first = hearing.voices.front();
+static std::string why_denied(const Request& request, const Verdict& verdict) {
+  const Match& first = verdict.matches.front();
   const std::string text =
       "denied by " + shown(request.rules, first.spoken) + " for " + shown_subject(request, first);
-  if (by_rank(request)) return text + outranked(request, hearing);
-  for (const Voice& voice : hearing.voices) {
-    if (voice.weight.allows) {
-      return text + ", although " + shown(request.rules, voice.spoken) + " allows it";
+  if (by_rank(request)) return text + outranked(request, verdict);
+  for (const Match& match : verdict.matches) {
+    if (match.weight.allows) {
+      return text + ", although " + shown(request.rules, match.spoken) + " allows it";
     }
   }
   return text;
@@ -162,7 +162,7 @@ static std::size_t segments_in_common(std::string_view a, std::string_view b) no
   return num;
 }
 
-// nearest names the pattern, of those that give the action, that begins most as the path does.
+// nearest names the pattern that has most segments in common with the path, of those that allow the action.
 static std::string nearest(const Request& request) {
   const auto subjects = policy_match::subjects_of(request.who);
   const PathPattern* best = nullptr;
@@ -181,37 +181,37 @@ static std::string nearest(const Request& request) {
   return "; the nearest is " + to_string(request.rules, best->place) + " " + in_quotes(best->text);
 }
 
-static std::string why_refused(const Request& request, const Hearing& hearing) {
+static std::string why_refused(const Request& request, const Verdict& verdict) {
   const std::string action(to_string(request.action));
   const std::string none = "no rule gives " + who_text(request) + " '" + action + "'";
-  if (hearing.voices.empty()) {
+  if (verdict.matches.empty()) {
     if (is_administration(request.action)) return none;
     return none + " on " + in_quotes(request.path.text()) + nearest(request);
   }
-  const Voice& first = hearing.voices.front();
+  const Match& first = verdict.matches.front();
   const std::string name = shown(request.rules, first.spoken);
   if (by_rank(request)) {
     return name + " decides for " + shown_subject(request, first) + ", and does not allow '" +
-           action + "'" + outranked(request, hearing);
+           action + "'" + outranked(request, verdict);
   }
   const ActionSet allow = request.rules.rules[first.spoken.rule].allow;
   return none + (is_administration(request.action) ? "" : " on " + in_quotes(request.path.text())) +
          "; " + name + " gives " + list_of(allow);
 }
 
-static std::string why(const Request& request, const Hearing& hearing) {
-  switch (hearing.decision) {
+static std::string why(const Request& request, const Verdict& verdict) {
+  switch (verdict.decision) {
     case Decision::allowed:
-      return why_allowed(request, hearing);
+      return why_allowed(request, verdict);
     case Decision::denied:
-      return why_denied(request, hearing);
+      return why_denied(request, verdict);
     case Decision::refused:
       break;
   }
-  return why_refused(request, hearing);
+  return why_refused(request, verdict);
 }
 
-// without_rules explains what no rule is asked about.
+// without_rules explains decisions that do not depend on rules.
 static std::optional<Explanation> without_rules(const Request& request) {
   using AskerKind = Identity::Kind;
   const Identity& who = request.who;
@@ -224,12 +224,12 @@ static std::optional<Explanation> without_rules(const Request& request) {
   }
   if (request.path.is_root() && !policy_match::asks_for_names(request.action)) {
     return Explanation{
-        Decision::refused, "no secret is at the root; only lists go without a path", {}};
+        Decision::refused, "no secret is at the root; only list and scan need no path", {}};
   }
   if (request.action != Action::resolve) return {};
   if (who.kind() != AskerKind::service) {
     return Explanation{
-        Decision::refused, who_text(request) + " is no service, and only services resolve", {}};
+        Decision::refused, who_text(request) + " is not a service, and only services resolve", {}};
   }
   if (in_space(request.path, who.space())) return {};
   return Explanation{
@@ -238,12 +238,12 @@ static std::optional<Explanation> without_rules(const Request& request) {
       {}};
 }
 
-static std::vector<Matched> matched(const Hearing& hearing) {
+static std::vector<Matched> matched(const Verdict& verdict) {
   std::vector<Matched> matched;
-  for (const Voice& voice : hearing.voices) {
+  for (const Match& match : verdict.matches) {
     if (matched.size() == kMaxMatched) break;
-    matched.push_back({voice.spoken.rule, voice.spoken.path, voice.subject, voice.weight.allows,
-                       voice.weight.denies, voice.decided});
+    matched.push_back({match.spoken.rule, match.spoken.path, match.subject, match.weight.allows,
+                       match.weight.denies, match.decided});
   }
   return matched;
 }
@@ -255,10 +255,10 @@ Explanation explain(const PolicyRules& rules, const Identity& who, Action action
   const detail::policy_explain::Request request{rules, who, action, path};
   if (auto explanation = detail::policy_explain::without_rules(request))
     return *std::move(explanation);
-  const detail::policy_explain::Hearing hearing = detail::policy_explain::hear(request);
-  Explanation explanation{hearing.decision, detail::policy_explain::why(request, hearing),
-                          detail::policy_explain::matched(hearing)};
-  if (action != Action::resolve || hearing.decision != Decision::refused) return explanation;
+  const detail::policy_explain::Verdict verdict = detail::policy_explain::judge(request);
+  Explanation explanation{verdict.decision, detail::policy_explain::why(request, verdict),
+                          detail::policy_explain::matched(verdict)};
+  if (action != Action::resolve || verdict.decision != Decision::refused) return explanation;
   const std::string in = policy_text::in_quotes(path.text()) + " is in the space " +
                          policy_text::in_quotes(who.space());
   if (rules.services_need_grants) {

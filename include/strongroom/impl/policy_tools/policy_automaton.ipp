@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_automaton.hpp"
 #include "strongroom/impl/policy/policy_hash.hpp"
 #include "strongroom/impl/policy/policy_trie.hpp"
+#include "strongroom/impl/policy_tools/policy_automaton.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
 

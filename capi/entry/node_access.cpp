@@ -1,4 +1,4 @@
-// zookeeper.cpp: access to the nodes of a store in ZooKeeper.
+// node_access.cpp: access to the nodes of a store in ZooKeeper.
 #include "strongroom/backends/zookeeper.hpp"
 
 #include <memory>

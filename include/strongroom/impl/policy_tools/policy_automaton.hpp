@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
+#include "strongroom/impl/policy/policy_trie.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/result.hpp"
 
@@ -37,37 +38,16 @@ namespace strongroom {
 // Limits of an automaton, whatever the rules. '*' in different places of many rules multiplies states.
 inline constexpr std::size_t kMaxPolicyStates = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxPolicyEdges = std::size_t{1} << 21;
-// At most this many different placements of wildcards among the first n segments of all patterns.
-inline constexpr std::size_t kMaxPlacesOfWalk = 64;
 
 class PolicyAutomaton {
  public:
   using State = std::uint32_t;
 
-  // Grant is what one rule gives to one subject, or takes from it. The actions are effective (rules.hpp):
-  // read implies resolve, and so on. path is the index into the rule's paths; 0 if there is none.
-  struct Grant {
-    std::uint32_t subject = 0;  // index into subjects()
-    std::uint32_t rule = 0;
-    std::uint32_t path = 0;
-    ActionSet allow;
-    ActionSet deny;
-  };
+  using Grant = policy_trie::Grant;
+  using Pattern = policy_trie::Pattern;
 
-  // Pattern is one pattern text, however many rules have it.
-  struct Pattern {
-    std::string_view text;
-    // vault_compat: of two that match and are not exact, the one of higher rank decides, whatever the
-    // path; no two ranks are equal. 0 in deny_overrides.
-    std::uint32_t rank = 0;
-    bool exact = false;             // no wildcard: in vault_compat it decides before all others
-    std::span<const Grant> grants;  // by subject
-  };
-
-  // build makes the automaton of rules. The rules are not needed afterwards.
-  // Errors  invalid: a pattern that means nothing in its mode, actions on paths without a path, or
-  //         actions on the whole store with one.  too_large: over a limit of rules.hpp or of this
-  //         file; the message names the pattern that went over it.
+  // build makes the automaton of rules, which it does not need afterwards.
+  // Errors  as policy_trie::build.  too_large: also over a limit of this file.
   static Result<PolicyAutomaton> build(const PolicyRules& rules);
 
   PolicyAutomaton(PolicyAutomaton&&) noexcept;

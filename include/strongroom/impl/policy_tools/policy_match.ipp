@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "strongroom/identity.hpp"
-#include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/impl/policy_tools/policy_match.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy/rules.hpp"
 

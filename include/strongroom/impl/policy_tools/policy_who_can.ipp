@@ -1,4 +1,4 @@
-// policy_who_can.ipp: everybody who may; see tools.hpp.
+// policy_who_can.ipp: everybody who is allowed; see tools.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <map>
@@ -7,7 +7,7 @@
 
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_match.hpp"
+#include "strongroom/impl/policy_tools/policy_match.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
 #include "strongroom/policy/rules.hpp"
@@ -26,7 +26,7 @@ using Kind = Subject::Kind;
 // OwnWeight is what rules give to one subject by its own name.
 struct OwnWeight {
   Weight weight;
-  std::size_t rule = 0;  // the first, of those that count, that allows it
+  std::size_t rule = 0;  // the first that allows it, of those that count
 };
 using OwnWeights = std::map<Subject, OwnWeight>;
 
@@ -48,7 +48,7 @@ static OwnWeights holdings_of(const PolicyRules& rules, Action action, const Pat
   return holdings;
 }
 
-// alone weighs what somebody may who is that subject, and what it makes him.
+// alone weighs what an identity holds that is only this subject, and what covers the subject.
 static Weight alone(const OwnWeights& holdings, const Subject& subject) {
   Weight weight;
   for (const Subject& wide : {subject, Subject{Kind::any_user, {}}, Subject{Kind::any_service, {}},
@@ -61,7 +61,7 @@ static Weight alone(const OwnWeights& holdings, const Subject& subject) {
   return weight;
 }
 
-// Spoilers are the subjects that may take away what another gives, sorted by their kind.
+// Spoilers are the subjects that can take away what another subject is allowed, sorted by kind.
 class Spoilers {
  public:
   explicit Spoilers(const OwnWeights& holdings) {
@@ -71,7 +71,7 @@ class Spoilers {
     }
   }
 
-  // of appends those who turn an allowed subject's answer. Errors  too_large.
+  // of appends the subjects that change an allowed subject's answer. Errors  too_large.
   Result<void> of(const Subject& subject, const Weight& weight, std::vector<Subject>& out) {
     for (const auto& [other, spoils] : spoilers_) {
       if (!may_be_both(*other, subject) || covers(*other, subject)) continue;

@@ -1,4 +1,4 @@
-// doctor.cpp: what is wrong, or soon will be.
+// findings.cpp: what is wrong, or soon will be.
 #include "strongroom/doctor.hpp"
 
 #include <string>

@@ -10,8 +10,8 @@
 
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/policy/policy_match.hpp"
 #include "strongroom/impl/policy/policy_text.hpp"
+#include "strongroom/impl/policy_tools/policy_match.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/policy.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
@@ -26,7 +26,7 @@ using policy_text::in_quotes;
 
 constexpr std::string_view kBlanksBetween = " \t";
 
-// Line takes words off one line, and knows where it is.
+// Line reads one line word by word, and remembers the column for errors.
 class Line {
  public:
   Line(std::string_view text, std::uint32_t number) : text_(text), number_(number) { skip(); }
@@ -40,13 +40,13 @@ class Line {
     return take(end);
   }
 
-  // rest is what is left, but for a comment, and the blanks at its end.
+  // rest takes the remaining text.
   std::string_view rest() {
     word_at_ = at_;
     return take(text_.size());
   }
 
-  // error is one about the word that was taken last.
+  // error is about the word that was read last.
   Error error(const std::string& what) const {
     return {Code::invalid, "line " + std::to_string(number_) + ", column " +
                                std::to_string(word_at_ + 1) + ": " + what};
@@ -67,7 +67,7 @@ class Line {
   std::size_t word_at_ = 0;
 };
 
-// without_comment cuts a line where a comment begins, and the blanks before it.
+// without_comment returns a line without its comment and without the blanks at its end.
 static std::string_view without_comment(std::string_view line) noexcept {
   if (line.ends_with('\r')) line.remove_suffix(1);
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -96,17 +96,17 @@ static Error no_action(const Line& line, std::string_view name) {
                     " (known: " + policy_text::listed(known) + ")");
 }
 
-// check_path tells whether an expectation's path is one that its action can be asked for.
+// check_path checks that the path suits the action.
 static Result<void> check_path(const Line& line, const Expectation& expectation) {
   const std::string action(to_string(expectation.action));
   if (is_administration(expectation.action)) {
     if (expectation.path.empty()) return {};
-    return line.error("'" + action + "' is for the whole store, and takes no path");
+    return line.error("'" + action + "' is for the whole store and takes no path");
   }
   auto path = Path::parse(expectation.path);
   if (!path) return line.error(in_quotes(expectation.path) + ": " + path.error().message);
   if (!path->is_root() || policy_match::asks_for_names(expectation.action)) return {};
-  return line.error("'" + action + "' needs a path; only list and scan go without");
+  return line.error("'" + action + "' needs a path; only list and scan do not");
 }
 
 static Result<Expectation> parse_expectation(Line& line) {
@@ -131,7 +131,7 @@ static Result<Expectation> parse_expectation(Line& line) {
   return expectation;
 }
 
-// Question is an expectation as the engine asks it.
+// Question is an expectation as the policy is asked it.
 struct Question {
   Identity who;
   Path path;
@@ -174,14 +174,14 @@ Result<std::vector<Disappointment>> disappointments(const PolicyRules& rules,
   std::vector<Disappointment> found;
   for (const Expectation& expectation : expectations) {
     STRONGROOM_ASSIGN(asked, detail::policy_expectations::question(expectation));
-    const Decision decision = (policy)->decide(asked.who, expectation.action, asked.path);
+    const Decision decision = policy->decide(asked.who, expectation.action, asked.path);
     if ((decision == Decision::allowed) == expectation.allow) continue;
-    Explanation why{decision, "not explained: there are too many", {}};
+    Explanation why{decision, "not explained: too many expectations failed", {}};
     if (found.size() < kMaxExplained) {
       why = explain(rules, asked.who, expectation.action, asked.path);
       if (why.decision != decision) {
         return Error{Code::internal, "line " + std::to_string(expectation.line) +
-                                         ": the policy decided otherwise than was explained"};
+                                         ": the decision and its explanation differ"};
       }
     }
     found.push_back({expectation, std::move(why)});

@@ -17,7 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "strongroom/impl/policy/policy_automaton.hpp"
+#include "strongroom/identity.hpp"
+#include "strongroom/impl/policy_tools/policy_automaton.hpp"
 #include "strongroom/result.hpp"
 
 namespace strongroom::policy_walk {
@@ -47,6 +48,13 @@ struct Stop {
   std::array<Meetings, 2> met;
 };
 
+// Situation is what a request for one of the actions meets, in each automaton.
+struct Situation {
+  std::array<Meeting, 2> met;
+  ActionSet actions;
+  std::size_t stop = 0;  // the first at which it is so
+};
+
 class Walk {
  public:
   // Walk goes through one automaton, or two where second is given. They outlive it.
@@ -55,7 +63,13 @@ class Walk {
   // run calls visit at every stop, shallow ones first. Errors  too_large, and what visit returned.
   Result<void> run(const std::function<Result<void>(const Stop&)>& visit);
 
-  // path_to returns a path that leads to a stop, and no shorter one does.
+  // each_situation calls visit once for every situation that requests on paths can be in, but for those
+  // whose meetings skip returns true for: they need not be remembered. Errors  as run.
+  using Skip = std::function<bool(const Meeting& one, const Meeting& other)>;
+  Result<void> each_situation(const std::function<Result<void>(Situation)>& visit,
+                              const Skip& skip = {});
+
+  // path_to is a path that leads to a stop, as short as any that does.
   std::string path_to(std::size_t stop) const;
 
  private:

@@ -1,0 +1,10 @@
+// policy_tools.cpp: bodies of include/strongroom/impl/policy_tools.
+#include "strongroom/impl/policy_tools/policy_automaton.ipp"
+#include "strongroom/impl/policy_tools/policy_diff.ipp"
+#include "strongroom/impl/policy_tools/policy_expectations.ipp"
+#include "strongroom/impl/policy_tools/policy_explain.ipp"
+#include "strongroom/impl/policy_tools/policy_lint.ipp"
+#include "strongroom/impl/policy_tools/policy_match.ipp"
+#include "strongroom/impl/policy_tools/policy_surplus.ipp"
+#include "strongroom/impl/policy_tools/policy_walk.ipp"
+#include "strongroom/impl/policy_tools/policy_who_can.ipp"

@@ -123,7 +123,10 @@ fi
 mkdir -p "$(dirname "$prefix")" && mv "$work/moved away" "$prefix"
 
 # The completion and every help text are there.
-strongroom completion bash | grep -q strongroom
+for each in bash:bash-completion/completions/strongroom zsh:zsh/site-functions/_strongroom \
+  fish:fish/vendor_completions.d/strongroom.fish; do
+  strongroom completion "${each%%:*}" | cmp - "$prefix/share/${each#*:}"
+done
 for command in init status unseal seal rotate create update get list delete resolve run; do
   strongroom "$command" --help | grep -q "$command"
 done

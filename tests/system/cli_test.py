@@ -134,6 +134,14 @@ class Case(unittest.TestCase):
         self.assertEqual(done.out, b"")
         return done.err
 
+    def check_unwritten(self, process, is_pipe):
+        """A pipe without a reader ends it quietly, as any Unix tool; everything else is an error."""
+        if is_pipe:
+            self.assertEqual((process.returncode, process.err), (-signal.SIGPIPE, ""))
+            return
+        self.assertEqual(process.returncode, UNAVAILABLE, process.err)
+        self.assertIn("standard output", process.err)
+
     def wait_until_it_reads(self, process):
         """Waits until the process has taken a byte from its standard input and wants more."""
         process.stdin.write(b" ")
@@ -241,8 +249,7 @@ class Init(Case):
                 for how in ({"stdout": writer}, {"stdout": full}, {"preexec_fn": closed}):
                     process = self.start(*args, **how)
                     self.finish(process)
-                    self.assertEqual(process.returncode, UNAVAILABLE, process.err)
-                    self.assertIn("standard output", process.err)
+                    self.check_unwritten(process, is_pipe="stdout" in how and how["stdout"] == writer)
                     self.assertFalse(self.status()["initialized"])
                     self.assertFalse(os.path.exists(self.key_file), "a key file was left")
             os.close(writer)
@@ -550,7 +557,7 @@ class Secrets(Case):
         cases = [([], b"in", b"in"), (["-t", "-"], b"in\n", b"in\n"), (["-f", "-"], b"\xff", b"\xff"),
                  (["-v", "-"], b"in", b"in"), (["-v", "arg"], b"", b"arg"), (["-varg"], b"", b"arg"),
                  (["--value=a=b"], b"", b"a=b"), (["--value", "--json"], b"", b"--json"),
-                 (["-v", ""], b"", b""), ([], b"", b""), (["-t", text], b"", b"from a file\n"),
+                 (["-v", ""], b"", b""), (["--empty"], b"", b""), (["-t", text], b"", b"from a file\n"),
                  (["--value-file", text], b"", b"from a file\n"),
                  (["--text-file=" + text], b"", b"from a file\n"), (["-f", text], b"", b"from a file\n"),
                  (["-t"], b"in", b"in"), (["-f"], b"in", b"in")]
@@ -601,7 +608,7 @@ class Secrets(Case):
         for when in ("created", "changed"):
             self.assertRegex(shown[when], r"\A20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
         for length in range(8):
-            self.ok("create", f"b{length}", "-f", "-", given=bytes(range(250, 250 + length % 6)) * 2)
+            self.ok("create", f"b{length}", "--empty", "-f", "-", given=bytes(range(250, 250 + length % 6)) * 2)
             shown = json.loads(self.ok("get", f"b{length}", "--json"))
             self.assertEqual(shown["content"], "binary")
             self.assertEqual(base64.b64decode(shown["value_base64"], validate=True),
@@ -699,7 +706,7 @@ class Paths(Case):
 
     def test_what_is_taken_names_its_own_bytes(self):
         for path in self.TAKEN:
-            self.ok("create", path, given=path.encode())
+            self.ok("create", path, "-f", "-", given=path.encode())
         for path in self.TAKEN:
             self.assertEqual(self.ok("get", "/" + path), path.encode())
         self.assertEqual(sorted(json.loads(self.ok("list", "--recursive", "--json"))),
@@ -998,7 +1005,7 @@ class RunVolumes(Case):
     def test_any_bytes_and_any_size(self):
         for content in (b"", bytes(range(256)), os.urandom(MEBIBYTE)):
             self.run_it("delete", "bytes")
-            self.ok("create", "bytes", "-f", "-", given=content)
+            self.ok("create", "bytes", "--empty", "-f", "-", given=content)
             self.assertEqual(self.shell(volume("f", reference("bytes")), "cat f"), content)
 
     def test_what_was_there_stays(self):
@@ -1201,11 +1208,11 @@ class Watch(Case):
         os.set_blocking(watching.stdout.fileno(), False)
         self.seen = b""
         marker = (args[0] + "/" if args and args[0][0] != "-" else "") + "begun"
-        self.ok("create", marker, given=b"")
+        self.ok("create", marker, given=b"0")
         for _ in range(100):
             if self.lines(watching, 1, patience=0.3):
                 break
-            self.ok("update", marker, given=b"")
+            self.ok("update", marker, given=b"1")
         # Later updates of the marker may come as a second line.
         while any(marker in line for line in self.lines(watching, 1, patience=0.6)):
             pass
@@ -1307,6 +1314,284 @@ class ZkAuth(Case):
         self.assertNotIn(b"ZK_AUTH", self.ok("run", "--", "env", env=env))
 
 
+class Usage(Case):
+    """Mistakes on the command line are named, and the way out with them."""
+
+    def says(self, *args, **more):
+        return self.fails(USAGE, *args, **more)
+
+    def test_unknown_option_is_named_and_the_nearest_suggested(self):
+        for args, says in (
+                (["list", "--recusive"], "unknown option '--recusive'; did you mean --recursive?\n"),
+                (["list", "--recurs"], "did you mean --recursive?\n"),
+                (["list", "-recursive"], "unknown option '-recursive'; did you mean --recursive?\n"),
+                (["get", "a", "-k"], "unknown option '-k'; did you mean --key?\n"),
+                (["--sotre", "memory:", "list"], "did you mean --store?\n"),
+                (["policy", "check", "--jsn"], "did you mean --json?\n"),
+                (["get", "a", "-r"], "unknown option '-r'; did you mean --raw?\n"),
+                (["list", "-q"], "unknown option '-q'; see 'strongroom list --help'\n"),
+                (["list", "--quite-another"], "unknown option '--quite-another'; see ")):
+            self.says(*args, says=says)
+
+    def test_unknown_command_is_named_and_the_nearest_suggested(self):
+        for args, says in ((["inti"], "unknown command 'inti'; did you mean init?\n"),
+                           (["stat"], "did you mean status?"), (["udpate"], "did you mean update?"),
+                           (["policy", "chek"], "unknown policy command 'chek'; did you mean check?"),
+                           (["completion", "bsh"], "did you mean bash?"),
+                           (["nonsense"], "unknown command 'nonsense'; see 'strongroom --help'")):
+            self.says(*args, says=says)
+
+    def test_misplaced_secret_is_repeated_by_no_suggestion(self):
+        for args in (["create", "a", "--valeu=CANARY"], ["create", "a", "-vlaue=CANARY", "CANARY"],
+                     ["list", "--recusive=CANARY"], ["run", "CANARY"], ["policy", "CANARY"],
+                     ["--timeout", "CANARY", "list"], ["slot-remove", "CANARY"], ["completion", "CANARY"],
+                     ["create", "a", "--json=CANARY"], ["list", "--json=CANARY"]):
+            self.says(*args)
+
+    def test_missing_dashes_of_run_are_named_with_what_to_type(self):
+        self.says("run", "--env", "f.json", "printenv", "X",
+                  says="'--' is missing before the command to run; type: strongroom run --env FILE -- COMMAND")
+        self.says("run", "sh", "-c", "true", says="type: strongroom run -- COMMAND...")
+
+    def test_what_is_missing_or_too_much_is_named(self):
+        for args, says in ((["get"], "PATH is missing"), (["get", "a", "b"], "'get' takes only PATH"),
+                           (["status", "a"], "'status' takes no argument"), (["policy"], "'policy' needs a command"),
+                           (["get", "a", "--key"], "--key needs a value"), ([], "no command was given"),
+                           (["list", "--json=x"], "--json takes no value"),
+                           (["--store", "memory:", "--store", "memory:", "list"], "--store was given twice"),
+                           (["reencrypt", "--duty", "101"], "--duty takes a number from 1 to 100"),
+                           (["reencrypt", "--duty", "1x"], "--duty takes a number"),
+                           (["watch", "--for", "nan"], "--for takes seconds"),
+                           (["get", "a", "--json", "--raw"], "--json and --raw exclude each other")):
+            self.says(*args, says=says)
+
+    def test_letter_r_is_short_for_recursive(self):
+        self.init()
+        self.ok("create", "my/secret", given=SECRET)
+        self.assertEqual(self.ok("list", "-r"), b"my/secret\n")
+        self.assertEqual(self.ok("list", "my", "-r", "--json"), b'["secret"]\n')
+
+    def test_a_sealed_store_has_two_scopes(self):
+        text = self.ok("seal", "--help").decode()
+        for scope in ("this process", "everywhere"):
+            self.assertIn(scope, text)
+
+
+class StrictJson(Case):
+    """Mesos ignores members that it does not know. Whoever writes a file for `run` does not want that."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.ok("create", "my/secret", given=SECRET)
+
+    def refused(self, option, content, says):
+        file = self.write("it.json", content)
+        self.fails(INVALID, "run", option, file, "--", "touch", self.path("started"), says=says)
+        self.assertFalse(os.path.exists(self.path("started")))
+
+    def test_environment_without_variables_is_refused(self):
+        for content in ("{}", '{"variables": null}', " { } "):
+            self.refused("--env", content, "has no member 'variables'")
+        self.assertEqual(self.ok("run", "--env", self.write("e", '{"variables": []}'), "--", "echo", "x"), b"x\n")
+
+    def test_misspelt_members_are_named_with_their_place(self):
+        good = {"name": "A", "value": "CANARY"}
+        secret = {"type": "SECRET", "name": "B", "secret": reference("my/secret", "username")}
+        for content, says in (
+                ({"variable": [good]}, "unknown member 'variable'; did you mean variables?"),
+                ({"variables": [good, {"name": "A", "vlaue": "CANARY"}]},
+                 "unknown member 'vlaue' in variables[1]; did you mean value?"),
+                ({"variables": [good], "vars": [good]}, "unknown member 'vars'"),
+                ({"variables": [dict(secret, secret={"type": "REFERENCE", "refrence": {"name": "my/secret"}})]},
+                 "unknown member 'refrence' in variables[0].secret; did you mean reference?"),
+                ({"variables": [dict(secret, secret={"type": "REFERENCE",
+                                                     "reference": {"name": "my/secret", "ky": "CANARY"}})]},
+                 "unknown member 'ky' in variables[0].secret.reference"),
+                ({"variables": {"name": "A", "Value": "CANARY"}},
+                 "unknown member 'Value' in variables; did you mean value?"),
+                ({"variables": [good], "a secret, CANARY": 1}, ": unknown member\n")):
+            self.refused("--env", content, says)
+
+    def test_misspelt_members_of_volumes_are_named(self):
+        one = volume("f", reference("my/secret"))
+        for content, says in (({"volume": [one]}, "unknown member 'volume'; did you mean volumes?"),
+                              ([one, dict(one, mod="RO")], "unknown member 'mod' in [1]; did you mean mode?"),
+                              ({"volumes": [dict(one, source={"type": "SECRET", "secrte": {}})]},
+                               "unknown member 'secrte' in volumes[0].source; did you mean secret?"),
+                              (dict(one, container="x"), "unknown member 'container'")):
+            self.refused("--volumes", content, says)
+
+    def test_misspelt_member_of_a_message_does_not_widen_it(self):
+        message = {"type": "REFERENCE", "reference": {"name": "my/secret", "kye": "username"}}
+        self.fails(INVALID, "resolve", self.write("m.json", message),
+                   says="unknown member 'kye' in reference; did you mean key?")
+
+    def test_what_mesos_knows_is_accepted_in_any_layout(self):
+        text = ('{ "variables" :[ {"name":"A","type":"VALUE","value":"a \\"quoted\\" ] } {"},\n\t'
+                '[{"name":"N","value":"","secret":null}]] }')
+        out = self.ok("run", "--env", self.write("e", text), "--", "sh", "-c", 'echo "$A"')
+        self.assertEqual(out, b'a "quoted" ] } {\n')
+
+    def test_what_is_no_json_is_left_to_the_parser(self):
+        for content in ('{"variables": [', '{"variables" [', '{"variables": [{"name": "CANARY', "[" * 100, "{,}",
+                        '{"variables": [{"name": "A" "value": "CANARY"}]}'):
+            self.refused("--env", content, "a JSON text was refused at byte")
+
+
+class EmptyInput(Case):
+    def setUp(self):
+        super().setUp()
+        self.init()
+
+    def test_empty_standard_input_is_no_value_unless_allowed(self):
+        for args in ([], ["-t", "-"], ["-f", "-"], ["-v", "-"], ["-f"]):
+            self.fails(INVALID, "create", "a", *args, given=b"",
+                       says="standard input is empty; give --empty to store an empty value")
+            self.fails(NOT_FOUND, "get", "a")
+        self.ok("create", "a", given=b"kept")
+        self.fails(INVALID, "update", "a", given=b"", says="--empty")
+        self.assertEqual(self.ok("get", "a"), b"kept")
+        self.ok("update", "a", "--empty", given=b"")
+        self.assertEqual(self.ok("get", "a"), b"")
+        self.ok("update", "a", "--empty", given=b"it is only allowed")
+        self.assertEqual(self.ok("get", "a"), b"it is only allowed")
+
+    def test_closed_standard_input_is_an_empty_one(self):
+        def closed():
+            os.close(0)
+        refused = self.finish(self.start("create", "a", preexec_fn=closed))
+        self.assertEqual(refused.returncode, INVALID)
+        self.assertIn("standard input is empty; give --empty", refused.err)
+        taken = self.finish(self.start("create", "a", "--empty", preexec_fn=closed))
+        self.assertEqual((taken.returncode, taken.err), (0, ""))
+        self.assertEqual(self.ok("get", "a"), b"")
+
+    def test_empty_file_is_a_value_that_somebody_named(self):
+        self.ok("create", "a", "-t", self.write("nothing", ""))
+        self.assertEqual(self.ok("get", "a"), b"")
+
+    def test_failed_command_before_the_pipe_replaces_nothing(self):
+        self.ok("create", "a", given=b"kept")
+        script = f"false | {shlex.quote(PROGRAM)} update a"
+        self.assertNotEqual(subprocess.run(["sh", "-c", script], env=self.environ(), capture_output=True,
+                                           check=False).returncode, 0)
+        self.assertEqual(self.ok("get", "a"), b"kept")
+
+
+class ByteOrderMark(Case):
+    """What some editors put before a text, and no editor shows."""
+
+    MARK = b"\xef\xbb\xbf"
+    SAYS = "begins with a byte order mark (BOM); save it without"
+
+    def marked(self, name, text):
+        return self.write(name, self.MARK + (text if isinstance(text, bytes) else text.encode()))
+
+    def setUp(self):
+        super().setUp()
+        self.init("--shares", "1")
+        self.share = self.secrets[-2]
+
+    def test_text_value_is_refused_and_binary_kept_as_it_is(self):
+        value = self.MARK + b"CANARY"
+        for args, given in (([], value), (["-t", self.write("v", value)], b""), (["-v", value], b"")):
+            self.fails(INVALID, "create", "a", *args, given=given,
+                       says="the value " + self.SAYS + ", or store its bytes as they are with -f")
+        self.ok("create", "a", "-f", "-", given=value)
+        self.assertEqual(self.ok("get", "a"), value)
+        self.ok("create", "b", given=b"CANARY" + self.MARK)
+        self.assertEqual(self.ok("get", "b"), b"CANARY" + self.MARK)
+
+    def test_every_text_that_is_read_is_named(self):
+        env = environment(A="CANARY")
+        for args, what in (
+                (["list", "--key-file", self.marked("k", self.read("key"))], "the key file '"),
+                (["list", "--share", self.marked("s", self.share)], "the share in '"),
+                (["list", "--pgp-private-key", self.marked("p", "x")], "the private key '"),
+                (["list", "--pgp-private-key", self.write("q", "x"), "--pgp-passphrase-file",
+                  self.marked("w", "CANARY")], "the passphrase file '"),
+                (["list", "--anchor", self.marked("a", "x")], "the anchor in '"),
+                (["run", "--env", self.marked("e", env), "--", "true"], "the environment in '"),
+                (["run", "--volumes", self.marked("v", "[]"), "--", "true"], "the volumes in '"),
+                (["resolve", self.marked("m", json.dumps(reference("a")))], "the message in '"),
+                (["slot-add", "--pgp-key", self.marked("g", "x")], "the OpenPGP key in '"),
+                (["policy", "check", self.marked("d.json", "{}")], "the policy in '"),
+                (["policy", "put", "d", self.marked("d.json", "{}")], "the policy in '"),
+                (["policy", "test", self.marked("t", "allow anyone read")], "the expectations in '"),
+                (["--store", "zk://127.0.0.1:1/x", "status", "--zk-auth-file", self.marked("z", "u:CANARY")],
+                 "the ZooKeeper credentials '"),
+                (["--store", "zk://127.0.0.1:1/x", "zk-reauth", "--new-zk-auth-file",
+                  self.marked("n", "u:CANARY")], "the ZooKeeper credentials '")):
+            err = self.fails(INVALID, *args, says=self.SAYS)
+            self.assertTrue(err.startswith("strongroom: " + what), err)
+
+    def test_standard_input_and_environment_are_no_exception(self):
+        self.fails(INVALID, "list", "--share", "-", given=self.MARK + self.share, key=False,
+                   says="the share in standard input " + self.SAYS)
+        self.fails(INVALID, "policy", "check", "-", given=self.MARK + b"{}", says=self.SAYS)
+        self.fails(INVALID, "list", key=False, env={"STRONGROOM_KEY": (self.MARK + self.share).decode()},
+                   says="STRONGROOM_KEY " + self.SAYS)
+        os.mkdir(self.path("credentials"))
+        self.marked("credentials/strongroom.key", self.share)
+        self.fails(INVALID, "list", key=False, env={"CREDENTIALS_DIRECTORY": self.path("credentials")},
+                   says="the systemd credential in '")
+
+
+class ClosedPipe(Case):
+    """A reader that has enough, as in `strongroom list | head`, is no error."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.ok("create", "a", given=SECRET)
+
+    def into_closed_pipe(self, *args, **more):
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            return self.run_it(*args, stdout=writer, **more)
+        finally:
+            os.close(writer)
+
+    def test_every_command_that_prints_ends_quietly_by_the_signal(self):
+        backup = self.path("backup")
+        self.ok("backup", backup)
+        policy = self.write("p.json", {"version": 1, "rules": [
+            {"to": ["user:a"], "allow": ["read"], "paths": ["a"]}]})
+        message = self.write("m.json", reference("a"))
+        for args in (["--help"], ["--version"], ["get", "--help"], ["status"], ["status", "--json"], ["get", "a"],
+                     ["get", "a", "--json"], ["list"], ["list", "--json"], ["doctor"], ["doctor", "--json"],
+                     ["anchor"], ["slots"], ["resolve", message], ["backup", "-"], ["backup-verify", backup],
+                     ["policy", "check", policy], ["policy", "who-can", "read", "a", "--policy", policy],
+                     ["policy", "explain", "user:a", "read", "a", "--policy", policy], ["completion", "zsh"],
+                     ["slot-add", "--environment"], ["slot-add", "--shares", "2", "--json"]):
+            done = self.into_closed_pipe(*args)
+            self.assertEqual((done.returncode, done.err), (-signal.SIGPIPE, ""), args)
+
+    def test_nothing_half_done_stays(self):
+        before = json.loads(self.ok("slots", "--json"))
+        for args in (["slot-add", "--new-key-file", self.path("n")], ["slot-add", "--shares", "3"], ["rekey", "--shares", "2"]):
+            self.assertEqual(self.into_closed_pipe(*args).returncode, -signal.SIGPIPE, args)
+        self.assertEqual(json.loads(self.ok("slots", "--json")), before)
+        self.assertFalse(os.path.exists(self.path("n")))
+
+    def test_change_that_took_effect_succeeds(self):
+        for args in (["rotate"], ["seal"], ["unseal"], ["backup", self.path("b")]):
+            done = self.into_closed_pipe(*args)
+            self.assertEqual((done.returncode, done.err), (0, ""), args)
+
+    def test_head_of_a_long_list_is_all_there_is(self):
+        self.ok("create", "long", given=b"line\n" * 100_000)  # more than a pipe holds
+        script = f"{shlex.quote(PROGRAM)} get long | head -1; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", script], env=self.environ(), capture_output=True, check=True)
+        self.assertEqual((done.stdout, done.stderr), (b"line\n141\n", b""))
+
+    def test_ignored_signal_ends_as_quietly(self):
+        done = self.into_closed_pipe("list", restore_signals=False)
+        self.assertEqual((done.returncode, done.err), (128 + signal.SIGPIPE, ""))
+
+
 class Help(Case):
     COMMANDS = ("init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey "
                 "rotate reencrypt retire backup backup-verify restore migrate zk-reauth "
@@ -1367,14 +1652,31 @@ class Help(Case):
         self.assertEqual(self.bash_completes("completion", ""), ["bash", "zsh", "fish"])
         self.write("env.json", "{}")
         self.assertEqual(self.bash_completes("run", "--env", "env"), ["env.json"])
+        self.assertEqual(self.bash_completes("get", "--key", "x", "my/"), ["my/secret"])
+        self.assertEqual(self.bash_completes("--store", "lm"), ["lmdb:/"])
+        self.assertEqual(self.bash_completes("migrate", "zk"), ["zk://"])
+        self.assertEqual(self.bash_completes("init", "--pgp-bits", ""), ["2048", "3072", "4096"])
+        self.assertEqual(self.bash_completes("policy", "explain", "user:a", "re"), ["read", "resolve", "rekey"])
+        self.assertEqual(self.bash_completes("create", "my"), [""])
 
     def test_completions_of_all_shells_are_printed(self):
         for shell in ("bash", "zsh", "fish"):
             text = self.ok("completion", shell).decode()
             for command in self.COMMANDS:
                 self.assertIn(command, text, shell)
-        self.write("c.bash", self.ok("completion", "bash"))
-        subprocess.run(["bash", "-n", self.path("c.bash")], check=True)
+        for shell in ("bash", "zsh", "fish"):
+            if shutil.which(shell):
+                subprocess.run([shell, "-n", self.write("c." + shell, self.ok("completion", shell))], check=True)
+
+    def test_completions_hold_every_option_of_every_command(self):
+        texts = {shell: self.ok("completion", shell).decode() for shell in ("bash", "zsh", "fish")}
+        options = 0
+        for command in self.COMMANDS:
+            for option in re.findall(r"^  .*?--([a-z-]+)", self.ok(command, "--help").decode(), re.MULTILINE):
+                options += 1
+                for shell, text in texts.items():
+                    self.assertIn("-l " + option if shell == "fish" else "--" + option, text, (shell, command))
+        self.assertGreater(options, 100)
 
 
 def main(names):

@@ -5,7 +5,7 @@
 user_packages=(
   g++ pkg-config meson ninja-build
   libsodium-dev nettle-dev libbotan-2-dev libssl-dev liblmdb-dev librnp-dev rapidjson-dev
-  libcli11-dev libzookeeper-st-dev
+  libzookeeper-st-dev
 )
 
 # To build and run the tests on top of that.

@@ -27,7 +27,7 @@ Failure exec_failure(const char* program) {
   return system_failure(missing ? kExitNoCommand : kExitCannotRun, what, error);
 }
 
-// A report of the child is an exit status in one byte, and a sentence; nothing means that exec
+// A report of the child is an exit status in one byte and a sentence. An empty report means that exec
 // succeeded.
 void send_report(int fd, int exit_status, const std::string& message) noexcept try {
   const char status = static_cast<char>(exit_status);
@@ -117,7 +117,7 @@ int Child::wait() {
   }
 }
 
-// pass_on leaves out what the terminal sent: the child, in the same process group, has that too.
+// pass_on leaves out signals of the terminal: the child is in the same process group and gets them itself.
 void Child::pass_on(const siginfo_t& signal) const {
   if (signal.si_code == SI_KERNEL && ::getpgid(pid_) == ::getpgrp()) return;
   ::kill(pid_, signal.si_signo);

@@ -17,14 +17,14 @@ class Child {
   //
   // program      its name (looked up in the PATH of its environment) and arguments.
   // environment  ends in a null.
-  // prepare      runs in the child before; what it throws is thrown here.
-  // Throws       Failure: prepare's, or kExitNoCommand, kExitCannotRun.
+  // prepare      runs in the child before exec; a Failure that it throws is thrown here.
+  // Throws       Failure: that of prepare, or kExitNoCommand, kExitCannotRun.
   Child(const Process& process, const std::vector<char*>& program, char* const* environment,
         const std::function<void()>& prepare);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // wait passes on the signals that people end programs with until the child ends.
+  // wait passes on the signals that end programs, until the child ends.
   // Returns  its exit status, or 128 + the signal that ended it.
   int wait();
 

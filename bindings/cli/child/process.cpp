@@ -8,7 +8,7 @@
 namespace strongroom_cli {
 namespace {
 
-// Opened the wrong way round: writing to a closed standard output must go on failing.
+// Opened the wrong way round: writing to a closed standard output must still fail.
 void take_standard_descriptors() noexcept {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
@@ -38,13 +38,13 @@ Process::Process() {
 
   ::sigprocmask(SIG_BLOCK, nullptr, &mask_);
   set_action(SIGPIPE, SIG_IGN, pipe_);
-  set_action(SIGCHLD, SIG_DFL, child_);  // ignored, a child's status would be lost
+  set_action(SIGCHLD, SIG_DFL, child_);  // if it were ignored, a child's status would be lost
 }
 
 void Process::restore() const noexcept {
   ::setrlimit(RLIMIT_CORE, &core_);
   ::setrlimit(RLIMIT_MEMLOCK, &memlock_);
-  ::sigaction(SIGPIPE, &pipe_, nullptr);
+  restore_pipe();
   ::sigaction(SIGCHLD, &child_, nullptr);
   ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
 }

@@ -1,4 +1,4 @@
-// process.hpp: what this process does to itself before it touches a secret, and undoes for a child.
+// process.hpp: what this process changes about itself before it touches a secret, and undoes for a child.
 #pragma once
 
 #include <signal.h>
@@ -7,14 +7,17 @@
 namespace strongroom_cli {
 
 // Process hardens the calling process when it is made: no core dumps, nobody may trace it, as much
-// lockable memory as the system allows, a closed pipe is an error instead of a silent end, and the
-// standard descriptors are taken, so that no file of the store can come to lie on one of them.
+// lockable memory as the system allows, a closed pipe is an error that unwinds instead of a sudden end, and
+// the standard descriptors are taken, so that no file of the store can get one of their numbers.
 class Process {
  public:
   Process();
 
   // restore gives a forked child back what the user's process had.
   void restore() const noexcept;
+
+  // restore_pipe gives only SIGPIPE back.
+  void restore_pipe() const noexcept { ::sigaction(SIGPIPE, &pipe_, nullptr); }
 
  private:
   struct sigaction pipe_ {};

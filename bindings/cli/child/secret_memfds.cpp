@@ -11,7 +11,7 @@
 #include "store/failure.hpp"
 
 #ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U  // Linux 6.3; some hosts insist on it (vm.memfd_noexec=2)
+#define MFD_NOEXEC_SEAL 0x0008U  // Linux 6.3; some hosts require it (vm.memfd_noexec=2)
 #endif
 
 namespace strongroom_cli {

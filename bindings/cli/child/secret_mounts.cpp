@@ -29,13 +29,13 @@ void write_text(const char* path, const std::string& text) {
   }
 }
 
-// enter_user_namespace: who may not make a mount namespace may do it in a user namespace of his
-// own, where he keeps his ids.
+// enter_user_namespace: a user that may not make a mount namespace may make one inside a new user
+// namespace. The user keeps its ids there.
 void enter_user_namespace() {
   const std::string user = std::to_string(::geteuid());
   const std::string group = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) throw cannot("unshare");
-  // The maps belong to root as long as nobody may trace this process.
+  // The maps belong to root as long as this process may not be traced.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   write_text("/proc/self/setgroups", "deny");
   write_text("/proc/self/uid_map", user + " " + user + " 1");
@@ -45,7 +45,7 @@ void enter_user_namespace() {
 
 void enter_namespace() {
   if (::unshare(CLONE_NEWNS) != 0) enter_user_namespace();
-  // Mounts of the host still come in, none of ours goes out.
+  // Mounts of the host still appear here; ours do not appear on the host.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) throw cannot("mount on /");
 }
 
@@ -64,7 +64,7 @@ UniqueFd memory_file_system(const char* type, bool noswap) {
 }
 
 UniqueFd unswapped_file_system() {
-  // noswap: Linux 6.4, and in the first user namespace alone. ramfs is never swapped.
+  // noswap: Linux 6.4, and only in the first user namespace. ramfs is never swapped.
   if (UniqueFd mount = memory_file_system("tmpfs", true)) return mount;
   if (UniqueFd mount = memory_file_system("ramfs", false)) return mount;
   if (UniqueFd mount = memory_file_system("tmpfs", false)) return mount;
@@ -86,9 +86,9 @@ void write_file(int folder, const std::string& name, const SecretFile& file) {
 // Staged holds each file as a mount of its own, attached nowhere.
 using Staged = std::vector<UniqueFd>;
 
-// stage writes the files and lets go of the file system's own mount, so that no path leads there.
-// A mount can be cloned only while it is attached (before Linux 6.15), so it is, for that long, on
-// the working directory of a namespace in which nobody else is.
+// stage writes the files and detaches the file system's own mount, so that no path leads there. Before
+// Linux 6.15 a mount can be cloned only while it is attached: for that long it is attached to the working
+// directory of a namespace in which no other process runs.
 Staged stage(std::span<const SecretFile> files) {
   const UniqueFd here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   const UniqueFd store = unswapped_file_system();
@@ -121,7 +121,7 @@ void attach(const UniqueFd& mount, const SecretFile& file, const FileId& target)
   const UniqueFd place = open_target(file.path, id);
   if (id != target) {
     throw Failure(kExitUnavailable,
-                  "the container path '" + file.path + "' became another file meanwhile");
+                  "the container path '" + file.path + "' is no longer the same file");
   }
   if (::move_mount(mount.get(), "", place.get(), "",
                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {

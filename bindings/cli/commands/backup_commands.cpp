@@ -6,9 +6,10 @@
 
 #include <string>
 
+#include "commands/groups.hpp"
 #include "store/access.hpp"
-#include "store/failure.hpp"
-#include "syntax/commands.hpp"
+#include "syntax/common_options.hpp"
+#include "syntax/table.hpp"
 #include "terminal/files.hpp"
 #include "terminal/output.hpp"
 #include "terminal/progress.hpp"
@@ -19,11 +20,15 @@ namespace {
 
 using strongroom_abi::Progress;
 
+constexpr Option kBackupOut =
+    argument("FILE", Kind::new_file, "Where to write it, '-' for standard output");
+constexpr Option kBackupIn = argument("FILE", Kind::file, "The backup, '-' for standard input");
+
 std::string_view store_id(const strongroom_backup_info& info) {
   return {reinterpret_cast<const char*>(info.store_id), sizeof info.store_id};
 }
 
-std::string told(const strongroom_backup_info& info, bool json, const std::string& what) {
+std::string report_of(const strongroom_backup_info& info, bool json, const std::string& what) {
   if (json) {
     return "{\"created\":" + json_text(time_text(info.created_ms)) +
            ",\"generation\":" + std::to_string(info.generation) +
@@ -42,7 +47,7 @@ class BackupInput {
   explicit BackupInput(const std::string& name) : name_("'" + name + "'") {
     if (name == "-") {
       if (::isatty(STDIN_FILENO) != 0) {
-        throw Failure(kExitUsage, "a backup was to be read from the terminal; name a file");
+        throw Failure(kExitUsage, "a backup cannot be read from the terminal; name a file");
       }
       name_ = "standard input";
       return;
@@ -63,7 +68,7 @@ class BackupInput {
     };
   }
 
-  // can_be_read_twice is true for files, which rewind sets back to their begin.
+  // can_be_read_twice is true for files, which rewind sets back to their beginning.
   bool can_be_read_twice() const {
     struct stat found {};
     return ::fstat(fd_, &found) == 0 && S_ISREG(found.st_mode) && ::lseek(fd_, 0, SEEK_CUR) == 0;
@@ -95,19 +100,18 @@ strongroom_backup_info check(const BackupInput& input) {
   return strongroom_abi::backup_verify(input.source(), progress.hear());
 }
 
-}  // namespace
-
-int backup_command(const Options& options) {
-  const bool to_output = options.file == "-";
+int run_backup(const Options& options) {
+  const std::string name = options.text(kBackupOut);
+  const bool to_output = name == "-";
   if (to_output && ::isatty(STDOUT_FILENO) != 0) {
-    throw Failure(kExitUsage, "a backup was to be written to the terminal; name a file");
+    throw Failure(kExitUsage, "a backup cannot be written to the terminal; name a file");
   }
   Access access = open_sealed(options);
   strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
   {
     ProgressLine progress("Backing up", ProgressLine::Unit::bytes);
     if (to_output) return backup_to_output(access, progress.hear());
-    PartFile file(options.file, "the backup");
+    PartFile file(name, "the backup");
     info = access.session.backup(
         [&](std::string_view bytes) {
           file.append(bytes);
@@ -116,20 +120,20 @@ int backup_command(const Options& options) {
         progress.hear());
     file.finish();
   }
-  print_done(told(info, options.json, "Wrote"));
+  print_done(report_of(info, options.has(kJson), "Wrote"));
   return kExitOk;
 }
 
-int backup_verify_command(const Options& options) {
-  const BackupInput input(options.file);
-  print(told(check(input), options.json, "Good:"));
+int run_backup_verify(const Options& options) {
+  const BackupInput input(options.text(kBackupIn));
+  print(report_of(check(input), options.has(kJson), "Good:"));
   return kExitOk;
 }
 
-// A file is looked at as a whole first, so that a wrong one leaves nothing behind. A pipe can not
-// be; there, what was written before the fault is no store.
-int restore_command(const Options& options) {
-  const BackupInput input(options.file);
+// A file is checked as a whole first, so that a bad one leaves nothing behind. A pipe cannot be checked
+// first; there, what was written before the fault is not a store.
+int run_restore(const Options& options) {
+  const BackupInput input(options.text(kBackupIn));
   if (input.can_be_read_twice()) {
     check(input);
     input.rewind();
@@ -140,8 +144,43 @@ int restore_command(const Options& options) {
     ProgressLine progress("Restoring", ProgressLine::Unit::bytes);
     info = access.session.restore(input.source(), progress.hear());
   }
-  print_done(told(info, options.json, "Restored"));
+  print_done(report_of(info, options.has(kJson), "Restored"));
   return kExitOk;
 }
+
+}  // namespace
+
+constexpr const char* kBackupHelp =
+    R"(One file of sealed envelopes, as of one point in time, while the store is in use. It needs no
+credential to make, check or restore; the store's credentials of that time open what was restored.
+FILE is replaced only when the new backup is whole.
+
+Examples:
+  strongroom backup /mnt/backups/app.strongroom
+  strongroom backup - | ssh elsewhere 'cat >app.strongroom')";
+
+const Command backup_command("backup", kBackupsGroup, "Write a backup", kBackupHelp,
+                             {&kBackupOut, &kJson}, run_backup);
+
+constexpr const char* kBackupVerifyHelp =
+    R"(Reads a backup to its end; damage is reported with its place. Needs no store and no credential.
+
+Examples:
+  strongroom backup-verify /mnt/backups/app.strongroom
+  ssh elsewhere cat app.strongroom | strongroom backup-verify -)";
+
+const Command backup_verify_command("backup-verify", kBackupsGroup, "Check that a backup is whole",
+                                    kBackupVerifyHelp, {&kBackupIn, &kJson}, run_backup_verify,
+                                    Needs::perhaps_store);
+
+constexpr const char* kRestoreHelp =
+    R"(Puts a backup into a storage without a store. There is no store until the end; when it was
+stopped, run it again. Its credentials are those of the time of the backup.
+
+Examples:
+  strongroom --store lmdb:/var/lib/app/secrets restore /mnt/backups/app.strongroom)";
+
+const Command restore_command("restore", kBackupsGroup, "Make a store from a backup", kRestoreHelp,
+                              {&kBackupIn, &kJson}, run_restore);
 
 }  // namespace strongroom_cli

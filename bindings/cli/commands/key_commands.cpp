@@ -1,109 +1,34 @@
-// key_commands.cpp: status, unseal, seal, rotate, reencrypt, retire, anchor.
+// key_commands.cpp: unseal, seal, rotate, reencrypt, retire, anchor.
 #include <string>
 
-#include "credentials/slot_texts.hpp"
+#include "commands/groups.hpp"
 #include "store/access.hpp"
-#include "store/failure.hpp"
-#include "syntax/commands.hpp"
+#include "syntax/table.hpp"
 #include "terminal/output.hpp"
 #include "terminal/progress.hpp"
 
 namespace strongroom_cli {
 namespace {
 
-using strongroom_abi::Report;
+constexpr Option kRoot = flag("--root", "Make a new root key as well");
+constexpr Option kDuty =
+    number("--duty", "PERCENT", 1, 100, "How much of a core's time to take, 1 to 100 (1)");
 
-const char* truth(bool is) {
-  return is ? "true" : "false";
-}
-
-// lock_json: another program sees of a store what all see, the operator's lock.
-std::string lock_json(const Report& report) {
-  const bool locked = report.locked();
-  return std::string(",\"sealed\":") + truth(locked) +
-         ",\"reason\":" + (locked ? "\"operator_lock\"" : "null") +
-         ",\"since\":" + (locked ? json_text(time_text(report.since_ms())) : "null");
-}
-
-std::string json_of(const Report& report) {
-  std::string json = std::string("{\"initialized\":") + truth(report.initialized());
-  if (report.initialized()) {
-    const strongroom_unseal_progress progress = report.progress();
-    json += ",\"escrowed\":" + std::string(truth(report.escrowed())) +
-            ",\"generation\":" + std::to_string(report.generation()) +
-            ",\"header_damaged\":" + truth(report.header_damaged()) +
-            ",\"max_secret_size\":" + std::to_string(report.max_secret_len()) +
-            ",\"progress\":" + std::to_string(progress.progress) + lock_json(report) +
-            ",\"shares\":" + std::to_string(progress.shares) + ",\"slots\":" + slots_json(report) +
-            ",\"store_id\":" + json_text(report.store_id()) +
-            ",\"threshold\":" + std::to_string(progress.threshold);
-  }
-  return json + ",\"url\":" + json_text(report.url()) + "}\n";
-}
-
-std::string line(const std::string& name, const std::string& value) {
-  std::string line = name;
-  line.resize(18, ' ');
-  return line + value + "\n";
-}
-
-std::string none_at(const std::string& url) {
-  return line("store", url) + line("state", "not initialized; see 'strongroom init'");
-}
-
-std::string text_of(const Report& report) {
-  if (!report.initialized()) return none_at(report.url());
-  std::string text = line("store", report.url());
-  text += line("state", report.locked()
-                            ? "sealed by an operator since " + time_text(report.since_ms()) +
-                                  ", until 'strongroom unseal'"
-                            : "in use");
-  text += line("store id", report.store_id());
-  text += line("generation", std::to_string(report.generation()));
-  text += line("max secret size", std::to_string(report.max_secret_len()) + " bytes");
-  for (std::size_t i = 0; i < report.num_slots(); ++i) {
-    const strongroom_slot slot = report.slot(i);
-    text += line("slot " + std::to_string(slot.id), slot_text(slot));
-    for (const std::string& each : fingerprints_of(report, i)) text += line("", each);
-  }
-  if (report.escrowed()) {
-    text += line("escrow", "a private key that opens the store is kept in the store itself");
-  }
-  if (report.header_damaged()) {
-    text += line("header", "one copy is damaged; the next unseal mends it");
-  }
-  return text;
-}
-
-}  // namespace
-
-// A store that is not there is an answer, not a failure, and looking for it makes nothing.
-int status_command(const Options& options) try {
-  const Access access = open_sealed(options);
-  print(options.json ? json_of(access.report) : text_of(access.report));
-  return kExitOk;
-} catch (const strongroom_abi::Error& error) {
-  if (error.status() != STRONGROOM_NOT_INITIALIZED) throw;
-  print(options.json ? "{\"initialized\":false,\"url\":" + json_text(options.store) + "}\n"
-                     : none_at(options.store));
-  return kExitOk;
-}
-
-int unseal_command(const Options& options) {
+int run_unseal(const Options& options) {
   open_unsealed(options, STRONGROOM_UNSEAL_LIFT_LOCK);
   print_done("The store may be used again.\n");
   return kExitOk;
 }
 
-int seal_command(const Options& options) {
+int run_seal(const Options& options) {
   open_sealed(options).session.seal();
   print_done("The store is sealed until 'strongroom unseal'.\n");
   return kExitOk;
 }
 
-int rotate_command(const Options& options) {
+int run_rotate(const Options& options) {
   Access access = open_unsealed(options);
-  if (options.root) {
+  if (options.has(kRoot)) {
     access.session.rotate_root();
     print_done(
         "The root key is a new one, and secrets are sealed under a new data key from now on.\n");
@@ -114,12 +39,12 @@ int rotate_command(const Options& options) {
   return kExitOk;
 }
 
-int reencrypt_command(const Options& options) {
+int run_reencrypt(const Options& options) {
   Access access = open_unsealed(options);
   strongroom_abi::Reencrypted done;
   {
     ProgressLine progress("Sealing anew", ProgressLine::Unit::rewritten);
-    done = access.session.reencrypt(options.duty_percent, progress.hear());
+    done = access.session.reencrypt(options.number(kDuty), progress.hear());
   }
   print_done("Everything is sealed under the newest data key; " + std::to_string(done.rewritten) +
              (done.rewritten == 1 ? " record was not yet.\n" : " records were not yet.\n"));
@@ -129,7 +54,7 @@ int reencrypt_command(const Options& options) {
                     " records did not open and stay as they are; restore them from a backup");
 }
 
-int retire_command(const Options& options) {
+int run_retire(const Options& options) {
   Access access = open_unsealed(options);
   {
     ProgressLine progress("Looking for what is sealed under old data keys",
@@ -140,9 +65,87 @@ int retire_command(const Options& options) {
   return kExitOk;
 }
 
-int anchor_command(const Options& options) {
+int run_anchor(const Options& options) {
   print(open_unsealed(options).session.anchor() + "\n");
   return kExitOk;
 }
+
+}  // namespace
+
+constexpr const char* kUnsealHelp =
+    R"(After 'seal', no process reads a secret until this takes the lock off. (Every other command that
+needs the keys unseals the store for itself, and only while no lock is on it.) All shares that are
+needed are given at once; on a terminal they are asked for, and a wrong one is refused at once.
+
+Examples:
+  strongroom unseal --key-file /etc/app/strongroom.key
+  strongroom unseal --share alice.share --share bob.share --share -
+  strongroom unseal --pgp-private-key alice.asc --pgp-private-key bob.asc
+  strongroom unseal --escrowed
+  strongroom unseal                        (asks on the terminal))";
+
+const Command unseal_command("unseal", kStoreGroup, "Take the lock of 'seal' off the store",
+                             kUnsealHelp, {}, run_unseal);
+
+constexpr const char* kSealHelp =
+    R"(A store is sealed in one of two scopes:
+  this process  The keys leave the memory of one process; others keep theirs. The library does this
+                by itself, for example when the slot that unsealed the process is removed. Every
+                command here ends sealed in this way.
+  everywhere    A lock lies in the store: each process that has it open seals itself at its next
+                read, and nothing reads a secret until 'strongroom unseal'. This is what 'strongroom
+                seal' does. It needs no credential.
+
+Example:
+  strongroom seal)";
+
+const Command seal_command("seal", kStoreGroup, "Seal the store everywhere, by a lock in it",
+                           kSealHelp, {}, run_seal);
+
+constexpr const char* kRotateHelp =
+    R"(From now on everything is sealed under the new data key. Stored secrets stay readable, and no
+credential changes.
+
+Examples:
+  strongroom rotate
+  strongroom rotate --root)";
+
+const Command rotate_command("rotate", kKeysGroup, "Make a new data key", kRotateHelp, {&kRoot},
+                             run_rotate);
+
+constexpr const char* kReencryptHelp =
+    R"(Works while the store is in use, and takes little of its time unless --duty allows more. It can be
+stopped anywhere, and continues where it stopped.
+
+Examples:
+  strongroom reencrypt
+  strongroom reencrypt --duty 100)";
+
+const Command reencrypt_command("reencrypt", kKeysGroup,
+                                "Seal everything under the newest data key", kReencryptHelp,
+                                {&kDuty}, run_reencrypt);
+
+constexpr const char* kRetireHelp =
+    R"(What is sealed under an old data key can no longer be opened, not even in old copies of the store
+that are put back. Refused while a secret is still sealed under an old data key.
+
+Examples:
+  strongroom rotate && strongroom reencrypt && strongroom retire)";
+
+const Command retire_command("retire", kKeysGroup, "Drop the old data keys, for good", kRetireHelp,
+                             {}, run_retire);
+
+constexpr const char* kAnchorHelp =
+    R"(Prints one line, not secret, that identifies the store's keys as they are now. Keep it elsewhere;
+with --anchor, a store that was put back to an earlier state, or exchanged, does not unseal (exit
+status 21).
+
+Examples:
+  strongroom anchor >/mnt/elsewhere/app.anchor
+  strongroom get db/password --anchor /mnt/elsewhere/app.anchor)";
+
+const Command anchor_command("anchor", kStoreGroup,
+                             "Print what distinguishes an old copy of the store from the newest",
+                             kAnchorHelp, {}, run_anchor);
 
 }  // namespace strongroom_cli

@@ -1,18 +1,24 @@
-// migrate_command.cpp: a store into another storage, as it is or under fresh keys.
+// migrate_command.cpp: copies a store into another storage, as it is or under fresh keys.
 #include <cstdint>
 #include <string>
 
+#include "commands/groups.hpp"
 #include "credentials/handout.hpp"
 #include "store/access.hpp"
-#include "store/failure.hpp"
-#include "syntax/commands.hpp"
+#include "syntax/common_options.hpp"
+#include "syntax/table.hpp"
 #include "terminal/output.hpp"
 #include "terminal/progress.hpp"
 
 namespace strongroom_cli {
 namespace {
 
-// CopyLines tell of the copying, and then of the comparing, which counts from zero again.
+constexpr Option kTo = argument("TO", Kind::url, "The other storage, without a store in it");
+constexpr Option kToZkAuthFile =
+    file("--to-zk-auth-file", "Its user:password for ZooKeeper; else that of --zk-auth-file");
+constexpr Option kRekey = flag("--rekey", "Under fresh keys, names included");
+
+// CopyLines show the progress of copying, and then of comparing, which counts from zero again.
 class CopyLines {
  public:
   strongroom_abi::Progress hear() {
@@ -46,13 +52,13 @@ int migrate_as_it_is(const Options& options) {
     throw Failure(kExitNotInitialized,
                   "there is no store at " + std::string(from.report.url()) + " to migrate");
   }
-  Access to = open_other(options.to, options);
+  Access to = open_other(options.text(kTo), options, options.text(kToZkAuthFile));
   strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
   {
     CopyLines progress;
     info = from.session.copy_store(to.session, progress.hear());
   }
-  if (options.json) {
+  if (options.has(kJson)) {
     print_done(as_json(info));
     return kExitOk;
   }
@@ -62,21 +68,21 @@ int migrate_as_it_is(const Options& options) {
   return kExitOk;
 }
 
-int migrate_rekeyed(const Options& options) {
+int migrate_rekeyed(const Options& options, const NewCredentials& wanted) {
   Access from = open_unsealed(options);
-  Access to = open_other(options.to, options);
-  const KeyRequest request(options.fresh, to);
+  Access to = open_other(options.text(kTo), options, options.text(kToZkAuthFile));
+  const KeyRequest request(wanted, to);
   const strongroom_abi::Pending pending =
       to.session.init_prepare(request.init_options(from.report.max_secret_len()));
-  Handout handout(pending, request, options.fresh, to);
-  handout.print(options.json, true);
+  Handout handout(pending, request, wanted, to);
+  handout.print(options.has(kJson), true);
   std::uint64_t num_secrets = 0;
   {
     ProgressLine progress("Copying", ProgressLine::Unit::rewritten);
     handout.activate(
         [&] { num_secrets = from.session.migrate(to.session, pending, progress.hear()); });
   }
-  if (options.json) return kExitOk;
+  if (options.has(kJson)) return kExitOk;
   print_done("\n" + std::to_string(num_secrets) +
              (num_secrets == 1 ? " secret is" : " secrets are") + " in " +
              std::string(to.report.url()) +
@@ -84,10 +90,35 @@ int migrate_rekeyed(const Options& options) {
   return kExitOk;
 }
 
+int run_migrate(const Options& options) {
+  const NewCredentials wanted = new_credentials(options);
+  if (options.has(kRekey)) return migrate_rekeyed(options, wanted);
+  if (wanted.empty()) return migrate_as_it_is(options);
+  throw options.usage("new credentials were asked for without --rekey");
+}
+
 }  // namespace
 
-int migrate_command(const Options& options) {
-  return options.rekey ? migrate_rekeyed(options) : migrate_as_it_is(options);
-}
+constexpr const char* kMigrateHelp =
+    R"(Copies a store as it is, between storages of any kind, without its keys: the same credentials
+open both, and a store that 'seal' sealed stays sealed. Before the copy becomes a store, every
+record is compared once more. When it was stopped, run it again: it continues from what is there. A
+store that is written to meanwhile is refused at the end: stop the writers, or seal the store before
+and unseal the copy.
+
+With --rekey every secret is sealed under fresh keys, names included, and the credentials that are
+made here open the copy; deleted secrets leave no trace in it. When it was stopped, it starts anew.
+The store itself is not changed.
+
+Examples:
+  strongroom migrate lmdb:/var/lib/app/secrets zk://a:2181,b:2181/app --to-zk-auth-file app.auth
+  strongroom migrate lmdb:/old lmdb:/new --rekey --new-key-file /etc/app/new.key)";
+
+const Command migrate_command("migrate", kBackupsGroup, "Copy a store into another storage",
+                              kMigrateHelp,
+                              {&kFrom, &kTo, &kToZkAuthFile, &kRekey, &kShares, &kThreshold,
+                               &kPgpKey, &kGeneratePgpKey, &kPgpBits, &kNewKeyFile,
+                               &kEnvironmentKey, &kSystemCredential, &kJson},
+                              run_migrate);
 
 }  // namespace strongroom_cli

@@ -1,7 +1,7 @@
 // run_command.cpp: a command that sees secrets, in its environment and in files.
 //
-// All is resolved before anything starts; the store is closed by then. The child gets the values
-// by inheriting this process's memory until it execs; the parent wipes them once the command runs.
+// Everything is resolved before the command starts, and the store is closed by then. The child gets the
+// values by inheriting this process's memory until it execs; the parent wipes them once the command runs.
 #include <unistd.h>
 
 #include <cstring>
@@ -14,10 +14,13 @@
 #include "child/child.hpp"
 #include "child/secret_memfds.hpp"
 #include "child/secret_mounts.hpp"
+#include "commands/groups.hpp"
+#include "credentials/credentials.hpp"
 #include "store/access.hpp"
 #include "store/failure.hpp"
+#include "store/strict_json.hpp"
 #include "store/targets.hpp"
-#include "syntax/commands.hpp"
+#include "syntax/table.hpp"
 #include "terminal/input.hpp"
 #include "terminal/output.hpp"
 
@@ -28,23 +31,33 @@ using strongroom_abi::Secret;
 
 constexpr std::size_t kMaxVariableLen = std::size_t{128} << 10;  // MAX_ARG_STRLEN of Linux
 
-// Resolved is all that the command shall see.
+constexpr Option kEnv = file("--env", "Environment variables, in JSON");
+constexpr Option kVolumes = file("--volumes", "Secret files, in JSON");
+constexpr Option kNoNamespace =
+    flag("--no-namespace", "Use sealed memfds for the files, even where namespaces are allowed");
+
+// Resolved is everything that the command gets to see.
 struct Resolved {
   std::optional<strongroom_abi::Environment> variables;
   std::optional<strongroom_abi::Volumes> volumes;
 };
 
+// read_json reads the file of an option, if it is given, and checks its members.
+std::optional<Secret> read_json(const Options& options, const Option& option,
+                                const std::string& what,
+                                void (*check)(std::string_view, const std::string&)) {
+  if (!options.has(option)) return std::nullopt;
+  const std::string file = options.text(option);
+  Secret text = read_secret_text(file, kMaxMessageLen, what);
+  check(text.reveal(), what + " in " + name_of(file));
+  return text;
+}
+
 Resolved resolve(const Options& options) {
   Resolved resolved;
-  if (options.environment_file.empty() && options.volumes_file.empty()) return resolved;
-  std::optional<Secret> environment;
-  std::optional<Secret> volumes;
-  if (!options.environment_file.empty()) {
-    environment = read_secret(options.environment_file, kMaxMessageLen, "the environment");
-  }
-  if (!options.volumes_file.empty()) {
-    volumes = read_secret(options.volumes_file, kMaxMessageLen, "the volumes");
-  }
+  const auto environment = read_json(options, kEnv, "the environment", &check_environment);
+  const auto volumes = read_json(options, kVolumes, "the volumes", &check_volumes);
+  if (!environment && !volumes) return resolved;
   Access access = open_unsealed(options);
   if (environment) {
     resolved.variables.emplace(access.session.resolve_environment(environment->reveal()));
@@ -53,8 +66,8 @@ Resolved resolve(const Options& options) {
   return resolved;
 }
 
-// CommandEnvironment is what the child is started with: the inherited variables, pointed to, and
-// the resolved ones as "NAME=VALUE" in locked memory.
+// CommandEnvironment is the environment that the child starts with: pointers to the inherited variables,
+// and the resolved ones as "NAME=VALUE" in locked memory.
 class CommandEnvironment {
  public:
   explicit CommandEnvironment(const strongroom_abi::Environment* variables) {
@@ -119,7 +132,7 @@ std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes) {
   return files;
 }
 
-// FilePlan makes the command's files visible, by mounts where that is allowed.
+// FilePlan makes the command's files visible to it, by mounts where they are allowed.
 class FilePlan {
  public:
   FilePlan(std::vector<SecretFile> files, bool mounts) : files_(std::move(files)) {
@@ -142,8 +155,8 @@ class FilePlan {
     if (!files_.empty()) mount_secret_files(files_, ids_);
   }
 
-  // let_go drops what the child alone needs; the targets stay until the end.
-  void let_go() noexcept {
+  // release frees what only the child needs; the targets stay until the end.
+  void release() noexcept {
     memfds_.reset();
     files_.clear();
   }
@@ -155,19 +168,38 @@ class FilePlan {
   std::optional<SecretMemfds> memfds_;
 };
 
-}  // namespace
-
-int run_command(const Options& options, const Process& process) {
-  const bool mounts = !options.volumes_file.empty() && !options.no_namespace && mounts_allowed();
+int run_run(const Options& options) {
+  const bool mounts = options.has(kVolumes) && !options.has(kNoNamespace) && mounts_allowed();
+  if (options.has(kEnv) || options.has(kVolumes)) options.check_store();
   Resolved resolved = resolve(options);
   CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
   FilePlan files(resolved.volumes ? files_of(*resolved.volumes) : std::vector<SecretFile>(),
                  mounts);
-  Child child(process, options.program, environment.pointers(), [&] { files.apply_in_child(); });
-  files.let_go();
+  Child child(*options.process, options.program, environment.pointers(),
+              [&] { files.apply_in_child(); });
+  files.release();
   environment.wipe();
   resolved = {};
   return child.wait();
 }
+
+}  // namespace
+
+constexpr const char* kRunHelp =
+    R"(--env takes an Environment as Mesos has it in JSON, {"variables":[...]}: its variables, plain and
+secret, are added to the command's environment; STRONGROOM_* is removed from it.
+--volumes takes a Volume, an array of them, or {"volumes":[...]}: each secret becomes a file at its
+container_path, in a memory file system that only the command can see. A relative path starts at
+the working directory; an absolute one must be a file already. Missing directories and an empty
+file are made on the outside, and removed afterwards. A member that Mesos does not know is refused.
+Everything is resolved before the command starts. Where namespaces are forbidden, the files are
+sealed memfds behind symbolic links to /proc/self/fd, and a line on standard error says so.
+
+Examples:
+  strongroom run --env env.json -- ./server
+  strongroom run --env env.json --volumes volumes.json -- sh -c 'cat path/to/secret/file')";
+
+const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
+                          {&kEnv, &kVolumes, &kNoNamespace}, run_run, Needs::program);
 
 }  // namespace strongroom_cli

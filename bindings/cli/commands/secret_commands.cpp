@@ -1,50 +1,36 @@
-// secret_commands.cpp: create, update, get, list, delete, resolve.
-#include <unistd.h>
-
+// secret_commands.cpp: get, list, delete, resolve.
 #include <algorithm>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "commands/groups.hpp"
+#include "credentials/credentials.hpp"
 #include "store/access.hpp"
-#include "store/failure.hpp"
-#include "syntax/commands.hpp"
+#include "store/strict_json.hpp"
+#include "syntax/common_options.hpp"
+#include "syntax/table.hpp"
 #include "terminal/input.hpp"
 #include "terminal/output.hpp"
-#include "terminal/terminal.hpp"
 
 namespace strongroom_cli {
 namespace {
 
 using strongroom_abi::Secret;
 
-Secret read_value(const Options& options, std::size_t max_len) {
-  if (options.file == "-" && ::isatty(STDIN_FILENO) != 0 && can_ask()) {
-    return ask("The value, one line (not shown): ");
-  }
-  return read_secret(options.file, max_len, "the value");
-}
-
-int put(const Options& options, std::uint32_t condition) {
-  // First of all, so that the list of processes shows it no longer than needed.
-  std::optional<Secret> argument;
-  if (options.source == Source::value) argument = take_argument(options.value);
-  Access access = open_unsealed(options);
-  const Secret value =
-      argument ? std::move(*argument) : read_value(options, access.report.max_secret_len());
-  strongroom_put_options put = STRONGROOM_PUT_OPTIONS_INIT;
-  put.condition = condition;
-  const bool binary = options.source == Source::binary_file;
-  access.session.put(options.path, binary ? STRONGROOM_CONTENT_BINARY : STRONGROOM_CONTENT_TEXT,
-                     value.reveal(), &put);
-  return kExitOk;
-}
+constexpr Option kKey = {.names = "--key",
+                         .kind = Kind::text,
+                         .about = "One member of a secret that is a JSON object",
+                         .value = "K"};
+constexpr Option kFresh =
+    flag("--fresh", "See everything that anybody wrote before, whatever that takes");
+constexpr Option kFolder =
+    optional_argument("PATH", Kind::text, "The folder; all of the store when left out");
+constexpr Option kMessage = argument("FILE", Kind::file, "The message in JSON");
 
 void print_json(const Options& options, const Secret& secret) {
   SecretOutput out;
-  out.text("{\"path\":" + json_text(options.path));
-  if (options.has_key) out.text(",\"key\":" + json_text(options.key));
+  out.text("{\"path\":" + json_text(options.text(kPath)));
+  if (options.has(kKey)) out.text(",\"key\":" + json_text(options.text(kKey)));
   if (secret.is_text()) {
     out.text(",\"content\":\"text\",\"value\":");
     out.json_string(secret.reveal());
@@ -57,12 +43,6 @@ void print_json(const Options& options, const Secret& secret) {
            ",\"created\":" + json_text(time_text(secret.created_ms())) +
            ",\"changed\":" + json_text(time_text(secret.changed_ms())) + "}\n");
   out.flush();
-}
-
-// c_text refuses what a C string would cut short.
-const char* c_text(const std::string& text) {
-  if (text.find('\0') == std::string::npos) return text.c_str();
-  throw Failure(kExitInvalid, "the name of a member had a NUL byte");
 }
 
 // names_of writes folders with a '/' at their end, so that a secret of the same name differs.
@@ -81,39 +61,29 @@ std::string json_of(const std::vector<std::string>& names) {
   return json + "]\n";
 }
 
-}  // namespace
-
-int create_command(const Options& options) {
-  return put(options, STRONGROOM_CONDITION_CREATE);
-}
-
-int update_command(const Options& options) {
-  return put(options, STRONGROOM_CONDITION_UPDATE);
-}
-
-int get_command(const Options& options) {
+int run_get(const Options& options) {
   Access access = open_unsealed(options);
   strongroom_get_options how = STRONGROOM_GET_OPTIONS_INIT;
-  how.fresh = options.fresh_read ? 1 : 0;
-  how.key = options.has_key ? c_text(options.key) : nullptr;
-  const Secret secret = access.session.get_with(options.path, how);
+  how.fresh = options.has(kFresh) ? 1 : 0;
+  how.key = options.raw(kKey);
+  const Secret secret = access.session.get_with(options.text(kPath), how);
   if (secret.stale_ms() > 0) {
     complain("the storage is out of reach: this is what it held " +
              std::to_string((secret.stale_ms() + 999) / 1000) + " seconds ago");
   }
-  if (options.json) {
+  if (options.has(kJson)) {
     print_json(options, secret);
   } else {
-    show_secret(secret.reveal(), options.raw);
+    show_secret(secret.reveal(), options.has(kRaw));
   }
   return kExitOk;
 }
 
-int list_command(const Options& options) {
+int run_list(const Options& options) {
   Access access = open_unsealed(options);
-  const auto names = names_of(
-      access.session.list(options.path, options.recursive ? STRONGROOM_LIST_RECURSIVE : 0));
-  if (options.json) {
+  const auto names = names_of(access.session.list(
+      options.text(kFolder), options.has(kRecursive) ? STRONGROOM_LIST_RECURSIVE : 0));
+  if (options.has(kJson)) {
     print(json_of(names));
     return kExitOk;
   }
@@ -123,17 +93,65 @@ int list_command(const Options& options) {
   return kExitOk;
 }
 
-int delete_command(const Options& options) {
-  open_unsealed(options).session.erase(options.path);
+int run_delete(const Options& options) {
+  open_unsealed(options).session.erase(options.text(kPath));
   return kExitOk;
 }
 
-int resolve_command(const Options& options) {
-  const Secret message = read_secret(options.file, kMaxMessageLen, "the message");
+int run_resolve(const Options& options) {
+  const std::string file = options.text(kMessage);
+  const Secret message = read_secret_text(file, kMaxMessageLen, "the message");
+  check_message(message.reveal(), name_of(file));
   Access access = open_unsealed(options);
   const Secret secret = access.session.resolve(STRONGROOM_FORMAT_JSON, message.reveal());
-  show_secret(secret.reveal(), options.raw);
+  show_secret(secret.reveal(), options.has(kRaw));
   return kExitOk;
 }
+
+}  // namespace
+
+constexpr const char* kGetHelp =
+    R"(Prints exactly the secret's bytes. On a terminal a newline follows, and a value that is not plain
+text is refused unless --raw is given. --json has "value", or "value_base64" for a binary secret.
+A secret in ZooKeeper may lag behind what others have just written; with --fresh it does not.
+
+Examples:
+  strongroom get db/password
+  strongroom get my/secret --key username
+  strongroom get my/keytab >service.keytab)";
+
+const Command get_command("get", kSecretsGroup, "Print a secret", kGetHelp,
+                          {&kPath, &kKey, &kJson, &kFresh, &kRaw}, run_get);
+
+constexpr const char* kListHelp =
+    R"(Prints the names below PATH, relative to it and sorted; folders end in '/'. With --recursive, the
+secrets of all folders below.
+
+Examples:
+  strongroom list
+  strongroom list my --recursive --json)";
+
+const Command list_command("list", kSecretsGroup, "Print the names of secrets", kListHelp,
+                           {&kFolder, &kRecursive, &kJson}, run_list);
+
+constexpr const char* kDeleteHelp =
+    R"(Deletes one secret, never a folder.
+
+Example:
+  strongroom delete my/secret)";
+
+const Command delete_command("delete", kSecretsGroup, "Delete a secret", kDeleteHelp, {&kPath},
+                             run_delete);
+
+constexpr const char* kResolveHelp =
+    R"(FILE holds a Secret as Mesos has it in JSON; '-' is standard input. Prints the bytes that it stands
+for, as 'get' does. A member that Mesos does not know is refused.
+
+Example:
+  echo '{"type":"REFERENCE","reference":{"name":"my/secret","key":"username"}}' |
+    strongroom resolve -)";
+
+const Command resolve_command("resolve", kSecretsGroup, "Print what a Mesos Secret stands for",
+                              kResolveHelp, {&kMessage, &kRaw}, run_resolve);
 
 }  // namespace strongroom_cli

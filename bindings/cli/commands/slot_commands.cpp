@@ -1,81 +1,42 @@
-// slot_commands.cpp: slots, slot-add, slot-remove, slot-replace, rekey.
+// slot_commands.cpp: slot-add, slot-remove, slot-replace, rekey.
 //
-// A change is prepared, its credentials go out, come back where that was asked for, and only then
-// takes effect, in one commit. Whatever ends it before leaves the old credentials in force.
+// A change is prepared, its credentials are handed out, come back where that was asked for, and only then
+// does it take effect, in one commit. If it stops before that, the old credentials stay valid.
 #include <algorithm>
 #include <string>
 #include <vector>
 
+#include "commands/groups.hpp"
 #include "credentials/handout.hpp"
 #include "credentials/slot_texts.hpp"
 #include "store/access.hpp"
-#include "store/failure.hpp"
-#include "syntax/commands.hpp"
+#include "syntax/common_options.hpp"
+#include "syntax/table.hpp"
 #include "terminal/output.hpp"
 #include "terminal/terminal.hpp"
 
 namespace strongroom_cli {
 namespace {
 
-using strongroom_abi::Report;
-
 constexpr int kExitNotFound = 10 + STRONGROOM_NOT_FOUND;
 
-void check_initialized(const Report& report) {
-  if (report.initialized()) return;
-  throw Failure(kExitNotInitialized, "there is no store at " + std::string(report.url()) +
-                                         " yet; make one with 'strongroom init'");
-}
-
-std::vector<std::uint32_t> ids_of(const Report& report) {
-  std::vector<std::uint32_t> ids;
-  for (std::size_t i = 0; i < report.num_slots(); ++i) ids.push_back(report.slot(i).id);
-  return ids;
-}
-
-std::size_t index_of(const Report& report, std::uint32_t id) {
-  const auto ids = ids_of(report);
-  const auto found = std::find(ids.begin(), ids.end(), id);
-  if (found != ids.end()) return static_cast<std::size_t>(found - ids.begin());
-  throw Failure(kExitNotFound,
-                "there is no slot " + std::to_string(id) + "; 'strongroom slots' lists them");
-}
-
-std::string slots_text(const Report& report) {
-  std::string text;
-  for (std::size_t i = 0; i < report.num_slots(); ++i) {
-    const strongroom_slot slot = report.slot(i);
-    text += std::to_string(slot.id) + "  " + slot_text(slot) + "\n";
-    for (const std::string& each : fingerprints_of(report, i)) text += "   " + each + "\n";
-  }
-  return text;
-}
-
-std::string wrapped_text(const Report& report, std::uint32_t id, bool json) {
-  const std::size_t index = index_of(report, id);
-  const std::size_t count = report.slot(index).num_wrapped;
-  if (count == 0) {
-    throw Failure(kExitNotFound, "slot " + std::to_string(id) +
-                                     " keeps no share that is wrapped to an OpenPGP key");
-  }
-  std::string keys;
-  std::string fingerprints;
-  std::string lines;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto share = report.wrapped(index, i);
-    const std::string fingerprint = hex_text(share.fingerprint);
-    const std::string message = hex_text(share.message);
-    lines += fingerprint + " " + message + "\n";
-    keys += (i > 0 ? "," : "") + json_text(message);
-    fingerprints += (i > 0 ? "," : "") + json_text(fingerprint);
-  }
-  return json ? "{\"keys\":[" + keys + "],\"pgp_fingerprints\":[" + fingerprints + "]}\n" : lines;
-}
+constexpr Option kSlot = {.names = "SLOT",
+                          .kind = Kind::number,
+                          .about = "Its number, as 'slots' lists it",
+                          .min = 1,
+                          .max = kMaxSlot};
+constexpr Option kSlots = {.names = "SLOT",
+                           .kind = Kind::number,
+                           .about = "Their numbers, as 'slots' lists them",
+                           .min = 1,
+                           .max = kMaxSlot,
+                           .many = true};
+constexpr Option kKeepKeys = flag("--keep-keys", "Leave root key and data key as they are");
 
 // changed_text compares the slots before and after.
 std::string changed_text(Access& access) {
-  const auto before = ids_of(access.report);
-  const auto after = ids_of(access.store.status());
+  const auto before = slot_ids(access.report);
+  const auto after = slot_ids(access.store.status());
   std::string text;
   const auto add = [&](const std::vector<std::uint32_t>& these,
                        const std::vector<std::uint32_t>& those, const char* what) {
@@ -89,18 +50,17 @@ std::string changed_text(Access& access) {
   return text;
 }
 
-// tell_change speaks of a change that took effect: nothing that fails here makes it one that did not.
-void tell_change(Access& access, const char* before) noexcept try {
+// print_change reports a change that took effect; a failure here does not make it fail.
+void print_change(Access& access, const char* before) noexcept try {
   print_done(before + changed_text(access));
 } catch (const std::exception& error) {
-  complain("the change took effect, but the slots could not be looked at: " +
-           std::string(error.what()));
+  complain("the change took effect, but the slots could not be read: " + std::string(error.what()));
 }
 
-// refuse_to_wait: a round of verification that nobody can answer must not begin.
+// refuse_to_wait: a verification that nobody can answer must not begin.
 void refuse_to_wait(const NewCredentials& wanted) {
-  const bool file_alone = !wanted.key_file.empty() && wanted.shares == 0 && !wanted.pgp();
-  if (!wanted.verify || !wanted.share_backs.empty() || file_alone || can_ask()) return;
+  const bool only_file = !wanted.key_file.empty() && wanted.shares == 0 && !wanted.pgp();
+  if (!wanted.verify || !wanted.share_backs.empty() || only_file || can_ask()) return;
   throw Failure(kExitUsage,
                 "--verify was given, but there is no terminal to type the new credentials on; use "
                 "--share-back");
@@ -113,14 +73,14 @@ int change_slots(const Options& options, Access& access, const NewCredentials& w
   strongroom_slots_options change = request.slots_options();
   change.remove = remove.data();
   change.num_remove = remove.size();
-  change.keep_keys = options.keep_keys ? 1 : 0;
+  change.keep_keys = options.has(kKeepKeys) ? 1 : 0;
   strongroom_abi::Pending pending = access.session.slots_prepare(change);
   Handout handout(pending, request, wanted, access);
-  handout.print(options.json, false);
-  give_back(pending, request, options, access);
+  handout.print(options.has(kJson), false);
+  give_back(pending, request, wanted, options, access);
   handout.activate([&] { access.session.slots_activate(pending); });
-  if (options.json || handout.bare()) return kExitOk;
-  tell_change(access, "\n");
+  if (options.has(kJson) || handout.bare()) return kExitOk;
+  print_change(access, "\n");
   return kExitOk;
 }
 
@@ -128,61 +88,62 @@ bool has_shares(const strongroom_slot& slot) {
   return slot.kind == STRONGROOM_SLOT_SHARES || slot.kind == STRONGROOM_SLOT_WRAPPED_SHARES;
 }
 
-// as_before takes from the slot that is replaced what the options leave open.
+// as_before fills what the options leave open from the slot that is replaced.
 NewCredentials as_before(const NewCredentials& wanted, const strongroom_slot& old) {
   NewCredentials filled = wanted;
   if (filled.shares != 0 || filled.pgp()) return filled;
   if (old.kind == STRONGROOM_SLOT_WRAPPED_SHARES) {
     throw Failure(kExitUsage,
-                  "the shares so far were wrapped to OpenPGP keys: give --pgp-key for each, or "
+                  "the present shares are wrapped to OpenPGP keys: give --pgp-key for each, or "
                   "--shares for shares in clear");
   }
   filled.shares = old.shares;
   if (filled.threshold == 0) filled.threshold = old.threshold;
   if (filled.threshold > filled.shares) {
-    throw Failure(kExitUsage, "--threshold was more than the " + std::to_string(old.shares) +
+    throw Failure(kExitUsage, "--threshold is more than the " + std::to_string(old.shares) +
                                   " shares that there are; give --shares too");
   }
   return filled;
 }
 
-}  // namespace
-
-int slots_command(const Options& options) {
-  const Access access = open_sealed(options);
-  check_initialized(access.report);
-  if (options.wrapped_of != 0) {
-    print(wrapped_text(access.report, options.wrapped_of, options.json));
-  } else {
-    print(options.json ? slots_json(access.report) + "\n" : slots_text(access.report));
-  }
-  return kExitOk;
+// some_credentials refuses to make nothing.
+NewCredentials some_credentials(const Options& options) {
+  NewCredentials wanted = new_credentials(options);
+  if (!wanted.empty()) return wanted;
+  throw options.usage(
+      "there is nothing to make: give --shares, --pgp-key, --new-key-file, --environment or "
+      "--system-credential");
 }
 
-int slot_add_command(const Options& options) {
+int run_slot_add(const Options& options) {
+  const NewCredentials wanted = some_credentials(options);
   Access access = open_unsealed(options);
-  return change_slots(options, access, options.fresh, {});
+  return change_slots(options, access, wanted, {});
 }
 
-int slot_remove_command(const Options& options) {
+int run_slot_remove(const Options& options) {
   Access access = open_unsealed(options);
+  const auto ids = options.numbers(kSlots);
   strongroom_slots_options change = STRONGROOM_SLOTS_OPTIONS_INIT;
-  change.remove = options.slot_ids.data();
-  change.num_remove = options.slot_ids.size();
-  change.keep_keys = options.keep_keys ? 1 : 0;
+  change.remove = ids.data();
+  change.num_remove = ids.size();
+  change.keep_keys = options.has(kKeepKeys) ? 1 : 0;
   const strongroom_abi::Pending pending = access.session.slots_prepare(change);
   access.session.slots_activate(pending);
-  tell_change(access, "");
+  print_change(access, "");
   return kExitOk;
 }
 
-int slot_replace_command(const Options& options) {
+int run_slot_replace(const Options& options) {
+  const NewCredentials wanted = some_credentials(options);
   Access access = open_unsealed(options);
-  index_of(access.report, options.slot_ids.front());
-  return change_slots(options, access, options.fresh, options.slot_ids);
+  const std::uint32_t id = options.number(kSlot);
+  slot_index(access.report, id);
+  return change_slots(options, access, wanted, {id});
 }
 
-int rekey_command(const Options& options) {
+int run_rekey(const Options& options) {
+  const NewCredentials given = new_credentials(options, true);
   Access access = open_unsealed(options);
   std::vector<std::uint32_t> old;
   strongroom_slot last = STRONGROOM_SLOT_INIT;
@@ -191,20 +152,84 @@ int rekey_command(const Options& options) {
     last = access.report.slot(i);
     old.push_back(last.id);
   }
-  const bool counted = options.fresh.shares != 0 || options.fresh.pgp();
+  const bool counted = given.shares != 0 || given.pgp();
   if (old.empty() && !counted) {
     throw Failure(
         kExitNotFound,
-        "the store has no slot of shares to replace; say --shares for a first one, or see "
+        "the store has no slot of shares to replace; give --shares for a first one, or see "
         "'strongroom slot-add'");
   }
   if (old.size() > 1 && !counted) {
     throw Failure(kExitUsage,
-                  "there are several slots of shares, which one new slot would replace; say "
+                  "there are several slots of shares, which one new slot would replace; give "
                   "--shares and --threshold");
   }
-  const NewCredentials wanted = as_before(options.fresh, last);
+  const NewCredentials wanted = as_before(given, last);
   return change_slots(options, access, wanted, old);
 }
+
+// All commands that make new credentials say this.
+#define STRONGROOM_CLI_NEW_SLOT                                                                 \
+  "The new credentials are handed out first: files are on the disk, what is printed is out. "   \
+  "With\n"                                                                                      \
+  "--verify they must come back before they take effect; a key file is read back. Until then, " \
+  "and\n"                                                                                       \
+  "if anything fails, the old ones are valid. A key without shares is printed as it is, for a " \
+  "pipe.\n"
+
+}  // namespace
+
+constexpr const char* kSlotAddHelp = STRONGROOM_CLI_NEW_SLOT R"(
+Examples:
+  strongroom slot-add --new-key-file /etc/app/second.key
+  strongroom slot-add --shares 3 --threshold 2 --verify
+  strongroom slot-add --system-credential | systemd-creds encrypt --name=strongroom.key - app.cred)";
+
+const Command slot_add_command("slot-add", kSlotsGroup, "Add one", kSlotAddHelp,
+                               {&kShares, &kThreshold, &kPgpKey, &kGeneratePgpKey, &kPgpBits,
+                                &kNewKeyFile, &kEnvironmentKey, &kSystemCredential, &kVerify,
+                                &kShareBack, &kJson},
+                               run_slot_add);
+
+constexpr const char* kSlotRemoveHelp =
+    R"(The last slot cannot be removed. Root key and data key are replaced: the removed slot opens nothing
+that is written from now on. For what was written before, continue with 'reencrypt' and 'retire'.
+With --keep-keys, whoever held the slot may know the keys.
+
+Examples:
+  strongroom slot-remove 2
+  strongroom slot-remove 2 3 --keep-keys)";
+
+const Command slot_remove_command("slot-remove", kSlotsGroup, "Remove some", kSlotRemoveHelp,
+                                  {&kSlots, &kKeepKeys}, run_slot_remove);
+
+constexpr const char* kSlotReplaceHelp = STRONGROOM_CLI_NEW_SLOT
+    R"(The new slot replaces the old one in one commit, and root key and data key are replaced.
+
+Examples:
+  strongroom slot-replace 1 --new-key-file /etc/app/new.key
+  strongroom slot-replace 2 --threshold 2 --pgp-key ann.asc --pgp-key bob.asc --pgp-key eve.asc)";
+
+const Command slot_replace_command("slot-replace", kSlotsGroup, "Replace one by a new one",
+                                   kSlotReplaceHelp,
+                                   {&kSlot, &kShares, &kThreshold, &kPgpKey, &kGeneratePgpKey,
+                                    &kPgpBits, &kNewKeyFile, &kEnvironmentKey, &kSystemCredential,
+                                    &kVerify, &kShareBack, &kKeepKeys, &kJson},
+                                   run_slot_replace);
+
+constexpr const char* kRekeyHelp = STRONGROOM_CLI_NEW_SLOT
+    R"(Replaces all slots of shares by one new slot, with as many shares as before unless --shares says
+otherwise; where there is none yet, --shares or --pgp-key makes the first.
+Root key and data key are replaced.
+
+Examples:
+  strongroom rekey --verify
+  strongroom rekey --shares 5 --threshold 3
+  strongroom rekey --pgp-key ann.asc --pgp-key bob.asc --json)";
+
+const Command rekey_command("rekey", kSlotsGroup, "Replace the shares by new ones", kRekeyHelp,
+                            {&kShares, &kThreshold, &kPgpKey, &kGeneratePgpKey, &kPgpBits, &kVerify,
+                             &kShareBack, &kKeepKeys, &kJson},
+                            run_rekey);
 
 }  // namespace strongroom_cli

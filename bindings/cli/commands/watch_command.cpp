@@ -1,4 +1,4 @@
-// watch_command.cpp: which secrets change, a line each.
+// watch_command.cpp: prints a line for each secret that changes.
 #include <signal.h>
 #include <time.h>
 
@@ -10,9 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "commands/groups.hpp"
 #include "store/access.hpp"
-#include "store/failure.hpp"
-#include "syntax/commands.hpp"
+#include "syntax/common_options.hpp"
+#include "syntax/table.hpp"
 #include "terminal/output.hpp"
 #include "terminal/terminal.hpp"
 
@@ -22,13 +23,22 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+constexpr Option kWatched =
+    optional_argument("PATH", Kind::secret, "A secret or folder; all of the store when left out");
+constexpr Option kFor = {.names = "--for",
+                         .kind = Kind::seconds,
+                         .about = "End after so long, from a part of a second to a year",
+                         .value = "SECONDS",
+                         .min = 0.001,
+                         .max = 31536000};
+
 volatile sig_atomic_t caught_signal = 0;
 
 void catch_signal(int signal) {
   caught_signal = signal;
 }
 
-// Signals end the watch between two looks, so that keys are wiped.
+// CaughtSignals makes signals end the watch between two looks, so that keys are wiped.
 class CaughtSignals {
  public:
   CaughtSignals() {
@@ -61,11 +71,11 @@ std::string line_of(const strongroom_abi::WatchEvent& event, bool json) {
          "}\n";
 }
 
-// Outage tells of trouble with the storage once, and when it is over.
+// Outage reports once that the storage is out of reach, and once that it is back.
 class Outage {
  public:
   void begin(const strongroom_abi::Error& error) {
-    if (!out_) complain(std::string(error.what()) + "; going on as soon as it is back");
+    if (!out_) complain(std::string(error.what()) + "; continuing as soon as it is back");
     out_ = true;
   }
   void end() {
@@ -81,7 +91,7 @@ bool may_pass(const strongroom_abi::Error& error) {
   return error.status() == STRONGROOM_UNAVAILABLE || error.status() == STRONGROOM_TIMEOUT;
 }
 
-// pause waits where the storage answered at once that it is out of reach.
+// pause waits for a moment where the storage said at once that it is out of reach.
 void pause(Clock::time_point look_began) {
   constexpr milliseconds kRest{200};
   const auto left = std::chrono::duration_cast<milliseconds>(look_began + kRest - Clock::now());
@@ -112,22 +122,36 @@ void watch_until(strongroom_abi::Watch& watch, std::optional<Clock::time_point> 
   }
 }
 
-}  // namespace
-
-int watch_command(const Options& options) {
+int run_watch(const Options& options) {
   Access access = open_unsealed(options);
   {
     const CaughtSignals signals;
-    strongroom_abi::Watch watch = access.session.watch(options.path);
+    strongroom_abi::Watch watch = access.session.watch(options.text(kWatched));
     std::optional<Clock::time_point> end;
-    if (options.watch_s > 0) {
-      end =
-          Clock::now() + milliseconds(static_cast<std::int64_t>(std::ceil(options.watch_s * 1000)));
+    if (options.has(kFor)) {
+      end = Clock::now() +
+            milliseconds(static_cast<std::int64_t>(std::ceil(options.seconds(kFor) * 1000)));
     }
-    watch_until(watch, end, options.json);
+    watch_until(watch, end, options.has(kJson));
   }
   if (caught_signal != 0) throw Interrupted{static_cast<int>(caught_signal)};
   return kExitOk;
 }
+
+}  // namespace
+
+constexpr const char* kWatchHelp =
+    R"(Prints a line for each secret at or below PATH that is put or deleted from now on, with its new
+revision; of several changes in quick succession, only the last may be printed. Ends with --for, or
+by Ctrl-C. When the storage is out of reach it waits, and then prints what it missed; when the store
+is sealed it ends.
+
+Examples:
+  strongroom watch
+  strongroom watch db --json
+  strongroom watch my/secret --for 3600)";
+
+const Command watch_command("watch", kSecretsGroup, "Print which secrets change", kWatchHelp,
+                            {&kWatched, &kFor, &kJson}, run_watch);
 
 }  // namespace strongroom_cli

@@ -20,8 +20,8 @@ using strongroom_abi::Secret;
 
 constexpr std::size_t kMaxShareFileLen = std::size_t{1} << 20;  // 255 wrapped shares of RSA-4096
 constexpr std::size_t kMaxPrivateKeyLen = std::size_t{1} << 18;
-constexpr const char* kEnvironmentKey = "STRONGROOM_KEY";
-constexpr const char* kSystemCredential = "strongroom.key";
+constexpr const char* kStrongroomKey = "STRONGROOM_KEY";
+constexpr const char* kCredentialName = "strongroom.key";
 
 std::string_view first_line(std::string_view text) {
   return text.substr(0, text.find_first_of("\r\n"));
@@ -33,11 +33,11 @@ bool wants_passphrase(const Error& error) {
          std::string_view(error.what()).find("passphrase") != std::string_view::npos;
 }
 
-// systemd_credential names the file, or nothing where there is none.
+// systemd_credential returns the name of the file, or nothing where there is none.
 std::string systemd_credential() {
   const char* const folder = ::secure_getenv("CREDENTIALS_DIRECTORY");
   if (folder == nullptr || *folder == '\0') return {};
-  const std::string file = std::string(folder) + "/" + kSystemCredential;
+  const std::string file = std::string(folder) + "/" + kCredentialName;
   return ::access(file.c_str(), F_OK) == 0 ? file : std::string();
 }
 
@@ -68,7 +68,7 @@ Secret PrivateKeys::open_by(Key& key, strongroom_abi::Session& session, std::str
       if (!wants_passphrase(error) || !std::exchange(key.may_ask, false)) throw;
       if (!can_ask()) {
         throw Failure(kExitDenied, key.name +
-                                       ": the private key had a passphrase, and none was "
+                                       ": the private key has a passphrase, and none was "
                                        "given; use --pgp-passphrase-file");
       }
     }
@@ -127,7 +127,7 @@ void Credentials::add_share(Secret text, const std::string& from, strongroom_abi
       if (!trouble || wants_passphrase(error)) trouble = error;
     }
   }
-  // Of several, some may be others' to open.
+  // Of several shares, some may be for other keepers.
   if (opened == 0 && trouble) throw Failure(10 + trouble->status(), from + ": " + trouble->what());
 }
 
@@ -155,8 +155,8 @@ void Credentials::add_wrapped(const strongroom_abi::Report& report,
   }
   if (wants_passphrase(*trouble)) throw Error(*trouble);
   throw Failure(kExitDenied,
-                "none of the shares in the store was encrypted to the private key; 'strongroom "
-                "slots' tells to which keys they were");
+                "none of the shares in the store is encrypted to the private key; 'strongroom "
+                "slots' shows the keys that they are encrypted to");
 }
 
 Credentials gather_credentials(const Options& options, const strongroom_abi::Report& report,
@@ -172,16 +172,17 @@ Credentials gather_credentials(const Options& options, const strongroom_abi::Rep
   if (!keys.empty() && options.share_files.empty()) credentials.add_wrapped(report, session, keys);
   const bool named = !options.share_files.empty() || !options.key_file.empty() || !keys.empty();
   if (named && credentials.lines().empty()) {
-    throw Failure(kExitInvalid, "the files with credentials were empty");
+    throw Failure(kExitInvalid, "the files with credentials are empty");
   }
   if (named) return credentials;
   if (options.environment_key) {
     const std::string_view text = options.environment_key->reveal();
-    credentials.add_lines(copy_secret(text, text.size()), kEnvironmentKey);
+    refuse_mark(text, kStrongroomKey);
+    credentials.add_lines(copy_secret(text, text.size()), kStrongroomKey);
   } else if (const std::string file = systemd_credential(); !file.empty()) {
-    // systemd keeps others away by the folder, and its files may show a group's bits.
-    credentials.add_lines(read_secret(file, kMaxShareFileLen, "the systemd credential"),
-                          "the systemd credential " + std::string(kSystemCredential));
+    // systemd keeps others out by the folder; the mode of its files may allow a group.
+    credentials.add_lines(read_secret_text(file, kMaxShareFileLen, "the systemd credential"),
+                          "the systemd credential " + std::string(kCredentialName));
   }
   return credentials;
 }
@@ -196,7 +197,7 @@ std::optional<Secret> take_environment(const char* name) {
 }
 
 Secret read_share(const std::string& file) {
-  return read_secret(file, kMaxShareFileLen, "the share");
+  return read_secret_text(file, kMaxShareFileLen, "the share");
 }
 
 std::string name_of(const std::string& file) {

@@ -1,4 +1,4 @@
-// credentials.hpp: the shares and keys that this process was given, wherever they come from.
+// credentials.hpp: the shares and keys that this process was given, from all sources.
 #pragma once
 
 #include <optional>
@@ -11,15 +11,15 @@
 
 namespace strongroom_cli {
 
-// PrivateKeys are OpenPGP private keys at hand, with the passphrases that they turned out to need.
+// PrivateKeys are OpenPGP private keys, with the passphrases that they turn out to need.
 class PrivateKeys {
  public:
   explicit PrivateKeys(const Options& options);
 
   bool empty() const noexcept { return keys_.empty(); }
 
-  // open decrypts a message by one of the keys, asking for a passphrase where that is needed and a
-  // person is there.
+  // open decrypts a message with one of the keys. It asks for a passphrase where one is needed and a person
+  // is there.
   // Throws  Error of the key that came nearest.
   strongroom_abi::Secret open(strongroom_abi::Session& session, std::string_view message);
 
@@ -37,7 +37,7 @@ class PrivateKeys {
   std::vector<Key> keys_;
 };
 
-// Credentials are texts of shares and keys, with where each came from.
+// Credentials are texts of shares and keys, each with its source.
 class Credentials {
  public:
   struct Line {
@@ -45,15 +45,15 @@ class Credentials {
     std::string from;
   };
 
-  // add_lines takes a share or key a line, in clear.
+  // add_lines adds the shares or keys of a text in clear, one on each line.
   void add_lines(strongroom_abi::Secret text, const std::string& from);
 
-  // add_share takes what --share takes, and decrypts what is encrypted.
+  // add_share adds the shares of a --share file, and decrypts those that are encrypted.
   void add_share(strongroom_abi::Secret text, const std::string& from,
                  strongroom_abi::Session& session, PrivateKeys& keys);
 
-  // add_wrapped takes those of the store's own wrapped shares that the keys open.
-  // Throws  Failure: it has none, or they open none.
+  // add_wrapped adds those of the store's own wrapped shares that the keys open.
+  // Throws  Failure: the store has none, or the keys open none.
   void add_wrapped(const strongroom_abi::Report& report, strongroom_abi::Session& session,
                    PrivateKeys& keys);
 
@@ -63,23 +63,23 @@ class Credentials {
   void add(strongroom_abi::Secret text, const std::string& from);
 
   std::vector<strongroom_abi::Secret> texts_;
-  std::vector<Line> lines_;  // in texts_, whose bytes stay where they are
+  std::vector<Line> lines_;  // parts of texts_, whose bytes do not move
 };
 
-// gather_credentials takes what the options name, else what STRONGROOM_KEY_FILE names, else
-// STRONGROOM_KEY, else the systemd credential strongroom.key. It asks for no share or key.
-// Returns  none, when there is none of these.
+// gather_credentials reads what the options name, or else what STRONGROOM_KEY_FILE names, or else
+// STRONGROOM_KEY, or else the systemd credential strongroom.key. It asks for no share or key.
+// Returns  no lines when there is none of these.
 Credentials gather_credentials(const Options& options, const strongroom_abi::Report& report,
                                strongroom_abi::Session& session);
 
-// take_environment moves the value of a variable into locked memory, and wipes it where it was:
-// /proc/PID/environ and children do not have it. Nothing where it is empty or not there.
+// take_environment moves the value of a variable into locked memory, and wipes it where it was, so that
+// /proc/PID/environ and children do not have it. Returns nothing where it is empty or not set.
 std::optional<strongroom_abi::Secret> take_environment(const char* name);
 
 // read_share reads a file with shares; "-" is standard input.
 strongroom_abi::Secret read_share(const std::string& file);
 
-// name_of names a file in messages.
+// name_of returns how messages name a file.
 std::string name_of(const std::string& file);
 
 }  // namespace strongroom_cli

@@ -1,4 +1,4 @@
-// give_back.cpp: the round in which new credentials come back before they take effect.
+// give_back.cpp: new credentials come back before they take effect.
 #include <string>
 
 #include "credentials/credentials.hpp"
@@ -16,15 +16,17 @@ using strongroom_abi::Pending;
 using strongroom_abi::Secret;
 
 Failure not_back() {
-  return {kExitInvalid,
-          "not all of the new credentials came back; nothing was changed, and the old ones rule"};
+  return {
+      kExitInvalid,
+      "not all of the new credentials came back; nothing was changed, and the old ones are valid"};
 }
 
-// give_back_files gives whether all came back. A wrong one ends it: that is what this round is for.
-bool give_back_files(Pending& pending, const Options& options, Access& access) {
+// give_back_files returns whether all came back. A wrong one ends it: finding that is its purpose.
+bool give_back_files(Pending& pending, const NewCredentials& wanted, const Options& options,
+                     Access& access) {
   bool ready = false;
   PrivateKeys keys(options);
-  for (const std::string& file : options.fresh.share_backs) {
+  for (const std::string& file : wanted.share_backs) {
     Credentials credentials;
     credentials.add_share(read_share(file), name_of(file), access.session, keys);
     for (const Credentials::Line& line : credentials.lines()) {
@@ -38,7 +40,7 @@ bool give_back_files(Pending& pending, const Options& options, Access& access) {
   return ready;
 }
 
-// ask_back gives what the person typed to the engine, and tells what was wrong with it.
+// ask_back passes what the person typed to the engine, and reports what is wrong with it.
 bool ask_back(Pending& pending, const KeyRequest& request) {
   const std::string question =
       request.threshold() == 0
@@ -59,14 +61,13 @@ bool ask_back(Pending& pending, const KeyRequest& request) {
 
 }  // namespace
 
-void give_back(Pending& pending, const KeyRequest& request, const Options& options,
-               Access& access) {
-  const NewCredentials& wanted = options.fresh;
+void give_back(Pending& pending, const KeyRequest& request, const NewCredentials& wanted,
+               const Options& options, Access& access) {
   if (!wanted.verify) return;
   bool ready = false;
   if (!wanted.key_file.empty()) ready = pending.verify(read_key_file(wanted.key_file).reveal());
   if (!wanted.share_backs.empty()) {
-    if (!give_back_files(pending, options, access)) throw not_back();
+    if (!give_back_files(pending, wanted, options, access)) throw not_back();
     return;
   }
   if (!ready && !can_ask()) throw not_back();

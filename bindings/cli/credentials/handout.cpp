@@ -30,7 +30,7 @@ const char* place_of(std::uint32_t kind) {
                                              : "for the systemd credential strongroom.key";
 }
 
-// Sections writes paragraphs, with an empty line between them.
+// Sections writes paragraphs with an empty line between them.
 class Sections {
  public:
   SecretOutput& begin() {
@@ -58,7 +58,7 @@ KeyRequest::KeyRequest(const NewCredentials& wanted, Access& access) : wanted_(w
 
 void KeyRequest::read_public_key(const std::string& file) {
   const std::string name = "the OpenPGP key";
-  Secret key = read_secret(file, kMaxPublicKeyLen, name);
+  Secret key = read_secret_text(file, kMaxPublicKeyLen, name);
   refuse_private_key(key.reveal(), name + " '" + file + "'");
   public_keys_.push_back(std::move(key));
 }
@@ -186,7 +186,7 @@ void Handout::print_text(bool new_store) const {
     SecretOutput& section = out.begin();
     section.text("Key, " + std::string(place_of(wanted_.key_kind)) + ":\n");
     section.text(pending_.reveal_key_file());
-    section.text("\n\nIt opens the store. It is shown this once.\n");
+    section.text("\n\nIt opens the store. It is shown only once.\n");
   }
   out.flush();
 }
@@ -198,10 +198,10 @@ void Handout::print_shares(SecretOutput& out) const {
     out.text(pending_.reveal_share(i));
     out.text("\n");
   }
-  out.text(count == 1 ? "\nThis share opens the store. It is shown this once: keep it safe.\n"
+  out.text(count == 1 ? "\nThis share opens the store. It is shown only once: keep it safe.\n"
                       : "\nAny " + std::to_string(request_.threshold()) + " of these " +
                             std::to_string(count) +
-                            " shares open the store. They are shown this once: give each to "
+                            " shares open the store. They are shown only once: give each to "
                             "another keeper.\n");
 }
 
@@ -215,7 +215,7 @@ void Handout::print_wrapped(SecretOutput& out) const {
   out.text(count == 1 ? "\nDecrypted, this share opens the store"
                       : "\nDecrypted, any " + std::to_string(request_.threshold()) + " of these " +
                             std::to_string(count) + " shares open the store");
-  out.text(". The store keeps them, too: 'strongroom slots --wrapped'.\n");
+  out.text(". The store keeps them as well: 'strongroom slots --wrapped'.\n");
 }
 
 void Handout::keep() {
@@ -223,7 +223,7 @@ void Handout::keep() {
 }
 
 void Handout::failed(const strongroom_abi::Error& error) {
-  // It may have taken effect all the same, and then nothing else opens the store.
+  // The change may have taken effect, and then nothing else opens the store.
   if (error.status() == STRONGROOM_INDETERMINATE) {
     keep();
     throw Failure(10 + error.status(), std::string(error.what()) +

@@ -1,5 +1,5 @@
-// handout.hpp: new credentials, from the wish to the keepers' hands: what init, the slot commands
-// and migrate share.
+// handout.hpp: making new credentials and handing them to their keepers: what init, the slot commands and
+// migrate share.
 //
 // Nothing takes effect before the credentials are out: key files are on the disk, what is printed
 // has left standard output. Only then is there something to activate.
@@ -9,22 +9,22 @@
 #include <string>
 #include <vector>
 
+#include "credentials/new_credentials.hpp"
 #include "store/access.hpp"
 #include "strongroom_abi.hpp"
-#include "syntax/options.hpp"
 #include "terminal/files.hpp"
 #include "terminal/output.hpp"
 
 namespace strongroom_cli {
 
-// KeyRequest is what the engine is asked for: counts, and the OpenPGP keys read and made.
+// KeyRequest is what the engine is asked for: counts, and the OpenPGP keys that were read or made.
 class KeyRequest {
  public:
-  // access  of the store that shall have the credentials.
+  // access  to the store that gets the credentials.
   KeyRequest(const NewCredentials& wanted, Access& access);
 
   strongroom_init_options init_options(std::uint32_t max_secret_len) const;
-  // slots_options is without what to remove.
+  // slots_options leaves the slots to remove empty.
   strongroom_slots_options slots_options() const;
 
   std::uint32_t threshold() const noexcept { return threshold_; }
@@ -37,24 +37,24 @@ class KeyRequest {
   const NewCredentials& wanted_;
   std::uint32_t shares_ = 0;
   std::uint32_t threshold_ = 0;
-  std::vector<strongroom_abi::Secret> public_keys_;  // one of them may be a private one by mistake
+  std::vector<strongroom_abi::Secret> public_keys_;  // one may be a private key by mistake
   std::vector<strongroom_bytes> borrowed_;           // of public_keys_
   std::optional<strongroom_abi::Secret> private_key_;
 };
 
-// Handout is credentials that are out. Their files vanish again unless the change took effect.
+// Handout is credentials that are out. Their files are removed again unless the change takes effect.
 class Handout {
  public:
   Handout(const strongroom_abi::Pending& pending, const KeyRequest& request,
           const NewCredentials& wanted, const Access& access);
 
-  // print writes what people are to hold to standard output, and returns when it is out.
+  // print writes what people keep to standard output, and returns when it is out.
   void print(bool json, bool new_store) const;
 
-  // bare is true when a key's line is all that is handed out: it is printed as it is, for a pipe.
+  // bare is true when only a key is handed out: its line is printed as it is, for a pipe.
   bool bare() const noexcept;
 
-  // activate runs what makes the change take effect.
+  // activate runs the function that makes the change take effect.
   template <typename F>
   void activate(F change) {
     try {
@@ -80,10 +80,10 @@ class Handout {
   std::vector<NewFile> files_;
 };
 
-// give_back proves that new credentials arrived, where that was asked for: from the key file, from
-// the files that --share-back names, or typed in by a person.
+// give_back checks that new credentials arrived, where that was asked for: from the key file, from the
+// files that --share-back names, or typed in by a person.
 // Throws  Failure: not all came back.
-void give_back(strongroom_abi::Pending& pending, const KeyRequest& request, const Options& options,
-               Access& access);
+void give_back(strongroom_abi::Pending& pending, const KeyRequest& request,
+               const NewCredentials& wanted, const Options& options, Access& access);
 
 }  // namespace strongroom_cli

@@ -1,4 +1,4 @@
-// share_forms.cpp: the looks of shares; see share_forms.hpp.
+// share_forms.cpp: recognizing shares; see share_forms.hpp.
 #include "credentials/share_forms.hpp"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ bool is_message(std::string_view text) {
   return is_base64(text) && (first >= 'g' || first < 'A');
 }
 
-// word_behind_fingerprint gives the second of two words, where the first is a fingerprint.
+// word_behind_fingerprint returns the second of two words, where the first is a fingerprint.
 std::string_view word_behind_fingerprint(std::string_view line) {
   const std::size_t space = line.find_first_of(" \t");
   if ((space != 40 && space != 64) || !is_hex(line.substr(0, space))) return line;
@@ -44,12 +44,8 @@ std::string_view word_behind_fingerprint(std::string_view line) {
 constexpr std::string_view kBeginMessage = "-----BEGIN PGP MESSAGE-----";
 constexpr std::string_view kEndMessage = "-----END PGP MESSAGE-----";
 
-std::string_view without_byte_order_mark(std::string_view text) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
-}
-
-// lines_of finds a credential a line, but for armored messages. Blank lines and comments do not count.
+// lines_of finds one credential on each line, except for armored messages. Blank lines and comments do
+// not count.
 std::vector<SharePart> lines_of(std::string_view text) {
   std::vector<SharePart> parts;
   for (std::size_t number = 1; !text.empty(); ++number) {
@@ -73,7 +69,7 @@ std::vector<SharePart> lines_of(std::string_view text) {
   return parts;
 }
 
-// is_clear tells whether a line can be a credential in clear: those are hex.
+// is_clear reports whether a line can be a credential in clear: those are hex.
 bool is_clear(const SharePart& part) {
   return !part.encrypted && part.text.size() <= kMaxClearLen && is_hex(part.text);
 }
@@ -81,12 +77,11 @@ bool is_clear(const SharePart& part) {
 }  // namespace
 
 std::vector<SharePart> share_parts(std::string_view text, const std::string& from) {
-  text = without_byte_order_mark(text);
   const std::string_view trimmed = trim(text);
   if (trimmed.empty()) return {};
   if (trimmed.starts_with("-----BEGIN PGP P")) {
     throw Failure(kExitInvalid, from +
-                                    " is an OpenPGP key and no share; a private key is given by "
+                                    " is an OpenPGP key and not a share; give a private key by "
                                     "--pgp-private-key");
   }
   const bool binary = (static_cast<unsigned char>(text.front()) & 0x80) != 0;

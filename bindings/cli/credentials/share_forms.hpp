@@ -1,4 +1,4 @@
-// share_forms.hpp: telling what a file with a share holds, by its looks.
+// share_forms.hpp: finding out what a file with a share contains.
 #pragma once
 
 #include <string>
@@ -7,17 +7,17 @@
 
 namespace strongroom_cli {
 
-// SharePart is one share or key of a text, borrowed of it.
+// SharePart is one share or key in a text, which it borrows.
 struct SharePart {
   std::string_view text;
   bool encrypted = false;  // it is an OpenPGP message
   std::size_t line = 0;    // from 1; 0 where it is all of the text
 };
 
-// share_parts takes a text apart: a share or key a line in clear, or OpenPGP messages: one, binary,
-// armored, or in base64 or hex; or several in hex, one a line, perhaps behind its fingerprint, as
-// 'slots --wrapped' prints them. A byte order mark, CRLF, blank lines and lines that begin with '#' do not
-// matter. What is neither is given as it is, for the engine to refuse.
+// share_parts takes a text apart: one share or key on each line in clear, or OpenPGP messages: one, binary,
+// armored, or in base64 or hex; or several in hex, one on each line, perhaps after its fingerprint, as
+// 'slots --wrapped' prints them. CRLF, blank lines and lines that begin with '#' do not matter. Anything else
+// is returned as it is, for the engine to refuse.
 //
 // from    names the text in messages: "'alice.share'".
 // Throws  Failure: it is an OpenPGP key.

@@ -1,6 +1,9 @@
 // slot_texts.cpp: slots in words; see slot_texts.hpp.
 #include "credentials/slot_texts.hpp"
 
+#include <algorithm>
+
+#include "store/failure.hpp"
 #include "terminal/output.hpp"
 
 namespace strongroom_cli {
@@ -83,6 +86,20 @@ std::vector<std::string> fingerprints_of(const strongroom_abi::Report& report, s
     fingerprints.push_back(hex_text(report.wrapped(index, i).fingerprint));
   }
   return fingerprints;
+}
+
+std::vector<std::uint32_t> slot_ids(const strongroom_abi::Report& report) {
+  std::vector<std::uint32_t> ids;
+  for (std::size_t i = 0; i < report.num_slots(); ++i) ids.push_back(report.slot(i).id);
+  return ids;
+}
+
+std::size_t slot_index(const strongroom_abi::Report& report, std::uint32_t id) {
+  const auto ids = slot_ids(report);
+  const auto found = std::find(ids.begin(), ids.end(), id);
+  if (found != ids.end()) return static_cast<std::size_t>(found - ids.begin());
+  throw Failure(10 + STRONGROOM_NOT_FOUND,
+                "there is no slot " + std::to_string(id) + "; 'strongroom slots' lists them");
 }
 
 }  // namespace strongroom_cli

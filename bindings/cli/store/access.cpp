@@ -26,7 +26,7 @@ bool is_wrong_credential(const Error& error) {
   return error.status() == STRONGROOM_DENIED || error.status() == STRONGROOM_INVALID;
 }
 
-// too_few says what is missing, beginning with the first credential that was wrong.
+// too_few says what is missing, starting with the first credential that was wrong.
 Failure too_few(const std::optional<Failure>& wrong, const strongroom_unseal_progress& progress) {
   const std::string good = std::to_string(progress.progress) + " of the " +
                            std::to_string(progress.threshold) + " different shares needed " +
@@ -36,8 +36,8 @@ Failure too_few(const std::optional<Failure>& wrong, const strongroom_unseal_pro
   return {wrong->exit_status(), std::string(wrong->what()) + "; " + good};
 }
 
-// unseal_by tries one after the other, so that the wrong one can be named. It does no harm where
-// the others are enough.
+// unseal_by tries one credential after the other, so that a wrong one can be named. A wrong one does no
+// harm where the others are enough.
 void unseal_by(Access& access, const Credentials& credentials, std::uint32_t flags) {
   std::optional<Failure> wrong;
   strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
@@ -53,7 +53,7 @@ void unseal_by(Access& access, const Credentials& credentials, std::uint32_t fla
   throw too_few(wrong, progress);
 }
 
-// shares_wanted is the greatest threshold, or 0 where only keys open the store.
+// shares_wanted returns the greatest threshold, or 0 where only keys open the store.
 unsigned shares_wanted(const Report& report) {
   unsigned most = 0;
   for (std::size_t i = 0; i < report.num_slots(); ++i) {
@@ -62,7 +62,7 @@ unsigned shares_wanted(const Report& report) {
   return most;
 }
 
-// take_share tells the person what was wrong with an answer, and gives whether to go on.
+// take_share tells the person what is wrong with an answer, and returns whether to continue.
 bool take_share(Access& access, const Secret& answer, std::uint32_t flags,
                 strongroom_unseal_progress& progress) try {
   const std::uint32_t had = progress.progress;
@@ -77,7 +77,7 @@ bool take_share(Access& access, const Secret& answer, std::uint32_t flags,
   return true;
 }
 
-// unseal_by_person keeps the good shares, whatever comes between them.
+// unseal_by_person keeps the good shares, whatever is typed between them.
 void unseal_by_person(Access& access, std::uint32_t flags) {
   const std::string of = " of " + std::string(access.report.url()) + " (not shown): ";
   strongroom_unseal_progress progress = STRONGROOM_UNSEAL_PROGRESS_INIT;
@@ -98,16 +98,17 @@ void unseal_by_person(Access& access, std::uint32_t flags) {
 
 std::string read_anchor(const std::string& file) {
   if (file.empty()) return {};
-  const Secret text = read_secret(file, kMaxAnchorFileLen, "the anchor");
+  const Secret text = read_secret_text(file, kMaxAnchorFileLen, "the anchor");
   if (text.reveal().find('\0') != std::string_view::npos || text.size() == 0) {
     throw Failure(kExitInvalid,
-                  "the file '" + file + "' holds no anchor; it is what 'strongroom anchor' prints");
+                  "the file '" + file + "' is not an anchor; 'strongroom anchor' prints one");
   }
   return std::string(text.reveal());
 }
 
 Access open_at(const std::string& url, const Options& options, const std::string& anchor, bool make,
                const std::string& zk_auth_file) {
+  options.check_store();
   strongroom_store_options how = STRONGROOM_STORE_OPTIONS_INIT;
   how.timeout_ms = options.timeout_ms;
   how.must_exist = make ? 0 : 1;
@@ -137,9 +138,9 @@ Access open_sealed(const Options& options, bool make) {
                  options.zk_auth_file);
 }
 
-Access open_other(const std::string& url, const Options& options) {
-  const std::string& own = options.other_zk_auth_file;
-  return open_at(url, options, {}, true, own.empty() ? options.zk_auth_file : own);
+Access open_other(const std::string& url, const Options& options, const std::string& zk_auth_file) {
+  return open_at(url, options, {}, true,
+                 zk_auth_file.empty() ? options.zk_auth_file : zk_auth_file);
 }
 
 bool in_zookeeper(std::string_view url) noexcept {
@@ -150,8 +151,10 @@ void add_zk_auth(strongroom_store_options& how, std::string_view url, const std:
                  const Options& options) {
   if (!in_zookeeper(url)) return;
   if (!file.empty()) {
+    refuse_marked_file(file, "the ZooKeeper credentials");
     how.zk_auth_file = file.c_str();
   } else if (options.zk_auth) {
+    refuse_mark(options.zk_auth->reveal(), "STRONGROOM_ZK_AUTH");
     how.zk_auth = options.zk_auth->reveal().data();
     how.zk_auth_len = options.zk_auth->size();
   }

@@ -1,7 +1,7 @@
-// failure.hpp: how the command line gives up: one sentence and an exit status.
+// failure.hpp: how a command fails: with one sentence and an exit status.
 //
 // A Failure unwinds to main, which prints it. Its message names paths, options and codes, and says
-// what to do; it never carries secret bytes.
+// what to do; it never contains secret bytes.
 #pragma once
 
 #include <cerrno>

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "store/failure.hpp"
+#include "terminal/input.hpp"
 #include "terminal/unique_fd.hpp"
 
 namespace strongroom_cli {
@@ -45,7 +46,7 @@ std::vector<std::string> files_in(const std::string& directory) {
                   "reading the directory '" + directory + "' failed: " + trouble.message());
   }
   if (files.empty()) {
-    throw Failure(kExitInvalid, "there was no policy in '" + directory +
+    throw Failure(kExitInvalid, "there is no policy in '" + directory +
                                     "': its files end in .json, .dcos, .policy or .txt");
   }
   std::sort(files.begin(), files.end());
@@ -88,19 +89,21 @@ std::string read_text(const std::string& file, std::size_t max_len, const std::s
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       throw system_failure(kExitUnavailable, "reading " + what + " from " + from + " failed");
-    if (got == 0) return text;
+    if (got == 0) break;
     text.append(part.data(), static_cast<std::size_t>(got));
     if (text.size() > max_len) {
       throw Failure(kExitTooLarge,
                     what + " in " + from + " is over " + std::to_string(max_len) + " bytes");
     }
   }
+  refuse_mark(text, what + " in " + from);
+  return text;
 }
 
 strongroom_abi::Policy read_policy(const std::vector<std::string>& named, const Options& options) {
   const bool stored = std::find(named.begin(), named.end(), kStoredPolicy) != named.end();
   if (stored && named.size() > 1)
-    throw Failure(kExitUsage, "'@', what is stored, can not be mixed with files");
+    throw Failure(kExitUsage, "'@', the stored policy, cannot be mixed with files");
   if (stored || named.empty()) return open_unsealed(options).session.stored_policy();
   const std::vector<NamedText> texts = read_documents(named);
   std::vector<strongroom_abi::Policy::Document> documents;

@@ -1,4 +1,4 @@
-// policy_files.hpp: where the commands have a policy from: files, directories, or the store.
+// policy_files.hpp: where the commands get a policy from: files, directories, or the store.
 #pragma once
 
 #include <string>
@@ -10,17 +10,17 @@
 
 namespace strongroom_cli {
 
-// kStoredPolicy stands for what is stored, where a file may be named.
+// kStoredPolicy stands for the stored policy where a file may be named.
 inline constexpr const char* kStoredPolicy = "@";
 
-// read_text reads a file that holds no secret to its end; "-" is standard input.
-// Throws  Failure: over max_len bytes, or the system's words.
+// read_text reads a file without secrets to its end; "-" is standard input.
+// Throws  Failure: over max_len bytes, a byte order mark, or the system's words.
 std::string read_text(const std::string& file, std::size_t max_len, const std::string& what);
 
-// read_policy makes one policy of all that is named: a file is a document of its name without the
-// ending; of a directory all files that end in .json, .dcos, .policy or .txt are; "@" is what is
-// stored, which is also meant where nothing is named.
-// Throws  Failure, or Error: what is wrong with it, by line and column.
+// read_policy makes one policy of everything that is named. A file is a document, which has the file's
+// name without the ending; in a directory, all files that end in .json, .dcos, .policy or .txt are
+// documents; "@" is the stored policy, which is also meant where nothing is named.
+// Throws  Failure, or Error with the line and column of what is wrong.
 strongroom_abi::Policy read_policy(const std::vector<std::string>& named, const Options& options);
 
 }  // namespace strongroom_cli

@@ -1,4 +1,4 @@
-// targets.cpp: making and removing the places where files go; see targets.hpp.
+// targets.cpp: making and removing the files that are mounted over; see targets.hpp.
 #include "store/targets.hpp"
 
 #include <fcntl.h>
@@ -34,13 +34,13 @@ struct stat look_at(int fd, const std::string& path) {
   return found;
 }
 
-// steps_of splits a relative path; what does not count in it is dropped.
+// steps_of splits a relative path, and drops empty and "." segments.
 std::vector<std::string> steps_of(const std::string& path) {
   std::vector<std::string> steps;
   for (std::size_t begin = 0; begin <= path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     std::string step = path.substr(begin, end - begin);
-    if (step == "..") throw refused(path, "it had a segment '..'");
+    if (step == "..") throw refused(path, "it has a segment '..'");
     if (!step.empty() && step != ".") steps.push_back(std::move(step));
     begin = end + 1;
   }
@@ -57,7 +57,7 @@ UniqueFd open_sandbox(const std::string& path) {
 FileId regular_file(int fd, const std::string& path) {
   const struct stat found = look_at(fd, path);
   if (S_ISLNK(found.st_mode)) throw refused(path, "it is a symbolic link");
-  if (!S_ISREG(found.st_mode)) throw refused(path, "something that is no file is there already");
+  if (!S_ISREG(found.st_mode)) throw refused(path, "something else than a file is there already");
   return {found.st_dev, found.st_ino};
 }
 
@@ -106,7 +106,7 @@ FileId Targets::add_file(const std::string& path) {
                                O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!made && errno != EEXIST) throw walk_failure(path, name);
   if (made) remember(folder, name);
-  open_target(path, id);  // refuses what is no file before it is opened
+  open_target(path, id);  // refuses anything but a file before it is opened
   (made ? made_.back().in_use : in_use_.emplace_back()) = lock_shared(folder, name);
   return id;
 }
@@ -130,7 +130,7 @@ void Targets::add_link(const std::string& path, const std::string& leads_to) {
 void Targets::remove() noexcept {
   for (auto made = made_.rbegin(); made != made_.rend(); ++made) {
     if (!still_the_same(made->folder.get(), made->name.c_str(), made->kind, made->id)) continue;
-    // Unlinking a file takes away what other runs mounted over it, so not while one uses it.
+    // Unlinking a file also removes what other runs mounted over it, so a file in use stays.
     if (made->in_use && ::flock(made->in_use.get(), LOCK_EX | LOCK_NB) != 0) continue;
     ::unlinkat(made->folder.get(), made->name.c_str(), made->kind == S_IFDIR ? AT_REMOVEDIR : 0);
   }
@@ -138,7 +138,7 @@ void Targets::remove() noexcept {
   in_use_.clear();
 }
 
-// make_folders walks to the folder that the path's file lies in, and makes what is missing.
+// make_folders walks to the folder of the path's file, and makes the folders that are missing.
 // last  the file's own name.
 UniqueFd Targets::make_folders(const std::string& path, std::string& last) {
   auto steps = steps_of(path);
@@ -167,7 +167,7 @@ void Targets::remember(const UniqueFd& folder, const std::string& name) {
   made_.push_back({std::move(again), name, {made.st_dev, made.st_ino}, {}, made.st_mode & S_IFMT});
 }
 
-// lock_shared tells other runs that the file is in use. One that may not be read goes without.
+// lock_shared marks the file as in use for other runs. A file that may not be read gets no lock.
 UniqueFd Targets::lock_shared(const UniqueFd& folder, const std::string& name) {
   UniqueFd file(
       ::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));

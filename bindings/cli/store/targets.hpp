@@ -1,10 +1,9 @@
-// targets.hpp: the places on the host where the files of a command go, and their removal.
+// targets.hpp: the places on the host for the files of a command, and their removal.
 //
 // A relative path starts at the working directory, which is the command's sandbox: missing
 // directories and an empty file are made there, and no step of the path may be a symbolic link, so
 // that nothing outside is ever touched. An absolute path must be a file already, as in Mesos.
-// What was made is removed again, and nothing else: not what others filled, not what another run
-// still uses.
+// Only what was made here is removed again, and not if others wrote to it or another run still uses it.
 #pragma once
 
 #include <sys/types.h>
@@ -19,22 +18,22 @@
 
 namespace strongroom_cli {
 
-// SecretFile is one file that the command shall see. The bytes are borrowed.
+// SecretFile is one file that the command gets to see. The bytes are borrowed.
 struct SecretFile {
   std::string path;
   bool read_only = true;
   std::span<const std::uint8_t> content;
 };
 
-// FileId tells whether two looks at a path met the same file.
+// FileId identifies a file, to notice that a path leads to another one by now.
 struct FileId {
   dev_t device = 0;
   ino_t inode = 0;
   friend bool operator==(const FileId&, const FileId&) = default;
 };
 
-// open_target opens, as O_PATH, the file that path names; see above for what it refuses.
-// id  what it was found to be.
+// open_target opens the file that path names with O_PATH; see above for what it refuses.
+// id  receives its identity.
 UniqueFd open_target(const std::string& path, FileId& id);
 
 class Targets {
@@ -47,10 +46,10 @@ class Targets {
   // add_file makes sure that there is a file to mount over.
   FileId add_file(const std::string& path);
 
-  // add_link puts a symbolic link there, where nothing may be yet.
+  // add_link makes a symbolic link at a path where nothing is yet.
   void add_link(const std::string& path, const std::string& leads_to);
 
-  // remove takes away what the others made, the last first.
+  // remove removes what was made, the last first.
   void remove() noexcept;
 
  private:

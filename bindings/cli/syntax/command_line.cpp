@@ -1,180 +1,234 @@
-// command_line.cpp: from argv to Options; see command_line.hpp.
+// command_line.cpp: parsing by the table of commands; see command_line.hpp.
 #include "syntax/command_line.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <string_view>
 
-#include "store/failure.hpp"
-#include "syntax/arguments.hpp"
-#include "syntax/syntax.hpp"
+#include "syntax/common_options.hpp"
+#include "syntax/help.hpp"
+#include "syntax/suggestion.hpp"
 #include "terminal/output.hpp"
 
 namespace strongroom_cli {
 namespace {
 
-Failure usage(std::string why, const CLI::App& command) {
-  const std::string name = command.get_parent() == nullptr ? "" : " " + full_name(command);
-  return {kExitUsage, std::move(why) + "; see 'strongroom" + name + " --help'"};
-}
+char kNoValue[] = "-";  // stands for a value that was left out, and for that of a flag
 
-const char* environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr && *value != '\0' ? value : nullptr;
-}
+class Parser {
+ public:
+  Parser(int argc, char** argv) : all_(argv, argv + argc) {}
 
-// take_from makes the store that migrate names the one that is opened.
-void take_from(Options& options, const CLI::App& command) {
-  if (options.command != Command::migrate) return;
-  if (!options.store.empty()) {
-    throw usage("the store to migrate was named twice; leave --store out", command);
+  Options parse() {
+    while (next_ < all_.size()) take(all_[next_++]);
+    if (wants_help()) return std::move(options_);
+    check_complete();
+    options_.check_rivals();
+    options_.check_standard_input();
+    return std::move(options_);
   }
-  options.store = options.from;
+
+ private:
+  bool wants_help() const { return options_.has(kHelp) || options_.has(kVersion); }
+
+  void take(char* given) {
+    const std::string_view text = given;
+    if (wants_help()) return;
+    if (only_arguments_ || text.size() < 2 || text[0] != '-') return take_word(given);
+    if (text != "--") return take_option(given);
+    only_arguments_ = true;
+    if (options_.command == nullptr || options_.command->needs != Needs::program) return;
+    options_.program.assign(all_.begin() + static_cast<std::ptrdiff_t>(next_), all_.end());
+    next_ = all_.size();
+  }
+
+  void take_word(char* given) {
+    if (options_.command == nullptr || options_.command->run == nullptr) return take_command(given);
+    const auto arguments = arguments_of(*options_.command);
+    if (num_arguments_ < arguments.size()) {
+      add(*arguments[num_arguments_], given);
+      if (!arguments[num_arguments_]->many) ++num_arguments_;
+      return;
+    }
+    if (options_.command->needs == Needs::program) throw missing_dashes();
+    std::string takes = arguments.empty() ? "no argument" : "only";
+    for (const Option* each : arguments) takes += std::string(" ") + each->names;
+    throw options_.usage(std::string("one argument too many: '") + options_.command->name +
+                         "' takes " + takes);
+  }
+
+  // missing_dashes shows what to type, with the options as they were given, but without their values.
+  Failure missing_dashes() const {
+    std::string line = "strongroom " + std::string(options_.command->name);
+    for (const Option* option : options_of(options_.command)) {
+      if (!options_.has(*option)) continue;
+      line += " " + std::string(main_name(*option));
+      if (*option->value != '\0') line += std::string(" ") + option->value;
+    }
+    return options_.usage("'--' is missing before the command to run; type: " + line +
+                          " -- COMMAND...");
+  }
+
+  void take_command(char* given) {
+    const Command* const found = find_below(options_.command, given);
+    if (found != nullptr) {
+      options_.command = found;
+      return;
+    }
+    std::vector<std::string_view> names;
+    for (const Command* each : below(options_.command)) names.push_back(last_name(*each));
+    const std::string above =
+        options_.command == nullptr ? "" : std::string(options_.command->name) + " ";
+    throw options_.usage("unknown " + above + "command" + quoted_name(given) +
+                         did_you_mean(given, names));
+  }
+
+  void take_option(char* given) {
+    const std::string_view text = given;
+    const bool is_long = text.starts_with("--");
+    const std::size_t name_len = std::min(is_long ? text.find('=') : 2, text.size());
+    const Option* const option = find(text.substr(0, name_len));
+    char* const rest = name_len == text.size() ? nullptr : given + name_len + (is_long ? 1 : 0);
+    if (option == nullptr || (option->kind == Kind::flag && rest != nullptr && !is_long)) {
+      throw unknown_option(text.substr(0, is_long ? name_len : text.size()));
+    }
+    take_value(*option, rest);
+  }
+
+  // attached  what follows the name in the same argument, or null.
+  void take_value(const Option& option, char* attached) {
+    const std::string name(main_name(option));
+    if (option.kind == Kind::flag) {
+      if (attached != nullptr) throw options_.usage(name + " takes no value");
+      return options_.add(option, kNoValue);
+    }
+    char* const value = attached != nullptr ? attached : value_of(option);
+    if (value == nullptr) throw options_.usage(name + " needs a value: " + option.value);
+    if (!option.many && options_.has(option)) throw options_.usage(name + " was given twice");
+    add(option, value);
+  }
+
+  // value_of takes the next argument. One that may be left out does not begin with a dash.
+  char* value_of(const Option& option) {
+    const bool end = next_ == all_.size();
+    if (!option.optional) return end ? nullptr : all_[next_++];
+    const bool other = end || (all_[next_][0] == '-' && all_[next_][1] != '\0');
+    return other ? kNoValue : all_[next_++];
+  }
+
+  std::vector<const Option*> named_options() const {
+    auto options = options_of(options_.command);
+    const auto global = global_options();
+    options.insert(options.end(), global.begin(), global.end());
+    return options;
+  }
+
+  const Option* find(std::string_view name) const {
+    for (const Option* option : named_options()) {
+      const auto names = split(option->names);
+      if (std::find(names.begin(), names.end(), name) != names.end()) return option;
+    }
+    return nullptr;
+  }
+
+  // unknown_option shows of "-xWORD" only "-x", unless it is near to an option: WORD may be a secret.
+  Failure unknown_option(std::string_view text) const {
+    std::vector<std::string_view> names;
+    for (const Option* option : named_options()) {
+      const std::string_view name = main_name(*option);
+      if (name.starts_with("--")) names.push_back(name);
+    }
+    const bool is_long = text[1] == '-';
+    const std::string meant = text.size() == 2
+                                  ? begins_with_letter(text[1], names)
+                                  : did_you_mean(text.substr(is_long ? 2 : 1), names, "--");
+    const bool is_name = is_long || !meant.empty();
+    return options_.usage("unknown option" + quoted_name(is_name ? text : text.substr(0, 2)) +
+                          meant);
+  }
+
+  static std::string begins_with_letter(char letter, const std::vector<std::string_view>& names) {
+    for (const std::string_view name : names) {
+      if (name[2] == letter) return "; did you mean " + std::string(name) + "?";
+    }
+    return "";
+  }
+
+  void add(const Option& option, char* value) {
+    const std::string fault = fault_of(option, value);
+    if (!fault.empty()) throw options_.usage(fault);
+    options_.add(option, value);
+  }
+
+  void check_complete() const {
+    if (options_.command == nullptr) throw options_.usage("no command was given");
+    if (options_.command->run == nullptr) {
+      throw options_.usage(std::string("'") + options_.command->name + "' needs a command");
+    }
+    for (const Option* each : arguments_of(*options_.command)) {
+      if (each->optional || options_.has(*each)) continue;
+      throw options_.usage(std::string(each->names) + " is missing");
+    }
+    if (options_.command->needs == Needs::program && options_.program.empty()) {
+      throw options_.usage("no command to run was given; it goes behind '--'");
+    }
+  }
+
+  std::vector<char*> all_;
+  std::size_t next_ = 1;  // argv[0] is the program
+  std::size_t num_arguments_ = 0;
+  bool only_arguments_ = false;
+  Options options_;
+};
+
+void take_store(Options& options) {
+  if (options.has(kFrom)) {
+    if (!options.store.empty()) {
+      throw options.usage("the store to migrate was named twice; leave --store out");
+    }
+    options.store = options.text(kFrom);
+  }
+  if (options.store.empty()) options.store = from_environment("STRONGROOM_STORE");
+  if (options.command->needs == Needs::store) options.check_store();
 }
 
-void add_environment(Options& options) {
-  if (const char* url = environment("STRONGROOM_STORE"); options.store.empty() && url != nullptr) {
-    options.store = url;
-  }
-  // What the command line names is all that is wanted; at init the file is to be made.
+// fill sets what all commands share.
+void fill(Options& options) {
+  options.store = options.text(kStore);
+  options.key_file = options.text(kKeyFile);
+  options.share_files = options.texts(kShare);
+  options.pgp_private_keys = options.texts(kPgpPrivateKey);
+  options.pgp_passphrase_file = options.text(kPgpPassphraseFile);
+  options.escrowed = options.has(kEscrowed);
+  options.anchor_file = options.text(kAnchorFile);
+  options.zk_auth_file = options.text(kZkAuthFile);
+  options.timeout_ms = static_cast<std::uint32_t>(std::ceil(options.seconds(kTimeout) * 1000));
+  options.allow_unlocked = options.has(kAllowUnlocked);
+  take_store(options);
+  // Credentials that the command line names are the only ones.
   const bool named =
       !options.share_files.empty() || !options.pgp_private_keys.empty() || options.escrowed;
-  const bool wanted = !named || options.command == Command::init;
-  if (const char* file = environment("STRONGROOM_KEY_FILE");
-      options.key_file.empty() && wanted && file != nullptr) {
-    options.key_file = file;
-  }
-}
-
-// needs_stored_policy tells whether a tool for policies was not given files.
-bool needs_stored_policy(const Options& options) {
-  const auto stored = [](const std::string& each) { return each == "@"; };
-  if (options.command == Command::policy_diff) return stored(options.from) || stored(options.to);
-  return options.policies.empty() ||
-         std::any_of(options.policies.begin(), options.policies.end(), stored);
-}
-
-bool needs_store(const Options& options) {
-  if (options.command >= Command::policy_check && options.command <= Command::policy_test)
-    return needs_stored_policy(options);
-  if (options.command == Command::completion) return false;
-  if (options.command == Command::backup_verify) return false;
-  return options.command != Command::run || !options.environment_file.empty() ||
-         !options.volumes_file.empty();
-}
-
-std::ptrdiff_t uses_of_standard_input(const Options& options) {
-  const bool put = options.command == Command::create || options.command == Command::update;
-  const bool reads_file =
-      (put && options.source != Source::value) || options.command == Command::resolve ||
-      options.command == Command::backup_verify || options.command == Command::restore ||
-      options.command == Command::policy_put || options.command == Command::policy_test;
-  const auto count = [](const std::vector<std::string>& files) {
-    return std::count(files.begin(), files.end(), "-");
-  };
-  const NewCredentials& fresh = options.fresh;
-  return count(options.share_files) + count(options.pgp_private_keys) + count(fresh.pgp_key_files) +
-         count(fresh.share_backs) + (options.key_file == "-") +
-         (options.pgp_passphrase_file == "-") + (options.anchor_file == "-") +
-         (reads_file && options.file == "-") + count(options.policies) +
-         (options.command == Command::policy_diff && options.from == "-") +
-         (options.command == Command::policy_diff && options.to == "-") +
-         (options.environment_file == "-") + (options.volumes_file == "-");
-}
-
-// check_counts holds before anything is read or made.
-void check_counts(const Options& options, const CLI::App& command) {
-  const NewCredentials& fresh = options.fresh;
-  const bool rekey = options.command == Command::rekey;  // takes what is left open from before
-  const std::size_t num_keys =
-      fresh.pgp_key_files.size() + (fresh.generated_key_file.empty() && !fresh.escrow ? 0 : 1);
-  if (num_keys > 0 && fresh.shares != 0 && fresh.shares != num_keys) {
-    throw usage("--shares was " + std::to_string(fresh.shares) + ", and there were " +
-                    std::to_string(num_keys) + " OpenPGP keys; one for each share is needed",
-                command);
-  }
-  const std::size_t shares = num_keys > 0 ? num_keys : fresh.shares;
-  if (fresh.threshold > 0 && shares == 0 && !rekey) {
-    throw usage("--threshold was given without --shares", command);
-  }
-  if (fresh.threshold > shares && (shares != 0 || !rekey)) {
-    throw usage("--threshold was more than --shares", command);
-  }
-  if (fresh.escrow && (num_keys > 1 || !fresh.pgp_key_files.empty())) {
-    throw usage("--escrow-in-store makes its one key itself; leave --pgp-key out", command);
-  }
-}
-
-void finish_fresh(Options& options, const CLI::App& command) {
-  NewCredentials& fresh = options.fresh;
-  if (!fresh.share_backs.empty()) fresh.verify = true;
-  check_counts(options, command);
-  if (options.command == Command::init) fresh.key_file = options.key_file;
-  const bool needs_some =
-      options.command == Command::slot_add || options.command == Command::slot_replace;
-  if (needs_some && fresh.empty()) {
-    throw usage(
-        "there was nothing to make: give --shares, --pgp-key, --new-key-file, "
-        "--environment or --system-credential",
-        command);
-  }
-  if (options.command == Command::migrate && !options.rekey && !fresh.empty()) {
-    throw usage("new credentials were asked for without --rekey", command);
-  }
-  if (!options.pgp_passphrase_file.empty() && options.pgp_private_keys.empty()) {
-    throw usage("--pgp-passphrase-file was given without --pgp-private-key", command);
-  }
-}
-
-void finish(Options& options, const Syntax& parser) {
-  const CLI::App& command = parser.current();
-  take_from(options, command);
-  add_environment(options);
-  if (options.source == Source::value && std::string_view(options.value) == "-") {
-    options.source = Source::standard_input;
-  }
-  if (needs_store(options) && options.store.empty()) {
-    throw Failure(kExitUsage, "no store was named: give --store URL or set STRONGROOM_STORE");
-  }
-  if (options.command == Command::run && options.program.empty()) {
-    throw usage("no command was given to run; it goes behind --", command);
-  }
-  if (parser.timeout_s() < 0 || !(parser.timeout_s() < 86400)) {
-    throw usage("--timeout was not a number of seconds up to a day", command);
-  }
-  options.timeout_ms = static_cast<std::uint32_t>(std::ceil(parser.timeout_s() * 1000));
-  finish_fresh(options, command);
-  if (uses_of_standard_input(options) > 1) {
-    throw usage("standard input can be read only once; name a file for the others", command);
+  if (options.key_file.empty() && !named) {
+    options.key_file = from_environment("STRONGROOM_KEY_FILE");
   }
 }
 
 }  // namespace
 
 std::optional<Options> parse_command_line(int argc, char** argv) {
-  Syntax parser;
-  Arguments arguments = split_arguments(argc, argv);
-  try {
-    Options options =
-        parser.parse(static_cast<int>(arguments.shown.size()), arguments.shown.data());
-    options.value = arguments.value;
-    options.program = std::move(arguments.program);
-    finish(options, parser);
-    return options;
-  } catch (const CLI::CallForHelp&) {
-    print(parser.current().help());
-  } catch (const CLI::CallForAllHelp&) {
-    print(parser.current().help());
-  } catch (const CLI::CallForVersion& version) {
-    print(std::string(version.what()) + "\n");
-  } catch (const CLI::ExtrasError&) {
-    // Not which one: it may be a secret that lacks its -v.
-    throw usage("there was an argument too many, or an unknown option", parser.current());
-  } catch (const CLI::ParseError& error) {
-    throw usage(error.what(), parser.current());
+  Options options = Parser(argc, argv).parse();
+  if (options.has(kHelp)) {
+    print(help_of(options.command));
+    return std::nullopt;
   }
-  return std::nullopt;
+  if (options.has(kVersion)) {
+    print(std::string("strongroom ") + strongroom_version() + "\n");
+    return std::nullopt;
+  }
+  fill(options);
+  if (!options.pgp_passphrase_file.empty() && options.pgp_private_keys.empty()) {
+    throw options.usage("--pgp-passphrase-file was given without --pgp-private-key");
+  }
+  return options;
 }
 
 }  // namespace strongroom_cli

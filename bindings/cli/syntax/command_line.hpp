@@ -1,7 +1,7 @@
-// command_line.hpp: from argv to Options, and the help. The only file that knows CLI11.
+// command_line.hpp: from argv to Options.
 //
-// No argument that may be a secret becomes a std::string: the value of -v is kept out of the parser,
-// and no message repeats an argument that was not understood.
+// A misplaced argument may be a secret: messages repeat only what looks like the name of an option or
+// of a command, and never what follows a '='.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 namespace strongroom_cli {
 
 // parse_command_line reads argv and the environment.
-// Returns  nothing when the help or the version was asked for, and printed.
+// Returns  nothing when the help or the version was asked for, and is printed.
 // Throws   Failure(kExitUsage).
 std::optional<Options> parse_command_line(int argc, char** argv);
 

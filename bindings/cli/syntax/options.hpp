@@ -1,140 +1,76 @@
 // options.hpp: what the user asked for, as the commands read it.
+//
+// Values stay where they are in argv until a command reads them: one that may be a secret is taken from
+// there into locked memory, and never becomes a std::string.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "child/process.hpp"
+#include "store/failure.hpp"
 #include "strongroom_abi.hpp"
+#include "syntax/command.hpp"
 
 namespace strongroom_cli {
 
-enum class Command {
-  init,
-  status,
-  unseal,
-  seal,
-  slots,
-  slot_add,
-  slot_remove,
-  slot_replace,
-  rekey,
-  rotate,
-  reencrypt,
-  retire,
-  anchor,
-  doctor,
-  zk_reauth,
-  backup,
-  backup_verify,
-  restore,
-  migrate,
-  create,
-  update,
-  get,
-  list,
-  watch,
-  erase,
-  resolve,
-  run,
-  policy_check,  // from here to policy_test, those that need no store where files are named
-  policy_explain,
-  policy_who_can,
-  policy_diff,
-  policy_lint,
-  policy_test,
-  policy_list,
-  policy_get,
-  policy_put,
-  policy_delete,
-  policy_reset,
-  completion,
-};
+class Options {
+ public:
+  const Command* command = nullptr;
+  const Process* process = nullptr;  // what `run` undoes for its command
+  std::vector<char*> program;        // of `run`, with its arguments and without the closing null
 
-// Source is where create and update have the value from.
-enum class Source { standard_input, value, text_file, binary_file };
-
-// NewCredentials is what shall open a store, or a slot, from now on.
-struct NewCredentials {
-  std::uint32_t shares = 0;
-  std::uint32_t threshold = 0;
-  std::vector<std::string> pgp_key_files;
-  std::string generated_key_file;  // where the private key of a new OpenPGP pair goes
-  std::uint32_t pgp_bits = 4096;
-  bool escrow = false;
-  std::string key_file;
-  std::uint32_t key_kind = 0;  // a STRONGROOM_SLOT_ constant, or 0: a key file
-  bool verify = false;
-  std::vector<std::string> share_backs;
-
-  bool pgp() const { return !pgp_key_files.empty() || !generated_key_file.empty() || escrow; }
-  bool key() const { return !key_file.empty() || key_kind != 0; }
-  bool empty() const { return shares == 0 && !pgp() && !key(); }
-};
-
-struct Options {
-  Command command = Command::status;
-
-  // all commands
+  // What all commands share, from the command line or from the environment.
   std::string store;
-  std::string key_file;  // of the option, or of the environment
+  std::string key_file;
   std::vector<std::string> share_files;
   std::vector<std::string> pgp_private_keys;
   std::string pgp_passphrase_file;
   bool escrowed = false;
-  std::optional<strongroom_abi::Secret> environment_key;  // what STRONGROOM_KEY held
+  std::optional<strongroom_abi::Secret> environment_key;  // the value of STRONGROOM_KEY
   std::string anchor_file;
   std::string zk_auth_file;
-  std::optional<strongroom_abi::Secret> zk_auth;  // what STRONGROOM_ZK_AUTH held
+  std::optional<strongroom_abi::Secret> zk_auth;  // the value of STRONGROOM_ZK_AUTH
   std::uint32_t timeout_ms = 0;
   bool allow_unlocked = false;
 
-  bool json = false;
-  bool raw = false;
+  // What a command has for itself is asked for by its option.
+  bool has(const Option& option) const noexcept { return raw(option) != nullptr; }
+  std::string text(const Option& option) const;                // empty when not given
+  std::vector<std::string> texts(const Option& option) const;  // of one that may be given again
+  std::uint32_t number(const Option& option) const;            // 0 when not given
+  std::vector<std::uint32_t> numbers(const Option& option) const;
+  double seconds(const Option& option) const;  // 0 when not given
 
-  // init, slot-add, slot-replace, rekey, migrate
-  NewCredentials fresh;
-  std::uint32_t max_secret_len = 0;
+  // raw returns the argument itself, or null. It may be a secret: see take_argument.
+  char* raw(const Option& option) const noexcept;
 
-  // slots, slot-remove, slot-replace
-  std::vector<std::uint32_t> slot_ids;
-  std::uint32_t wrapped_of = 0;  // the slot whose wrapped shares are asked for; 0: none
-  bool keep_keys = false;
+  void add(const Option& option, char* value) { given_.emplace_back(&option, value); }
 
-  // rotate, reencrypt, doctor, migrate, zk-reauth
-  bool root = false;
-  std::uint32_t duty_percent = 0;
-  bool repair = false;
-  std::string from;
-  std::string to;
-  bool rekey = false;
-  std::string other_zk_auth_file;  // of the other storage, or of the new identity
+  // check_standard_input refuses to read standard input twice.
+  // more  how many reads there are besides those that options name by "-".
+  // Throws  Failure(kExitUsage).
+  void check_standard_input(std::size_t more = 0) const;
 
-  // create, update, get, list, watch, delete
-  std::string path;
-  Source source = Source::standard_input;
-  std::string file;       // of create, update, resolve and backups; "-" is a standard stream
-  char* value = nullptr;  // a secret, still in argv
-  std::string key;
-  bool has_key = false;
-  bool recursive = false;
-  bool fresh_read = false;
-  double watch_s = 0;  // 0: for ever
+  // check_rivals refuses options that exclude each other.
+  void check_rivals() const;
 
-  // policy
-  std::vector<std::string> policies;  // files, directories, or "@" alone
-  std::string who;
-  std::string action;
+  // check_store throws Failure(kExitUsage) where no store is named.
+  void check_store() const;
 
-  // run
-  std::string environment_file;
-  std::string volumes_file;
-  bool no_namespace = false;
-  std::vector<char*> program;  // and its arguments, without the closing null
+  // usage makes a Failure that ends in a suggestion, or else in the help to read.
+  Failure usage(const std::string& why) const;
 
-  // completion
-  std::string shell;
+ private:
+  std::vector<std::pair<const Option*, char*>> given_;
 };
+
+// from_environment returns the value of a variable without secrets; empty where it is not set.
+std::string from_environment(const char* name);
 
 }  // namespace strongroom_cli

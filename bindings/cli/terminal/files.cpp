@@ -29,7 +29,7 @@ std::string folder_of(const std::string& file) {
   return slash == 0 ? "/" : file.substr(0, slash);
 }
 
-// A name is on the disk only when its folder is.
+// A name is on the disk only when its folder is synced.
 void sync_folder(const std::string& name, const std::string& what) {
   const UniqueFd folder(::open(folder_of(name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) != 0) throw trouble(what, name);
@@ -75,7 +75,7 @@ PartFile::PartFile(std::string name, std::string what)
     : name_(std::move(name)), part_(name_ + ".part"), what_(std::move(what)) {
   struct stat before {};
   if (::stat(name_.c_str(), &before) == 0 && !S_ISREG(before.st_mode)) {
-    throw Failure(kExitInvalid, quoted(what_, name_) + " is there and is no file; name another");
+    throw Failure(kExitInvalid, quoted(what_, name_) + " exists and is not a file; name another");
   }
   open_locked();
   if (::fchmod(file_.get(), 0600) != 0 || ::ftruncate(file_.get(), 0) != 0) {
@@ -83,8 +83,8 @@ PartFile::PartFile(std::string name, std::string what)
   }
 }
 
-// What a killed run left is taken over; what a running one writes is not. Between open and lock,
-// that one may have finished and the name be another file's.
+// A file that a killed run left is taken over; one that a running process writes is not. Between open and
+// lock that process may have finished, and the name may be another file's.
 void PartFile::open_locked() {
   do {
     constexpr int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -125,7 +125,7 @@ void refuse_beside_data(const std::string& file, const std::string& what,
   for (auto above = folder;; above = above.parent_path()) {
     if (above == store) {
       throw Failure(kExitInvalid, quoted(what, file) +
-                                      " would lie within the store, whose copies would hold it; "
+                                      " would be inside the store, and in all copies of it; "
                                       "name one elsewhere");
     }
     if (above == above.parent_path()) return;

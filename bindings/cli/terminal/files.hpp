@@ -1,4 +1,4 @@
-// files.hpp: making files that are whole on the disk, or not there.
+// files.hpp: making files that are whole on the disk, or absent.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace strongroom_cli {
 
-// NewFile is a file of mode 0600 that nobody made before. When its constructor returns, the bytes
-// and the name are on the disk; it vanishes again unless it is kept.
+// NewFile is a file of mode 0600 that did not exist before. When its constructor returns, the bytes
+// and the name are on the disk. The file is removed again unless keep is called.
 class NewFile {
  public:
   // what    names it in messages: "the key file".
@@ -29,7 +29,8 @@ class NewFile {
 };
 
 // PartFile is written as NAME.part, mode 0600, and becomes NAME when it is whole and on the disk;
-// what had that name before is replaced only then. Otherwise it vanishes. Two at once do not mix.
+// the file that had that name before is replaced only then. Otherwise it is removed. Two processes do not
+// mix their bytes.
 class PartFile {
  public:
   PartFile(std::string name, std::string what);
@@ -49,12 +50,12 @@ class PartFile {
   UniqueFd file_;
 };
 
-// refuse_beside_data throws Failure when a file would lie within the directory of the store: with
-// every copy of the store, its key would be copied.
+// refuse_beside_data throws Failure when a file would be inside the directory of the store: every copy of
+// the store would contain its key.
 void refuse_beside_data(const std::string& file, const std::string& what,
                         const strongroom_abi::Report& report);
 
-// settle_output gets what went to standard output onto the disk, where that is a file.
+// settle_output syncs standard output to the disk, if it is a file.
 void settle_output();
 
 }  // namespace strongroom_cli

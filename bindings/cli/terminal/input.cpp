@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -50,13 +51,15 @@ std::size_t read_some(const Input& input, std::uint8_t* out, std::size_t len,
   for (;;) {
     const ssize_t got = ::read(input.fd, out, len);
     if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EBADF) return 0;  // standard input is closed; see Process
     if (errno != EINTR) {
       throw system_failure(kExitUnavailable, "reading " + what + " from " + input.name + " failed");
     }
   }
 }
 
-// read_all reads to the end. room is a good guess of the length, plus one.
+// read_all reads to the end.
+// room  a good guess of the length, plus one.
 Secret read_all(const Input& input, std::size_t room, std::size_t max_len,
                 const std::string& what) {
   Secret secret(std::min(room, max_len + 1));
@@ -84,6 +87,21 @@ Secret read_input(const Input& input, std::size_t max_len, const std::string& wh
 
 }  // namespace
 
+bool begins_with_mark(std::string_view text) noexcept {
+  return text.starts_with("\xEF\xBB\xBF");
+}
+
+void refuse_mark(std::string_view text, const std::string& what) {
+  if (begins_with_mark(text)) throw Failure(kExitInvalid, what + " " + kMarkAdvice);
+}
+
+void refuse_marked_file(const std::string& file, const std::string& what) {
+  const UniqueFd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  std::array<char, 3> begin{};
+  if (!opened || ::read(opened.get(), begin.data(), begin.size()) < 3) return;
+  refuse_mark({begin.data(), begin.size()}, what + " '" + file + "'");
+}
+
 Secret copy_secret(std::string_view from, std::size_t len) {
   Secret copy(len);
   if (!from.empty()) std::memcpy(copy.writable(), from.data(), std::min(from.size(), len));
@@ -94,6 +112,13 @@ Secret read_secret(const std::string& file, std::size_t max_len, const std::stri
   return read_input(open_input(file, what), max_len, what);
 }
 
+Secret read_secret_text(const std::string& file, std::size_t max_len, const std::string& what) {
+  const Input input = open_input(file, what);
+  Secret text = read_input(input, max_len, what);
+  refuse_mark(text.reveal(), what + " in " + input.name);
+  return text;
+}
+
 Secret read_private(const std::string& file, std::size_t max_len, const std::string& what) {
   const Input input = open_input(file, what);
   const struct stat found = look_at(input, what);
@@ -101,7 +126,9 @@ Secret read_private(const std::string& file, std::size_t max_len, const std::str
     throw Failure(kExitDenied,
                   what + " '" + file + "' is open to others; run: chmod 600 '" + file + "'");
   }
-  return read_input(input, max_len, what);
+  Secret text = read_input(input, max_len, what);
+  refuse_mark(text.reveal(), what + " " + input.name);
+  return text;
 }
 
 Secret read_key_file(const std::string& file) {

@@ -1,12 +1,14 @@
 // output.cpp: writing; see output.hpp.
 #include "terminal/output.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <ctime>
 
 #include "store/failure.hpp"
+#include "terminal/terminal.hpp"
 
 namespace strongroom_cli {
 namespace {
@@ -14,7 +16,7 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-// escape_json hands the bytes of a JSON string to put, one by one.
+// escape_json passes the bytes of a JSON string to put, one by one.
 template <typename Put>
 void escape_json(std::string_view utf8, Put put) {
   const auto escape = [&](char c) {
@@ -45,7 +47,7 @@ void escape_json(std::string_view utf8, Put put) {
   put('"');
 }
 
-// utf8_length gives how many bytes the character at the front takes, or 0 when it is none
+// utf8_length returns how many bytes the first character takes, or 0 when it is not a character
 // (Unicode 15, table 3-7).
 std::size_t utf8_length(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -67,25 +69,36 @@ bool is_control(std::string_view character) noexcept {
   return c < 0x20 || c == 0x7F;
 }
 
-}  // namespace
-
-void write_all(int fd, std::string_view bytes, const std::string& what) {
+// try_write_all returns 0 or an errno.
+int try_write_all(int fd, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw system_failure(kExitUnavailable, "writing to " + what + " failed");
+    if (written <= 0) return written < 0 ? errno : EIO;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  return 0;
+}
+
+}  // namespace
+
+void write_all(int fd, std::string_view bytes, const std::string& what) {
+  const int error = try_write_all(fd, bytes);
+  if (error != 0) throw system_failure(kExitUnavailable, "writing to " + what + " failed", error);
 }
 
 void print(std::string_view text) {
-  write_all(STDOUT_FILENO, text, "standard output");
+  const int error = try_write_all(STDOUT_FILENO, text);
+  if (error == EPIPE) throw Interrupted{SIGPIPE};
+  if (error == 0) return;
+  throw system_failure(kExitUnavailable, "writing to standard output failed", error);
 }
 
 void print_done(std::string_view text) noexcept try {
   print(text);
 } catch (const std::exception& error) {
   complain("the change took effect, but " + std::string(error.what()));
+} catch (const Interrupted&) {  // nobody reads, as in `rotate | true`
 }
 
 void complain(std::string_view message) noexcept try {
@@ -105,7 +118,7 @@ void complain(std::string_view message) noexcept try {
   }
   line += '\n';
   write_all(STDERR_FILENO, line, "standard error");
-} catch (const std::exception&) {  // there is nobody left to tell
+} catch (const std::exception&) {  // nobody is left to report to
 }
 
 std::string time_text(std::uint64_t ms) {
@@ -163,8 +176,8 @@ void show_secret(std::string_view bytes, bool raw) {
   if (raw || ::isatty(STDOUT_FILENO) == 0) return print(bytes);
   if (!well_formed_text(bytes)) {
     throw Failure(kExitInvalid,
-                  "the secret holds bytes that a terminal must not be sent; send them elsewhere, "
-                  "or say --raw");
+                  "the secret has bytes that must not be sent to a terminal; send them elsewhere, "
+                  "or give --raw");
   }
   print(bytes);
   if (!bytes.ends_with('\n')) print("\n");

@@ -1,7 +1,7 @@
 // output.hpp: what goes to standard output and standard error, and how.
 //
 // Everything is written with write(2), and every error is noticed. Secrets pass through locked
-// memory alone.
+// memory only.
 #pragma once
 
 #include <cstddef>
@@ -13,30 +13,32 @@
 
 namespace strongroom_cli {
 
-// write_all writes to a descriptor, whatever it takes. what names it in the Failure.
+// write_all writes all bytes to a descriptor.
+// what  names it in the Failure.
 void write_all(int fd, std::string_view bytes, const std::string& what);
 
-// print writes to standard output what is no secret.
+// print writes text without secrets to standard output. Where a pipe has no reader any more, it throws
+// Interrupted by SIGPIPE, so that the program ends as others do, but wipes its memory first.
 void print(std::string_view text);
 
-// print_done writes what there is to say of a change that took effect. Where it cannot be written (a full
-// disk, a closed pipe), standard error says so, and the command still succeeds: its exit status is that of
-// the change.
+// print_done reports a change that took effect. Where that cannot be written, the command still succeeds:
+// its exit status is that of the change. Standard error says so for a full disk, and not for a pipe that
+// nobody reads.
 void print_done(std::string_view text) noexcept;
 
 // complain writes one line "strongroom: ..." to standard error; control characters are quoted.
 void complain(std::string_view message) noexcept;
 
-// time_text gives milliseconds since 1970 as RFC 3339 has it: 2024-02-29T12:00:00.123Z.
+// time_text returns milliseconds since 1970 in the form of RFC 3339: 2024-02-29T12:00:00.123Z.
 std::string time_text(std::uint64_t ms);
 
-// json_text gives a JSON string, with its quotes, of what is no secret.
+// json_text returns a text without secrets as a JSON string, with its quotes.
 std::string json_text(std::string_view text);
 
-// hex_text gives lower-case hex of what is no secret.
+// hex_text returns bytes without secrets in lower-case hex.
 std::string hex_text(std::string_view bytes);
 
-// SecretOutput writes to standard output what holds secrets. Call flush at the end.
+// SecretOutput writes text with secrets to standard output. Call flush at the end.
 class SecretOutput {
  public:
   void text(std::string_view bytes);
@@ -56,12 +58,12 @@ class SecretOutput {
   std::size_t len_ = 0;
 };
 
-// show_secret writes a secret's bytes to standard output: exactly those when it is no terminal or
-// raw is set. A terminal gets text alone, and a newline where the text ends in none.
+// show_secret writes a secret's bytes to standard output: exactly those when it is not a terminal or
+// raw is set. A terminal gets only text, and a newline where the text does not end in one.
 void show_secret(std::string_view bytes, bool raw);
 
-// well_formed_text tells whether bytes are UTF-8 without control characters other than tab, line
-// feed and carriage return: what a terminal may be shown.
+// well_formed_text reports whether bytes are UTF-8 without control characters other than tab, line
+// feed and carriage return: what a terminal may be sent.
 bool well_formed_text(std::string_view bytes) noexcept;
 
 }  // namespace strongroom_cli

@@ -16,10 +16,10 @@ namespace {
 constexpr auto kPatience = std::chrono::seconds(1);
 constexpr auto kPace = std::chrono::milliseconds(200);
 
-// tell gives up on a terminal that went away: it was for looking at alone.
-void tell(const std::string& text) noexcept try {
+// show_line ignores errors: the line is only for the person who watches.
+void show_line(const std::string& text) noexcept try {
   write_all(STDERR_FILENO, text, "standard error");
-} catch (const std::exception&) {  // nobody looks
+} catch (const std::exception&) {  // nobody watches
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ ProgressLine::ProgressLine(std::string doing, Unit unit)
       next_(std::chrono::steady_clock::now() + kPatience) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_) tell("\r\033[K");
+  if (shown_) show_line("\r\033[K");
 }
 
 strongroom_abi::Progress ProgressLine::hear() {
@@ -50,7 +50,7 @@ void ProgressLine::show(std::uint64_t num_records, std::uint64_t num_done) {
   if (unit_ == Unit::bytes) far += " records, " + size_text(num_done);
   if (unit_ == Unit::rewritten) far += " records, " + std::to_string(num_done) + " sealed anew";
   if (unit_ == Unit::nodes) far += " nodes";
-  tell("\r\033[K" + doing_ + ": " + far);
+  show_line("\r\033[K" + doing_ + ": " + far);
   shown_ = true;
 }
 

@@ -1,4 +1,4 @@
-// progress.hpp: how far long work is, for the person who waits for it.
+// progress.hpp: shows how far long work has come, to the person who waits for it.
 #pragma once
 
 #include <chrono>
@@ -9,8 +9,8 @@
 
 namespace strongroom_cli {
 
-// ProgressLine keeps one line on standard error up to date, when that is a terminal and the work
-// took a second already. The line is gone when this is.
+// ProgressLine keeps one line on standard error up to date, if that is a terminal and the work has
+// taken a second already. Its destructor removes the line.
 class ProgressLine {
  public:
   enum class Unit { bytes, rewritten, nodes };
@@ -21,7 +21,8 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
   ~ProgressLine();
 
-  // hear is for the functions that report; it never stops the work. It must not outlive this.
+  // hear returns the callback for functions that report progress. It never stops the work, and must not
+  // outlive this object.
   strongroom_abi::Progress hear();
 
  private:
@@ -34,7 +35,7 @@ class ProgressLine {
   std::chrono::steady_clock::time_point next_;
 };
 
-// size_text gives bytes as people read them: "12 bytes", "3.4 MiB".
+// size_text returns a size for people to read: "12 bytes", "3.4 MiB".
 std::string size_text(std::uint64_t bytes);
 
 }  // namespace strongroom_cli

@@ -22,11 +22,11 @@ namespace {
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
 constexpr std::size_t kMaxLineLen = std::size_t{256} << 10;
 constexpr std::size_t kPartLen = 4096;
-constexpr int kQuietMs = 150;  // what is pasted comes without a pause like that
+constexpr int kQuietMs = 150;  // pasted text comes without such a pause
 
 volatile sig_atomic_t caught = 0;
 
-// Catcher holds the signals back except inside wait, so none gets lost between look and sleep.
+// Catcher blocks the signals except inside wait, so that none is lost between checking and sleeping.
 class Catcher {
  public:
   Catcher() {
@@ -60,7 +60,7 @@ class Catcher {
     return false;
   }
 
-  // more_follows tells whether something comes within a moment.
+  // more_follows reports whether more input comes within a moment.
   static bool more_follows(int fd) {
     pollfd waiting{fd, POLLIN, 0};
     return ::poll(&waiting, 1, kQuietMs) > 0 && (waiting.revents & POLLIN) != 0;
@@ -71,8 +71,8 @@ class Catcher {
   sigset_t mask_{};
 };
 
-// RawInput turns off the echo, and the terminal's own lines, which end after 4,095 bytes: more than that it
-// would drop without a word.
+// RawInput turns off the echo and the terminal's own line editing, which silently drops everything after
+// 4,095 bytes.
 class RawInput {
  public:
   explicit RawInput(int fd) : fd_(fd) {
@@ -87,7 +87,7 @@ class RawInput {
   RawInput& operator=(const RawInput&) = delete;
   ~RawInput() {
     ::tcsetattr(fd_, TCSAFLUSH, &before_);
-  }  // what was not read never reaches the shell
+  }  // input that was not read does not reach the shell
 
   // end_of_line finds what ends a line: a newline, or the key for the end of input.
   std::size_t end_of_line(std::string_view typed) const noexcept {
@@ -99,7 +99,7 @@ class RawInput {
     return end;
   }
 
-  // is_key tells whether a byte is the key that the terminal has for this, as VERASE.
+  // is_key reports whether a byte is the terminal's key for a function such as VERASE.
   bool is_key(unsigned char byte, int what) const noexcept {
     return before_.c_cc[what] != 0 && byte == before_.c_cc[what];
   }
@@ -121,7 +121,7 @@ class Line {
   std::size_t size() const noexcept { return len_; }
   bool full() const noexcept { return len_ == bytes_.size(); }
   void add(unsigned char byte) { bytes_.writable()[len_++] = byte; }
-  // erase takes the last character away, which may have several bytes (UTF-8).
+  // erase removes the last character, which may have several bytes (UTF-8).
   void erase() {
     while (len_ > 0 && (bytes_.writable()[--len_] & 0xC0) == 0x80) {
     }
@@ -141,7 +141,7 @@ bool is_blank(std::string_view bytes) noexcept {
   return bytes.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-// drain reads away what else was pasted, up to its end. Returns whether that was only blanks.
+// drain reads and drops the rest of what was pasted. Returns whether that was only blanks.
 bool drain(int tty, strongroom_abi::Secret& part) {
   constexpr int kMaxParts = 1 << 16;
   bool blank = true;
@@ -160,7 +160,7 @@ std::string_view read_part(int tty, strongroom_abi::Secret& part) {
   return part.reveal().substr(0, static_cast<std::size_t>(len));
 }
 
-// type does to the line what a key does.
+// type changes the line as the key says.
 void type(unsigned char key, const RawInput& input, Line& line) {
   if (input.is_key(key, VERASE) || key == 0x7F || key == 0x08) return line.erase();
   if (input.is_key(key, VWERASE)) return line.erase_word();
@@ -171,16 +171,16 @@ void type(unsigned char key, const RawInput& input, Line& line) {
                                    "standard input");
 }
 
-// refuse_more: whoever pastes several lines means all of them.
+// refuse_more refuses several pasted lines: whoever pastes them means all of them.
 void refuse_more(int tty, strongroom_abi::Secret& part, std::string_view rest) {
   const bool blank = is_blank(rest);
   if (drain(tty, part) && blank) return;
   throw Failure(kExitInvalid,
-                "more than one line was pasted, and one is taken here; nothing was used: give a "
+                "more than one line was pasted, and only one is expected; nothing was used: give a "
                 "file, or standard input");
 }
 
-// try_ask gives false when a signal came before the line did.
+// try_ask returns false when a signal came before the line.
 bool try_ask(int tty, const std::string& question, strongroom_abi::Secret& answer) {
   const Catcher catcher;
   const RawInput input(tty);

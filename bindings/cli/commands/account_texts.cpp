@@ -1,0 +1,69 @@
+// account_texts.cpp: answers about policies; see account_texts.hpp.
+#include "commands/account_texts.hpp"
+
+#include <algorithm>
+
+#include "terminal/output.hpp"
+
+namespace strongroom_cli {
+namespace {
+
+std::string json_of(const strongroom_account_line& line) {
+  std::string json = "{\"kind\":" + json_text(line.kind);
+  const auto add = [&](const char* name, const char* value) {
+    if (value != nullptr) json += std::string(",\"") + name + "\":" + json_text(value);
+  };
+  add("document", line.document);
+  if (line.line != 0) {
+    json += ",\"line\":" + std::to_string(line.line) + ",\"column\":" + std::to_string(line.column);
+  }
+  add("subject", line.subject);
+  add("action", line.action);
+  add("path", line.path);
+  add("before", line.before);
+  add("after", line.after);
+  add("text", line.text);
+  return json + "}";
+}
+
+}  // namespace
+
+std::string or_empty(const char* text) {
+  return text != nullptr ? text : "";
+}
+
+std::string place_of(const strongroom_account_line& line) {
+  if (line.line == 0) return "";
+  const std::string document = or_empty(line.document);
+  return (document.empty() ? "" : document + ":") + std::to_string(line.line) + ":" +
+         std::to_string(line.column);
+}
+
+std::string account_json(const strongroom_abi::Account& account) {
+  std::string json = "[";
+  for (std::size_t i = 0; i < account.size(); ++i) {
+    if (i > 0) json += ",";
+    json += json_of(account.at(i));
+  }
+  return json + "]\n";
+}
+
+std::string printable(const std::string& text) {
+  if (well_formed_text(text)) return text;
+  const std::string json = json_text(text);
+  return json.substr(1, json.size() - 2);
+}
+
+void print_line(std::string& text, const std::string& first, const std::string& second,
+                const std::string& third) {
+  std::string line = first;
+  line.resize(std::max<std::size_t>(line.size() + 1, 12), ' ');
+  line += second;
+  if (!third.empty()) {
+    line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
+    line += third;
+  }
+  text += printable(line) + "\n";
+}
+
+}  // namespace strongroom_cli

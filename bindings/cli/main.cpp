@@ -25,8 +25,8 @@ const char* hint(strongroom_status status) {
 
 // The process lives for one command: only the system limits the memory that it may lock.
 void set_memory_limits(const Options& options) {
-  strongroom_memory_set_budget(std::numeric_limits<std::uint32_t>::max());
-  if (options.allow_unlocked) strongroom_memory_allow_unlocked(1);
+  strongroom_memory_set_budget(std::numeric_limits<std::uint32_t>::max(), nullptr);
+  if (options.allow_unlocked) strongroom_memory_allow_unlocked(1, nullptr);
 }
 
 // end_by ends the process as the signal does, where it is not ignored. Everything is wiped and put

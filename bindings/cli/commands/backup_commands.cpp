@@ -97,7 +97,7 @@ int backup_to_output(Access& access, const Progress& progress) {
 
 strongroom_backup_info check(const BackupInput& input) {
   ProgressLine progress("Checking", ProgressLine::Unit::bytes);
-  return strongroom_abi::backup_verify(input.source(), progress.hear());
+  return strongroom_abi::backup_verify(input.source(), progress.callback());
 }
 
 int run_backup(const Options& options) {
@@ -110,14 +110,14 @@ int run_backup(const Options& options) {
   strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
   {
     ProgressLine progress("Backing up", ProgressLine::Unit::bytes);
-    if (to_output) return backup_to_output(access, progress.hear());
+    if (to_output) return backup_to_output(access, progress.callback());
     PartFile file(name, "the backup");
     info = access.session.backup(
         [&](std::string_view bytes) {
           file.append(bytes);
           return true;
         },
-        progress.hear());
+        progress.callback());
     file.finish();
   }
   print_done(report_of(info, options.has(kJson), "Wrote"));
@@ -142,7 +142,7 @@ int run_restore(const Options& options) {
   strongroom_backup_info info = STRONGROOM_BACKUP_INFO_INIT;
   {
     ProgressLine progress("Restoring", ProgressLine::Unit::bytes);
-    info = access.session.restore(input.source(), progress.hear());
+    info = access.session.restore(input.source(), progress.callback());
   }
   print_done(report_of(info, options.has(kJson), "Restored"));
   return kExitOk;

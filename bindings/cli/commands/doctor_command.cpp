@@ -104,7 +104,7 @@ void look_at_nodes(const Options& options, Examined& examined,
   add_zk_auth(how, options.store, options.zk_auth_file, options);
   try {
     ProgressLine progress("Looking", ProgressLine::Unit::nodes);
-    found.emplace(strongroom_abi::zk_check_access(options.store, how, progress.hear()));
+    found.emplace(strongroom_abi::zk_check_access(options.store, how, progress.callback()));
     for (std::size_t i = 0; i < found->size(); ++i) examined.findings.push_back(found->at(i));
   } catch (const strongroom_abi::Error& error) {
     examined.zk_trouble = std::string("the nodes cannot be examined: ") + error.what();
@@ -121,7 +121,7 @@ int run_doctor(const Options& options) {
   Examined examined;
   Access access = open_for_doctor(options, examined.unsealed);
   if (options.has(kRepair)) examined.repaired = access.session.repair();
-  const strongroom_abi::Findings found = access.store.examine(key_files(options));
+  const strongroom_abi::Findings found = access.store.doctor(key_files(options));
   for (std::size_t i = 0; i < found.size(); ++i) examined.findings.push_back(found.at(i));
   std::optional<strongroom_abi::Findings> nodes;
   look_at_nodes(options, examined, nodes);

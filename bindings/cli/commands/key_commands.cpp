@@ -21,7 +21,7 @@ int run_unseal(const Options& options) {
 }
 
 int run_seal(const Options& options) {
-  open_sealed(options).session.seal();
+  open_sealed(options).session.seal(STRONGROOM_SEAL_EVERYWHERE);
   print_done("The store is sealed until 'strongroom unseal'.\n");
   return kExitOk;
 }
@@ -29,11 +29,11 @@ int run_seal(const Options& options) {
 int run_rotate(const Options& options) {
   Access access = open_unsealed(options);
   if (options.has(kRoot)) {
-    access.session.rotate_root();
+    access.session.rotate(STRONGROOM_ROTATE_ROOT_KEY);
     print_done(
         "The root key is a new one, and secrets are sealed under a new data key from now on.\n");
   } else {
-    access.session.rotate();
+    access.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
     print_done("Secrets are sealed under a new data key from now on.\n");
   }
   return kExitOk;
@@ -44,7 +44,7 @@ int run_reencrypt(const Options& options) {
   strongroom_abi::Reencrypted done;
   {
     ProgressLine progress("Sealing anew", ProgressLine::Unit::rewritten);
-    done = access.session.reencrypt(options.number(kDuty), progress.hear());
+    done = access.session.reencrypt(options.number(kDuty), progress.callback());
   }
   print_done("Everything is sealed under the newest data key; " + std::to_string(done.rewritten) +
              (done.rewritten == 1 ? " record was not yet.\n" : " records were not yet.\n"));
@@ -59,7 +59,7 @@ int run_retire(const Options& options) {
   {
     ProgressLine progress("Looking for what is sealed under old data keys",
                           ProgressLine::Unit::rewritten);
-    access.session.retire(progress.hear());
+    access.session.retire(progress.callback());
   }
   print_done("The old data keys are gone, for good.\n");
   return kExitOk;

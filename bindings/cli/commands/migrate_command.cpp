@@ -21,25 +21,25 @@ constexpr Option kRekey = flag("--rekey", "Under fresh keys, names included");
 // CopyLines show the progress of copying, and then of comparing, which counts from zero again.
 class CopyLines {
  public:
-  strongroom_abi::Progress hear() {
-    if (!tell_copying_) return {};
-    return [this](std::uint64_t num_records, std::uint64_t len) {
-      comparing_ = comparing_ || num_records < last_;
-      last_ = num_records;
-      return (comparing_ ? tell_comparing_ : tell_copying_)(num_records, len);
+  strongroom_abi::Progress callback() {
+    if (!show_copying_) return {};
+    return [this](const strongroom_progress& progress) {
+      comparing_ = comparing_ || progress.num_records < last_;
+      last_ = progress.num_records;
+      return (comparing_ ? show_comparing_ : show_copying_)(progress);
     };
   }
 
  private:
   ProgressLine copying_line_{"Copying", ProgressLine::Unit::bytes};
   ProgressLine comparing_line_{"Comparing", ProgressLine::Unit::bytes};
-  strongroom_abi::Progress tell_copying_ = copying_line_.hear();
-  strongroom_abi::Progress tell_comparing_ = comparing_line_.hear();
+  strongroom_abi::Progress show_copying_ = copying_line_.callback();
+  strongroom_abi::Progress show_comparing_ = comparing_line_.callback();
   bool comparing_ = false;
   std::uint64_t last_ = 0;
 };
 
-std::string as_json(const strongroom_copy_info& info) {
+std::string as_json(const strongroom_migrate_info& info) {
   return "{\"records\":" + std::to_string(info.num_records) +
          ",\"size\":" + std::to_string(info.size_bytes) +
          ",\"written\":" + std::to_string(info.num_written) +
@@ -53,10 +53,10 @@ int migrate_as_it_is(const Options& options) {
                   "there is no store at " + std::string(from.report.url()) + " to migrate");
   }
   Access to = open_other(options.text(kTo), options, options.text(kToZkAuthFile));
-  strongroom_copy_info info = STRONGROOM_COPY_INFO_INIT;
+  strongroom_migrate_info info = STRONGROOM_MIGRATE_INFO_INIT;
   {
     CopyLines progress;
-    info = from.session.copy_store(to.session, progress.hear());
+    info = from.session.migrate(to.session, nullptr, progress.callback());
   }
   if (options.has(kJson)) {
     print_done(as_json(info));
@@ -73,14 +73,15 @@ int migrate_rekeyed(const Options& options, const NewCredentials& wanted) {
   Access to = open_other(options.text(kTo), options, options.text(kToZkAuthFile));
   const KeyRequest request(wanted, to);
   const strongroom_abi::Pending pending =
-      to.session.init_prepare(request.init_options(from.report.max_secret_len()));
+      to.session.init_prepare(request.init_options(from.report.info().max_secret_len));
   Handout handout(pending, request, wanted, to);
   handout.print(options.has(kJson), true);
   std::uint64_t num_secrets = 0;
   {
-    ProgressLine progress("Copying", ProgressLine::Unit::rewritten);
-    handout.activate(
-        [&] { num_secrets = from.session.migrate(to.session, pending, progress.hear()); });
+    ProgressLine progress("Copying", ProgressLine::Unit::records);
+    handout.activate([&] {
+      num_secrets = from.session.migrate(to.session, &pending, progress.callback()).num_records;
+    });
   }
   if (options.has(kJson)) return kExitOk;
   print_done("\n" + std::to_string(num_secrets) +

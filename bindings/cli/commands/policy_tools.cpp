@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "commands/account_texts.hpp"
+#include "commands/analysis_texts.hpp"
 #include "commands/policy_options.hpp"
 #include "store/policy_files.hpp"
 #include "syntax/table.hpp"
@@ -12,7 +12,7 @@
 namespace strongroom_cli {
 namespace {
 
-using strongroom_abi::Account;
+using strongroom_abi::Analysis;
 using strongroom_abi::Policy;
 
 constexpr int kExitFound = 3;  // findings, changes, or expectations that do not hold
@@ -26,8 +26,8 @@ std::uint32_t action_of(const Options& options) {
   return static_cast<std::uint32_t>(found - names.begin());
 }
 
-bool decided_allowed(const Account& account) {
-  return or_empty(account.at(0).after) == "allowed";
+bool decided_allowed(const Analysis& analysis) {
+  return or_empty(analysis.at(0).after) == "allowed";
 }
 
 int run_policy_check(const Options& options) {
@@ -54,18 +54,18 @@ int run_policy_check(const Options& options) {
 
 int run_policy_explain(const Options& options) {
   const std::uint32_t action = action_of(options);
-  const Account account = read_policy(options.texts(kPolicy), options)
-                              .explain(options.text(kWho), action, options.text(kPolicyPath));
-  const int exit = decided_allowed(account) ? kExitOk : kExitDenied;
+  const Analysis analysis = read_policy(options.texts(kPolicy), options)
+                                .explain(options.text(kWho), action, options.text(kPolicyPath));
+  const int exit = decided_allowed(analysis) ? kExitOk : kExitDenied;
   if (options.has(kJson)) {
-    print(account_json(account));
+    print(account_json(analysis));
     return exit;
   }
-  const std::string decision = or_empty(account.at(0).after);
-  const std::string why = or_empty(account.at(0).text);
+  const std::string decision = or_empty(analysis.at(0).after);
+  const std::string why = or_empty(analysis.at(0).text);
   std::string text = printable(why.starts_with(decision) ? why : decision + ": " + why) + "\n";
-  for (std::size_t i = 1; i < account.size(); ++i) {
-    const strongroom_account_line line = account.at(i);
+  for (std::size_t i = 1; i < analysis.size(); ++i) {
+    const strongroom_analysis_line line = analysis.at(i);
     print_line(text, std::string("  ") + line.kind, place_of(line), or_empty(line.text));
   }
   print(text);
@@ -74,15 +74,15 @@ int run_policy_explain(const Options& options) {
 
 int run_policy_who_can(const Options& options) {
   const std::uint32_t action = action_of(options);
-  const Account account =
+  const Analysis analysis =
       read_policy(options.texts(kPolicy), options).who_can(action, options.text(kPolicyPath));
   if (options.has(kJson)) {
-    print(account_json(account));
+    print(account_json(analysis));
     return kExitOk;
   }
   std::string text;
-  for (std::size_t i = 0; i < account.size(); ++i) {
-    const strongroom_account_line line = account.at(i);
+  for (std::size_t i = 0; i < analysis.size(); ++i) {
+    const strongroom_analysis_line line = analysis.at(i);
     const bool may = or_empty(line.kind) == "may";
     std::string shown = (may ? "" : "    unless ") + or_empty(line.subject);
     if (may) {
@@ -92,21 +92,21 @@ int run_policy_who_can(const Options& options) {
     text += printable(shown) + "\n";
   }
   print(text);
-  if (account.size() == 0) complain("no rule allows this to anybody");
+  if (analysis.size() == 0) complain("no rule allows this to anybody");
   return kExitOk;
 }
 
 int run_policy_diff(const Options& options) {
   const Policy before = read_policy({options.text(kOld)}, options);
-  const Account account = before.diff(read_policy({options.text(kNew)}, options));
-  const int exit = account.size() == 0 ? kExitOk : kExitFound;
+  const Analysis analysis = before.diff(read_policy({options.text(kNew)}, options));
+  const int exit = analysis.size() == 0 ? kExitOk : kExitFound;
   if (options.has(kJson)) {
-    print(account_json(account));
+    print(account_json(analysis));
     return exit;
   }
   std::string text;
-  for (std::size_t i = 0; i < account.size(); ++i) {
-    const strongroom_account_line line = account.at(i);
+  for (std::size_t i = 0; i < analysis.size(); ++i) {
+    const strongroom_analysis_line line = analysis.at(i);
     const bool gains = or_empty(line.after) == "allowed";
     const bool loses = or_empty(line.before) == "allowed";
     text += printable((gains ? "+ " : loses ? "- " : "  ") + or_empty(line.text)) + "\n";
@@ -116,15 +116,15 @@ int run_policy_diff(const Options& options) {
 }
 
 int run_policy_lint(const Options& options) {
-  const Account account = read_policy(options.texts(kFiles), options).lint();
-  const int exit = account.size() == 0 ? kExitOk : kExitFound;
+  const Analysis analysis = read_policy(options.texts(kFiles), options).lint();
+  const int exit = analysis.size() == 0 ? kExitOk : kExitFound;
   if (options.has(kJson)) {
-    print(account_json(account));
+    print(account_json(analysis));
     return exit;
   }
   std::string text;
-  for (std::size_t i = 0; i < account.size(); ++i) {
-    const strongroom_account_line line = account.at(i);
+  for (std::size_t i = 0; i < analysis.size(); ++i) {
+    const strongroom_analysis_line line = analysis.at(i);
     text += printable(place_of(line) + ": " + line.kind + ": " + or_empty(line.text)) + "\n";
   }
   print(text);
@@ -134,11 +134,11 @@ int run_policy_lint(const Options& options) {
 int run_policy_test(const Options& options) {
   const std::string file = options.text(kExpectations);
   const std::string wanted = read_text(file, kMaxExpectationsLen, "the expectations");
-  const Account account = read_policy(options.texts(kPolicy), options).test(wanted);
+  const Analysis analysis = read_policy(options.texts(kPolicy), options).test(wanted);
   std::size_t num_failed = 0;
   std::string text;
-  for (std::size_t i = 0; i < account.size(); ++i) {
-    const strongroom_account_line line = account.at(i);
+  for (std::size_t i = 0; i < analysis.size(); ++i) {
+    const strongroom_analysis_line line = analysis.at(i);
     if (or_empty(line.kind) == "passed") continue;
     num_failed += 1;
     text += printable(file + ":" + std::to_string(line.line) + ": " + or_empty(line.subject) + " " +
@@ -149,10 +149,10 @@ int run_policy_test(const Options& options) {
   }
   const int exit = num_failed == 0 ? kExitOk : kExitFound;
   if (options.has(kJson)) {
-    print(account_json(account));
+    print(account_json(analysis));
     return exit;
   }
-  print(text + std::to_string(account.size() - num_failed) + " passed, " +
+  print(text + std::to_string(analysis.size() - num_failed) + " passed, " +
         std::to_string(num_failed) + " failed\n");
   return exit;
 }

@@ -79,7 +79,7 @@ int put(const Options& options, const std::string& path, std::uint32_t condition
   if (given != nullptr && !from_input) argument = take_argument(options.raw(kValue));
   Access access = open_unsealed(options);
   const Secret value =
-      argument ? std::move(*argument) : read_value(options, access.report.max_secret_len());
+      argument ? std::move(*argument) : read_value(options, access.report.info().max_secret_len);
   strongroom_put_options put = STRONGROOM_PUT_OPTIONS_INIT;
   put.condition = condition;
   const bool binary = options.has(kBinaryFile);

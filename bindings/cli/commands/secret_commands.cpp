@@ -39,14 +39,15 @@ void print_json(const Options& options, const Secret& secret) {
     out.base64(secret.reveal());
     out.text("\"");
   }
-  out.text(",\"revision\":" + std::to_string(secret.revision()) +
-           ",\"created\":" + json_text(time_text(secret.created_ms())) +
-           ",\"changed\":" + json_text(time_text(secret.changed_ms())) + "}\n");
+  const strongroom_secret_info info = secret.describe();
+  out.text(",\"revision\":" + std::to_string(info.revision) +
+           ",\"created\":" + json_text(time_text(info.created_ms)) +
+           ",\"changed\":" + json_text(time_text(info.changed_ms)) + "}\n");
   out.flush();
 }
 
 // names_of writes folders with a '/' at their end, so that a secret of the same name differs.
-std::vector<std::string> names_of(const strongroom_abi::List& list) {
+std::vector<std::string> names_of(const strongroom_abi::Names& list) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < list.size(); ++i) {
     names.push_back(std::string(list.name(i)) + (list.is_folder(i) ? "/" : ""));
@@ -66,10 +67,10 @@ int run_get(const Options& options) {
   strongroom_get_options how = STRONGROOM_GET_OPTIONS_INIT;
   how.fresh = options.has(kFresh) ? 1 : 0;
   how.key = options.raw(kKey);
-  const Secret secret = access.session.get_with(options.text(kPath), how);
-  if (secret.stale_ms() > 0) {
+  const Secret secret = access.session.get(options.text(kPath), &how);
+  if (const auto stale_ms = secret.describe().stale_ms; stale_ms > 0) {
     complain("the storage is out of reach: this is what it held " +
-             std::to_string((secret.stale_ms() + 999) / 1000) + " seconds ago");
+             std::to_string((stale_ms + 999) / 1000) + " seconds ago");
   }
   if (options.has(kJson)) {
     print_json(options, secret);
@@ -81,8 +82,9 @@ int run_get(const Options& options) {
 
 int run_list(const Options& options) {
   Access access = open_unsealed(options);
-  const auto names = names_of(access.session.list(
-      options.text(kFolder), options.has(kRecursive) ? STRONGROOM_LIST_RECURSIVE : 0));
+  strongroom_list_options how = STRONGROOM_LIST_OPTIONS_INIT;
+  how.recursive = options.has(kRecursive) ? 1 : 0;
+  const auto names = names_of(access.session.list(options.text(kFolder), &how));
   if (options.has(kJson)) {
     print(json_of(names));
     return kExitOk;

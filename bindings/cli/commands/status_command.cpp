@@ -22,21 +22,21 @@ std::string lock_json(const Report& report) {
   const bool locked = report.locked();
   return std::string(",\"sealed\":") + truth(locked) +
          ",\"reason\":" + (locked ? "\"operator_lock\"" : "null") +
-         ",\"since\":" + (locked ? json_text(time_text(report.since_ms())) : "null");
+         ",\"since\":" + (locked ? json_text(time_text(report.info().since_ms)) : "null");
 }
 
 std::string json_of(const Report& report) {
   std::string json = std::string("{\"initialized\":") + truth(report.initialized());
   if (report.initialized()) {
-    const strongroom_unseal_progress progress = report.progress();
+    const strongroom_report_info& info = report.info();
     json += ",\"escrowed\":" + std::string(truth(report.escrowed())) +
-            ",\"generation\":" + std::to_string(report.generation()) +
+            ",\"generation\":" + std::to_string(report.info().generation) +
             ",\"header_damaged\":" + truth(report.header_damaged()) +
-            ",\"max_secret_size\":" + std::to_string(report.max_secret_len()) +
-            ",\"progress\":" + std::to_string(progress.progress) + lock_json(report) +
-            ",\"shares\":" + std::to_string(progress.shares) + ",\"slots\":" + slots_json(report) +
-            ",\"store_id\":" + json_text(report.store_id()) +
-            ",\"threshold\":" + std::to_string(progress.threshold);
+            ",\"max_secret_size\":" + std::to_string(report.info().max_secret_len) +
+            ",\"progress\":" + std::to_string(info.unseal_progress) + lock_json(report) +
+            ",\"shares\":" + std::to_string(info.unseal_shares) +
+            ",\"slots\":" + slots_json(report) + ",\"store_id\":" + json_text(report.store_id()) +
+            ",\"threshold\":" + std::to_string(info.unseal_threshold);
   }
   return json + ",\"url\":" + json_text(report.url()) + "}\n";
 }
@@ -55,12 +55,12 @@ std::string text_of(const Report& report) {
   if (!report.initialized()) return none_at(report.url());
   std::string text = line("store", report.url());
   text += line("state", report.locked()
-                            ? "sealed by an operator since " + time_text(report.since_ms()) +
+                            ? "sealed by an operator since " + time_text(report.info().since_ms) +
                                   ", until 'strongroom unseal'"
                             : "in use");
   text += line("store id", report.store_id());
-  text += line("generation", std::to_string(report.generation()));
-  text += line("max secret size", std::to_string(report.max_secret_len()) + " bytes");
+  text += line("generation", std::to_string(report.info().generation));
+  text += line("max secret size", std::to_string(report.info().max_secret_len) + " bytes");
   for (std::size_t i = 0; i < report.num_slots(); ++i) {
     const strongroom_slot slot = report.slot(i);
     text += line("slot " + std::to_string(slot.id), slot_text(slot));

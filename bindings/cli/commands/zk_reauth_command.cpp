@@ -5,6 +5,7 @@
 #include "store/access.hpp"
 #include "syntax/common_options.hpp"
 #include "syntax/table.hpp"
+#include "terminal/input.hpp"
 #include "terminal/output.hpp"
 #include "terminal/progress.hpp"
 
@@ -27,7 +28,7 @@ int run_zk_reauth(const Options& options) {
   std::uint64_t num_nodes = 0;
   {
     ProgressLine progress("Rewriting", ProgressLine::Unit::nodes);
-    num_nodes = strongroom_abi::zk_reauth(options.store, how, file, progress.hear());
+    num_nodes = strongroom_abi::zk_reauth(options.store, how, file, progress.callback());
   }
   if (options.has(kJson)) {
     print_done("{\"nodes\":" + std::to_string(num_nodes) + "}\n");

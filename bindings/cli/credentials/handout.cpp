@@ -68,7 +68,7 @@ void KeyRequest::make_pair(const NewCredentials& wanted, Access& access) {
     refuse_beside_data(wanted.generated_key_file, "the private key", access.report);
   }
   auto pair = access.session.openpgp_pair(wanted.pgp_bits, kUserId);
-  public_keys_.push_back(std::move(pair.public_key));
+  public_keys_.push_back(copy_secret(pair.public_key, pair.public_key.size()));
   private_key_ = std::move(pair.private_key);
 }
 
@@ -76,7 +76,7 @@ strongroom_init_options KeyRequest::init_options(std::uint32_t max_secret_len) c
   strongroom_init_options init = STRONGROOM_INIT_OPTIONS_INIT;
   init.shares = shares_;
   init.threshold = threshold_;
-  init.key_file = wanted_.key() ? 1 : 0;
+  init.key = wanted_.key() ? 1 : 0;
   init.key_kind = wanted_.key_kind;
   init.max_secret_len = max_secret_len;
   init.pgp_keys = borrowed_.data();
@@ -106,7 +106,7 @@ Handout::Handout(const Pending& pending, const KeyRequest& request, const NewCre
   if (!wanted.key_file.empty()) {
     refuse_beside_data(wanted.key_file, "the key file", access.report);
     files_.emplace_back(wanted.key_file, "the key file",
-                        with_newline(pending.reveal_key_file()).reveal());
+                        with_newline(pending.reveal_key()).reveal());
   }
   if (!wanted.generated_key_file.empty()) {
     files_.emplace_back(wanted.generated_key_file, "the private key",
@@ -125,8 +125,8 @@ void Handout::print(bool json, bool new_store) const {
   settle_output();
   if (!wanted_.escrow) return;
   complain(
-      "warning: the private key that opens the store is kept in the store itself: whoever gets a "
-      "copy of the store has its secrets");
+      "warning: the private key that opens the store is kept in the store itself: everyone who "
+      "gets a copy of the store has its secrets");
 }
 
 bool Handout::bare() const noexcept {
@@ -135,7 +135,7 @@ bool Handout::bare() const noexcept {
 
 void Handout::print_key() const {
   SecretOutput out;
-  out.text(pending_.reveal_key_file());
+  out.text(pending_.reveal_key());
   out.text("\n");
   out.flush();
 }
@@ -145,23 +145,23 @@ void Handout::print_json(bool new_store) const {
   out.text("{");
   if (new_store) out.text("\"store_id\":" + json_text(pending_.store_id()) + ",");
   out.text("\"keys\":[");
-  for (std::size_t i = 0; i < pending_.num_shares(); ++i) {
-    if (i > 0) out.text(",");
-    out.json_string(pending_.reveal_share(i));
+  const char* comma = "";
+  for (const std::string_view share : pending_.reveal_shares()) {
+    out.text(std::exchange(comma, ","));
+    out.json_string(share);
   }
   std::string fingerprints;
-  for (std::size_t i = 0; i < pending_.num_wrapped(); ++i) {
-    const auto share = pending_.wrapped(i);
-    out.text((i > 0 ? "," : "") + json_text(hex_text(share.message)));
-    fingerprints += (i > 0 ? "," : "") + json_text(hex_text(share.fingerprint));
+  for (const auto& share : pending_.wrapped()) {
+    out.text(std::exchange(comma, ",") + json_text(hex_text(share.message)));
+    fingerprints += (fingerprints.empty() ? "" : ",") + json_text(hex_text(share.fingerprint));
   }
   out.text("]");
-  if (pending_.num_wrapped() > 0) out.text(",\"pgp_fingerprints\":[" + fingerprints + "]");
+  if (!fingerprints.empty()) out.text(",\"pgp_fingerprints\":[" + fingerprints + "]");
   if (!wanted_.key_file.empty()) {
     out.text(",\"key_file\":" + json_text(wanted_.key_file));
   } else if (wanted_.key()) {
     out.text(",\"key\":");
-    out.json_string(pending_.reveal_key_file());
+    out.json_string(pending_.reveal_key());
   }
   out.text("}\n");
   out.flush();
@@ -170,9 +170,9 @@ void Handout::print_json(bool new_store) const {
 void Handout::print_text(bool new_store) const {
   Sections out;
   if (new_store) out.begin().text("Store id: " + std::string(pending_.store_id()) + "\n");
-  if (pending_.num_wrapped() > 0) {
+  if (!pending_.wrapped().empty()) {
     print_wrapped(out.begin());
-  } else if (pending_.num_shares() > 0) {
+  } else if (!pending_.reveal_shares().empty()) {
     print_shares(out.begin());
   }
   if (!wanted_.generated_key_file.empty()) {
@@ -185,17 +185,18 @@ void Handout::print_text(bool new_store) const {
   } else if (wanted_.key()) {
     SecretOutput& section = out.begin();
     section.text("Key, " + std::string(place_of(wanted_.key_kind)) + ":\n");
-    section.text(pending_.reveal_key_file());
+    section.text(pending_.reveal_key());
     section.text("\n\nIt opens the store. It is shown only once.\n");
   }
   out.flush();
 }
 
 void Handout::print_shares(SecretOutput& out) const {
-  const std::size_t count = pending_.num_shares();
+  const auto shares = pending_.reveal_shares();
+  const std::size_t count = shares.size();
   out.text("Shares:\n");
-  for (std::size_t i = 0; i < count; ++i) {
-    out.text(pending_.reveal_share(i));
+  for (const std::string_view share : shares) {
+    out.text(share);
     out.text("\n");
   }
   out.text(count == 1 ? "\nThis share opens the store. It is shown only once: keep it safe.\n"
@@ -206,10 +207,10 @@ void Handout::print_shares(SecretOutput& out) const {
 }
 
 void Handout::print_wrapped(SecretOutput& out) const {
-  const std::size_t count = pending_.num_wrapped();
+  const auto shares = pending_.wrapped();
+  const std::size_t count = shares.size();
   out.text("Shares, each encrypted to the OpenPGP key of its keeper (fingerprint, message):\n");
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto share = pending_.wrapped(i);
+  for (const auto& share : shares) {
     out.text(hex_text(share.fingerprint) + " " + hex_text(share.message) + "\n");
   }
   out.text(count == 1 ? "\nDecrypted, this share opens the store"

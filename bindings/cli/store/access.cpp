@@ -164,7 +164,7 @@ Access open_unsealed(const Options& options, std::uint32_t flags) {
   Access access = open_sealed(options);
   check_usable(access.report, flags);
   if (options.escrowed) {
-    access.session.unseal_escrowed(flags);
+    access.session.unseal({}, flags | STRONGROOM_UNSEAL_ESCROWED);
     return access;
   }
   const Credentials credentials = gather_credentials(options, access.report, access.session);
@@ -183,7 +183,7 @@ Access open_unsealed(const Options& options, std::uint32_t flags) {
 bool unseal_unasked(Access& access, const Options& options) {
   if (!access.report.initialized() || access.report.locked()) return false;
   if (options.escrowed) {
-    access.session.unseal_escrowed();
+    access.session.unseal({}, STRONGROOM_UNSEAL_ESCROWED);
     return true;
   }
   const Credentials credentials = gather_credentials(options, access.report, access.session);

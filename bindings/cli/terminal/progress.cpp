@@ -34,21 +34,23 @@ ProgressLine::~ProgressLine() {
   if (shown_) show_line("\r\033[K");
 }
 
-strongroom_abi::Progress ProgressLine::hear() {
+strongroom_abi::Progress ProgressLine::callback() {
   if (!on_terminal_) return {};
-  return [this](std::uint64_t num_records, std::uint64_t num_done) {
-    show(num_records, num_done);
+  return [this](const strongroom_progress& progress) {
+    show(progress);
     return true;
   };
 }
 
-void ProgressLine::show(std::uint64_t num_records, std::uint64_t num_done) {
+void ProgressLine::show(const strongroom_progress& progress) {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + kPace;
-  std::string far = std::to_string(num_records);
-  if (unit_ == Unit::bytes) far += " records, " + size_text(num_done);
-  if (unit_ == Unit::rewritten) far += " records, " + std::to_string(num_done) + " sealed anew";
+  std::string far = std::to_string(progress.num_records);
+  if (unit_ == Unit::records) far += " records";
+  if (unit_ == Unit::bytes) far += " records, " + size_text(progress.size_bytes);
+  if (unit_ == Unit::rewritten)
+    far += " records, " + std::to_string(progress.num_written) + " sealed anew";
   if (unit_ == Unit::nodes) far += " nodes";
   show_line("\r\033[K" + doing_ + ": " + far);
   shown_ = true;

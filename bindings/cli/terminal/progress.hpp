@@ -13,7 +13,7 @@ namespace strongroom_cli {
 // taken a second already. Its destructor removes the line.
 class ProgressLine {
  public:
-  enum class Unit { bytes, rewritten, nodes };
+  enum class Unit { records, bytes, rewritten, nodes };
 
   // doing  "Backing up".
   ProgressLine(std::string doing, Unit unit);
@@ -21,12 +21,12 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
   ~ProgressLine();
 
-  // hear returns the callback for functions that report progress. It never stops the work, and must not
-  // outlive this object.
-  strongroom_abi::Progress hear();
+  // callback is for functions that report progress. It never stops the work, and must not outlive this
+  // object.
+  strongroom_abi::Progress callback();
 
  private:
-  void show(std::uint64_t num_records, std::uint64_t num_done);
+  void show(const strongroom_progress& progress);
 
   std::string doing_;
   Unit unit_;

@@ -1,4 +1,4 @@
-// account_texts.hpp: answers about policies, in lines and in JSON.
+// analysis_texts.hpp: answers about policies, in lines and in JSON.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@ namespace strongroom_cli {
 std::string or_empty(const char* text);
 
 // place_of returns where a rule is written: "web:3:14", or nothing.
-std::string place_of(const strongroom_account_line& line);
+std::string place_of(const strongroom_analysis_line& line);
 
-std::string account_json(const strongroom_abi::Account& account);
+std::string account_json(const strongroom_abi::Analysis& analysis);
 
 // printable keeps what somebody wrote into a policy from controlling a terminal.
 std::string printable(const std::string& text);

@@ -1,5 +1,5 @@
-// account_texts.cpp: answers about policies; see account_texts.hpp.
-#include "commands/account_texts.hpp"
+// analysis_texts.cpp: answers about policies; see analysis_texts.hpp.
+#include "commands/analysis_texts.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 namespace strongroom_cli {
 namespace {
 
-std::string json_of(const strongroom_account_line& line) {
+std::string json_of(const strongroom_analysis_line& line) {
   std::string json = "{\"kind\":" + json_text(line.kind);
   const auto add = [&](const char* name, const char* value) {
     if (value != nullptr) json += std::string(",\"") + name + "\":" + json_text(value);
@@ -32,18 +32,18 @@ std::string or_empty(const char* text) {
   return text != nullptr ? text : "";
 }
 
-std::string place_of(const strongroom_account_line& line) {
+std::string place_of(const strongroom_analysis_line& line) {
   if (line.line == 0) return "";
   const std::string document = or_empty(line.document);
   return (document.empty() ? "" : document + ":") + std::to_string(line.line) + ":" +
          std::to_string(line.column);
 }
 
-std::string account_json(const strongroom_abi::Account& account) {
+std::string account_json(const strongroom_abi::Analysis& analysis) {
   std::string json = "[";
-  for (std::size_t i = 0; i < account.size(); ++i) {
+  for (std::size_t i = 0; i < analysis.size(); ++i) {
     if (i > 0) json += ",";
-    json += json_of(account.at(i));
+    json += json_of(analysis.at(i));
   }
   return json + "]\n";
 }

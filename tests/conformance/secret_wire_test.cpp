@@ -74,8 +74,8 @@ bool agree(const std::string& wire) {
 }
 
 bool agree(const std::string& wire) {
-  const bool accepted = agree<mesos::Secret>(wire);
-  EXPECT_EQ(agree<mesos::v1::Secret>(wire), accepted);
+  const bool accepted = agree<::mesos::Secret>(wire);
+  EXPECT_EQ(agree<::mesos::v1::Secret>(wire), accepted);
   return accepted;
 }
 
@@ -124,15 +124,15 @@ TEST(SecretWire, ReferenceAndValueAreRead) {
 TEST(SecretWire, WhatWeWriteBothVersionsWriteAlike) {
   for (int fields = 0; fields < 32; ++fields) {
     Secret ours;
-    mesos::Secret v0;
-    mesos::v1::Secret v1;
+    ::mesos::Secret v0;
+    ::mesos::v1::Secret v1;
     if ((fields & 1) != 0) {
       ours.type = Secret::Type::reference;
-      v0.set_type(mesos::Secret::REFERENCE);
+      v0.set_type(::mesos::Secret::REFERENCE);
     }
     if ((fields & 2) != 0) {
       ours.type = Secret::Type::value;
-      v0.set_type(mesos::Secret::VALUE);
+      v0.set_type(::mesos::Secret::VALUE);
     }
     if ((fields & 4) != 0) {
       ours.reference = Reference{std::string("n\0\xFF", 3), std::nullopt};
@@ -258,7 +258,7 @@ TEST(SecretWire, EveryByteChangedIsJudgedAlike) {
       for (int byte = 0; byte < 256; ++byte) {
         std::string changed = wire;
         changed[at] = static_cast<char>(byte);
-        agree<mesos::Secret>(changed);
+        agree<::mesos::Secret>(changed);
       }
     }
   }
@@ -331,7 +331,7 @@ TEST(SecretWire, DamagedMessagesAreJudgedAlike) {
   std::size_t accepted = 0;
   constexpr std::size_t kInputs = 200'000;
   for (std::size_t i = 0; i < kInputs && !HasFailure(); ++i) {
-    if (agree<mesos::Secret>(mutator.next())) ++accepted;
+    if (agree<::mesos::Secret>(mutator.next())) ++accepted;
   }
   // Worth something only if both outcomes are frequent.
   EXPECT_GT(accepted, kInputs / 10);

@@ -3,10 +3,12 @@
 //   zookeeper_bench <host:port,…>    reads what to measure from standard input: zookeeper_cases.hpp
 //
 // Gets decrypt, and go to the server: their handle has no cache. Puts go through a handle with the default
-// cache, as in a host. There are two more cases:
+// cache, as in a host. There are three more cases:
 //
+//   queued  per_s=…    gets, n under way, whose answers come through a queue instead of callbacks
 //   cached  cpu_ns=…   one get that finds its envelope in the cache, in CPU time of the thread
 //   memory  cpu_ns=…   the same from a store in memory:
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,11 +17,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "strongroom/credential.hpp"
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/keys/slot_making.hpp"
+#include "strongroom/queue.hpp"
 #include "strongroom/secrets.hpp"
 #include "strongroom/slots.hpp"
 #include "strongroom/store.hpp"
@@ -63,6 +67,28 @@ class Opened {
       if (secret->value.size() != kZooValueLen) give_up("another size");
       done();
     }));
+  }
+
+  // queued keeps n gets under way through a queue, as a program with an event loop does.
+  std::string queued(Seconds time, std::size_t n) const {
+    const auto queue = must(Queue::make());
+    std::size_t count = 0;
+    std::size_t under_way = 0;
+    const auto begin = Clock::now();
+    while (Clock::now() - begin < time || under_way > 0) {
+      const bool more = Clock::now() - begin < time;
+      for (; more && under_way < n; ++under_way)
+        must(queue->get(session_, paths_[(count + under_way) % kNumZooKeys], {}, nullptr));
+      pollfd ready{queue->fd(), POLLIN, 0};
+      if (::poll(&ready, 1, 10'000) != 1) give_up("no answer in 10 seconds");
+      while (const auto completion = queue->take()) {
+        const auto* const secret = std::get_if<Completion::Get>(&completion->answer);
+        if (secret == nullptr || !*secret) give_up("a get failed");
+        ++count;
+        --under_way;
+      }
+    }
+    return figure("per_s", static_cast<double>(count) / Seconds(Clock::now() - begin).count());
   }
 
   bool try_get_many(std::size_t n) const {
@@ -123,6 +149,7 @@ class Subject {
   std::optional<std::string> answer(const ZooCase& asked) {
     if (asked.what == "cached") return cached_.cpu_ns(asked.time);
     if (asked.what == "memory") return memory_.cpu_ns(asked.time);
+    if (asked.what == "queued") return direct_.queued(asked.time, asked.n);
     return common_case(asked.what == "puts" ? cached_ : direct_, asked);
   }
 

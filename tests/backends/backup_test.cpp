@@ -448,8 +448,8 @@ TEST(Backup, GarbageIsNoBackup) {
   const Bytes text_file(10'000, 'a');
   const Bytes short_one(3, 'x');
   for (const Bytes& stream : {zeros, text_file, short_one}) {
-    EXPECT_TRUE(refused(verify(stream), Code::invalid, "no backup"));
-    EXPECT_TRUE(refused(restore(stream, memory), Code::invalid, "no backup"));
+    EXPECT_TRUE(refused(verify(stream), Code::invalid, "not a backup"));
+    EXPECT_TRUE(refused(restore(stream, memory), Code::invalid, "not a backup"));
   }
   EXPECT_TRUE(contents(memory).empty());
 }

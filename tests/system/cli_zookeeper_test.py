@@ -193,7 +193,7 @@ class Access(ZooKeeper):
         self.made()
         found = self.findings(None, "--zk-auth-file", self.auth)
         self.assertEqual(found["level"], "good", found)
-        self.assertIn("nodes in ZooKeeper belong to the store's own identity alone", found["what"])
+        self.assertIn("nodes in ZooKeeper belong to the store's own identity only", found["what"])
 
     def test_a_tree_open_to_the_world_is_a_danger_until_it_gets_an_owner(self):
         self.url += "&access=world"
@@ -202,7 +202,7 @@ class Access(ZooKeeper):
         self.ok("create", "a", given=SECRET)
         found = self.findings(DANGER)
         self.assertEqual(found["level"], "danger")
-        self.assertIn("anybody", found["what"])
+        self.assertIn("everyone", found["what"])
         self.assertIn("zk-reauth", found["advice"])
         told = json.loads(self.ok("zk-reauth", "--new-zk-auth-file", self.auth, "--json", key=False))
         self.assertGreater(told["nodes"], 10)

@@ -696,8 +696,8 @@ STRONGROOM_API strongroom_status strongroom_repair(strongroom_session* session, 
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_anchor returns one line that describes the store's keys as they are now. Keep it
- * outside of the storage, and pass it to strongroom_store_open: it tells an old copy of the store
- * from the newest. out is own. Since: 0.1 */
+ * outside of the storage, and pass it to strongroom_store_open: an old copy of the store is then
+ * STRONGROOM_ROLLBACK. out is own. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_anchor(strongroom_session* session,
                                                    strongroom_text** out,
                                                    strongroom_error** out_error)

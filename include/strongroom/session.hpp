@@ -1,20 +1,20 @@
-// session.hpp: a store as one identity sees it. Every function is decided on, and runs the line: Store ->
-// Policy -> Barrier -> Backend. What the policy denies goes no further, so denied and absent look the
-// same to who may not read.
+// session.hpp: a store as one identity may use it. Every call is decided by the policy and runs along the
+// line: Store -> Policy -> Barrier -> Backend. What the policy denies goes no further, so denied and absent
+// look the same to a caller that may not read.
 //
 //   strongroom::Session session = store->as(Identity::user("alice"));
 //   auto secret = session.get("db/password");
 //
-// The policy is what is stored in the store itself (put_policy), or what the host gave. A change of
-// what is stored is seen by every call that begins after it was acknowledged, in this process and, as
-// far as the storage lets them follow, in every other one. Once it was, no write is acknowledged that it
-// does not allow, and nothing that was read is handed out. Only what takes long (reencrypt, backup,
-// migrate, copy_to) is decided on when it begins.
+// The policy is the one that is stored in the store itself (put_policy), or the host's own. Every call that
+// begins after a change of the stored policy was acknowledged is decided by the new one, in this process and,
+// as far as the storage lets them follow, in every other process. After the acknowledgement no write that the
+// new policy forbids is acknowledged, and nothing that it forbids to read is returned. Only long work
+// (reencrypt, backup, migrate, copy_to) is decided once, when it begins.
 //
-// A path is text in the form that Path::parse takes; what that refuses is invalid. A Path will do as well.
+// A path is text in the form that Path::parse takes; text that it refuses is invalid. A Path will do as well.
 //
-// A session is a handle: it keeps its store, and a copy is another one. Make one for an identity and keep
-// it: what the policy finds out about the identity stays with it, and makes the next decision faster.
+// A session is a handle: it keeps its store open, and a copy is another session. Keep one for each identity:
+// what the policy finds out about the identity stays with the session, and makes the next decision faster.
 //
 // Threads  every function may be called by any number of threads at once.
 // Errors   denied: the policy said no.  sealed: no keys, or the handle came through a fork.  The
@@ -63,7 +63,7 @@ struct StoredPolicy {
   std::uint64_t changed_ms = 0;
 };
 
-// PolicyInfo is what a list of the stored policies says of one.
+// PolicyInfo describes one of the stored policies in a list.
 struct PolicyInfo {
   std::string name;
   Revision revision{};  // of the policies as a whole, when this one was put
@@ -77,24 +77,24 @@ class Session {
 
   // ---- life of the store ----
 
-  // init makes a new store's keys and hands its credentials out; nothing is stored before activate.
+  // init makes the keys of a new store and returns its credentials; nothing is stored before activate.
   // Errors  already_exists: there is a store.  invalid: the options.
   Result<PendingInit> init(const InitOptions& options) const;
 
   // activate makes the store exist, in one commit. It is sealed then.
   Result<void> activate(const PendingInit& pending) const;
 
-  // unseal loads the keys, into this open store. All shares that are needed come at once.
+  // unseal loads the keys into this open store. It needs all shares at once.
   //
-  // lift_lock  also clears the lock flag that seal set, for every process: an operator's act.
+  // lift_lock  also clears the lock flag that seal set, for every process: an operator's decision.
   // Errors     denied: wrong or too few credentials.  not_initialized.  sealed: the store is locked.
   //            corrupt: the header record is damaged in both copies.  unsupported: a newer format.
   //            rollback: the header is older than one seen before, or than the anchor.
   Result<void> unseal(std::span<const Credential> credentials, bool lift_lock = false) const;
   Result<void> unseal(const Credential& credential, bool lift_lock = false) const;
 
-  // submit is unseal with one share after the other, which may come from several people. The good ones are
-  // kept until there are enough, or none came for StoreOptions::share_expiry, or forget_shares.
+  // submit is unseal with one share at a time, perhaps from several people. Good shares are kept until there
+  // are enough, until none was given for StoreOptions::share_expiry, or until forget_shares.
   // Errors  denied: no share of this store as it is now.
   Result<UnsealProgress> submit(Credential credential, bool lift_lock = false) const;
   Result<void> forget_shares() const;
@@ -108,7 +108,7 @@ class Session {
   Result<Credential> unwrap(ByteView message, SecretView private_key,
                             SecretView passphrase = {}) const;
 
-  // unseal_escrowed unseals by the OpenPGP private key that was left in the storage at init.
+  // unseal_escrowed unseals with the OpenPGP private key that was left in the storage at init.
   // Errors  not_found: there is none.
   Result<void> unseal_escrowed(bool lift_lock = false) const;
 
@@ -117,8 +117,8 @@ class Session {
 
   // ---- changes of the keys: each is one commit, whatever the number of secrets ----
   //
-  // Errors of all  conflict: another administrator was faster; nothing was changed.  indeterminate: it may
-  //                have happened; old and new credentials are worth keeping.
+  // Errors of all  conflict: another administrator was first; nothing was changed.  indeterminate: it may
+  //                have happened; keep the old and the new credentials.
 
   // rotate adds a data key, under which everything is sealed from now on; rotate_root makes a new root
   // key as well, and no credential changes.
@@ -126,7 +126,7 @@ class Session {
   Result<void> rotate_root() const;
 
   // prepare_slots makes the credentials of a change of the unseal slots, and writes nothing anywhere;
-  // activate makes it take effect. Hand the new credentials out in between.
+  // activate makes it take effect. Hand out the new credentials in between.
   // Errors  invalid: the options; credentials not given back yet.  not_found: a slot to remove.
   Result<PendingSlots> prepare_slots(const SlotChange& change) const;
   Result<void> activate(const PendingSlots& pending) const;
@@ -139,7 +139,7 @@ class Session {
   Result<void> retire(ReencryptObserver observer) const;
 
   // repair writes the header record anew where a copy or a slot is damaged.
-  // Returns  whether there was anything to do.
+  // Returns  whether something was damaged.
   Result<bool> repair() const;
 
   // ---- copies: see backup.hpp. A backup, a restore and copy_to need no keys ----
@@ -147,39 +147,38 @@ class Session {
   Result<BackupInfo> backup(BackupSink sink, BackupProgress progress) const;
   Result<BackupInfo> restore(BackupSource source, BackupProgress progress) const;
 
-  // migrate copies everything into the storage of `to`, which holds no store, under fresh keys: those of
-  // pending, whose credentials were handed out.
-  // to  decides by its own identity, which must be allowed to init.
+  // migrate copies everything into the storage of `to`, which contains no store, under the fresh keys of
+  // pending, whose credentials were handed out. The identity of `to` needs the right to init there.
   Result<std::uint64_t> migrate(const Session& to, const PendingInit& pending,
                                 MigrateProgress progress) const;
-  // copy_to copies everything into the storage of `to`, which holds no store, as it is; it goes on from
-  // where another was stopped.
+  // copy_to copies everything into the storage of `to`, which contains no store, as it is. It goes on where
+  // an earlier copy was stopped.
   Result<CopyInfo> copy_to(const Session& to, CopyProgress progress) const;
 
-  // anchor is what to keep outside of the storage, to tell an old copy of it from the newest.
+  // anchor returns what to keep outside of the storage, to tell an old copy of the store from the newest.
   Result<Anchor> anchor() const;
 
-  // ---- policies: who may do what ----
+  // ---- policies: which identity may do what ----
   //
-  // They are stored in the store, sealed, as documents that make one policy together (policy/text.hpp).
-  // All that is here needs the right to policy, but for check. A host that brought a policy of its own
-  // may keep documents as well; they decide nothing then.
+  // They are stored in the store, sealed, as documents that form one policy together (policy/text.hpp).
+  // All functions except check need the right to policy. A host that brought its own policy may store
+  // documents as well; they decide nothing then.
 
-  // check tells whether this identity may do something, as it is stored now; a host asks before what it
-  // does on its own. Errors  denied; sealed, unavailable, timeout: it could not be told.
+  // check returns whether this identity may do something, for what the host does by itself.
+  // Errors  denied.  sealed, unavailable, timeout: the stored policy could not be read.
   Result<void> check(Action action, std::string_view path = {}) const;
 
   // policies lists the documents, by name.
   Result<std::vector<PolicyInfo>> policies() const;
 
-  // policy gives one document. Errors  not_found.
+  // policy returns one document. Errors  not_found.
   Result<StoredPolicy> policy(std::string_view name) const;
 
-  // policy_rules gives the rules of all documents, for tools. Errors  those of parse_policy.
+  // policy_rules returns the rules of all documents, for tools. Errors  those of parse_policy.
   Result<PolicyRules> policy_rules() const;
 
-  // put_policy stores a document, in one commit, if it and all others make a policy. Afterwards that
-  // is in force; what fails leaves the one that is.
+  // put_policy stores a document, in one commit, if it compiles together with all others. The new policy is
+  // in force then. If it fails, the policy in force stays.
   //
   // Returns  its revision: that of the policies as a whole, which counts their changes.
   // Errors   those of parse_policy and CompiledPolicy::compile.  already_exists, not_found, conflict:
@@ -187,14 +186,14 @@ class Session {
   Result<Revision> put_policy(std::string_view name, std::string_view text,
                               Condition condition = Condition::any()) const;
 
-  // erase_policy removes a document, if what is left makes a policy; or cannot be read, and so is in
-  // force for nobody.
+  // erase_policy removes a document, if the others compile without it, or if they cannot be read, so that no
+  // policy is in force.
   // Errors  not_found, conflict.  invalid: another document needs it.
   Result<Revision> erase_policy(std::string_view name,
                                 Condition condition = Condition::update()) const;
 
-  // reset_policies begins anew, without any document: the way out where the index of the policies is
-  // lost. Until then nothing is allowed by it, and afterwards what SpacePolicy allows.
+  // reset_policies begins anew, without any document: the way out when the index of the policies is lost.
+  // Without an index no rule allows anything; after the reset, what SpacePolicy allows is allowed.
   Result<Revision> reset_policies() const;
 
   // ---- secrets ----
@@ -213,7 +212,7 @@ class Session {
   Result<std::vector<Result<StoredSecret>>> get_many(std::span<const std::string_view> paths,
                                                      ReadOptions options = {}) const;
 
-  // put stores a value; which right it needs follows from the condition: create, update, or both.
+  // put stores a value. The condition decides which right it needs: create, update, or both.
   // Returns  its revision.
   // Errors   invalid, too_large: the value.  already_exists, not_found, conflict: the condition.
   Result<Revision> put(std::string_view path, Content content, SecretView value,
@@ -223,21 +222,21 @@ class Session {
   Result<Revision> erase(std::string_view path,
                          const WriteOptions& options = Condition::update()) const;
 
-  // list lists what lies below a folder (empty: the root): with the right to list its secrets and folders,
-  // with the right to scan (recursive) all secrets but those in folders that one is denied to list; or what
-  // is visible.
+  // list returns what lies below a folder (empty: the root): with the right to list, its secrets and folders;
+  // recursive, with the right to scan, all secrets except those in folders that a rule forbids to list; or
+  // what is visible.
   Result<std::vector<Entry>> list(std::string_view folder, ListOptions options = {}) const;
 
-  // list_page gives up to limit (1..10,000) entries of one folder in the storage's order. after: empty, or
+  // list_page returns up to limit (1..10,000) entries of one folder in the storage's order. after: empty, or
   // `next` of the page before.
   Result<ListPage> list_page(std::string_view folder, ByteView after, std::size_t limit,
                              std::optional<std::string_view> decide_path = {}) const;
 
-  // watch tells which secrets below a prefix change from now on: see watch.hpp.
+  // watch reports which secrets below a prefix change from now on: see watch.hpp.
   Result<Watch> watch(std::string_view prefix) const;
 
-  // resolve gives the bytes that a Mesos Secret stands for: its value, or what its reference names,
-  // or one member of that (`key`). A service gets what lies in its space.
+  // resolve returns the bytes that a Mesos Secret stands for: its value, the secret that its reference names,
+  // or one member of that secret (`key`). A service may resolve what lies in its space.
   // Errors  invalid: the message breaks Mesos' rules, or key does not select a string.  not_found.
   Result<SecretBytes> resolve(const mesos::Secret& secret, ReadOptions options = {}) const;
 
@@ -260,11 +259,11 @@ class Session {
 
   // ---- secrets, without waiting ----
   //
-  // done is called exactly once, before the store is gone: over memory and LMDB before the call
-  // returns, over ZooKeeper on the storage's own thread. It must be short and wait for no store. An error
-  // that is returned is of the start (denied, invalid, sealed, or unavailable when too much is under way),
-  // and done is not called. On the storage's own thread it is done that hears of what would take a look at
-  // the storage to tell, denied for one.
+  // done is called exactly once, before the store is destroyed: over memory and LMDB before the call
+  // returns, over ZooKeeper on the storage's own thread. It must be short and wait for no store. If the call
+  // returns an error (denied, invalid, sealed, or unavailable when too much is under way), done is not called.
+  // When called on the storage's own thread, errors that need a storage read to detect, such as denied, are
+  // passed to done instead of being returned.
 
   using GetCallback = std::function<void(Result<StoredSecret>)>;
   using GetManyCallback = std::function<void(Result<std::vector<Result<StoredSecret>>>)>;
@@ -288,7 +287,7 @@ class Session {
   Result<void> may(Action action) const;
   Result<void> may_copy(const Session& to) const;
 
-  // resolving is the action that resolving is to this identity.
+  // resolving is the action that a reference needs, for this identity.
   Action resolving() const noexcept;
 
   Result<std::vector<Result<StoredSecret>>> read_many(Action action, std::span<const Path> paths,
@@ -303,8 +302,8 @@ class Session {
   Result<std::vector<Entry>> scan(const Policy& policy, const Path& folder,
                                   const Path& judged) const;
 
-  // change_policy puts a text, or erases what has none, if what comes of it makes a policy. What was
-  // compiled is what is committed: the commit is against the index that it was read by.
+  // change_policy puts a text, or erases the document where there is none, if the result compiles. It commits
+  // what it compiled: the commit expects the index that was read.
   Result<Revision> change_policy(std::string_view name, std::optional<std::string_view> text,
                                  Condition condition) const;
 

@@ -1,5 +1,5 @@
-// store.hpp: the first stage of the line: an open store. What it holds is reached through sessions, each of
-// which is one identity's (session.hpp).
+// store.hpp: the first stage of the line: an open store. Secrets are reached through sessions, each of which
+// acts for one identity (session.hpp).
 //
 //   auto store = strongroom::Store::open("lmdb:/var/lib/app/secrets");
 //   auto session = store->as(strongroom::Identity::trusted());
@@ -33,26 +33,26 @@ struct StoreOptions {
   BackendOptions storage{};                        // what the URL does not say
   std::shared_ptr<OpenPgp> pgp = nullptr;          // wraps and unwraps shares; none: openpgp_helper
   std::optional<Anchor> anchor{};  // what the store must not be older than: rollback
-  std::chrono::milliseconds share_expiry{900'000};  // of shares that come one by one
+  std::chrono::milliseconds share_expiry{900'000};  // of shares that are given one by one
 };
 
-// Store is one open storage and, while it is unsealed, its keys. Its sessions and watches keep it as well;
-// the last of them to go wipes the keys, and returns when all callbacks of asynchronous reads have. Where
-// that is inside such a callback, another thread does it.
+// Store is one open storage and, while it is unsealed, its keys. Its sessions, watches and queued calls keep
+// it open as well. Destroying the last of them wipes the keys, and returns when all callbacks of asynchronous
+// reads have returned. Inside such a callback, another thread does the waiting.
 class Store {
  public:
-  // open opens the storage that url names (open_backend has the forms) and leaves it sealed. A
-  // store need not be there yet: see Session::init.
+  // open opens the storage that url names (open_backend lists the forms) and leaves the store sealed. The
+  // storage need not contain a store yet: see Session::init.
   // Errors  those of open_backend.  unsupported: a CPU without AES instructions, in a build without Botan.
   static Result<Store> open(std::string_view url, StoreOptions options = {});
 
   // Store over a backend of the caller's own.
   explicit Store(std::unique_ptr<Backend> backend, StoreOptions options = {});
 
-  // as gives the store as an identity sees it. The host has authenticated whom it names.
+  // as returns the store as an identity may use it. The host has authenticated that identity.
   Session as(Identity identity) const;
 
-  // status is for anybody: it tells of no secret.
+  // status needs no right: it shows nothing of a secret.
   // Errors  rollback: the store is older than the anchor, or another one.  The storage's.
   Result<SealStatus> status() const;
 
@@ -64,8 +64,8 @@ class Store {
   std::shared_ptr<Engine> engine_;
 };
 
-// in_callback tells whether this thread is inside a callback of an asynchronous read, of any store: there it
-// must wait for none.
+// in_callback returns whether this thread is inside a callback of an asynchronous read, of any store. There
+// it must not wait for a store.
 bool in_callback() noexcept;
 
 }  // namespace strongroom

@@ -1,11 +1,11 @@
 // async_reads.hpp: reads that complete through a callback, on the thread that brings the answer; opened,
 // or still sealed for a thread that opens them later.
 //
-// It decides and confirms as PolicyInForce::under does, in two halves. Over memory and LMDB the answer
-// comes on the caller's thread, before read_many returns; over ZooKeeper on the backend's own, where
-// nothing may wait for the backend. What would have to (the header changed and must be read, a record did
-// not open under keys that changed, a policy must be read) is done again as a plain read, on a thread that
-// is made when it is needed first. It must never call back twice, or after it is gone.
+// It decides and confirms as PolicyInForce::under does, in two halves. Over memory and LMDB the answer comes
+// on the caller's thread, before read_many returns. Over ZooKeeper it comes on the backend's own thread, which
+// must not wait for the backend. A read that would have to wait there (the header changed and must be read, a
+// record did not open under keys that changed, a policy must be read) is done again as a plain read, on a
+// thread that is made when it is first needed. It must never call back twice, or after it is destroyed.
 //
 // Threads  any number at once.
 #pragma once
@@ -41,8 +41,8 @@ namespace strongroom {
 class AsyncReads {
  public:
   using Secrets = SecretReader::Secrets;
-  // done is called once, must be short, must not wait for the store that it was handed to, and must
-  // free no store. What it throws is dropped.
+  // done is called once. It must be short, must not wait for the store that it was passed to, and must not
+  // free a store. An exception is dropped.
   using Callback = std::function<void(Result<Secrets>)>;
 
   // Wanted is what to read: each of the paths, by the right to an action on them, or on `judged`.
@@ -60,7 +60,7 @@ class AsyncReads {
   static constexpr std::size_t kMaxCalls = 4096;
   static constexpr std::size_t kMaxSecrets = 65'536;
 
-  // in_callback tells whether this thread is inside a callback, of any store: it must wait for none.
+  // in_callback returns whether this thread is inside a callback, of any store: it must not wait for one.
   static bool in_callback() noexcept;
 
   AsyncReads(Backend& backend, SecretReader& reader, PolicyInForce& policy, Timeout timeout)
@@ -68,8 +68,8 @@ class AsyncReads {
   AsyncReads(const AsyncReads&) = delete;
   AsyncReads& operator=(const AsyncReads&) = delete;
 
-  // The destructor returns when every callback has: within about a timeout, since what waits for
-  // the plain read is told unavailable. In a forked child it waits for nobody.
+  // The destructor returns when every callback has returned: within about a timeout, since reads that wait
+  // for the thread get unavailable. In a forked child it does not wait.
   ~AsyncReads();
 
   // read_many is SecretReader::read_many without waiting, for an identity that has the right to it. Its
@@ -115,7 +115,7 @@ class AsyncReads {
     SecretReader::Lookup lookup;
     Result<Stamp> stamp{Stamp{0}};
     const std::thread::id starter = std::this_thread::get_id();
-    bool starting = true;  // the starter is still inside read_async; nobody else looks at it
+    bool starting = true;  // the starter is still inside read_async; only it uses this
     bool landed = false;   // likewise
     std::atomic<bool> answered{false};
   };
@@ -141,8 +141,8 @@ class AsyncReads {
   // take keeps a record for the time when it is opened.
   static void take(Call& call, std::size_t i, const Record& record);
 
-  // arrived runs on whatever thread the backend has for it. On the caller's own it only takes what
-  // came: the backend may hold a lock there.
+  // arrived runs on the thread that the backend chooses. On the caller's own thread it only takes the
+  // records: the backend may hold a lock there.
   void arrived(const CallPtr& call, Result<Stamp> stamp, std::span<const Record> records);
 
   void complete_later(const CallPtr& call);
@@ -156,7 +156,7 @@ class AsyncReads {
   std::optional<Result<Permit>> decide(const Call& call);
   std::optional<Result<void>> confirm(const Call& call);
 
-  // answer may be the last that happens here: the destructor waits for it, and for nothing more.
+  // answer may be the last thing that happens here: the destructor waits only for it.
   void answer(Call& call, Result<Secrets> secrets);
 
   // follow follows the keys that a call was read under. Returns  whether that needs no waiting.
@@ -176,7 +176,7 @@ class AsyncReads {
 
   void read_again(const CallPtr& call);
 
-  // make_worker needs the mutex. The host's signals are not for our thread.
+  // make_worker needs the mutex. Our thread must not receive the host's signals.
   bool make_worker();
 
   void work();

@@ -55,13 +55,13 @@ static ActionSet putting(Condition condition) noexcept {
   }
 }
 
-// told_to keeps the names of folders, which a damage may lie in, from those who may not know them.
-static Error told_to(const Identity& who, Error error) {
+// without_names hides the name of a damaged folder from callers that may not know it.
+static Error without_names(const Identity& who, Error error) {
   if (who.kind() == Identity::Kind::trusted || error.code != Code::corrupt) return error;
-  return {Code::corrupt, "a name below the folder did not open; a trusted caller is told where"};
+  return {Code::corrupt, "a name below the folder did not open; a trusted session sees where"};
 }
 
-// Judge asks a policy about paths below a listed folder, which may be judged as another one.
+// Judge asks a policy about paths below a listed folder. They are judged below another folder, if there is one.
 struct Judge {
   const Policy& policy;
   const Identity& who;
@@ -140,7 +140,8 @@ Result<std::vector<Entry>> Session::list(std::string_view folder, ListOptions op
         auto entries = options.visible     ? list_visible(policy, below, judged, options.recursive)
                        : options.recursive ? scan(policy, below, judged)
                                            : engine_->barrier.names().list(below, false);
-        if (!entries) return detail::session_secrets::told_to(who_, std::move(entries).error());
+        if (!entries)
+          return detail::session_secrets::without_names(who_, std::move(entries).error());
         return entries;
       });
 }

@@ -3,9 +3,10 @@
 //   zookeeper_bench <host:port,…>    reads what to measure from standard input: zookeeper_cases.hpp
 //
 // Gets decrypt, and go to the server: their handle has no cache. Puts go through a handle with the default
-// cache, as in a host. There are three more cases:
+// cache, as in a host. There are four more cases:
 //
-//   queued  per_s=…    gets, n under way, whose answers come through a queue instead of callbacks
+//   queued  per_s=…    gets, n under way, from one thread that takes their answers from a queue
+//   posted  per_s=…    the same by callbacks, which let that thread know
 //   cached  cpu_ns=…   one get that finds its envelope in the cache, in CPU time of the thread
 //   memory  cpu_ns=…   the same from a store in memory:
 #include <poll.h>
@@ -69,25 +70,42 @@ class Opened {
     }));
   }
 
-  // queued keeps n gets under way through a queue, as a program with an event loop does.
+  // queued keeps n gets under way through a queue, as a program with an event loop does: each answer that it
+  // takes begins the next get.
   std::string queued(Seconds time, std::size_t n) const {
     const auto queue = must(Queue::make());
+    std::size_t begun = 0;
     std::size_t count = 0;
-    std::size_t under_way = 0;
     const auto begin = Clock::now();
-    while (Clock::now() - begin < time || under_way > 0) {
-      const bool more = Clock::now() - begin < time;
-      for (; more && under_way < n; ++under_way)
-        must(queue->get(session_, paths_[(count + under_way) % kNumZooKeys], {}, nullptr));
+    const auto get = [&] {
+      if (Clock::now() - begin >= time) return;
+      must(queue->get(session_, paths_[begun % kNumZooKeys], {}, nullptr));
+      ++begun;
+    };
+    while (begun < n) get();
+    while (count < begun) {
       pollfd ready{queue->fd(), POLLIN, 0};
       if (::poll(&ready, 1, 10'000) != 1) give_up("no answer in 10 seconds");
       while (const auto completion = queue->take()) {
         const auto* const secret = std::get_if<Completion::Get>(&completion->answer);
         if (secret == nullptr || !*secret) give_up("a get failed");
         ++count;
-        --under_way;
+        get();
       }
     }
+    return figure("per_s", static_cast<double>(count) / Seconds(Clock::now() - begin).count());
+  }
+
+  // posted keeps n gets under way from this thread, by callbacks.
+  std::string posted(Seconds time, std::size_t n) const {
+    std::counting_semaphore<> room(static_cast<std::ptrdiff_t>(n));
+    std::size_t count = 0;
+    const auto begin = Clock::now();
+    for (; Clock::now() - begin < time; ++count) {
+      room.acquire();
+      get_async(count % kNumZooKeys, [&room] { room.release(); });
+    }
+    for (std::size_t i = 0; i < n; ++i) room.acquire();
     return figure("per_s", static_cast<double>(count) / Seconds(Clock::now() - begin).count());
   }
 
@@ -149,6 +167,7 @@ class Subject {
   std::optional<std::string> answer(const ZooCase& asked) {
     if (asked.what == "cached") return cached_.cpu_ns(asked.time);
     if (asked.what == "memory") return memory_.cpu_ns(asked.time);
+    if (asked.what == "posted") return direct_.posted(asked.time, asked.n);
     if (asked.what == "queued") return direct_.queued(asked.time, asked.n);
     return common_case(asked.what == "puts" ? cached_ : direct_, asked);
   }

@@ -1,4 +1,4 @@
-// backups.cpp: whole stores, from one place to another.
+// backups.cpp: backs up, restores and migrates whole stores.
 #include <cstring>
 #include <utility>
 
@@ -40,12 +40,12 @@ bool same_identity(const Identity& a, const Identity& b) {
   return a.kind() == b.kind() && a.id() == b.id() && a.space() == b.space();
 }
 
-// check_both refuses two sessions between which nothing can be moved.
+// check_both checks both handles, and refuses sessions of different identities.
 Result<void> check_both(strongroom_session* from, strongroom_session* to) {
   STRONGROOM_TRY(check_handle(from, "from"));
   STRONGROOM_TRY(check_handle(to, "to"));
   if (same_identity(from->caller.identity(), to->caller.identity())) return {};
-  return Error{Code::invalid, "both sessions must be of one identity"};
+  return Error{Code::invalid, "both sessions must have the same identity"};
 }
 
 }  // namespace
@@ -119,7 +119,8 @@ Result<strongroom_migrate_info> copy_as_it_is(const Session& from, const Session
 Result<strongroom_migrate_info> copy_rekeyed(const Session& from, const Session& to,
                                              const strongroom_pending* pending,
                                              Observer& observer) {
-  STRONGROOM_ASSIGN(init, change_of<PendingInit>(pending, "what was pending was no new store"));
+  STRONGROOM_ASSIGN(
+      init, change_of<PendingInit>(pending, "pending is a change of slots, not a new store"));
   auto num = from.migrate(
       to, *init, [&](std::uint64_t num_secrets) { return observer.report(num_secrets, 0, 0); });
   STRONGROOM_TRY(num);

@@ -1,4 +1,4 @@
-// batch.hpp: several secrets at once, each with its outcome.
+// batch.hpp: builds batch handles: several secrets, each with its own status and message.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace strongroom::capi {
 
-// The most paths or messages of one call.
+// The limit of paths or messages in one call.
 inline constexpr std::size_t kMaxBatch = 1000;
 
 inline strongroom_batch::Item batch_item(Result<StoredSecret> secret) {
@@ -33,7 +33,7 @@ std::unique_ptr<strongroom_batch> batch_of(std::vector<T> secrets) {
   return batch;
 }
 
-// batch_or_why is batch_of what may have failed as a whole.
+// batch_or_why returns batch_of(secrets), or the error if the call failed as a whole.
 template <typename T>
 Result<std::unique_ptr<strongroom_batch>> batch_or_why(Result<std::vector<T>> secrets) {
   STRONGROOM_TRY(secrets);

@@ -1,6 +1,7 @@
-// callbacks.hpp: calls out to the caller's functions.
+// callbacks.hpp: calls the functions that a caller passed in.
 //
-// Nothing that they throw gets further than here, and what they are not allowed to do is refused.
+// Exceptions that these functions throw are caught here. Results that break their rules are
+// refused.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +16,13 @@
 
 namespace strongroom::capi {
 
-// Observer calls the caller's strongroom_on_progress. One that throws stops the work.
+// Observer calls the caller's strongroom_on_progress. An exception stops the work.
 class Observer {
  public:
   Observer(strongroom_on_progress progress, void* user_data) noexcept
       : progress_(progress), user_data_(user_data) {}
 
-  // report returns whether the work goes on.
+  // report returns true if the work goes on.
   bool report(std::uint64_t num_records, std::uint64_t num_written,
               std::uint64_t size_bytes) noexcept {
     if (progress_ == nullptr || stopped_) return !stopped_;
@@ -34,9 +35,9 @@ class Observer {
     return !stopped_;
   }
 
-  // go_on fails once the caller stopped the work.
+  // go_on returns an error after the caller stopped the work.
   Result<void> go_on() const {
-    if (stopped_) return Error{Code::unavailable, "the work was stopped by its progress callback"};
+    if (stopped_) return Error{Code::unavailable, "the progress callback stopped the work"};
     return {};
   }
 
@@ -46,7 +47,7 @@ class Observer {
   bool stopped_ = false;
 };
 
-// Sink hands bytes to the caller's strongroom_backup_sink.
+// Sink passes bytes to the caller's strongroom_backup_sink.
 class Sink {
  public:
   Sink(strongroom_backup_sink sink, void* user_data, const Observer& observer) noexcept
@@ -55,7 +56,7 @@ class Sink {
   Result<void> operator()(ByteView bytes) const {
     STRONGROOM_TRY(observer_.go_on());
     if (call(bytes) == 0) return {};
-    return Error{Code::unavailable, "the sink of the backup took no more bytes"};
+    return Error{Code::unavailable, "the sink of the backup failed"};
   }
 
  private:
@@ -82,10 +83,11 @@ class Source {
     STRONGROOM_TRY(observer_.go_on());
     std::size_t len = 0;
     if (call(bytes, len) != 0) {
-      return Error{Code::unavailable, "the source of the backup gave no more bytes"};
+      return Error{Code::unavailable, "the source of the backup failed"};
     }
     if (len > bytes.size()) {
-      return Error{Code::invalid, "the source gave more bytes than there was room for"};
+      return Error{Code::invalid,
+                   "the source of the backup reported more bytes than the buffer holds"};
     }
     return len;
   }
@@ -104,8 +106,8 @@ class Source {
   const Observer& observer_;
 };
 
-// call_back passes the result of make() -> Result<std::unique_ptr<T>> to the caller's callback, which
-// takes it over.
+// call_back passes the result of make() -> Result<std::unique_ptr<T>> to the caller's callback. The
+// callback owns what it is passed.
 template <typename T, typename F>
 void call_back(void (*done)(void*, strongroom_status, T*, strongroom_error*), void* user_data,
                F make) noexcept {
@@ -114,7 +116,7 @@ void call_back(void (*done)(void*, strongroom_status, T*, strongroom_error*), vo
   const strongroom_status status = deliver(&made, &error, make);
   try {
     done(user_data, status, made, error);
-  } catch (...) {  // theirs
+  } catch (...) {  // an error of the caller, which we do not pass on
   }
 }
 

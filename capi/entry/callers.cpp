@@ -1,4 +1,4 @@
-// callers.cpp: sessions and their identities.
+// callers.cpp: opens sessions and reads their identities.
 #include "callers.hpp"
 
 #include <algorithm>
@@ -38,7 +38,8 @@ static_assert(STRONGROOM_ACTION_AUDIT == static_cast<int>(Action::audit));
 static_assert(STRONGROOM_ACTION_BACKUP == static_cast<int>(Action::backup));
 static_assert(STRONGROOM_ACTION_BACKUP + 1 == kNumActions);
 
-// name_of takes a name that a rule can name, so that no rule misses who bears it.
+// name_of accepts only a name that can appear in a rule. With any other name, a caller could escape
+// the rules that are meant for it.
 Result<std::string> name_of(const char* name, const char* what, const char* kind) {
   auto text = identity_text(name, what);
   STRONGROOM_TRY(text);
@@ -50,7 +51,7 @@ Result<std::string> name_of(const char* name, const char* what, const char* kind
 Result<std::vector<std::string>> groups_of(const strongroom_identity& given) {
   if (given.groups == nullptr && given.num_groups > 0) return was_null("groups");
   if (given.num_groups > kMaxGroups)
-    return Error{Code::too_large, "an identity was given more than 1,000 groups"};
+    return Error{Code::too_large, "an identity has more than 1,000 groups"};
   std::vector<std::string> groups;
   for (std::size_t i = 0; i < given.num_groups; ++i) {
     STRONGROOM_ASSIGN(group, name_of(given.groups[i], "a group", "group:"));
@@ -86,10 +87,10 @@ Result<std::string> identity_text(const char* text, const char* name) {
 Result<Identity> identity_of(const strongroom_identity* given) {
   if (given == nullptr) return was_null("identity");
   STRONGROOM_ASSIGN(read, read_struct(given, STRONGROOM_IDENTITY_INIT));
-  if (read.reserved != 0) return Error{Code::invalid, "a reserved field was not 0"};
+  if (read.reserved != 0) return Error{Code::invalid, "a reserved field is not 0"};
   if (read.kind == STRONGROOM_IDENTITY_TRUSTED) return trusted_of(read);
   if (read.kind < STRONGROOM_IDENTITY_USER || read.kind > STRONGROOM_IDENTITY_TRUSTED)
-    return Error{Code::invalid, "an unknown kind of identity was given"};
+    return Error{Code::invalid, "the kind of identity is unknown"};
   if (read.space != nullptr && read.kind != STRONGROOM_IDENTITY_SERVICE)
     return Error{Code::invalid, "only a service has a space"};
   STRONGROOM_ASSIGN(id, name_of(read.id, "id", "user:"));
@@ -103,7 +104,7 @@ Result<Identity> identity_of(const strongroom_identity* given) {
 }
 
 Result<Request> request_of(std::uint32_t action, const char* path) {
-  if (action >= kNumActions) return Error{Code::invalid, "an unknown action was given"};
+  if (action >= kNumActions) return Error{Code::invalid, "the action is unknown"};
   STRONGROOM_ASSIGN(text, text_of(path, "path"));
   STRONGROOM_ASSIGN(parsed, Path::parse(text));
   const auto wanted = static_cast<Action>(action);
@@ -113,7 +114,7 @@ Result<Request> request_of(std::uint32_t action, const char* path) {
     return Error{Code::invalid, std::string(to_string(wanted)) + " needs the path of a secret"};
   if (!parsed.is_root() && is_administration(wanted)) {
     return Error{Code::invalid,
-                 std::string(to_string(wanted)) + " concerns the whole store, and takes no path"};
+                 std::string(to_string(wanted)) + " concerns the whole store and takes no path"};
   }
   return Request{wanted, std::move(parsed)};
 }

@@ -1,4 +1,4 @@
-// documents.cpp: the policies that are stored.
+// documents.cpp: lists, reads, writes and deletes the stored policy documents.
 #include <string_view>
 #include <utility>
 
@@ -12,7 +12,7 @@ using namespace strongroom::capi;
 
 namespace {
 
-// text_in takes a document's text, which is no secret.
+// text_in returns a document's text, which is not secret.
 Result<std::string_view> text_in(const void* text, std::size_t len) {
   STRONGROOM_ASSIGN(bytes, bytes_of(text, len, "text"));
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());

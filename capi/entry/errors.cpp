@@ -5,7 +5,7 @@ using namespace strongroom::capi;
 
 namespace {
 
-// The C numbers are the engine's.
+// The numbers of C and of the engine are the same.
 static_assert(STRONGROOM_INVALID == static_cast<int>(strongroom::Code::invalid));
 static_assert(STRONGROOM_NOT_FOUND == static_cast<int>(strongroom::Code::not_found));
 static_assert(STRONGROOM_ALREADY_EXISTS == static_cast<int>(strongroom::Code::already_exists));
@@ -35,7 +35,7 @@ uint32_t strongroom_abi_version() noexcept {
 const char* strongroom_status_name(strongroom_status status) noexcept {
   if (status == STRONGROOM_OK) return "ok";
   return strongroom::to_string(static_cast<strongroom::Code>(status))
-      .data();  // literals end in NUL
+      .data();  // string literals end in NUL
 }
 
 strongroom_status strongroom_error_status(const strongroom_error* error) noexcept {

@@ -1,11 +1,10 @@
-// findings.cpp: what is wrong, or soon will be.
-#include "strongroom/doctor.hpp"
-
+// findings.cpp: reports what is wrong with a store and its host, or soon will be.
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "guard.hpp"
+#include "strongroom/doctor.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/store.hpp"
 
@@ -21,7 +20,7 @@ static_assert(STRONGROOM_FINDING_DANGER == static_cast<int>(Finding::Level::dang
 
 constexpr std::size_t kMaxKeyFiles = 1000;
 
-// storage_directory is the directory of an lmdb: URL, or empty.
+// storage_directory returns the directory of an lmdb: URL, or an empty string for any other URL.
 std::string storage_directory(std::string_view url) {
   constexpr std::string_view kScheme = "lmdb:";
   if (!url.starts_with(kScheme)) return {};
@@ -32,7 +31,7 @@ std::string storage_directory(std::string_view url) {
 Result<Examination> examination_of(const strongroom_store& store, const char* const* key_files,
                                    std::size_t num) {
   if (key_files == nullptr && num > 0) return was_null("key_files");
-  if (num > kMaxKeyFiles) return Error{Code::too_large, "more than 1000 key files were given"};
+  if (num > kMaxKeyFiles) return Error{Code::too_large, "more than 1,000 key files were given"};
   Examination examination;
   examination.url = store.url;
   examination.storage_directory = storage_directory(store.url);
@@ -43,8 +42,8 @@ Result<Examination> examination_of(const strongroom_store& store, const char* co
   return examination;
 }
 
-// findings_of_store is one finding where the store cannot even be read: that is when people call the
-// doctor.
+// findings_of_store returns findings even if the store cannot be read: then there is one, with the
+// reason. That is when people call the doctor.
 std::vector<Finding> findings_of_store(const strongroom_store& store) {
   auto status = store.store.status();
   if (status) return examine_store(status.value(), store.anchored);

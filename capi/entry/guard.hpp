@@ -1,8 +1,8 @@
-// guard.hpp: what every entry point of the C ABI goes through.
+// guard.hpp: the guard around every entry point of the C ABI, and the checks of its arguments.
 //
-// guarded is the one place where exceptions become codes; nothing else of capi/ catches what the
-// engine throws. The checks here turn what C may hand in (NULL, other handles, short and long
-// structs) into Results, so that an entry point reads top to bottom.
+// guarded is the one place where exceptions become codes; nothing else in capi/ catches exceptions
+// of the engine. The checks here turn wrong arguments (NULL, handles of other types, structs that
+// are too short or too long) into Results, so that an entry point reads top to bottom.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ namespace strongroom::capi {
 
 // ---- the guard ----
 
-// fail gives the status, and leaves the words behind where there is memory for them.
+// fail returns the status, and creates the error object if there is memory for it.
 inline strongroom_status fail(strongroom_status status, std::string_view message,
                               strongroom_error** out_error) noexcept {
   if (out_error == nullptr) return status;
@@ -51,19 +51,19 @@ strongroom_status guarded(strongroom_error** out_error, F body) noexcept {
   } catch (const std::bad_alloc&) {
     return fail(STRONGROOM_UNAVAILABLE, "memory ran out", out_error);
   } catch (const std::exception& broken) {
-    // Not what(): nobody promised that it quotes no secret.
+    // The name of the type, not what(): what() may quote a secret.
     return fail(STRONGROOM_INTERNAL, typeid(broken).name(), out_error);
   } catch (...) {
-    return fail(STRONGROOM_INTERNAL, "something unknown was thrown", out_error);
+    return fail(STRONGROOM_INTERNAL, "an exception of an unknown type was thrown", out_error);
   }
 }
 
-// deliver runs body() -> Result<std::unique_ptr<T>> and hands the handle out.
+// deliver runs body() -> Result<std::unique_ptr<T>> and stores the new handle in out.
 template <typename T, typename F>
 strongroom_status deliver(T** out, strongroom_error** out_error, F body) noexcept {
   if (out != nullptr) *out = nullptr;
   return guarded(out_error, [&]() -> Result<void> {
-    if (out == nullptr) return Error{Code::invalid, "out was NULL"};
+    if (out == nullptr) return Error{Code::invalid, "out is NULL"};
     Result<std::unique_ptr<T>> made = body();
     STRONGROOM_TRY(made);
     *out = made->release();
@@ -71,7 +71,7 @@ strongroom_status deliver(T** out, strongroom_error** out_error, F body) noexcep
   });
 }
 
-// give is what a body returns: a new handle, or why there is none.
+// give makes the return value of a body: a new handle, or the error that prevents it.
 template <typename T, typename From>
 Result<std::unique_ptr<T>> give(Result<From> made) {
   STRONGROOM_TRY(made);
@@ -84,16 +84,16 @@ Result<std::unique_ptr<T>> give(Result<From> made) {
 template <typename T>
 Result<void> check_type(const T* handle, const char* name) {
   if (T::is(handle)) return {};
-  return Error{Code::invalid, std::string(name) + " was NULL or another handle"};
+  return Error{Code::invalid, std::string(name) + " is NULL or a handle of another type"};
 }
 
-// no_item is the error of an index past the end.
+// no_item returns the error for an index past the end.
 inline Error no_item(const char* name, std::size_t index, std::size_t size) {
-  return {Code::not_found, "there is no number " + std::to_string(index) + " in " + name +
+  return {Code::not_found, "index " + std::to_string(index) + " is past the end of " + name +
                                ", which has " + std::to_string(size)};
 }
 
-// check_handle refuses NULL, other types, and use after fork.
+// check_handle refuses NULL, handles of other types, and handles from before a fork.
 template <typename T>
 Result<void> check_handle(const T* handle, const char* name) {
   STRONGROOM_TRY(check_type(handle, name));
@@ -116,13 +116,13 @@ strongroom_status in_session(const strongroom_session* session, strongroom_error
   });
 }
 
-// peek returns f(handle), or otherwise when this is no such handle. f must not throw.
+// peek returns f(handle), or `otherwise` if handle is NULL or of another type. f must not throw.
 template <typename T, typename R, typename F>
 R peek(const T* handle, R otherwise, F f) noexcept {
   return T::is(handle) ? f(*handle) : otherwise;
 }
 
-// size_of is how many things a handle has; 0 where it is no such handle.
+// size_of returns the number of things in a handle; 0 if handle is NULL or of another type.
 template <typename T, typename F>
 size_t size_of(const T* handle, F things) noexcept {
   return peek(handle, size_t{0}, [&](const T& each) { return things(each).size(); });
@@ -136,7 +136,7 @@ void release(T* handle) noexcept {
 // ---- inputs ----
 
 inline Error was_null(const char* name) {
-  return {Code::invalid, std::string(name) + " was NULL"};
+  return {Code::invalid, std::string(name) + " is NULL"};
 }
 
 inline Result<std::string_view> text_of(const char* text, const char* name) {
@@ -147,19 +147,20 @@ inline Result<std::string_view> text_of(const char* text, const char* name) {
 inline Result<std::span<const std::uint8_t>> bytes_of(const void* data, std::size_t len,
                                                       const char* name) {
   if (data == nullptr && len > 0) return was_null(name);
-  if (len > PTRDIFF_MAX) return Error{Code::invalid, std::string(name) + " was impossibly long"};
+  if (len > PTRDIFF_MAX)
+    return Error{Code::invalid, std::string(name) + " has an impossible length"};
   return std::span(static_cast<const std::uint8_t*>(data), len);
 }
 
-// secret_of looks at secret bytes, which stay the caller's.
+// secret_of returns a view of the caller's secret bytes; it copies nothing.
 inline Result<SecretView> secret_of(const void* data, std::size_t len, const char* name) {
   STRONGROOM_ASSIGN(bytes, bytes_of(data, len, name));
   return SecretView(bytes);
 }
 
-// flag_of takes 0 or 1.
+// flag_of accepts 0 or 1.
 inline Result<bool> flag_of(std::uint32_t flag, const char* name) {
-  if (flag > 1) return Error{Code::invalid, std::string(name) + " was neither 0 nor 1"};
+  if (flag > 1) return Error{Code::invalid, std::string(name) + " must be 0 or 1"};
   return flag == 1;
 }
 
@@ -169,7 +170,7 @@ inline Result<std::string_view> path_of(const char* path) {
 
 // ---- growing structs ----
 
-// A struct_size beyond this is no size but garbage, and is not followed.
+// A larger struct_size is taken for garbage, and no other byte of the struct is read or written.
 inline constexpr std::size_t kMaxStructLen = 4096;
 
 template <typename T>
@@ -177,35 +178,38 @@ Result<std::size_t> struct_size_of(const T* given) {
   std::size_t size = 0;
   std::memcpy(&size, given, sizeof size);
   if (size < sizeof size || size > kMaxStructLen) {
-    return Error{Code::invalid, "a struct_size of " + std::to_string(size) + " was given"};
+    return Error{Code::invalid,
+                 "struct_size is " + std::to_string(size) + "; set it with the _INIT macro"};
   }
   return size;
 }
 
-// read_struct copies what the caller has of a growing struct over the defaults.
-// Errors  invalid: struct_size, or something is asked for that this library does not know.
+// read_struct returns a growing struct: the fields that the caller's struct has, and the defaults
+// for the others. NULL means the defaults.
+// Errors  invalid: struct_size, or a field that this library does not know is not zero.
 template <typename T>
 Result<T> read_struct(const T* given, T defaults) {
   if (given == nullptr) return defaults;
   auto size = struct_size_of(given);
   STRONGROOM_TRY(size);
-  // Half a field, such as half a pointer, is none.
+  // Such a size would end inside a field, for example a pointer.
   if (size.value() % alignof(T) != 0) {
-    return Error{Code::invalid, "a struct_size of " + std::to_string(size.value()) +
-                                    " was given, which is that of no struct"};
+    return Error{Code::invalid, "struct_size is " + std::to_string(size.value()) +
+                                    ", which no struct has; set it with the _INIT macro"};
   }
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   const std::size_t known = std::min(size.value(), sizeof(T));
   if (std::any_of(bytes + known, bytes + size.value(), [](unsigned char b) { return b != 0; })) {
-    return Error{Code::invalid, "an option was set that this library does not know"};
+    return Error{Code::invalid, "an option is set that this library does not know"};
   }
   std::memcpy(&defaults, bytes, known);
   defaults.struct_size = sizeof(T);
   return defaults;
 }
 
-// write_struct fills as much as the caller has room for, and clears the rest.
-// Errors  invalid: NULL or struct_size; nothing is written then.
+// write_struct fills the caller's struct as far as its size allows, and sets the rest of it to
+// zero.
+// Errors  invalid: NULL or struct_size; then nothing is written.
 template <typename T>
 Result<void> write_struct(T* out, T filled) {
   if (out == nullptr) return was_null("out");
@@ -217,13 +221,14 @@ Result<void> write_struct(T* out, T filled) {
   return {};
 }
 
-// clear_struct does so with an output that may be NULL. Errors  invalid: struct_size.
+// clear_struct does the same for an output that may be NULL. Errors  invalid: struct_size.
 template <typename T>
 Result<void> clear_struct(T* out, T cleared) {
   return out == nullptr ? Result<void>() : write_struct(out, cleared);
 }
 
-// describe fills out with f(const Handle&) -> Result<Struct>, for a handle of the type.
+// describe checks the type of the handle and fills out with f(const T&) -> Result<Struct>. If
+// either fails, out is cleared.
 template <typename T, typename Struct, typename F>
 strongroom_status describe(const T* handle, const char* name, Struct* out, Struct cleared,
                            strongroom_error** out_error, F f) noexcept {
@@ -236,7 +241,7 @@ strongroom_status describe(const T* handle, const char* name, Struct* out, Struc
   });
 }
 
-// item_at fills out with fill(thing, Struct&), of number index of things(handle).
+// item_at fills out with fill(thing, Struct&), where thing has number index in things(handle).
 template <typename T, typename Struct, typename Things, typename Fill>
 strongroom_status item_at(const T* handle, const char* name, std::size_t index, Struct* out,
                           Struct cleared, strongroom_error** out_error, Things things,
@@ -252,13 +257,14 @@ strongroom_status item_at(const T* handle, const char* name, std::size_t index, 
 
 // ---- outputs ----
 
-// give_number writes a number where the caller wants it.
+// give_number stores a number in out, unless out is NULL.
 template <typename T>
 void give_number(T* out, T number) noexcept {
   if (out != nullptr) *out = number;
 }
 
-// lend gives borrowed bytes in the form of pointer and length; NULL when there are none.
+// lend returns borrowed bytes as a pointer and a length. The pointer is NULL if there are no bytes,
+// or if out_len is NULL.
 inline const std::uint8_t* lend(std::span<const std::uint8_t> bytes,
                                 std::size_t* out_len) noexcept {
   if (out_len == nullptr) return nullptr;

@@ -1,8 +1,8 @@
-// handles.hpp: what the opaque types of strongroom.h are.
+// handles.hpp: defines the opaque types of strongroom.h and strongroom_policy_tools.h.
 //
-// A handle begins with the tag of its type, which every entry point looks at first: NULL and a
-// handle of another type are refused instead of being followed. What reaches the storage or keys
-// also knows its process.
+// A handle begins with the tag of its type. Every entry point checks the tag first: NULL and
+// handles of other types are refused instead of being used. Handles that reach the storage or keys
+// also know the process that made them.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +52,7 @@ enum class Tag : std::uint64_t {
 template <Tag kTag>
 class Tagged {
  public:
-  // is reads the tag through memcpy: the handle may be of any type.
+  // is reads the tag through memcpy, because the handle may be of any type.
   static bool is(const void* handle) noexcept {
     if (handle == nullptr) return false;
     Tag tag{};
@@ -64,7 +64,7 @@ class Tagged {
   Tag tag_ = kTag;
 };
 
-// hex_of writes a store's number as 32 digits.
+// hex_of returns a store's id as 32 hexadecimal digits.
 inline std::string hex_of(const StoreId& id) {
   constexpr char digits[] = "0123456789abcdef";
   std::string hex;
@@ -76,7 +76,7 @@ inline std::string hex_of(const StoreId& id) {
   return hex;
 }
 
-// FileSecret is a secret and the container path of the file that shall hold it.
+// FileSecret is a secret and the path, in the container, of the file for it.
 struct FileSecret {
   std::string path;
   bool read_only = true;
@@ -134,7 +134,7 @@ struct strongroom_pending : strongroom::capi::Tagged<strongroom::capi::Tag::pend
 
   strongroom::ForkGuard guard;
   std::string id;
-  mutable std::mutex mutex;  // of what was given back; the handout does not change
+  mutable std::mutex mutex;  // guards what was given back; the handout never changes
   std::variant<strongroom::PendingInit, strongroom::PendingSlots> change;
 };
 
@@ -228,7 +228,7 @@ struct strongroom_documents : strongroom::capi::Tagged<strongroom::capi::Tag::do
 };
 
 struct strongroom_analysis : strongroom::capi::Tagged<strongroom::capi::Tag::analysis> {
-  // Line's empty texts are NULL for C.
+  // Line is one line of the result. C sees its empty texts as NULL.
   struct Line {
     const char* kind = "";  // static
     std::string document;

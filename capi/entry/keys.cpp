@@ -1,4 +1,4 @@
-// keys.cpp: changes of the data keys and of the root key.
+// keys.cpp: changes the data keys and the root key.
 #include <utility>
 
 #include "callbacks.hpp"
@@ -16,7 +16,8 @@ strongroom_status strongroom_rotate(strongroom_session* session, uint32_t keys,
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     if (keys == STRONGROOM_ROTATE_DATA_KEY) return caller.rotate();
     if (keys == STRONGROOM_ROTATE_ROOT_KEY) return caller.rotate_root();
-    return Error{Code::invalid, "unknown keys to rotate were given"};
+    return Error{Code::invalid,
+                 "keys must be STRONGROOM_ROTATE_DATA_KEY or STRONGROOM_ROTATE_ROOT_KEY"};
   });
 }
 

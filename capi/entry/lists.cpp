@@ -1,4 +1,4 @@
-// lists.cpp: the names below a folder.
+// lists.cpp: lists the names below a folder.
 #include <memory>
 #include <utility>
 

@@ -1,4 +1,4 @@
-// mesos.cpp: Mesos' Secret messages, environments and volumes, resolved.
+// mesos.cpp: resolves Mesos' Secret messages, environments and volumes.
 #include <memory>
 #include <span>
 #include <utility>
@@ -20,7 +20,7 @@ using namespace strongroom::capi;
 
 namespace {
 
-// resolve_all resolves the secrets that pick finds in each of things.
+// resolve_all resolves the secret pick(thing) of each thing.
 template <typename T, typename F>
 Result<std::vector<SecretBytes>> resolve_all(const strongroom_session& session,
                                              const std::vector<T>& things, F pick) {

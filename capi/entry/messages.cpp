@@ -12,27 +12,26 @@
 
 namespace strongroom::capi {
 
-// json_of copies a text into secret memory, where the engine decodes it in place.
 Result<SecretBytes> json_of(const void* json, std::size_t len) {
   STRONGROOM_ASSIGN(text, bytes_of(json, len, "json"));
   if (len > kDefaultMaxJsonLen)
-    return Error{Code::too_large, "a JSON text had " + std::to_string(len) + " bytes, over " +
-                                      std::to_string(kDefaultMaxJsonLen)};
+    return Error{Code::too_large, "the JSON text has " + std::to_string(len) +
+                                      " bytes; the limit is " + std::to_string(kDefaultMaxJsonLen)};
   return SecretBytes::copy_value(text);
 }
 
 Result<mesos::Secret> decode(const strongroom_message& message) {
-  if (message.reserved != 0) return Error{Code::invalid, "a reserved field was set"};
+  if (message.reserved != 0) return Error{Code::invalid, "a reserved field is not 0"};
   STRONGROOM_ASSIGN(bytes, bytes_of(message.data, message.len, "data"));
   if (message.format == STRONGROOM_FORMAT_WIRE) return mesos::decode_secret(SecretView(bytes));
   if (message.format != STRONGROOM_FORMAT_JSON)
-    return Error{Code::invalid, "the format of the message was neither JSON nor wire"};
+    return Error{Code::invalid, "format must be STRONGROOM_FORMAT_JSON or STRONGROOM_FORMAT_WIRE"};
   STRONGROOM_ASSIGN(text, json_of(message.data, message.len));
   return mesos::secret_from_json(std::move(text));
 }
 
 Result<std::vector<mesos::Secret>> decode_all(const strongroom_message* messages, std::size_t num) {
-  if (num > kMaxBatch) return Error{Code::too_large, "more than 1000 messages were given"};
+  if (num > kMaxBatch) return Error{Code::too_large, "more than 1,000 messages were given"};
   if (messages == nullptr && num > 0) return was_null("messages");
   std::vector<mesos::Secret> secrets;
   secrets.reserve(num);

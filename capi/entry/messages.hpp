@@ -1,4 +1,4 @@
-// messages.hpp: Mesos' Secret messages, as C passes them.
+// messages.hpp: decodes Mesos' Secret messages from the arguments of C.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// names.hpp: a list as a handle.
+// names.hpp: makes a handle of a list of names.
 #pragma once
 
 #include <memory>

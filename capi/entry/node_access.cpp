@@ -1,6 +1,4 @@
-// node_access.cpp: access to the nodes of a store in ZooKeeper.
-#include "strongroom/backends/zookeeper.hpp"
-
+// node_access.cpp: checks and changes which clients may access the nodes of a store in ZooKeeper.
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "callbacks.hpp"
 #include "guard.hpp"
 #include "open.hpp"
+#include "strongroom/backends/zookeeper.hpp"
 #include "strongroom/doctor.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom_zookeeper.h"
@@ -18,7 +17,7 @@ using namespace strongroom::capi;
 
 namespace {
 
-// Nodes is which nodes are meant, and the identity that reaches them.
+// Nodes is the URL of the nodes, and the identity to reach them with.
 struct Nodes {
   std::string url;
   BackendOptions options;
@@ -27,7 +26,8 @@ struct Nodes {
 Result<Nodes> nodes_of(const char* url, const strongroom_store_options* given) {
   STRONGROOM_ASSIGN(name, text_of(url, "url"));
   if (!name.starts_with("zk:") && !name.starts_with("zks:"))
-    return Error{Code::invalid, "the store URL was not one of ZooKeeper, zk://host:port/root"};
+    return Error{Code::invalid,
+                 "the URL is not that of a store in ZooKeeper, such as zk://host:port/root"};
   STRONGROOM_ASSIGN(options, store_options(given));
   return Nodes{std::string(name), {true, std::move(options.storage.zk_auth)}};
 }
@@ -39,7 +39,7 @@ std::string such_as(const std::vector<std::string>& examples) {
 }
 
 // findings_of describes the access lists of the nodes.
-// authenticated: the store has an identity; without one, its own nodes are open to the world.
+// authenticated: the store has an identity. Without one, its own nodes are open to the world.
 std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticated) {
   const std::string of = " of " + std::to_string(access.num_nodes) + " nodes in ZooKeeper ";
   const std::uint64_t num_world = authenticated ? access.num_world : access.num_nodes;
@@ -54,13 +54,13 @@ std::vector<Finding> findings_of(const ZooKeeperAccess& access, bool authenticat
   if (num_world > 0) {
     findings.push_back(
         {Finding::Level::danger, "zk-access",
-         std::to_string(num_world) + of + "can be changed by everyone who reaches it" + examples,
+         std::to_string(num_world) + of + "can be changed by everyone who can connect" + examples,
          "give them to one identity: strongroom zk-reauth --new-zk-auth-file FILE"});
   }
   if (access.num_foreign > num_world) {
     findings.push_back({Finding::Level::warning, "zk-access",
                         std::to_string(access.num_foreign - num_world) + of +
-                            "belong to other identities, or to more than the store's own" +
+                            "belong to other identities, or to others besides the store's own" +
                             examples,
                         "find out which client made them, then run: strongroom zk-reauth "
                         "--new-zk-auth-file FILE"});

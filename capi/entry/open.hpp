@@ -1,4 +1,4 @@
-// open.hpp: what both ways of opening a store share.
+// open.hpp: options that both ways of opening a store share.
 #pragma once
 
 #include "strongroom.h"
@@ -12,8 +12,8 @@ namespace strongroom::capi {
 // Errors  invalid.
 Result<StoreOptions> store_options(const strongroom_store_options* given);
 
-// zk_auth_of takes user:password from memory or a file; null where there is none.
-// Errors  invalid: both.  Those of zk_auth.hpp.
+// zk_auth_of reads user:password from memory or from a file; null if neither is given.
+// Errors  invalid: both are given.  Those of zk_auth.hpp.
 Result<ZkAuth> zk_auth_of(const void* auth, std::size_t len, const char* file);
 
 }  // namespace strongroom::capi

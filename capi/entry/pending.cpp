@@ -1,4 +1,4 @@
-// pending.cpp: the credentials of a new store, or of a change of slots, before it is activated.
+// pending.cpp: hands out the credentials of a new store or of a change of slots before activation.
 #include "pending.hpp"
 
 #include "guard.hpp"
@@ -20,14 +20,15 @@ strongroom_credential secret_credential(std::uint32_t kind, const SecretBytes& t
   return filled;
 }
 
-// credential_of is number index: shares, wrapped shares, the key.
+// credential_of returns credential number index: first the shares, then the wrapped shares, then
+// the key.
 Result<strongroom_credential> credential_of(const strongroom_pending& pending, std::size_t index) {
   const Handout& handout = pending.handout();
   const std::size_t num_shares = handout.shares.size();
   if (index >= num_credentials(handout)) return no_item("pending", index, num_credentials(handout));
   const bool wrapped = index >= num_shares && index - num_shares < handout.wrapped.size();
   if (wrapped) return wrapped_credential(handout.wrapped[index - num_shares]);
-  STRONGROOM_TRY(check_handle(&pending, "pending"));  // a child has no secrets of its parent
+  STRONGROOM_TRY(check_handle(&pending, "pending"));  // a child does not have its parent's secrets
   if (index < num_shares)
     return secret_credential(STRONGROOM_CREDENTIAL_SHARE, handout.shares[index]);
   return secret_credential(STRONGROOM_CREDENTIAL_KEY, handout.key_file);

@@ -1,4 +1,4 @@
-// pending.hpp: what new stores and changes of slots share.
+// pending.hpp: code that new stores and changes of slots share.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace strongroom::capi {
 
-// key_kind_of reads the kind of a slot that a key opens.
+// key_kind_of returns the kind of a slot that a key opens.
 inline Result<SlotKind> key_kind_of(std::uint32_t kind) {
   switch (kind) {
     case 0:
@@ -37,14 +37,14 @@ inline Result<PgpKeys> pgp_keys_of(const strongroom_bytes* keys, std::size_t num
   for (std::size_t i = 0; i < num; ++i) {
     STRONGROOM_ASSIGN(key, bytes_of(keys[i].data, keys[i].len, "an OpenPGP key"));
     if (key.size() > kMaxOpenPgpKeyLen) {
-      return Error{Code::too_large, "an OpenPGP key was longer than 1 MiB"};
+      return Error{Code::too_large, "an OpenPGP key is longer than 1 MiB"};
     }
     copies.emplace_back(key.begin(), key.end());
   }
   return copies;
 }
 
-// read_new_slots reads what InitOptions and SlotChange have in common.
+// read_new_slots reads the options that InitOptions and SlotChange have in common.
 template <typename Given, typename Options>
 Result<void> read_new_slots(const Given& given, Options& options) {
   options.shares = given.shares;
@@ -60,7 +60,8 @@ Result<void> read_new_slots(const Given& given, Options& options) {
   return {};
 }
 
-// change_of returns the pending change if it is of the kind T.
+// change_of returns the pending change if it is a T.
+// Errors  invalid: the handle, or not a T (with `otherwise` as the message).  sealed: after a fork.
 template <typename T, typename Pending>
 auto change_of(Pending* pending, const char* otherwise)
     -> Result<decltype(std::get_if<T>(&pending->change))> {
@@ -70,7 +71,7 @@ auto change_of(Pending* pending, const char* otherwise)
   return change;
 }
 
-// wrapped_credential is a wrapped share as C sees it, borrowed.
+// wrapped_credential returns a wrapped share in the form of C; its bytes are borrowed.
 inline strongroom_credential wrapped_credential(const WrappedShare& share) noexcept {
   strongroom_credential filled = STRONGROOM_CREDENTIAL_INIT;
   filled.kind = STRONGROOM_CREDENTIAL_WRAPPED_SHARE;

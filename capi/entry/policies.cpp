@@ -1,4 +1,4 @@
-// policies.cpp: policies that are read from texts, and their decisions.
+// policies.cpp: reads policies from texts or from a store, describes them and lets them decide.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,7 +37,7 @@ Result<std::vector<PolicyDocument>> documents_of(const strongroom_policy_text* t
     STRONGROOM_ASSIGN(name, text_of(texts[i].name, "a document's name"));
     STRONGROOM_ASSIGN(text, bytes_of(texts[i].text, texts[i].text_len, "a document's text"));
     if (text.size() > kMaxPolicyTextLen - len)
-      return Error{Code::too_large, "the documents were longer than 64 MiB together"};
+      return Error{Code::too_large, "the documents are longer than 64 MiB in total"};
     len += text.size();
     documents.push_back(
         {std::string(name), std::string(reinterpret_cast<const char*>(text.data()), text.size())});

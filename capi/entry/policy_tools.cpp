@@ -33,7 +33,7 @@ const char* word(Decision decision) {
   return "denied";
 }
 
-// place fills in where a rule stands.
+// place sets the document, line and column of a rule.
 void place(Line& line, const PolicyRules& rules, const TextPlace& at) {
   if (at.document < rules.documents.size()) line.document = rules.documents[at.document];
   line.line = at.line;
@@ -45,7 +45,7 @@ void set_path(Line& line, std::string path) {
   line.has_path = true;
 }
 
-// rule_line is about a rule and the path of it that matters.
+// rule_line returns a line about a rule, and about its path number `path` if it has that many.
 Line rule_line(const PolicyRules& rules, std::size_t rule, std::size_t path, const char* kind) {
   Line line;
   line.kind = kind;
@@ -80,7 +80,7 @@ Line decision_line(const Explanation& explained, Action action, const Path& path
   return line;
 }
 
-// answer runs f(rules, analysis) -> Result<void> over a policy.
+// answer runs f(rules, analysis) -> Result<void> for a policy, and stores the analysis in out.
 template <typename F>
 strongroom_status answer(const strongroom_policy* policy, strongroom_analysis** out,
                          strongroom_error** out_error, F f) noexcept {
@@ -138,7 +138,7 @@ Line expectation_line(const Expectation& wanted) {
   return line;
 }
 
-// fill_line passes a line to C, where an empty text is NULL.
+// fill_line fills the struct of C. An empty text becomes NULL there.
 void fill_line(const Line& line, strongroom_analysis_line& filled) {
   const auto text = [](const std::string& each) { return each.empty() ? nullptr : each.c_str(); };
   filled.kind = line.kind;

@@ -1,6 +1,5 @@
-// queues.cpp: the answers of asynchronous calls, for a program with an event loop.
-#include "strongroom/queue.hpp"
-
+// queues.cpp: queues that collect the answers of asynchronous calls, for programs with an event
+// loop.
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "messages.hpp"
 #include "options.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/queue.hpp"
 
 using namespace strongroom;
 using namespace strongroom::capi;
@@ -52,15 +52,15 @@ strongroom_completion completion_of(Completion completion) noexcept {
   return filled;
 }
 
-// Slots is the caller's array, whose structs may be of another size than ours.
+// Slots is the caller's array. The size of its structs may differ from ours.
 class Slots {
  public:
   static Result<Slots> of(strongroom_completion* first, std::size_t capacity) {
     if (first == nullptr) return was_null("out_completions");
-    if (capacity == 0) return Error{Code::invalid, "capacity was 0"};
+    if (capacity == 0) return Error{Code::invalid, "capacity is 0"};
     STRONGROOM_ASSIGN(size, struct_size_of(first));
     if (size < sizeof(strongroom_completion) || size % alignof(strongroom_completion) != 0)
-      return Error{Code::invalid, "struct_size is not that of a completion"};
+      return Error{Code::invalid, "struct_size is not that of a strongroom_completion"};
     return Slots(reinterpret_cast<unsigned char*>(first), size);
   }
 

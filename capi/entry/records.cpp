@@ -1,4 +1,4 @@
-// records.cpp: the records of the host.
+// records.cpp: reads, writes, deletes and lists the records of the host.
 #include <memory>
 
 #include "guard.hpp"

@@ -1,4 +1,4 @@
-// report.cpp: the status of a store, which needs no keys.
+// report.cpp: reports the status of a store; this needs no keys.
 #include "guard.hpp"
 #include "pending.hpp"
 #include "strongroom/impl/base/propagate.hpp"

@@ -1,4 +1,4 @@
-// slot_changes.cpp: changes of the slots.
+// slot_changes.cpp: prepares, verifies and activates changes of the slots.
 #include <mutex>
 #include <utility>
 
@@ -15,13 +15,14 @@ namespace {
 
 constexpr std::size_t kMaxRemove = 65'535;  // more than a header can hold
 
-constexpr const char* kNoSlots = "what was pending was no change of slots";
+constexpr const char* kNoSlots = "pending is a new store, not a change of slots";
 
 Result<SlotChange> slot_change(const strongroom_slots_options& given) {
   SlotChange change;
   STRONGROOM_TRY(read_new_slots(given, change));
   if (given.remove == nullptr && given.num_remove > 0) return was_null("remove");
-  if (given.num_remove > kMaxRemove) return Error{Code::invalid, "too many slots were to go"};
+  if (given.num_remove > kMaxRemove)
+    return Error{Code::invalid, "more than 65,535 slots to remove were given"};
   if (given.num_remove > 0) {
     change.remove.assign(given.remove, given.remove + given.num_remove);
   }

@@ -1,8 +1,9 @@
-// backend.cpp: a vendor's table of functions as a Backend.
+// storage_plugin.cpp: makes a Backend of a vendor's table of functions.
 //
-// The plug-in is a stranger: whatever it hands over is checked before the engine sees it, nothing
-// that it throws gets through, and what it says of a failure is taken only where it makes sense. A
-// broken rule means unavailable, and indeterminate for a commit, since nobody knows what it did.
+// The plug-in is not trusted. Everything that it passes is checked before the engine sees it, its
+// exceptions are caught, and its status is used only where it makes sense. A broken rule is
+// reported as unavailable. For a commit it is reported as indeterminate, because the commit may
+// have been applied.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -54,7 +55,8 @@ std::uint32_t as_ms(Timeout timeout) noexcept {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(timeout.count(), 1, UINT32_MAX));
 }
 
-// printable is a text of the plug-in's that may stand in a message, or nothing.
+// printable returns a text of the plug-in in a form that may appear in a message. It returns an
+// empty string for NULL, and for a text that is not UTF-8.
 std::string printable(const char* text) {
   if (text == nullptr) return {};
   std::string words(text, ::strnlen(text, kMaxPluginText));
@@ -65,10 +67,11 @@ std::string printable(const char* text) {
   return well_formed_utf8(words) ? words : std::string();
 }
 
-// Take looks at one record, hands it on, and names the rule that it broke, if any.
+// Take checks one record and passes it on. It returns NULL, or the rule that the record breaks.
 using Take = FunctionRef<const char*(std::size_t index, const strongroom_record&)>;
 
-// Reply is the sink of one call, and what became of it. It stays where it is: the sink points here.
+// Reply is the sink of one call, and keeps the outcome. It cannot be moved, because the sink points
+// to it.
 class Reply {
  public:
   explicit Reply(Take take) noexcept : take_(take) {
@@ -88,19 +91,19 @@ class Reply {
   static void record(void* context, std::size_t index, const strongroom_record* given) noexcept {
     auto& reply = *static_cast<Reply*>(context);
     if (reply.fault_ != nullptr) return;
-    if (given == nullptr) return reply.blame("handed over no record");
-    const strongroom_record copy = *given;  // checked and used as it was once
+    if (given == nullptr) return reply.blame("passed NULL instead of a record");
+    const strongroom_record copy = *given;  // the plug-in cannot change it between check and use
     try {
       reply.fault_ = reply.take_(index, copy);
     } catch (...) {
-      reply.blame("handed over a record that there was no memory for");
+      reply.blame("passed a record, but there was no memory for it");
     }
   }
 
   static void message(void* context, const char* text) noexcept {
     try {
       static_cast<Reply*>(context)->words_ = printable(text);
-    } catch (...) {  // the failure is told all the same, without its words
+    } catch (...) {  // the failure is still reported, without its message
     }
   }
 
@@ -110,17 +113,18 @@ class Reply {
   std::string words_;
 };
 
-// refuse_record is the Take of calls that have no records.
+// refuse_record is the Take of calls that return no records.
 constexpr auto refuse_record = [](std::size_t, const strongroom_record&) -> const char* {
-  return "handed over a record that nobody asked for";
+  return "passed a record although none was requested";
 };
 
 const char* fault_of(const strongroom_record& record) noexcept {
-  if (record.version == STRONGROOM_RECORD_ANY) return "gave a version that is none";
-  if (record.value.len > kMaxBackendValueLen) return "handed over a value beyond the limit";
-  if (record.value.data == nullptr && record.value.len > 0) return "handed over a NULL value";
+  if (record.version == STRONGROOM_RECORD_ANY) return "passed a version that is not valid";
+  if (record.value.len > kMaxBackendValueLen) return "passed a value that is longer than the limit";
+  if (record.value.data == nullptr && record.value.len > 0)
+    return "passed a NULL value with a length";
   if (record.version == STRONGROOM_RECORD_ABSENT && record.value.len > 0)
-    return "handed over a value of an absent record";
+    return "passed a value for an absent record";
   return nullptr;
 }
 
@@ -133,11 +137,11 @@ class Plugin final : public Backend {
     if (!owned_ || table_.destroy == nullptr || !guard_.same_process()) return;
     try {
       table_.destroy(self_);
-    } catch (...) {  // a destructor has nobody to tell
+    } catch (...) {  // a destructor cannot report it
     }
   }
 
-  // take_over makes destroy this object's business.
+  // take_over makes this object call destroy when it ends.
   void take_over() noexcept { owned_ = true; }
 
   Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override;
@@ -148,7 +152,8 @@ class Plugin final : public Backend {
   std::string url() const override { return url_; }
 
  private:
-  // call runs one function of the table and judges what came back. f() -> strongroom_status.
+  // call runs f() -> strongroom_status, which calls one function of the table, and checks the
+  // outcome.
   template <typename F>
   Result<void> call(Reply& reply, F f) const {
     strongroom_status status = STRONGROOM_OK;
@@ -166,9 +171,10 @@ class Plugin final : public Backend {
     return {Code::unavailable, "the storage plug-in of '" + url_ + "' " + fault};
   }
 
-  // said passes on what a storage may say; anything else makes no sense to a caller of the store.
+  // said returns the error for a status. A status that a storage may not return becomes
+  // unavailable: it would make no sense to a caller of the store.
   Error said(strongroom_status status, const Reply& reply) const {
-    std::string message = "the storage plug-in of '" + url_ + "' said " +
+    std::string message = "the storage plug-in of '" + url_ + "' returned " +
                           strongroom_status_name(status) + " (" + std::to_string(status) + ")";
     if (!reply.words().empty()) message += ": " + reply.words();
     switch (status) {
@@ -183,7 +189,7 @@ class Plugin final : public Backend {
     }
   }
 
-  // of_read leaves the failures that a read can have.
+  // of_read keeps the codes that a read may return, and replaces all others with unavailable.
   static Error of_read(Error error) {
     if (error.code != Code::timeout && error.code != Code::corrupt) error.code = Code::unavailable;
     return error;
@@ -205,8 +211,8 @@ Result<Stamp> Plugin::read(std::span<const ByteView> keys, ReadSink sink, Timeou
   std::vector<bool> seen(keys.size());
   std::size_t num_seen = 0;
   const auto take = [&](std::size_t index, const strongroom_record& record) -> const char* {
-    if (index >= seen.size()) return "answered for a key that nobody asked for";
-    if (seen[index]) return "answered twice for one key";
+    if (index >= seen.size()) return "passed a record for a key that was not requested";
+    if (seen[index]) return "passed two records for one key";
     if (const char* fault = fault_of(record); fault != nullptr) return fault;
     seen[index] = true;
     ++num_seen;
@@ -219,8 +225,8 @@ Result<Stamp> Plugin::read(std::span<const ByteView> keys, ReadSink sink, Timeou
     return table_.read(self_, wanted.data(), wanted.size(), reply.sink(), as_ms(timeout), &stamp);
   });
   if (!done) return of_read(std::move(done).error());
-  if (num_seen != keys.size()) return broken("did not answer for every key");
-  if (stamp == kNoStamp) return broken("gave no stamp");
+  if (num_seen != keys.size()) return broken("did not pass a record for every key");
+  if (stamp == kNoStamp) return broken("returned no stamp");
   return Stamp(stamp);
 }
 
@@ -252,7 +258,7 @@ Result<Commit> Plugin::judge_commit(strongroom_status status, const Reply& reply
       return Commit{};
     case STRONGROOM_CONFLICT:
       if (conflict < num_changes) return Commit{conflict};
-      return unknown("named a conflict that was no change");
+      return unknown("returned a conflict without the index of a change");
     case STRONGROOM_UNAVAILABLE:
     case STRONGROOM_TIMEOUT:
     case STRONGROOM_CORRUPT:
@@ -269,11 +275,11 @@ Result<bool> Plugin::scan(ByteView prefix, ByteView after, std::size_t limit, Sc
   std::size_t num = 0;
   const auto take = [&](std::size_t, const strongroom_record& record) -> const char* {
     const ByteView key = as_view(record.key);
-    if (num == limit) return "handed over more records than were asked for";
+    if (num == limit) return "passed more records than were requested";
     if (key.data() == nullptr || !check_key(key) || !has_prefix(key, prefix) ||
         (!after.empty() && std::equal(key.begin(), key.end(), after.begin(), after.end())))
-      return "handed over a key that was not asked for";
-    if (record.version == STRONGROOM_RECORD_ABSENT) return "handed over an absent record";
+      return "passed a key that was not requested";
+    if (record.version == STRONGROOM_RECORD_ABSENT) return "passed an absent record";
     if (const char* fault = fault_of(record); fault != nullptr) return fault;
     ++num;
     sink(Record{key, as_view(record.value), Version(record.version)});
@@ -287,7 +293,8 @@ Result<bool> Plugin::scan(ByteView prefix, ByteView after, std::size_t limit, Sc
     return table_.scan(self_, &begin, &position, limit, reply.sink(), as_ms(timeout), &more);
   });
   if (!done) return of_read(std::move(done).error());
-  if (more != 0 && num == 0 && limit > 0) return broken("promised more records and gave none");
+  if (more != 0 && num == 0 && limit > 0)
+    return broken("reported that there are more records, but passed none");
   return more != 0;
 }
 
@@ -304,7 +311,7 @@ Result<strongroom_backend_table> table_of(const strongroom_backend_table* given)
   STRONGROOM_TRY(table);
   if (table->read == nullptr || table->commit == nullptr || table->scan == nullptr ||
       table->sync == nullptr || table->url == nullptr) {
-    return Error{Code::invalid, "a function of the storage plug-in was NULL"};
+    return Error{Code::invalid, "a function in the storage plug-in's table is NULL"};
   }
   return table;
 }
@@ -315,9 +322,9 @@ Result<std::string> url_of(const strongroom_backend_table& table, void* self) {
     const char* text = table.url(self);
     if (text != nullptr && ::strnlen(text, kMaxPluginText + 1) <= kMaxPluginText)
       url = printable(text);
-  } catch (...) {  // as if it had given none
+  } catch (...) {  // the same as no URL
   }
-  if (url.empty()) return Error{Code::unavailable, "the storage plug-in gave no url"};
+  if (url.empty()) return Error{Code::unavailable, "the storage plug-in returned no valid URL"};
   return url;
 }
 

@@ -1,4 +1,4 @@
-// stores.cpp: memory and stores.
+// stores.cpp: sets up the memory for secrets, and opens stores.
 #include <array>
 #include <chrono>
 #include <string>
@@ -30,7 +30,7 @@ Result<StoreOptions> store_options(const strongroom_store_options* given) {
     options.share_expiry = std::chrono::milliseconds(read.share_expiry_ms);
   }
   if (read.openpgp_helper != nullptr) {
-    if (*read.openpgp_helper == '\0') return Error{Code::invalid, "openpgp_helper was empty"};
+    if (*read.openpgp_helper == '\0') return Error{Code::invalid, "openpgp_helper is empty"};
     options.pgp = openpgp_helper(read.openpgp_helper);
   }
   if (read.anchor != nullptr) {
@@ -49,7 +49,8 @@ Result<StoreOptions> store_options(const strongroom_store_options* given) {
 Result<ZkAuth> zk_auth_of(const void* auth, std::size_t len, const char* file) {
   STRONGROOM_ASSIGN(text, secret_of(auth, len, "zk_auth"));
   if (file == nullptr) return len == 0 ? Result<ZkAuth>(ZkAuth()) : take_zk_auth(text);
-  if (len > 0) return Error{Code::invalid, "zk_auth and zk_auth_file were given; one is enough"};
+  if (len > 0)
+    return Error{Code::invalid, "zk_auth and zk_auth_file are both set; set only one of them"};
   return read_zk_auth_file(file);
 }
 
@@ -68,7 +69,7 @@ strongroom_status strongroom_memory_set_budget(size_t budget_bytes,
 strongroom_status strongroom_memory_allow_unlocked(int allowed,
                                                    strongroom_error** out_error) noexcept {
   return guarded(out_error, [&]() -> Result<void> {
-    if (allowed != 0 && allowed != 1) return Error{Code::invalid, "allowed was neither 0 nor 1"};
+    if (allowed != 0 && allowed != 1) return Error{Code::invalid, "allowed must be 0 or 1"};
     allow_unlocked_secrets(allowed == 1);
     return {};
   });

@@ -1,4 +1,4 @@
-// unseal.cpp: loading the keys into an open store, and wiping them.
+// unseal.cpp: loads the keys into an open store, and wipes them.
 #include <utility>
 #include <vector>
 
@@ -13,7 +13,7 @@ using namespace strongroom::capi;
 
 namespace {
 
-constexpr std::size_t kMaxCredentials = 512;  // each takes guarded pages
+constexpr std::size_t kMaxCredentials = 512;  // each one takes guarded pages
 
 Result<std::vector<Credential>> parse_credentials(const strongroom_bytes* texts, std::size_t num) {
   if (texts == nullptr || num == 0) return Error{Code::invalid, "no credential was given"};
@@ -28,10 +28,10 @@ Result<std::vector<Credential>> parse_credentials(const strongroom_bytes* texts,
   return credentials;
 }
 
-// check_flags refuses flags that are not among those allowed.
+// check_flags refuses flags that are not in allowed.
 Result<void> check_flags(std::uint32_t flags, std::uint32_t allowed) {
   if ((flags & ~allowed) == 0) return {};
-  return Error{Code::invalid, "an unknown flag was set"};
+  return Error{Code::invalid, "an unknown flag is set"};
 }
 
 strongroom_unseal_progress progress_of(const UnsealProgress& seen) noexcept {
@@ -141,7 +141,8 @@ strongroom_status strongroom_seal(strongroom_session* session, uint32_t scope,
                                   strongroom_error** out_error) noexcept {
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     if (scope != STRONGROOM_SEAL_PROCESS && scope != STRONGROOM_SEAL_EVERYWHERE)
-      return Error{Code::invalid, "an unknown scope of sealing was given"};
+      return Error{Code::invalid,
+                   "scope must be STRONGROOM_SEAL_PROCESS or STRONGROOM_SEAL_EVERYWHERE"};
     return caller.seal(static_cast<SealScope>(scope));
   });
 }

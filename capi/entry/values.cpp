@@ -1,4 +1,4 @@
-// values.cpp: get, put, delete, and secrets themselves.
+// values.cpp: get, put and delete, and the handles of secrets and batches.
 #include <sodium.h>
 
 #include <cstring>
@@ -26,7 +26,7 @@ static_assert(STRONGROOM_CONDITION_UPDATE == static_cast<int>(Condition::Kind::u
 static_assert(STRONGROOM_CONDITION_REVISION == static_cast<int>(Condition::Kind::revision));
 
 Result<std::vector<std::string_view>> paths_of(const char* const* paths, std::size_t num) {
-  if (num > kMaxBatch) return Error{Code::too_large, "more than 1000 paths were given"};
+  if (num > kMaxBatch) return Error{Code::too_large, "more than 1,000 paths were given"};
   if (paths == nullptr && num > 0) return was_null("paths");
   std::vector<std::string_view> wanted;
   wanted.reserve(num);
@@ -37,14 +37,15 @@ Result<std::vector<std::string_view>> paths_of(const char* const* paths, std::si
   return wanted;
 }
 
-// keep_revision gives a revision to the caller, if it wants one.
+// keep_revision stores a revision in out_revision, unless that is NULL.
 Result<void> keep_revision(Result<Revision> revision, uint64_t* out_revision) {
   STRONGROOM_TRY(revision);
   if (out_revision != nullptr) *out_revision = revision->value();
   return {};
 }
 
-// readable is the bytes; none where a fork took them away, as it does with shares and keys.
+// readable returns the bytes. It returns none if a fork took them away, as it does with shares and
+// keys.
 SecretView readable(const StoredSecret& stored) noexcept {
   return stored.value.intact() ? stored.value.view() : SecretView();
 }
@@ -118,7 +119,8 @@ strongroom_status strongroom_put(strongroom_session* session, const char* path, 
   return in_session(session, out_error, [&](const Session& caller) -> Result<void> {
     STRONGROOM_ASSIGN(wanted, path_of(path));
     if (content != STRONGROOM_CONTENT_TEXT && content != STRONGROOM_CONTENT_BINARY)
-      return Error{Code::invalid, "content was neither text nor binary"};
+      return Error{Code::invalid,
+                   "content must be STRONGROOM_CONTENT_TEXT or STRONGROOM_CONTENT_BINARY"};
     STRONGROOM_ASSIGN(value, secret_of(data, len, "data"));
     STRONGROOM_ASSIGN(write, put_options_of(options));
     return keep_revision(caller.put(wanted, static_cast<Content>(content), value, write),
@@ -162,7 +164,7 @@ strongroom_status strongroom_secret_truncate(strongroom_secret* secret, size_t l
     SecretBytes& value = secret->stored.value;
     if (!secret->writable || len > value.size())
       return Error{Code::invalid,
-                   "only a secret of strongroom_secret_new can be truncated, and none can grow"};
+                   "only a secret of strongroom_secret_new can be truncated, and it cannot grow"};
     const auto rest = value.reveal_mutable().subspan(len);
     if (!rest.empty()) sodium_memzero(rest.data(), rest.size());
     value.keep(0, len);
@@ -189,9 +191,8 @@ strongroom_status strongroom_secret_copy_out(const strongroom_secret* secret, vo
     const SecretView value = readable(secret->stored);
     if (buffer == nullptr && capacity > 0) return was_null("buffer");
     if (value.size() > capacity)
-      return Error{Code::too_large, "the buffer takes " + std::to_string(capacity) +
-                                        " bytes, and the secret has " +
-                                        std::to_string(value.size())};
+      return Error{Code::too_large, "the buffer has room for " + std::to_string(capacity) +
+                                        " bytes; the secret has " + std::to_string(value.size())};
     if (value.size() > 0) std::memcpy(buffer, value.reveal().data(), value.size());
     give_number(out_len, value.size());
     return {};

@@ -1,4 +1,4 @@
-// watches.cpp: which secrets changed.
+// watches.cpp: watches that report which secrets changed.
 #include <chrono>
 #include <memory>
 #include <utility>

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "strongroom/impl/base/round.hpp"
 #include "zookeeper_client.hpp"
 #include "zookeeper_library.hpp"
 
@@ -164,6 +165,7 @@ void Client::end_late() {
 
 // run_done calls done() without the library's lock, so that a callback may use another session.
 void Client::run_done() {
+  const Round round;
   while (!done_.empty()) {
     std::vector<std::shared_ptr<Batch>> done;
     done.swap(done_);

@@ -3,7 +3,7 @@
 #
 # What is dumped is a probe with one pointer of its type to every function of the map: it has the
 # signatures and public structs, and nothing of what is behind the opaque types, whose debug
-# information would be megabytes. Definitions can not differ from it, since C has no overloads.
+# information would be megabytes. Definitions cannot differ from it, since C has no overloads.
 # Ends with 77, for "skipped", where the tools are missing or the processor is another one.
 set -eu
 
@@ -20,8 +20,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 {
-  echo '#include "strongroom.h"'
-  echo '#include "strongroom_backend.h"'
+  for header in strongroom strongroom_backend strongroom_policy_tools strongroom_zookeeper; do
+    echo "#include \"$header.h\""
+  done
   sed -n 's/^    \(strongroom_[a-z0-9_]*\);$/__typeof__(\1) *abi_\1 = \1;/p' \
     "$root/capi/strongroom.map"
 } > "$work/probe.c"

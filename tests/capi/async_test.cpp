@@ -42,7 +42,9 @@ struct Told {
     told.num_calls += 1;
     told.status = status;
     for (std::size_t i = 0; i < strongroom_batch_size(batch); ++i) {
-      const strongroom_secret* secret = strongroom_batch_secret(batch, i);
+      strongroom_batch_item item = STRONGROOM_BATCH_ITEM_INIT;
+      EXPECT_EQ(strongroom_batch_at(batch, i, &item, nullptr), STRONGROOM_OK);
+      const strongroom_secret* secret = item.secret;
       told.text += secret == nullptr
                        ? "?"
                        : std::string(reinterpret_cast<const char*>(strongroom_secret_data(secret)),
@@ -68,7 +70,8 @@ class Async : public ::testing::Test {
 };
 
 TEST_F(Async, TheCallbackTakesTheSecretOver) {
-  ASSERT_EQ(strongroom_get_async(session(), "a", &Told::secret, &told_, nullptr), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_get_async(session(), "a", nullptr, &Told::secret, &told_, nullptr),
+            STRONGROOM_OK);
   EXPECT_EQ(told_.num_calls, 1);
   EXPECT_EQ(told_.status, STRONGROOM_OK);
   EXPECT_EQ(told_.text, "one");
@@ -76,35 +79,40 @@ TEST_F(Async, TheCallbackTakesTheSecretOver) {
 }
 
 TEST_F(Async, WhatFailsAfterTheStartIsToldWithWords) {
-  ASSERT_EQ(strongroom_get_async(session(), "none", &Told::secret, &told_, nullptr), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_get_async(session(), "none", nullptr, &Told::secret, &told_, nullptr),
+            STRONGROOM_OK);
   EXPECT_EQ(told_.status, STRONGROOM_NOT_FOUND);
   EXPECT_TRUE(told_.had_error);
 }
 
 TEST_F(Async, WhatDoesNotStartIsReturnedAndNotCalledBack) {
   Expect error;
-  EXPECT_TRUE(error.failed(strongroom_get_async(session(), "a//b", &Told::secret, &told_, error),
-                           STRONGROOM_INVALID));
-  EXPECT_EQ(strongroom_get_async(session(), "a", nullptr, nullptr, nullptr), STRONGROOM_INVALID);
-  EXPECT_EQ(strongroom_get_async(nullptr, "a", &Told::secret, &told_, nullptr), STRONGROOM_INVALID);
-  EXPECT_EQ(strongroom_get_many_async(session(), nullptr, 1, &Told::batch, &told_, nullptr),
+  EXPECT_TRUE(
+      error.failed(strongroom_get_async(session(), "a//b", nullptr, &Told::secret, &told_, error),
+                   STRONGROOM_INVALID));
+  EXPECT_EQ(strongroom_get_async(session(), "a", nullptr, nullptr, nullptr, nullptr),
             STRONGROOM_INVALID);
+  EXPECT_EQ(strongroom_get_async(nullptr, "a", nullptr, &Told::secret, &told_, nullptr),
+            STRONGROOM_INVALID);
+  EXPECT_EQ(
+      strongroom_get_many_async(session(), nullptr, 1, nullptr, &Told::batch, &told_, nullptr),
+      STRONGROOM_INVALID);
   EXPECT_EQ(strongroom_resolve_async(session(), nullptr, 1, &Told::batch, &told_, nullptr),
             STRONGROOM_INVALID);
   EXPECT_EQ(strongroom_resolve_async(session(), nullptr, 0, nullptr, &told_, nullptr),
             STRONGROOM_INVALID);
   auto user = fresh_.store.user("u");
-  EXPECT_EQ(strongroom_get_async(user.raw(), "a", &Told::secret, &told_, nullptr),
+  EXPECT_EQ(strongroom_get_async(user.raw(), "a", nullptr, &Told::secret, &told_, nullptr),
             STRONGROOM_DENIED);
-  fresh_.store.close();
-  EXPECT_EQ(strongroom_get_async(session(), "a", &Told::secret, &told_, nullptr),
+  fresh_.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_EQ(strongroom_get_async(session(), "a", nullptr, &Told::secret, &told_, nullptr),
             STRONGROOM_SEALED);
   EXPECT_EQ(told_.num_calls, 0);
 }
 
 TEST_F(Async, BatchesComeInOrder) {
   const char* const paths[] = {"json", "none", "a"};
-  ASSERT_EQ(strongroom_get_many_async(session(), paths, 3, &Told::batch, &told_, nullptr),
+  ASSERT_EQ(strongroom_get_many_async(session(), paths, 3, nullptr, &Told::batch, &told_, nullptr),
             STRONGROOM_OK);
   EXPECT_EQ(told_.text, "{\"k\":\"two\"},?,one,");
   Told resolved;
@@ -120,7 +128,7 @@ TEST_F(Async, BatchesComeInOrder) {
 TEST_F(Async, AForkedChildIsToldNothing) {
   EXPECT_EQ(in_child([&] {
               const auto status =
-                  strongroom_get_async(session(), "a", &Told::secret, &told_, nullptr);
+                  strongroom_get_async(session(), "a", nullptr, &Told::secret, &told_, nullptr);
               return status == STRONGROOM_SEALED && told_.num_calls == 0 ? 0 : 1;
             }),
             0);
@@ -145,7 +153,7 @@ TEST_F(Async, TheLastHandleMayBeFreedInsideACallback) {
     strongroom_session_free(static_cast<Last*>(self)->session);
     static_cast<Last*>(self)->freed.set_value();
   };
-  ASSERT_EQ(strongroom_get_async(last.session, "a", done, &last, nullptr), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_get_async(last.session, "a", nullptr, done, &last, nullptr), STRONGROOM_OK);
   EXPECT_EQ(last.freed.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 
@@ -169,42 +177,6 @@ TEST_F(Async, CppCallersGetAnswersThatThrow) {
   EXPECT_EQ(status_of([&] { fresh_.session.get_async("a//b", [&](auto) { called = true; }); }),
             STRONGROOM_INVALID);
   EXPECT_FALSE(called);
-}
-
-// ---- get_with ----
-
-TEST_F(Async, GetWithTakesAMemberAndMayBeFresh) {
-  strongroom_get_options options = STRONGROOM_GET_OPTIONS_INIT;
-  EXPECT_EQ(fresh_.session.get_with("a", options).reveal(), "one");
-  options.fresh = 1;
-  EXPECT_EQ(fresh_.session.get_with("a", options).reveal(), "one");
-  options.key = "k";
-  const auto member = fresh_.session.get_with("json", options);
-  EXPECT_EQ(member.reveal(), "two");
-  EXPECT_EQ(member.stale_ms(), 0u);
-  strongroom_secret* secret = nullptr;
-  ASSERT_EQ(strongroom_get_with(session(), "a", nullptr, &secret, nullptr), STRONGROOM_OK);
-  EXPECT_EQ(strongroom_secret_size(secret), 3u);
-  strongroom_secret_free(secret);
-}
-
-TEST_F(Async, GetWithRefusesWhatItDoesNotKnow) {
-  const auto status = [&](const strongroom_get_options& options) {
-    return status_of([&] { fresh_.session.get_with("a", options); });
-  };
-  strongroom_get_options options = STRONGROOM_GET_OPTIONS_INIT;
-  options.fresh = 2;
-  EXPECT_EQ(status(options), STRONGROOM_INVALID);
-  options = STRONGROOM_GET_OPTIONS_INIT;
-  options.reserved = 1;
-  EXPECT_EQ(status(options), STRONGROOM_INVALID);
-  options = STRONGROOM_GET_OPTIONS_INIT;
-  options.struct_size = 3;
-  EXPECT_EQ(status(options), STRONGROOM_INVALID);
-  options = STRONGROOM_GET_OPTIONS_INIT;
-  options.key = "absent";
-  EXPECT_EQ(status_of([&] { fresh_.session.get_with("json", options); }), STRONGROOM_NOT_FOUND);
-  EXPECT_EQ(strongroom_secret_stale_ms(nullptr), 0u);
 }
 
 }  // namespace

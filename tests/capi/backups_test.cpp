@@ -64,7 +64,7 @@ TEST_P(Backups, AStoreComesBackAsItWasWithoutAnyKey) {
   fresh.session.put("folder/of the name", kText, "1");
   fresh.session.put("folder/of the name", kText, "2");
   fresh.session.put("c", kBinary, std::string(100'000, '\0'));
-  fresh.store.close();
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
   strongroom_backup_info written = STRONGROOM_BACKUP_INFO_INIT;
   const std::string backup = backup_of(fresh.session, &written);
   EXPECT_EQ(backup.size(), written.size_bytes);
@@ -78,10 +78,10 @@ TEST_P(Backups, AStoreComesBackAsItWasWithoutAnyKey) {
   Session session = store.trusted();
   EXPECT_EQ(session.restore(source_of(backup)).size_bytes, backup.size());
   EXPECT_EQ(store.status().store_id(), fresh.id);
-  session.unseal({fresh.key_file});
+  session.unseal({fresh.key});
   const auto secret = session.get("folder/of the name");
   EXPECT_EQ(secret.reveal(), "2");
-  EXPECT_EQ(secret.revision(), 2u);
+  EXPECT_EQ(secret.describe().revision, 2u);
   EXPECT_EQ(session.get("c").size(), 100'000u);
   EXPECT_EQ(status_of([&] { session.restore(source_of(backup)); }), STRONGROOM_ALREADY_EXISTS);
 }
@@ -118,7 +118,7 @@ TEST_P(Backups, TheCallersFunctionsEndTheWork) {
     fresh.session.put("a/" + std::to_string(i), kBinary, std::string(1'000'000, 'x'));
   }
   const auto accept = [](std::string_view) { return true; };
-  const auto stop = [](std::uint64_t, std::uint64_t) { return false; };
+  const auto stop = [](const strongroom_progress&) { return false; };
   EXPECT_EQ(status_of([&] { fresh.session.backup([](auto) { return false; }); }),
             STRONGROOM_UNAVAILABLE);
   EXPECT_EQ(status_of([&] { fresh.session.backup(accept, stop); }), STRONGROOM_UNAVAILABLE);
@@ -141,10 +141,12 @@ TEST_P(Backups, ProgressIsToldInRecordsAndBytes) {
   }
   std::uint64_t last = 0;
   fresh.session.backup([](auto) { return true; },
-                       [&](std::uint64_t num_records, std::uint64_t size_bytes) {
-                         EXPECT_GT(num_records, 0u);
-                         EXPECT_GT(size_bytes, last);
-                         last = size_bytes;
+                       [&](const strongroom_progress& progress) {
+                         EXPECT_EQ(progress.struct_size, sizeof progress);
+                         EXPECT_GT(progress.num_records, 0u);
+                         EXPECT_EQ(progress.num_written, 0u) << "it does not apply";
+                         EXPECT_GT(progress.size_bytes, last);
+                         last = progress.size_bytes;
                          return true;
                        });
   EXPECT_GT(last, 1'000'000u);
@@ -177,7 +179,7 @@ TEST(BackupsInC, AFunctionThatThrowsOrOverfillsIsRefused) {
 
 // ---- migration ----
 
-TEST_P(Backups, AMigratedStoreHasItsSecretsAndOtherKeys) {
+TEST_P(Backups, ARekeyedCopyHasItsSecretsAndOtherKeys) {
   Fresh fresh(url(here_));
   fresh.session.put("a/b", kText, "1");
   fresh.session.put("a/b", kText, "2");
@@ -187,60 +189,69 @@ TEST_P(Backups, AMigratedStoreHasItsSecretsAndOtherKeys) {
   Store store(url(there_));
   Session session = store.trusted();
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
-  options.key_file = 1;
+  options.key = 1;
   const Pending pending = session.init_prepare(options);
-  EXPECT_EQ(fresh.session.migrate(session, pending), 2u);
+  const auto info = fresh.session.migrate(session, &pending);
+  EXPECT_EQ(info.num_records, 2u);
+  EXPECT_EQ(info.num_written, 2u);
+  EXPECT_EQ(info.num_removed, 0u);
+  EXPECT_EQ(info.size_bytes, 0u);
   EXPECT_STREQ(store.status().store_id(), pending.store_id());
-  EXPECT_EQ(status_of([&] { session.unseal({fresh.key_file}); }), STRONGROOM_DENIED);
-  session.unseal({pending.reveal_key_file()});
+  EXPECT_EQ(status_of([&] { session.unseal({fresh.key}); }), STRONGROOM_DENIED);
+  session.unseal({pending.reveal_key()});
   const auto secret = session.get("a/b");
   EXPECT_EQ(secret.reveal(), "2");
-  EXPECT_EQ(secret.revision(), 2u);
-  EXPECT_EQ(secret.created_ms(), fresh.session.get("a/b").created_ms());
+  EXPECT_EQ(secret.describe().revision, 2u);
+  EXPECT_EQ(secret.describe().created_ms, fresh.session.get("a/b").describe().created_ms);
   EXPECT_EQ(session.list("").size(), 2u) << "a/ and c";
-  EXPECT_EQ(status_of([&] { fresh.session.migrate(session, pending); }), STRONGROOM_ALREADY_EXISTS);
-  EXPECT_EQ(status_of([&] { fresh.session.migrate(fresh.session, pending); }),
+  EXPECT_EQ(status_of([&] { fresh.session.migrate(session, &pending); }),
+            STRONGROOM_ALREADY_EXISTS);
+  EXPECT_EQ(status_of([&] { fresh.session.migrate(fresh.session, &pending); }),
             STRONGROOM_ALREADY_EXISTS);
 }
 
-TEST_P(Backups, AMigrationThatCanNotBeMadeLeavesNoStore) {
+TEST_P(Backups, ARekeyedCopyThatCannotBeMadeLeavesNoStore) {
   Fresh fresh(url(here_));
   for (int i = 0; i < 300; ++i) fresh.session.put("a/" + std::to_string(i), kText, "b");
   Store store(url(there_));
   Session session = store.trusted();
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
-  options.key_file = 1;
+  options.key = 1;
   const Pending pending = session.init_prepare(options);
   Session user = store.user("someone");
-  EXPECT_EQ(status_of([&] { fresh.session.migrate(user, pending); }), STRONGROOM_INVALID);
-  EXPECT_NE(
-      status_of([&] { fresh.session.migrate(session, pending, [](auto, auto) { return false; }); }),
-      STRONGROOM_OK);
+  EXPECT_EQ(status_of([&] { fresh.session.migrate(user, &pending); }), STRONGROOM_INVALID);
+  EXPECT_NE(status_of([&] {
+              fresh.session.migrate(session, &pending, [](const auto&) { return false; });
+            }),
+            STRONGROOM_OK);
   EXPECT_FALSE(store.status().initialized());
-  fresh.store.close();
-  EXPECT_EQ(status_of([&] { fresh.session.migrate(session, pending); }), STRONGROOM_SEALED);
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_EQ(status_of([&] { fresh.session.migrate(session, &pending); }), STRONGROOM_SEALED);
   EXPECT_FALSE(store.status().initialized());
-  fresh.session.unseal({fresh.key_file});
-  EXPECT_EQ(fresh.session.migrate(session, session.init_prepare(options)), 300u);
+  fresh.session.unseal({fresh.key});
+  const Pending another = session.init_prepare(options);
+  EXPECT_EQ(fresh.session.migrate(session, &another).num_records, 300u);
 }
 
-TEST_P(Backups, ACopyIsTheSameStoreAndNeedsNoKeys) {
+TEST_P(Backups, AMigrationWithoutFreshKeysIsTheSameStoreAndNeedsNone) {
   Fresh fresh(url(here_));
   for (int i = 0; i < 300; ++i) fresh.session.put("a/" + std::to_string(i), kText, "b");
   fresh.session.put("a/b", kText, "2");
   const std::string id = fresh.store.status().store_id();
-  fresh.store.close();
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
   Store store(url(there_));
   Session session = store.trusted();
   Session user = store.user("someone");
-  EXPECT_EQ(status_of([&] { fresh.session.copy_store(user); }), STRONGROOM_INVALID);
-  EXPECT_EQ(status_of([&] { fresh.session.copy_store(session, [](auto, auto) { return false; }); }),
+  EXPECT_EQ(status_of([&] { fresh.session.migrate(user); }), STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([&] {
+              fresh.session.migrate(session, nullptr, [](const auto&) { return false; });
+            }),
             STRONGROOM_UNAVAILABLE);
   EXPECT_FALSE(store.status().initialized());
   std::uint64_t num_seen = 0;
   const auto info =
-      fresh.session.copy_store(session, [&](std::uint64_t num_records, std::uint64_t) {
-        num_seen = std::max(num_seen, num_records);
+      fresh.session.migrate(session, nullptr, [&](const strongroom_progress& progress) {
+        num_seen = std::max(num_seen, progress.num_records);
         return true;
       });
   EXPECT_EQ(info.num_records, 3u + 2 * 301 + 1) << "header, records, entries";
@@ -250,10 +261,10 @@ TEST_P(Backups, ACopyIsTheSameStoreAndNeedsNoKeys) {
   EXPECT_EQ(info.num_removed, 0u);
   EXPECT_GT(info.size_bytes, 300u * 72);
   EXPECT_EQ(store.status().store_id(), id);
-  session.unseal({fresh.key_file});
+  session.unseal({fresh.key});
   EXPECT_EQ(session.get("a/b").reveal(), "2");
-  EXPECT_EQ(status_of([&] { fresh.session.copy_store(session); }), STRONGROOM_ALREADY_EXISTS);
-  EXPECT_EQ(status_of([&] { session.copy_store(session); }), STRONGROOM_ALREADY_EXISTS);
+  EXPECT_EQ(status_of([&] { fresh.session.migrate(session); }), STRONGROOM_ALREADY_EXISTS);
+  EXPECT_EQ(status_of([&] { session.migrate(session); }), STRONGROOM_ALREADY_EXISTS);
 }
 
 // ---- the doctor ----
@@ -272,7 +283,7 @@ std::set<std::string> checks_of(const strongroom_abi::Findings& findings) {
 TEST(Doctor, LooksAtTheHostTheStorageAndTheStore) {
   TempDir dir;
   Fresh fresh("lmdb:" + dir.path() + "?quota=10485760");
-  const auto findings = fresh.store.examine({dir.path() + "/key", "/nonexistent/key"});
+  const auto findings = fresh.store.doctor({dir.path() + "/key", "/nonexistent/key"});
   EXPECT_THAT(checks_of(findings),
               ::testing::IsSupersetOf({"locked-memory", "core-dumps", "swap", "file-system",
                                        "file-modes", "key-file", "header", "slots", "anchor"}));
@@ -281,7 +292,7 @@ TEST(Doctor, LooksAtTheHostTheStorageAndTheStore) {
 
 TEST(Doctor, LooksWhereThereIsNoStore) {
   Store store("memory:");
-  const auto checks = checks_of(store.examine());
+  const auto checks = checks_of(store.doctor());
   EXPECT_THAT(checks, ::testing::IsSupersetOf({"storage", "header"}));
   EXPECT_THAT(checks, ::testing::Not(::testing::Contains("file-system")));
 }

@@ -38,7 +38,7 @@ strongroom_put_options when(std::uint32_t condition, std::uint64_t revision = 0)
   return options;
 }
 
-std::vector<std::string> names_of(const strongroom_abi::List& list) {
+std::vector<std::string> names_of(const strongroom_abi::Names& list) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < list.size(); ++i)
     names.push_back(list.name(i) + std::string(list.is_folder(i) ? "/" : ""));
@@ -76,7 +76,7 @@ TEST_P(Capi, ADroppedInitLeavesNoTrace) {
   Store store(url());
   Session session = store.trusted();
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
-  options.key_file = 1;
+  options.key = 1;
   { const auto dropped = session.init_prepare(options); }
   EXPECT_FALSE(store.status().initialized());
   const auto kept = session.init_prepare(options);
@@ -88,22 +88,22 @@ TEST_P(Capi, AStoreIsNotInitialisedTwice) {
   Store store(url());
   Session session = store.trusted();
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
-  options.key_file = 1;
+  options.key = 1;
   const auto first = session.init_prepare(options);
   const auto second = session.init_prepare(options);
   session.init_activate(first);
   EXPECT_EQ(status_of([&] { session.init_activate(second); }), STRONGROOM_ALREADY_EXISTS);
   EXPECT_EQ(status_of([&] { session.init_activate(first); }), STRONGROOM_ALREADY_EXISTS);
   EXPECT_EQ(status_of([&] { session.init_prepare(options); }), STRONGROOM_ALREADY_EXISTS);
-  session.unseal({first.reveal_key_file()});
+  session.unseal({first.reveal_key()});
 }
 
 TEST_P(Capi, AWrongKeyLeavesTheStoreSealed) {
   Fresh fresh(url());
   Fresh other("memory:");
-  fresh.store.close();
-  EXPECT_EQ(status_of([&] { fresh.session.unseal({other.key_file}); }), STRONGROOM_DENIED);
-  std::string mistyped = fresh.key_file;
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_EQ(status_of([&] { fresh.session.unseal({other.key}); }), STRONGROOM_DENIED);
+  std::string mistyped = fresh.key;
   mistyped[50] = mistyped[50] == '0' ? '1' : '0';
   EXPECT_EQ(status_of([&] { fresh.session.unseal({mistyped}); }), STRONGROOM_INVALID);
   EXPECT_EQ(status_of([&] { fresh.session.unseal({}); }), STRONGROOM_INVALID);
@@ -118,39 +118,39 @@ TEST_P(Capi, AnyThresholdOfSharesOpensAndFewerDoNot) {
   options.shares = 3;
   options.threshold = 2;
   const auto pending = session.init_prepare(options);
-  ASSERT_EQ(pending.num_shares(), 3u);
-  EXPECT_TRUE(pending.reveal_key_file().empty());
-  EXPECT_TRUE(pending.reveal_share(3).empty());
+  ASSERT_EQ(pending.reveal_shares().size(), 3u);
+  EXPECT_TRUE(pending.reveal_key().empty());
+  EXPECT_EQ(status_of([&] { pending.at(3); }), STRONGROOM_NOT_FOUND);
   session.init_activate(pending);
-  EXPECT_EQ(status_of([&] { session.unseal({pending.reveal_share(1)}); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { session.unseal({pending.reveal_shares()[1]}); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] {
-              session.unseal({pending.reveal_share(1), pending.reveal_share(1)});
+              session.unseal({pending.reveal_shares()[1], pending.reveal_shares()[1]});
             }),
             STRONGROOM_DENIED);
-  session.unseal({pending.reveal_share(2), std::string(pending.reveal_share(0)) + "\n"});
+  session.unseal({pending.reveal_shares()[2], std::string(pending.reveal_shares()[0]) + "\n"});
   EXPECT_FALSE(store.status().sealed());
 }
 
-TEST_P(Capi, SealLocksTheStoreUntilTheLockIsLifted) {
+TEST_P(Capi, SealingEverywhereLocksTheStoreUntilTheLockIsLifted) {
   Fresh fresh(url());
   fresh.session.put("a", kText, "b");
-  fresh.session.seal();
+  fresh.session.seal(STRONGROOM_SEAL_EVERYWHERE);
   EXPECT_TRUE(fresh.store.status().locked());
   EXPECT_EQ(status_of([&] { fresh.session.get("a"); }), STRONGROOM_SEALED);
-  EXPECT_EQ(status_of([&] { fresh.session.unseal({fresh.key_file}); }), STRONGROOM_SEALED);
-  fresh.session.unseal({fresh.key_file}, STRONGROOM_UNSEAL_LIFT_LOCK);
+  EXPECT_EQ(status_of([&] { fresh.session.unseal({fresh.key}); }), STRONGROOM_SEALED);
+  fresh.session.unseal({fresh.key}, STRONGROOM_UNSEAL_LIFT_LOCK);
   EXPECT_EQ(fresh.session.get("a").reveal(), "b");
   EXPECT_FALSE(fresh.store.status().locked());
 }
 
-TEST_P(Capi, CloseTakesTheKeysFromAllSessionsButLocksNothing) {
+TEST_P(Capi, SealingTheProcessTakesTheKeysFromAllSessionsButLocksNothing) {
   Fresh fresh(url());
   fresh.session.put("a", kText, "b");
   Session other = fresh.store.trusted();
-  fresh.store.close();
-  fresh.store.close();
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
   EXPECT_EQ(status_of([&] { other.get("a"); }), STRONGROOM_SEALED);
-  other.unseal({fresh.key_file});
+  other.unseal({fresh.key});
   EXPECT_EQ(fresh.session.get("a").reveal(), "b");
 }
 
@@ -158,11 +158,11 @@ TEST_P(Capi, RotatingKeepsEverythingReadable) {
   Fresh fresh(url());
   fresh.session.put("a", kText, "old");
   const auto before = fresh.store.status();
-  fresh.session.rotate();
+  fresh.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
   const auto after = fresh.store.status();
-  EXPECT_EQ(after.num_terms(), before.num_terms() + 1);
-  EXPECT_GT(after.active_term(), before.active_term());
-  EXPECT_GT(after.generation(), before.generation());
+  EXPECT_EQ(after.info().num_terms, before.info().num_terms + 1);
+  EXPECT_GT(after.info().active_term, before.info().active_term);
+  EXPECT_GT(after.info().generation, before.info().generation);
   fresh.session.put("b", kText, "new");
   EXPECT_EQ(fresh.session.get("a").reveal(), "old");
   EXPECT_EQ(fresh.session.get("b").reveal(), "new");
@@ -174,7 +174,7 @@ TEST_P(Capi, TheReportTellsWhatOpensTheStore) {
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
   options.shares = 5;
   options.threshold = 3;
-  options.key_file = 1;
+  options.key = 1;
   options.max_secret_len = 100;
   const auto pending = session.init_prepare(options);
   session.init_activate(pending);
@@ -186,8 +186,8 @@ TEST_P(Capi, TheReportTellsWhatOpensTheStore) {
   EXPECT_EQ(std::string(report.store_id()).size(), 32u);
   EXPECT_STREQ(report.store_id(), pending.store_id());
   EXPECT_THAT(report.url(), ::testing::StartsWith(GetParam()));
-  EXPECT_EQ(report.max_secret_len(), 100u);
-  EXPECT_EQ(report.active_term(), 0u);
+  EXPECT_EQ(report.info().max_secret_len, 100u);
+  EXPECT_EQ(report.info().active_term, 0u);
   std::map<std::uint32_t, strongroom_slot> slots;
   for (std::size_t i = 0; i < report.num_slots(); ++i) slots[report.slot(i).kind] = report.slot(i);
   ASSERT_EQ(slots.size(), 2u);
@@ -195,7 +195,7 @@ TEST_P(Capi, TheReportTellsWhatOpensTheStore) {
   EXPECT_EQ(slots[STRONGROOM_SLOT_SHARES].shares, 5u);
   EXPECT_GT(slots[STRONGROOM_SLOT_KEY].created_ms, 1'600'000'000'000u);
   EXPECT_EQ(status_of([&] { report.slot(2); }), STRONGROOM_NOT_FOUND);
-  session.unseal({pending.reveal_key_file()});
+  session.unseal({pending.reveal_key()});
   EXPECT_EQ(status_of([&] { session.put("a", kBinary, std::string(101, 'x')); }),
             STRONGROOM_TOO_LARGE);
 }
@@ -206,7 +206,7 @@ TEST(CapiLmdb, AnotherHandleReadsWhatWasStored) {
   {
     Fresh fresh("lmdb:" + dir.path());
     fresh.session.put("a/b", kText, "kept");
-    key_file = fresh.key_file;
+    key_file = fresh.key;
   }
   Store store("lmdb:" + dir.path());
   Session session = store.trusted();
@@ -227,14 +227,14 @@ TEST_P(Capi, ASecretComesBackAsItWasPut) {
   const auto secret = fresh.session.get("a/b");
   EXPECT_EQ(secret.reveal(), bytes);
   EXPECT_FALSE(secret.is_text());
-  EXPECT_EQ(secret.revision(), 1u);
-  EXPECT_GT(secret.created_ms(), 1'600'000'000'000u);
-  EXPECT_GE(secret.changed_ms(), secret.created_ms());
+  EXPECT_EQ(secret.describe().revision, 1u);
+  EXPECT_GT(secret.describe().created_ms, 1'600'000'000'000u);
+  EXPECT_GE(secret.describe().changed_ms, secret.describe().created_ms);
   EXPECT_EQ(fresh.session.put("a/b", kText, ""), 2u);
   const auto empty = fresh.session.get("a/b");
   EXPECT_EQ(empty.size(), 0u);
   EXPECT_TRUE(empty.is_text());
-  EXPECT_EQ(empty.created_ms(), secret.created_ms());
+  EXPECT_EQ(empty.describe().created_ms, secret.describe().created_ms);
 }
 
 TEST_P(Capi, ASecretOfTheLargestSizePassesAndOneByteMoreDoesNot) {
@@ -296,7 +296,7 @@ TEST_P(Capi, AMemberOfAJsonSecretIsPickedAndNothingElseIsTold) {
   const auto member = fresh.session.get_member("/my/secret", "username");
   EXPECT_EQ(member.reveal(), "my-user");
   EXPECT_TRUE(member.is_text());
-  EXPECT_EQ(member.revision(), 1u);
+  EXPECT_EQ(member.describe().revision, 1u);
   fresh.session.put("plain", kText, "canary");
   for (const auto& [path, key, wanted] : {std::tuple("my/secret", "absent", STRONGROOM_NOT_FOUND),
                                           std::tuple("my/secret", "n", STRONGROOM_INVALID),
@@ -304,8 +304,10 @@ TEST_P(Capi, AMemberOfAJsonSecretIsPickedAndNothingElseIsTold) {
                                           std::tuple("nowhere", "n", STRONGROOM_NOT_FOUND)}) {
     Expect expect;
     strongroom_secret* out = nullptr;
+    strongroom_get_options options = STRONGROOM_GET_OPTIONS_INIT;
+    options.key = key;
     EXPECT_TRUE(
-        expect.failed(strongroom_get_member(fresh.session.raw(), path, key, &out, expect), wanted));
+        expect.failed(strongroom_get(fresh.session.raw(), path, &options, &out, expect), wanted));
     EXPECT_THAT(expect.message(), Not(HasSubstr("my-user")));
     EXPECT_THAT(expect.message(), Not(HasSubstr("canary")));
     EXPECT_THAT(expect.message(), HasSubstr(path));
@@ -323,10 +325,10 @@ TEST_P(Capi, ABatchTellsOfEachItem) {
   EXPECT_THAT(batch.message(1), HasSubstr("'b'"));
   EXPECT_EQ(batch.secret(1).size(), 0u);
   EXPECT_EQ(batch.secret(2).reveal(), "3");
-  EXPECT_EQ(batch.secret(2).revision(), 1u);
+  EXPECT_EQ(batch.secret(2).describe().revision, 1u);
   EXPECT_STREQ(batch.message(2), "");
   EXPECT_EQ(batch.secret(3).reveal(), "1");
-  EXPECT_EQ(batch.status(4), STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([&] { batch.at(4); }), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(fresh.session.get_many({}).size(), 0u);
   EXPECT_EQ(status_of([&] { fresh.session.get_many(std::vector<std::string>(1001, "a")); }),
             STRONGROOM_TOO_LARGE);
@@ -339,8 +341,7 @@ TEST_P(Capi, AFolderListsWhatItHolds) {
   fresh.session.erase("gone/z");
   EXPECT_THAT(names_of(fresh.session.list("")), ElementsAre("a", "a/", "b"));
   EXPECT_THAT(names_of(fresh.session.list("/a")), ElementsAre("deep/", "x"));
-  EXPECT_THAT(names_of(fresh.session.list("/", STRONGROOM_LIST_RECURSIVE)),
-              ElementsAre("a", "a/deep/er/y", "a/x", "b"));
+  EXPECT_THAT(names_of(list_all(fresh.session, "/")), ElementsAre("a", "a/deep/er/y", "a/x", "b"));
   EXPECT_EQ(fresh.session.list("nowhere").size(), 0u);
 }
 
@@ -361,7 +362,8 @@ TEST_P(Capi, PagesTogetherAreTheWholeFolder) {
     after = page.next();
   } while (!after.empty() && ++num_pages < 10);
   EXPECT_EQ(found, wanted);
-  EXPECT_EQ(status_of([&] { fresh.session.list_page("f", "", 0); }), STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([&] { fresh.session.list_page("f", "x", 0); }), STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([&] { fresh.session.list_page("f", "", 10'001); }), STRONGROOM_INVALID);
   EXPECT_EQ(status_of([&] { fresh.session.list_page("f", std::string(400, 'x'), 1); }),
             STRONGROOM_INVALID);
 }
@@ -387,7 +389,7 @@ TEST_P(Capi, AServiceResolvesInItsSpaceAndDoesNothingElse) {
   EXPECT_EQ(status_of([&] { service.get("group/secret"); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { service.put("group/secret", kText, ""); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { service.list("group"); }), STRONGROOM_DENIED);
-  EXPECT_EQ(status_of([&] { service.seal(); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { service.seal(STRONGROOM_SEAL_EVERYWHERE); }), STRONGROOM_DENIED);
 }
 
 TEST_P(Capi, AUserWithoutGrantsMayNothing) {
@@ -399,8 +401,8 @@ TEST_P(Capi, AUserWithoutGrantsMayNothing) {
   EXPECT_EQ(status_of([&] { user.get_many({"a"}); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.erase("a"); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.list_page("", "", 1); }), STRONGROOM_DENIED);
-  EXPECT_EQ(status_of([&] { user.rotate(); }), STRONGROOM_DENIED);
-  EXPECT_EQ(status_of([&] { user.unseal({fresh.key_file}); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { user.rotate(STRONGROOM_ROTATE_DATA_KEY); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { user.unseal({fresh.key}); }), STRONGROOM_DENIED);
 }
 
 TEST_P(Capi, HandlesMayBeFreedInAnyOrder) {
@@ -433,7 +435,7 @@ TEST_P(Capi, BothFormsOfAMessageResolve) {
   const auto value = fresh.session.resolve(STRONGROOM_FORMAT_JSON,
                                            R"({"type":"VALUE","value":{"data":"aGVsbG8="}})");
   EXPECT_EQ(value.reveal(), "hello");
-  EXPECT_EQ(value.revision(), 0u);
+  EXPECT_EQ(value.describe().revision, 0u);
   EXPECT_EQ(status_of([&] { fresh.session.resolve(STRONGROOM_FORMAT_JSON, "{"); }),
             STRONGROOM_INVALID);
   EXPECT_EQ(status_of([&] { fresh.session.resolve(3, "{}"); }), STRONGROOM_INVALID);
@@ -483,8 +485,7 @@ TEST_P(Capi, TheEnvironmentOfAMesosTaskResolves) {
     seen[environment.name(i)] = environment.reveal_value(i);
   EXPECT_EQ(seen, (std::map<std::string, std::string>{{"MY_SECRET_ENV", "my-user"},
                                                       {"MY_NORMAL_ENV", "foo"}}));
-  EXPECT_EQ(environment.name(2), nullptr);
-  EXPECT_TRUE(environment.reveal_value(2).empty());
+  EXPECT_EQ(status_of([&] { environment.at(2); }), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(status_of([&] {
               fresh.session.resolve_environment(
                   R"({"variables":[{"name":"A","value":"b"},{"name":"B","type":"SECRET","secret":)"
@@ -504,7 +505,7 @@ TEST_P(Capi, TheVolumesOfAMesosTaskResolve) {
   EXPECT_STREQ(volumes.path(0), "path/to/secret/file");
   EXPECT_FALSE(volumes.read_only(0));
   EXPECT_EQ(volumes.reveal_value(0), "my-user");
-  EXPECT_EQ(volumes.path(1), nullptr);
+  EXPECT_EQ(status_of([&] { volumes.at(1); }), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(status_of([&] { fresh.session.resolve_volumes("[" + volume + "," + volume + "]"); }),
             STRONGROOM_INVALID);
   EXPECT_EQ(status_of([&] { fresh.session.resolve_volumes(R"({"mode":"RO"})"); }),
@@ -537,20 +538,20 @@ TEST(CapiMemory, WhatWasReadCanNotBeWritten) {
 
 TEST(CapiMemory, TheBudgetHolds) {
   strongroom_memory_info info = STRONGROOM_MEMORY_INFO_INIT;
-  ASSERT_EQ(strongroom_memory_stats(&info), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_memory_describe(&info, nullptr), STRONGROOM_OK);
   const std::size_t budget = info.budget_bytes;
   EXPECT_EQ(info.struct_size, sizeof info);
   EXPECT_EQ(info.unlocked_allowed, 0u);
-  ASSERT_EQ(strongroom_memory_set_budget(1 << 20), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_memory_set_budget(1 << 20, nullptr), STRONGROOM_OK);
   EXPECT_EQ(status_of([] { strongroom_abi::Secret(std::size_t{2} << 20); }), STRONGROOM_TOO_LARGE);
   EXPECT_EQ(status_of([] { strongroom_abi::Secret(SIZE_MAX); }), STRONGROOM_TOO_LARGE);
-  ASSERT_EQ(strongroom_memory_set_budget(budget), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_memory_set_budget(budget, nullptr), STRONGROOM_OK);
   EXPECT_EQ(status_of([] { strongroom_abi::Secret(std::size_t{1} << 20); }), STRONGROOM_OK);
-  ASSERT_EQ(strongroom_memory_allow_unlocked(1), STRONGROOM_OK);
-  ASSERT_EQ(strongroom_memory_stats(&info), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_memory_allow_unlocked(1, nullptr), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_memory_describe(&info, nullptr), STRONGROOM_OK);
   EXPECT_EQ(info.unlocked_allowed, 1u);
-  ASSERT_EQ(strongroom_memory_allow_unlocked(0), STRONGROOM_OK);
-  EXPECT_EQ(strongroom_memory_allow_unlocked(2), STRONGROOM_INVALID);
+  ASSERT_EQ(strongroom_memory_allow_unlocked(0, nullptr), STRONGROOM_OK);
+  EXPECT_EQ(strongroom_memory_allow_unlocked(2, nullptr), STRONGROOM_INVALID);
 }
 
 // ---- forks and threads ----
@@ -564,23 +565,23 @@ TEST_P(Capi, AForkedChildIsRefusedByEveryHandleOfItsParent) {
     int wrong = 0;
     const auto sealed = [&](strongroom_status status) { wrong += status != STRONGROOM_SEALED; };
     strongroom_secret* secret = nullptr;
-    strongroom_list* list = nullptr;
+    strongroom_names* names = nullptr;
     strongroom_report* report = nullptr;
     strongroom_session* other = nullptr;
-    const strongroom_bytes key = {fresh.key_file.data(), fresh.key_file.size()};
+    const strongroom_bytes key = strongroom_abi::bytes(fresh.key);
     const std::string inlined = R"({"type":"VALUE","value":{"data":"Mg=="}})";
-    sealed(strongroom_get(session, "a", &secret, nullptr));
+    sealed(strongroom_get(session, "a", nullptr, &secret, nullptr));
     sealed(strongroom_put(session, "a", kText, "c", 1, nullptr, nullptr, nullptr));
-    sealed(strongroom_delete(session, "a", 0, nullptr, nullptr));
-    sealed(strongroom_list_read(session, "", 0, &list, nullptr));
-    sealed(strongroom_resolve(session, STRONGROOM_FORMAT_JSON, inlined.data(), inlined.size(),
-                              &secret, nullptr));
+    sealed(strongroom_delete(session, "a", nullptr, nullptr, nullptr));
+    sealed(strongroom_list(session, "", nullptr, &names, nullptr));
+    const strongroom_message message = json_message(inlined);
+    sealed(strongroom_resolve(session, &message, &secret, nullptr));
     sealed(strongroom_unseal(session, &key, 1, 0, nullptr));
-    sealed(strongroom_seal(session, nullptr));
-    sealed(strongroom_rotate(session, nullptr));
-    sealed(strongroom_status_read(store, &report, nullptr));
+    sealed(strongroom_seal(session, STRONGROOM_SEAL_PROCESS, nullptr));
+    sealed(strongroom_seal(session, STRONGROOM_SEAL_EVERYWHERE, nullptr));
+    sealed(strongroom_rotate(session, STRONGROOM_ROTATE_DATA_KEY, nullptr));
+    sealed(strongroom_store_status(store, &report, nullptr));
     sealed(strongroom_session_trusted(store, &other, nullptr));
-    sealed(strongroom_close(store, nullptr));
     return wrong;
   });
   EXPECT_EQ(num_wrong, 0);
@@ -591,17 +592,17 @@ TEST_P(Capi, AForkedChildReadsValuesFreesHandlesAndSeesNoCredentials) {
   Store store(url());
   Session session = store.trusted();
   strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
-  options.key_file = 1;
+  options.key = 1;
   options.shares = options.threshold = 1;
   auto pending = std::make_unique<strongroom_abi::Pending>(session.init_prepare(options));
   session.init_activate(*pending);
-  session.unseal({pending->reveal_key_file()});
+  session.unseal({pending->reveal_key()});
   session.put("a", kText, "b");
   auto secret = std::make_unique<strongroom_abi::Secret>(session.get("a"));
   const int num_wrong = in_child([&] {
     int wrong = secret->reveal() != "b";
-    wrong += !pending->reveal_key_file().empty();
-    wrong += !pending->reveal_share(0).empty();
+    wrong += status_of([&] { pending->at(0); }) != STRONGROOM_SEALED;
+    wrong += status_of([&] { pending->at(1); }) != STRONGROOM_SEALED;
     secret.reset();
     pending.reset();
     { const Session gone = std::move(session); }
@@ -620,7 +621,7 @@ TEST(CapiLmdb, AForkedChildOpensAStoreOfItsOwn) {
   const int wrong = in_child([&] {
     Store store(url);
     Session session = store.trusted();
-    session.unseal({fresh.key_file});
+    session.unseal({fresh.key});
     return session.get("a").reveal() == "b" ? 0 : 1;
   });
   EXPECT_EQ(wrong, 0);

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -89,23 +91,64 @@ int in_child(F f) {
   return WEXITSTATUS(status);
 }
 
-// Fresh is a new store, initialised with a key file and unsealed, as a trusted caller has it.
+// listing is how a whole folder is listed.
+inline strongroom_list_options listing(bool recursive, bool visible = false) {
+  strongroom_list_options options = STRONGROOM_LIST_OPTIONS_INIT;
+  options.recursive = recursive ? 1 : 0;
+  options.visible = visible ? 1 : 0;
+  return options;
+}
+
+inline strongroom_abi::Names list_all(strongroom_abi::Session& session, const std::string& folder) {
+  const strongroom_list_options recursive = listing(true);
+  return session.list(folder, &recursive);
+}
+
+// json_message is a Secret message for C; json must outlive it.
+inline strongroom_message json_message(const std::string& json) {
+  return {json.data(), json.size(), STRONGROOM_FORMAT_JSON, 0};
+}
+
+inline std::string reference_to(const std::string& name) {
+  return R"({"type":"REFERENCE","reference":{"name":")" + name + "\"}}";
+}
+
+// Tailed is a struct of a later release, with a tail that this library does not know.
+template <typename T>
+struct Tailed {
+  T known;
+  std::array<unsigned char, 16> tail{};
+};
+
+// as is a handle passed as one of another type.
+template <typename T>
+T* as(const void* handle) {
+  return static_cast<T*>(const_cast<void*>(handle));
+}
+
+// Dirt is what outputs hold before a call that fails; nothing of it may be left.
+template <typename T>
+T* dirt() {
+  return reinterpret_cast<T*>(std::uintptr_t{0xD1D1D1D0});
+}
+
+// Fresh is a new store, initialised with a key and unsealed, as a trusted caller has it.
 struct Fresh {
   explicit Fresh(const std::string& url) : Fresh(strongroom_abi::Store(url)) {}
   explicit Fresh(strongroom_abi::Store opened)
       : store(std::move(opened)), session(store.trusted()) {
     strongroom_init_options options = STRONGROOM_INIT_OPTIONS_INIT;
-    options.key_file = 1;
+    options.key = 1;
     const strongroom_abi::Pending pending = session.init_prepare(options);
-    key_file = pending.reveal_key_file();
+    key = pending.reveal_key();
     id = pending.store_id();
     session.init_activate(pending);
-    session.unseal({key_file});
+    session.unseal({key});
   }
 
   strongroom_abi::Store store;
   strongroom_abi::Session session;
-  std::string key_file;
+  std::string key;
   std::string id;
 };
 

@@ -59,22 +59,23 @@ TEST_P(Lifecycle, SharesComeOneByOneAndAWrongOneHarmsNone) {
   Session session = store.trusted();
   const Pending pending = session.init_prepare(shares_of(5, 3));
   session.init_activate(pending);
-  const auto first = session.unseal_share(pending.reveal_share(4));
+  const auto first = session.unseal_share(pending.reveal_shares()[4]);
   EXPECT_EQ(first.unsealed, 0u);
   EXPECT_EQ(first.progress, 1u);
   EXPECT_EQ(first.threshold, 3u);
   EXPECT_EQ(first.shares, 5u);
-  EXPECT_EQ(session.unseal_share(pending.reveal_share(4)).progress, 1u) << "the same again";
+  EXPECT_EQ(session.unseal_share(pending.reveal_shares()[4]).progress, 1u) << "the same again";
   Store elsewhere("memory:");
   Session stranger = elsewhere.trusted();
   const Pending foreign = stranger.init_prepare(shares_of(5, 3));
-  EXPECT_EQ(status_of([&] { session.unseal_share(foreign.reveal_share(0)); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { session.unseal_share(foreign.reveal_shares()[0]); }),
+            STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { session.unseal_share("mistyped"); }), STRONGROOM_INVALID);
-  EXPECT_EQ(session.unseal_share(pending.reveal_share(0)).progress, 2u);
-  EXPECT_EQ(store.status().progress().progress, 2u);
-  EXPECT_EQ(session.unseal_share(pending.reveal_share(2)).unsealed, 1u);
+  EXPECT_EQ(session.unseal_share(pending.reveal_shares()[0]).progress, 2u);
+  EXPECT_EQ(store.status().info().unseal_progress, 2u);
+  EXPECT_EQ(session.unseal_share(pending.reveal_shares()[2]).unsealed, 1u);
   session.put("a", kText, "b");
-  EXPECT_EQ(store.status().reason(), static_cast<std::uint32_t>(STRONGROOM_SEALED_NOT));
+  EXPECT_EQ(store.status().info().reason, static_cast<std::uint32_t>(STRONGROOM_SEALED_NOT));
 }
 
 TEST_P(Lifecycle, AForgottenRoundBeginsAnew) {
@@ -82,10 +83,10 @@ TEST_P(Lifecycle, AForgottenRoundBeginsAnew) {
   Session session = store.trusted();
   const Pending pending = session.init_prepare(shares_of(3, 2));
   session.init_activate(pending);
-  session.unseal_share(pending.reveal_share(0));
+  session.unseal_share(pending.reveal_shares()[0]);
   session.unseal_forget();
-  EXPECT_EQ(store.status().progress().progress, 0u);
-  EXPECT_EQ(session.unseal_share(pending.reveal_share(1)).progress, 1u);
+  EXPECT_EQ(store.status().info().unseal_progress, 0u);
+  EXPECT_EQ(session.unseal_share(pending.reveal_shares()[1]).progress, 1u);
   EXPECT_TRUE(store.status().sealed());
 }
 
@@ -96,24 +97,73 @@ TEST_P(Lifecycle, SharesThatWaitedTooLongAreForgotten) {
   Session session = store.trusted();
   const Pending pending = session.init_prepare(shares_of(3, 2));
   session.init_activate(pending);
-  session.unseal_share(pending.reveal_share(0));
+  session.unseal_share(pending.reveal_shares()[0]);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(session.unseal_share(pending.reveal_share(1)).progress, 1u);
+  EXPECT_EQ(session.unseal_share(pending.reveal_shares()[1]).progress, 1u);
 }
 
 TEST_P(Lifecycle, TheReportTellsWhyThereAreNoKeys) {
   Fresh fresh(url());
   Store& store = fresh.store;
-  EXPECT_EQ(Store("memory:").status().reason(),
+  EXPECT_EQ(Store("memory:").status().info().reason,
             static_cast<std::uint32_t>(STRONGROOM_SEALED_NEVER_UNSEALED));
-  store.close();
-  EXPECT_EQ(store.status().reason(), static_cast<std::uint32_t>(STRONGROOM_SEALED_CLOSED));
-  EXPECT_GT(store.status().since_ms(), 1'600'000'000'000u);
-  fresh.session.unseal({fresh.key_file});
-  fresh.session.seal();
-  EXPECT_EQ(store.status().reason(), static_cast<std::uint32_t>(STRONGROOM_SEALED_OPERATOR_LOCK));
-  EXPECT_EQ(status_of([&] { fresh.session.unseal_share(fresh.key_file); }), STRONGROOM_SEALED);
-  EXPECT_EQ(fresh.session.unseal_share(fresh.key_file, STRONGROOM_UNSEAL_LIFT_LOCK).unsealed, 1u);
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_EQ(store.status().info().reason, static_cast<std::uint32_t>(STRONGROOM_SEALED_CLOSED));
+  EXPECT_GT(store.status().info().since_ms, 1'600'000'000'000u);
+  fresh.session.unseal({fresh.key});
+  fresh.session.seal(STRONGROOM_SEAL_EVERYWHERE);
+  EXPECT_EQ(store.status().info().reason,
+            static_cast<std::uint32_t>(STRONGROOM_SEALED_OPERATOR_LOCK));
+  EXPECT_EQ(status_of([&] { fresh.session.unseal_share(fresh.key); }), STRONGROOM_SEALED);
+  EXPECT_EQ(fresh.session.unseal_share(fresh.key, STRONGROOM_UNSEAL_LIFT_LOCK).unsealed, 1u);
+}
+
+// ---- seal ----
+
+TEST_P(Lifecycle, BothScopesOfSealingNeedTheRightToSeal) {
+  Fresh fresh(url());
+  fresh.session.put("a", kText, "b");
+  fresh.session.put_document(
+      "p", R"({"version": 1, "rules": [{"to": ["user:guard"], "allow": ["seal"]}]})");
+  Session guard = fresh.store.user("guard");
+  Session eve = fresh.store.user("eve");
+  for (const std::uint32_t scope : {STRONGROOM_SEAL_PROCESS, STRONGROOM_SEAL_EVERYWHERE}) {
+    EXPECT_EQ(status_of([&] { eve.seal(scope); }), STRONGROOM_DENIED) << scope;
+    EXPECT_EQ(status_of([&] { fresh.store.service("s", "/s").seal(scope); }), STRONGROOM_DENIED);
+    EXPECT_EQ(fresh.session.get("a").reveal(), "b");
+    EXPECT_EQ(status_of([&] { guard.seal(scope); }), STRONGROOM_OK) << scope;
+    EXPECT_EQ(status_of([&] { fresh.session.get("a"); }), STRONGROOM_SEALED);
+    EXPECT_EQ(fresh.store.status().locked(), scope == STRONGROOM_SEAL_EVERYWHERE);
+    fresh.session.unseal({fresh.key}, STRONGROOM_UNSEAL_LIFT_LOCK);
+  }
+}
+
+TEST_P(Lifecycle, SealingASealedStoreSucceedsInBothScopes) {
+  Fresh fresh(url());
+  for (int i = 0; i < 2; ++i) fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_FALSE(fresh.store.status().locked());
+  EXPECT_EQ(fresh.store.status().info().reason,
+            static_cast<std::uint32_t>(STRONGROOM_SEALED_CLOSED));
+  for (int i = 0; i < 2; ++i) fresh.session.seal(STRONGROOM_SEAL_EVERYWHERE);
+  EXPECT_TRUE(fresh.store.status().locked());
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_TRUE(fresh.store.status().locked()) << "the lock stays";
+}
+
+TEST(LifecycleLmdb, SealingTheProcessLeavesOtherHandlesAloneAndSealingEverywhereDoesNot) {
+  TempDir dir;
+  Fresh fresh("lmdb:" + dir.path());
+  fresh.session.put("a", kText, "b");
+  Store other("lmdb:" + dir.path());
+  Session reader = other.trusted();
+  reader.unseal({fresh.key});
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_EQ(reader.get("a").reveal(), "b");
+  fresh.session.seal(STRONGROOM_SEAL_EVERYWHERE);
+  EXPECT_EQ(status_of([&] { reader.get("a"); }), STRONGROOM_SEALED);
+  EXPECT_EQ(status_of([&] { reader.unseal({fresh.key}); }), STRONGROOM_SEALED);
+  reader.unseal({fresh.key}, STRONGROOM_UNSEAL_LIFT_LOCK);
+  EXPECT_EQ(reader.get("a").reveal(), "b");
 }
 
 // ---- slots ----
@@ -129,15 +179,16 @@ TEST_P(Lifecycle, ASlotIsReplacedInOneStep) {
   options.num_remove = 1;
   const Pending pending = fresh.session.slots_prepare(options);
   EXPECT_EQ(pending.store_id(), fresh.id);
-  ASSERT_EQ(pending.num_shares(), 2u);
-  EXPECT_TRUE(pending.reveal_key_file().empty());
+  ASSERT_EQ(pending.reveal_shares().size(), 2u);
+  EXPECT_TRUE(pending.reveal_key().empty());
   EXPECT_EQ(fresh.store.status().num_slots(), 1u) << "nothing happened yet";
   fresh.session.slots_activate(pending);
   EXPECT_EQ(fresh.session.get("a").reveal(), "kept");
-  EXPECT_EQ(fresh.store.status().num_terms(), 2u) << "who held the key shall not read what comes";
-  fresh.store.close();
-  EXPECT_EQ(status_of([&] { fresh.session.unseal({fresh.key_file}); }), STRONGROOM_DENIED);
-  fresh.session.unseal({pending.reveal_share(0), pending.reveal_share(1)});
+  EXPECT_EQ(fresh.store.status().info().num_terms, 2u)
+      << "who held the key shall not read what comes";
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  EXPECT_EQ(status_of([&] { fresh.session.unseal({fresh.key}); }), STRONGROOM_DENIED);
+  fresh.session.unseal({pending.reveal_shares()[0], pending.reveal_shares()[1]});
   EXPECT_EQ(fresh.session.get("a").reveal(), "kept");
 }
 
@@ -145,8 +196,8 @@ TEST_P(Lifecycle, ADroppedChangeLeavesNoTrace) {
   Fresh fresh(url());
   { const Pending dropped = fresh.session.slots_prepare(a_new_key()); }
   EXPECT_EQ(fresh.store.status().num_slots(), 1u);
-  fresh.store.close();
-  fresh.session.unseal({fresh.key_file});
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  fresh.session.unseal({fresh.key});
 }
 
 TEST_P(Lifecycle, ChangesThatMustBeVerifiedWaitForTheirCredentials) {
@@ -157,13 +208,13 @@ TEST_P(Lifecycle, ChangesThatMustBeVerifiedWaitForTheirCredentials) {
   options.verify = 1;
   Pending pending = fresh.session.slots_prepare(options);
   EXPECT_EQ(status_of([&] { fresh.session.slots_activate(pending); }), STRONGROOM_INVALID);
-  EXPECT_EQ(status_of([&] { pending.verify(fresh.key_file); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { pending.verify(fresh.key); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { pending.verify("mistyped"); }), STRONGROOM_INVALID);
-  EXPECT_FALSE(pending.verify(pending.reveal_share(1)));
-  EXPECT_FALSE(pending.verify(pending.reveal_share(1)));
-  EXPECT_FALSE(pending.verify(pending.reveal_share(0)));
+  EXPECT_FALSE(pending.verify(pending.reveal_shares()[1]));
+  EXPECT_FALSE(pending.verify(pending.reveal_shares()[1]));
+  EXPECT_FALSE(pending.verify(pending.reveal_shares()[0]));
   EXPECT_EQ(status_of([&] { fresh.session.slots_activate(pending); }), STRONGROOM_INVALID);
-  EXPECT_TRUE(pending.verify(pending.reveal_key_file()));
+  EXPECT_TRUE(pending.verify(pending.reveal_key()));
   fresh.session.slots_activate(pending);
   EXPECT_EQ(fresh.store.status().num_slots(), 3u);
 }
@@ -175,8 +226,8 @@ TEST_P(Lifecycle, OfTwoPreparedChangesOneTakesEffect) {
   fresh.session.slots_activate(second);
   EXPECT_EQ(status_of([&] { fresh.session.slots_activate(first); }), STRONGROOM_CONFLICT);
   EXPECT_EQ(status_of([&] { fresh.session.slots_activate(second); }), STRONGROOM_CONFLICT);
-  fresh.store.close();
-  fresh.session.unseal({second.reveal_key_file()});
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  fresh.session.unseal({second.reveal_key()});
 }
 
 TEST_P(Lifecycle, TheLastSlotStaysAndUnknownOnesAreNamed) {
@@ -200,7 +251,7 @@ TEST_P(Lifecycle, RemovingASlotKeepsTheKeysWhereThatWasAskedFor) {
   options.keep_keys = 1;
   const Pending pending = fresh.session.slots_prepare(options);
   fresh.session.slots_activate(pending);
-  EXPECT_EQ(fresh.store.status().num_terms(), 1u);
+  EXPECT_EQ(fresh.store.status().info().num_terms, 1u);
 }
 
 TEST_P(Lifecycle, TheKindOfAKeyIsTold) {
@@ -214,8 +265,8 @@ TEST_P(Lifecycle, TheKindOfAKeyIsTold) {
   EXPECT_EQ(report.slot(1).kind, static_cast<std::uint32_t>(STRONGROOM_SLOT_SYSTEM_CREDENTIAL));
   EXPECT_EQ(report.slot(1).damaged, 0u);
   EXPECT_EQ(report.slot(1).num_wrapped, 0u);
-  fresh.store.close();
-  fresh.session.unseal({pending.reveal_key_file()});
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  fresh.session.unseal({pending.reveal_key()});
 }
 
 TEST(LifecycleLmdb, WhoWasUnsealedByARemovedSlotSealsItself) {
@@ -226,7 +277,7 @@ TEST(LifecycleLmdb, WhoWasUnsealedByARemovedSlotSealsItself) {
   fresh.session.slots_activate(added);
   Store other("lmdb:" + dir.path());
   Session reader = other.trusted();
-  reader.unseal({added.reveal_key_file()});
+  reader.unseal({added.reveal_key()});
   EXPECT_EQ(reader.get("a").reveal(), "b");
   const std::uint32_t slot = fresh.store.status().slot(1).id;
   strongroom_slots_options options = STRONGROOM_SLOTS_OPTIONS_INIT;
@@ -234,7 +285,8 @@ TEST(LifecycleLmdb, WhoWasUnsealedByARemovedSlotSealsItself) {
   options.num_remove = 1;
   fresh.session.slots_activate(fresh.session.slots_prepare(options));
   EXPECT_EQ(status_of([&] { reader.get("a"); }), STRONGROOM_SEALED);
-  EXPECT_EQ(other.status().reason(), static_cast<std::uint32_t>(STRONGROOM_SEALED_SLOT_REMOVED));
+  EXPECT_EQ(other.status().info().reason,
+            static_cast<std::uint32_t>(STRONGROOM_SEALED_SLOT_REMOVED));
   EXPECT_EQ(fresh.session.get("a").reveal(), "b");
 }
 
@@ -244,11 +296,11 @@ TEST_P(Lifecycle, ANewRootKeyLeavesTheCredentialsAlone) {
   Fresh fresh(url());
   fresh.session.put("a", kText, "b");
   const auto before = fresh.store.status();
-  fresh.session.rotate_root();
-  EXPECT_GT(fresh.store.status().generation(), before.generation());
-  EXPECT_EQ(fresh.store.status().num_terms(), 2u);
-  fresh.store.close();
-  fresh.session.unseal({fresh.key_file});
+  fresh.session.rotate(STRONGROOM_ROTATE_ROOT_KEY);
+  EXPECT_GT(fresh.store.status().info().generation, before.info().generation);
+  EXPECT_EQ(fresh.store.status().info().num_terms, 2u);
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  fresh.session.unseal({fresh.key});
   EXPECT_EQ(fresh.session.get("a").reveal(), "b");
 }
 
@@ -256,10 +308,10 @@ TEST_P(Lifecycle, OldDataKeysRetireAfterEverythingIsSealedAnew) {
   Fresh fresh(url());
   for (int i = 0; i < 300; ++i) fresh.session.put("a/" + std::to_string(i), kText, "b");
   EXPECT_EQ(status_of([&] { fresh.session.retire(); }), STRONGROOM_INVALID) << "there is one key";
-  fresh.session.rotate();
+  fresh.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
   EXPECT_EQ(status_of([&] { fresh.session.retire(); }), STRONGROOM_INVALID) << "it is needed";
   int calls = 0;
-  const auto stopped = fresh.session.reencrypt(100, [&](std::uint64_t, std::uint64_t) {
+  const auto stopped = fresh.session.reencrypt(100, [&](const strongroom_progress&) {
     calls += 1;
     return false;
   });
@@ -269,28 +321,50 @@ TEST_P(Lifecycle, OldDataKeysRetireAfterEverythingIsSealedAnew) {
   const auto rest = fresh.session.reencrypt(100);
   EXPECT_EQ(stopped.rewritten + rest.rewritten, 300u);
   EXPECT_EQ(rest.unreadable, 0u);
-  EXPECT_EQ(status_of([&] { fresh.session.retire([](auto, auto) { return false; }); }),
+  EXPECT_EQ(status_of([&] { fresh.session.retire([](const auto&) { return false; }); }),
             STRONGROOM_UNAVAILABLE);
-  EXPECT_EQ(fresh.store.status().num_terms(), 2u);
+  EXPECT_EQ(fresh.store.status().info().num_terms, 2u);
   fresh.session.retire();
-  EXPECT_EQ(fresh.store.status().num_terms(), 1u);
+  EXPECT_EQ(fresh.store.status().info().num_terms, 1u);
   EXPECT_EQ(fresh.session.get("a/299").reveal(), "b");
+}
+
+TEST_P(Lifecycle, ProgressCountsRecordsAndWritesAndNoBytes) {
+  Fresh fresh(url());
+  for (int i = 0; i < 300; ++i) fresh.session.put("a/" + std::to_string(i), kText, "b");
+  fresh.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
+  strongroom_progress last{};
+  const auto keep = [&](const strongroom_progress& now) {
+    EXPECT_EQ(now.struct_size, sizeof now);
+    EXPECT_GE(now.num_written, last.num_written);  // records are counted anew for each pass
+    last = now;
+    return true;
+  };
+  fresh.session.reencrypt(100, keep);
+  EXPECT_GT(last.num_records, 0u);
+  EXPECT_GT(last.num_written, 0u);
+  EXPECT_LE(last.num_written, last.num_records);
+  EXPECT_EQ(last.size_bytes, 0u);
+  last = {};
+  fresh.session.retire(keep);
+  EXPECT_GT(last.num_records, 0u);
+  EXPECT_EQ(last.num_written + last.size_bytes, 0u) << "they do not apply";
 }
 
 TEST_P(Lifecycle, WhatAProgressFunctionThrowsReachesItsCaller) {
   Fresh fresh(url());
   fresh.session.put("a", kText, "b");
-  fresh.session.rotate();
+  fresh.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
   EXPECT_THROW(
-      fresh.session.reencrypt(100, [](auto, auto) -> bool { throw std::runtime_error("mine"); }),
+      fresh.session.reencrypt(100, [](const auto&) -> bool { throw std::runtime_error("mine"); }),
       std::runtime_error);
 }
 
 TEST_P(Lifecycle, ACProgressFunctionThatThrowsStopsTheWork) {
   Fresh fresh(url());
   fresh.session.put("a", kText, "b");
-  fresh.session.rotate();
-  const strongroom_progress thrower = [](void*, std::uint64_t, std::uint64_t) -> int { throw 1; };
+  fresh.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
+  const strongroom_on_progress thrower = [](void*, const strongroom_progress*) -> int { throw 1; };
   EXPECT_EQ(
       strongroom_reencrypt(fresh.session.raw(), 100, thrower, nullptr, nullptr, nullptr, nullptr),
       STRONGROOM_OK);
@@ -301,7 +375,7 @@ TEST_P(Lifecycle, ACProgressFunctionThatThrowsStopsTheWork) {
 TEST_P(Lifecycle, AWholeStoreNeedsNoRepair) {
   Fresh fresh(url());
   EXPECT_FALSE(fresh.session.repair());
-  fresh.store.close();
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
   EXPECT_EQ(status_of([&] { fresh.session.repair(); }), STRONGROOM_SEALED);
 }
 
@@ -312,14 +386,14 @@ TEST(LifecycleLmdb, AnAnchorTellsAnOldCopyFromTheStore) {
   TempDir copy;
   const std::string url = "lmdb:" + dir.path();
   std::string key_file;
-  { key_file = Fresh(url).key_file; }
+  { key_file = Fresh(url).key; }
   std::filesystem::copy(dir.path(), copy.path(), std::filesystem::copy_options::recursive);
   std::string anchor;
   {
     Store store(url);
     Session session = store.trusted();
     session.unseal({key_file});
-    session.rotate();
+    session.rotate(STRONGROOM_ROTATE_DATA_KEY);
     anchor = session.anchor();
   }
   strongroom_store_options options = STRONGROOM_STORE_OPTIONS_INIT;
@@ -329,7 +403,8 @@ TEST(LifecycleLmdb, AnAnchorTellsAnOldCopyFromTheStore) {
   Store old("lmdb:" + copy.path(), &options);
   EXPECT_EQ(status_of([&] { old.trusted().unseal({key_file}); }), STRONGROOM_ROLLBACK);
   EXPECT_EQ(status_of([&] { (void)old.status(); }), STRONGROOM_ROLLBACK);
-  EXPECT_EQ(status_of([&] { old.trusted().seal(); }), STRONGROOM_ROLLBACK);
+  EXPECT_EQ(status_of([&] { old.trusted().seal(STRONGROOM_SEAL_EVERYWHERE); }),
+            STRONGROOM_ROLLBACK);
   EXPECT_FALSE(Store("lmdb:" + copy.path()).status().locked()) << "it was not sealed";
 }
 
@@ -351,18 +426,19 @@ TEST_P(Lifecycle, WhoIsNotTrustedChangesNoKeys) {
   Fresh fresh(url());
   Session user = fresh.store.user("someone");
   EXPECT_EQ(status_of([&] { user.slots_prepare(a_new_key()); }), STRONGROOM_DENIED);
-  EXPECT_EQ(status_of([&] { user.rotate_root(); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { user.rotate(STRONGROOM_ROTATE_DATA_KEY); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { user.rotate(STRONGROOM_ROTATE_ROOT_KEY); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.reencrypt(); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.retire(); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.repair(); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.anchor(); }), STRONGROOM_DENIED);
-  EXPECT_EQ(status_of([&] { user.unseal_share(fresh.key_file); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { user.unseal_share(fresh.key); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.unseal_forget(); }), STRONGROOM_DENIED);
-  EXPECT_EQ(status_of([&] { user.unseal_escrowed(); }), STRONGROOM_DENIED);
+  EXPECT_EQ(status_of([&] { user.unseal({}, STRONGROOM_UNSEAL_ESCROWED); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.unwrap("message", "key"); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { user.backup([](std::string_view) { return true; }); }),
             STRONGROOM_DENIED);
-  EXPECT_EQ(fresh.store.status().num_terms(), 1u);
+  EXPECT_EQ(fresh.store.status().info().num_terms, 1u);
 }
 
 // ---- OpenPGP ----
@@ -395,19 +471,18 @@ TEST_F(OpenPgp, SharesAreHandedOutWrappedAndUnsealOnceUnwrapped) {
   const auto alice = session.openpgp_pair(2048, "Alice <alice@example.org>");
   const auto bob = session.openpgp_pair(2048, "Bob <bob@example.org>");
   EXPECT_THAT(std::string(alice.private_key.reveal()), HasSubstr("PRIVATE KEY BLOCK"));
-  const Pending pending =
-      wrapped_init(session, {alice.public_key.reveal(), bob.public_key.reveal()});
-  EXPECT_EQ(pending.num_shares(), 0u) << "none in clear";
-  ASSERT_EQ(pending.num_wrapped(), 2u);
-  EXPECT_EQ(pending.wrapped(0).fingerprint.size(), 20u);
-  EXPECT_NE(pending.wrapped(0).fingerprint, pending.wrapped(1).fingerprint);
-  EXPECT_EQ(status_of([&] { pending.wrapped(2); }), STRONGROOM_NOT_FOUND);
+  const Pending pending = wrapped_init(session, {alice.public_key, bob.public_key});
+  EXPECT_EQ(pending.reveal_shares().size(), 0u) << "none in clear";
+  ASSERT_EQ(pending.wrapped().size(), 2u);
+  EXPECT_EQ(pending.wrapped()[0].fingerprint.size(), 20u);
+  EXPECT_NE(pending.wrapped()[0].fingerprint, pending.wrapped()[1].fingerprint);
+  EXPECT_EQ(status_of([&] { pending.at(2); }), STRONGROOM_NOT_FOUND);
   session.init_activate(pending);
 
   const auto report = store.status();
   EXPECT_EQ(report.slot(0).kind, static_cast<std::uint32_t>(STRONGROOM_SLOT_WRAPPED_SHARES));
   ASSERT_EQ(report.slot(0).num_wrapped, 2u);
-  EXPECT_EQ(report.wrapped(0, 1).message, pending.wrapped(1).message);
+  EXPECT_EQ(report.wrapped(0, 1).message, pending.wrapped()[1].message);
   EXPECT_EQ(status_of([&] { report.wrapped(0, 2); }), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(status_of([&] { report.wrapped(1, 0); }), STRONGROOM_NOT_FOUND);
   EXPECT_FALSE(report.escrowed());
@@ -427,12 +502,21 @@ TEST_F(OpenPgp, AnEscrowedKeyUnsealsAndIsTold) {
   Store store("memory:");
   Session session = store.trusted();
   const auto pair = session.openpgp_pair(2048, "Escrow <escrow@example.org>");
-  const Pending pending =
-      wrapped_init(session, {pair.public_key.reveal()}, pair.private_key.reveal());
+  const Pending pending = wrapped_init(session, {pair.public_key}, pair.private_key.reveal());
   session.init_activate(pending);
   EXPECT_TRUE(store.status().escrowed());
-  session.unseal_escrowed();
+  const strongroom_bytes text = strongroom_abi::bytes("text");
+  EXPECT_EQ(strongroom_unseal(session.raw(), &text, 1, STRONGROOM_UNSEAL_ESCROWED, nullptr),
+            STRONGROOM_INVALID)
+      << "it takes no credentials";
+  EXPECT_TRUE(store.status().sealed());
+  session.unseal({}, STRONGROOM_UNSEAL_ESCROWED);
   EXPECT_FALSE(store.status().sealed());
+  session.seal(STRONGROOM_SEAL_EVERYWHERE);
+  EXPECT_EQ(status_of([&] { session.unseal({}, STRONGROOM_UNSEAL_ESCROWED); }), STRONGROOM_SEALED);
+  session.unseal({}, STRONGROOM_UNSEAL_ESCROWED | STRONGROOM_UNSEAL_LIFT_LOCK);
+  EXPECT_FALSE(store.status().sealed());
+  EXPECT_FALSE(store.status().locked());
 }
 
 TEST_F(OpenPgp, AnEscrowedKeyThatOpensNothingIsRefused) {
@@ -440,11 +524,10 @@ TEST_F(OpenPgp, AnEscrowedKeyThatOpensNothingIsRefused) {
   Session session = store.trusted();
   const auto pair = session.openpgp_pair(2048, "Escrow <escrow@example.org>");
   const auto other = session.openpgp_pair(2048, "Other <other@example.org>");
-  EXPECT_EQ(status_of([&] {
-              wrapped_init(session, {pair.public_key.reveal()}, other.private_key.reveal());
-            }),
-            STRONGROOM_INVALID);
-  EXPECT_EQ(status_of([&] { wrapped_init(session, {pair.public_key.reveal()}, "no key"); }),
+  EXPECT_EQ(
+      status_of([&] { wrapped_init(session, {pair.public_key}, other.private_key.reveal()); }),
+      STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([&] { wrapped_init(session, {pair.public_key}, "no key"); }),
             STRONGROOM_INVALID);
   strongroom_init_options options = shares_of(1, 1);
   options.escrow = pair.private_key.reveal().data();
@@ -466,17 +549,18 @@ TEST_F(OpenPgp, TheHelperIsTakenFromTheOptions) {
 TEST_F(OpenPgp, SlotsOfWrappedSharesComeLater) {
   Fresh fresh("memory:");
   const auto pair = fresh.session.openpgp_pair(2048, "Carol <carol@example.org>");
-  const strongroom_bytes key = strongroom_abi::bytes(pair.public_key.reveal());
+  const strongroom_bytes key = strongroom_abi::bytes(pair.public_key);
   strongroom_slots_options options = STRONGROOM_SLOTS_OPTIONS_INIT;
   options.shares = options.threshold = 1;
   options.pgp_keys = &key;
   options.num_pgp_keys = 1;
   const Pending pending = fresh.session.slots_prepare(options);
   fresh.session.slots_activate(pending);
-  fresh.store.close();
-  const auto share = fresh.session.unwrap(pending.wrapped(0).message, pair.private_key.reveal());
+  fresh.session.seal(STRONGROOM_SEAL_PROCESS);
+  const auto share = fresh.session.unwrap(pending.wrapped()[0].message, pair.private_key.reveal());
   fresh.session.unseal({share.reveal()});
-  EXPECT_EQ(status_of([&] { fresh.session.unseal_escrowed(); }), STRONGROOM_NOT_FOUND);
+  EXPECT_EQ(status_of([&] { fresh.session.unseal({}, STRONGROOM_UNSEAL_ESCROWED); }),
+            STRONGROOM_NOT_FOUND);
 }
 
 }  // namespace

@@ -251,19 +251,22 @@ Statuses asked_of_secret(Session& session, const std::string& path) {
   strongroom_get_options fresh = STRONGROOM_GET_OPTIONS_INIT;
   fresh.fresh = 1;
   const std::string json = reference(path);
+  strongroom_abi::Queue queue;
   const std::string variables =
       R"({"variables":[{"name":"V","type":"SECRET","secret":)" + json + "}]}";
   const std::string volumes =
       R"([{"mode":"RO","container_path":"p","source":{"type":"SECRET","secret":)" + json + "}}]";
   return {
       {"get", status_of([&] { session.get(path); })},
-      {"get_with", status_of([&] { session.get_with(path, fresh); })},
+      {"get fresh", status_of([&] { session.get(path, &fresh); })},
       {"get_member", status_of([&] { session.get_member(path, "k"); })},
       {"get_many", status_of([&] { session.get_many({path}); })},
       {"get_async", status_of([&] { session.get_async(path, [](auto&&...) {}); })},
       {"get_many_async", status_of([&] { session.get_many_async({path}, [](auto&&...) {}); })},
       {"resolve", status_of([&] { session.resolve(STRONGROOM_FORMAT_JSON, json); })},
       {"resolve_many", status_of([&] { session.resolve_many({message(json)}); })},
+      {"queue_get", status_of([&] { queue.get(session, path, nullptr); })},
+      {"queue_resolve", status_of([&] { queue.resolve(session, {message(json)}, nullptr); })},
       {"resolve_async",
        status_of([&] { session.resolve_async({message(json)}, [](auto&&...) {}); })},
       {"resolve_environment", status_of([&] { session.resolve_environment(variables); })},
@@ -277,7 +280,7 @@ Statuses asked_of_secret(Session& session, const std::string& path) {
 Statuses asked_of_folder(Session& session, const std::string& path) {
   return {
       {"list", status_of([&] { session.list(path); })},
-      {"list recursive", status_of([&] { session.list(path, STRONGROOM_LIST_RECURSIVE); })},
+      {"list recursive", status_of([&] { list_all(session, path); })},
       {"list_page", status_of([&] { session.list_page(path, "", 1); })},
       {"watch", status_of([&] { session.watch(path); })},
   };
@@ -291,7 +294,7 @@ void expect_all(const Statuses& statuses, strongroom_status wanted, const std::s
 }
 
 std::vector<std::string> names_below(Session& session, const std::string& folder) {
-  const auto list = session.list(folder, STRONGROOM_LIST_RECURSIVE);
+  const auto list = list_all(session, folder);
   std::vector<std::string> names;
   for (std::size_t i = 0; i < list.size(); ++i) names.emplace_back(list.name(i));
   return names;
@@ -354,6 +357,25 @@ TEST_P(Paths, WhatIsDeletedIsThatOneAlone) {
     paths.pop_back();
     ASSERT_EQ(names_below(fresh.session, "").size(), paths.size());
   }
+}
+
+TEST_P(Paths, AHostRecordIsItsOwnBytesToo) {
+  Fresh fresh(url());
+  for (const std::string& path : refused_spellings()) {
+    EXPECT_EQ(status_of([&] { fresh.session.put_record(path, "x"); }), STRONGROOM_INVALID) << path;
+    EXPECT_EQ(status_of([&] { fresh.session.record(path); }), STRONGROOM_INVALID) << path;
+    EXPECT_EQ(status_of([&] { fresh.session.erase_record(path); }), STRONGROOM_INVALID) << path;
+    EXPECT_EQ(status_of([&] { fresh.session.records(path); }), STRONGROOM_INVALID) << path;
+  }
+  const std::vector<std::string> paths = spellings_of_their_own();
+  for (const std::string& path : paths) EXPECT_EQ(fresh.session.put_record(path, path), 1U) << path;
+  for (const std::string& path : paths) {
+    EXPECT_EQ(fresh.session.record(path).reveal(), path);
+    EXPECT_EQ(fresh.session.record("/" + path).reveal(), path);
+  }
+  const strongroom_list_options recursive = listing(true);
+  EXPECT_EQ(fresh.session.records("", &recursive).size(), paths.size());
+  EXPECT_EQ(list_all(fresh.session, "").size(), 0U);
 }
 
 // A folder is found by the bytes that its secrets were put under, and by no others.
@@ -498,6 +520,30 @@ TEST_P(Paths, WhatAPolicyDeniesNoEntryGivesByAnySpelling) {
       EXPECT_EQ(status_of([&] { user.check(STRONGROOM_ACTION_READ, path); }), STRONGROOM_INVALID);
     }
     EXPECT_EQ(fresh.session.get(denied).reveal(), denied);
+  }
+}
+
+TEST_P(Paths, ADecidePathIsJudgedByItsOwnBytes) {
+  Fresh fresh(url());
+  fresh.session.put("real", kText, "x");
+  Session user = fresh.store.session(user_named("u"));
+  const auto status = [&](Session& session, const std::string& judged) {
+    strongroom_get_options options = STRONGROOM_GET_OPTIONS_INIT;
+    options.decide_path = judged.c_str();
+    return status_of([&] { session.get("real", &options); });
+  };
+  for (const std::string& path : refused_spellings()) {
+    EXPECT_EQ(status(user, path), STRONGROOM_INVALID) << in_json(path);
+    EXPECT_EQ(status(fresh.session, path), STRONGROOM_INVALID) << in_json(path);
+  }
+  for (const std::string denied : {"a/b", "a/\xc3\xa9", "a\\b", "a/b "}) {
+    fresh.session.put_document("p", all_but(denied));
+    for (const std::string& path : spellings_of_their_own()) {
+      for (const std::string& spelled : {path, "/" + path}) {
+        EXPECT_EQ(status(user, spelled), path == denied ? STRONGROOM_DENIED : STRONGROOM_OK)
+            << in_json(spelled);
+      }
+    }
   }
 }
 

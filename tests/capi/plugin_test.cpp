@@ -12,12 +12,14 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fixture.hpp"
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
 #include "strongroom_backend.h"
+#include "vendor.hpp"
 
 namespace capi_test::plugin_test {
 namespace {
@@ -26,216 +28,27 @@ using ::testing::HasSubstr;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 
-// Vendor is a storage in a map, and the ways in which it may break the rules.
-struct Vendor {
-  struct Stored {
-    std::string value;
-    std::uint64_t version = 0;
-  };
-  enum class Fault {
-    none,
-    no_answer,
-    twice,
-    wrong_index,
-    too_long,
-    null_value,
-    null_record,
-    value_of_absent,
-    no_stamp,
-    no_version,
-    throws,
-    strange_status,
-    fails,
-    wrong_conflict,
-    too_many,
-    foreign_key,
-    same_key,
-    empty_key,
-    more_of_nothing,
-    record_in_commit,
-  };
-
-  std::mutex mutex;
-  std::map<std::string, Stored> records;
-  std::uint64_t clock = 0;
-  Fault fault = Fault::none;
-  int num_destroyed = 0;
-  const char* name = "vendor:test";
-};
-
-std::string text(const strongroom_bytes& bytes) {
-  return bytes.len == 0 ? std::string()
-                        : std::string(static_cast<const char*>(bytes.data), bytes.len);
-}
-
-strongroom_bytes bytes(const std::string& text) {
-  return {text.data(), text.size()};
-}
-
-strongroom_record found(const Vendor& vendor, const std::string& key) {
-  const auto at = vendor.records.find(key);
-  if (at == vendor.records.end()) return {{nullptr, 0}, {nullptr, 0}, STRONGROOM_RECORD_ABSENT};
-  return {bytes(at->first), bytes(at->second.value), at->second.version};
-}
-
-strongroom_status vendor_read(void* self, const strongroom_bytes* keys, size_t num_keys,
-                              const strongroom_sink* sink, uint32_t timeout_ms,
-                              uint64_t* out_stamp) {
-  Vendor& vendor = *static_cast<Vendor*>(self);
-  const std::lock_guard guard(vendor.mutex);
-  if (timeout_ms == 0) return STRONGROOM_TIMEOUT;
-  using Fault = Vendor::Fault;
-  if (vendor.fault == Fault::throws) throw std::runtime_error("a mistake of the vendor's");
-  if (vendor.fault == Fault::strange_status) return STRONGROOM_DENIED;
-  if (vendor.fault == Fault::fails) {
-    sink->message(sink->context, "the cable\nwas pulled");
-    return STRONGROOM_TIMEOUT;
-  }
-  for (size_t i = num_keys; i-- > 0;) {
-    strongroom_record record = found(vendor, text(keys[i]));
-    if (vendor.fault == Fault::no_answer && i == 0) continue;
-    if (vendor.fault == Fault::too_long) record = {{}, {sink, SIZE_MAX}, 1};
-    if (vendor.fault == Fault::null_value) record = {{}, {nullptr, 10}, 1};
-    if (vendor.fault == Fault::value_of_absent) record = {{}, {"x", 1}, STRONGROOM_RECORD_ABSENT};
-    if (vendor.fault == Fault::no_version) record = {{}, {"x", 1}, STRONGROOM_RECORD_ANY};
-    const size_t index = vendor.fault == Fault::wrong_index ? num_keys + i : i;
-    sink->record(sink->context, index, vendor.fault == Fault::null_record ? nullptr : &record);
-    if (vendor.fault == Fault::twice) sink->record(sink->context, index, &record);
-  }
-  if (vendor.fault != Fault::no_stamp) *out_stamp = vendor.clock;
-  return STRONGROOM_OK;
-}
-
-bool holds(const Vendor& vendor, const strongroom_change& change) {
-  return change.expected == STRONGROOM_RECORD_ANY ||
-         change.expected == found(vendor, text(change.key)).version;
-}
-
-strongroom_status vendor_commit(void* self, const strongroom_change* changes, size_t num_changes,
-                                const strongroom_sink* sink, uint32_t, size_t* out_conflict) {
-  Vendor& vendor = *static_cast<Vendor*>(self);
-  const std::lock_guard guard(vendor.mutex);
-  using Fault = Vendor::Fault;
-  if (vendor.fault == Fault::throws) throw 42;
-  if (vendor.fault == Fault::strange_status) return STRONGROOM_NOT_FOUND;
-  if (vendor.fault == Fault::fails) {
-    sink->message(sink->context, "the disk was full");
-    return STRONGROOM_UNAVAILABLE;
-  }
-  if (vendor.fault == Fault::wrong_conflict) {
-    *out_conflict = num_changes;
-    return STRONGROOM_CONFLICT;
-  }
-  if (vendor.fault == Fault::record_in_commit) {
-    const strongroom_record record = {{}, {}, 1};
-    sink->record(sink->context, 0, &record);
-  }
-  for (size_t i = 0; i < num_changes; ++i) {
-    if (holds(vendor, changes[i])) continue;
-    *out_conflict = i;
-    return STRONGROOM_CONFLICT;
-  }
-  ++vendor.clock;
-  for (size_t i = 0; i < num_changes; ++i) {
-    const std::string key = text(changes[i].key);
-    if (changes[i].kind == STRONGROOM_CHANGE_PUT)
-      vendor.records[key] = {text(changes[i].value), vendor.clock};
-    if (changes[i].kind == STRONGROOM_CHANGE_ERASE) vendor.records.erase(key);
-  }
-  return STRONGROOM_OK;
-}
-
-strongroom_status vendor_scan(void* self, const strongroom_bytes* prefix,
-                              const strongroom_bytes* after, size_t limit,
-                              const strongroom_sink* sink, uint32_t, int* out_more) {
-  Vendor& vendor = *static_cast<Vendor*>(self);
-  const std::lock_guard guard(vendor.mutex);
-  using Fault = Vendor::Fault;
-  if (vendor.fault == Fault::throws) throw std::bad_alloc();
-  if (vendor.fault == Fault::strange_status) return STRONGROOM_TOO_LARGE;
-  if (vendor.fault == Fault::more_of_nothing) return *out_more = 1, STRONGROOM_OK;
-  if (vendor.fault == Fault::foreign_key || vendor.fault == Fault::empty_key) {
-    const strongroom_record record = {
-        vendor.fault == Fault::empty_key ? strongroom_bytes{nullptr, 0} : strongroom_bytes{"!", 1},
-        {"x", 1},
-        1};
-    sink->record(sink->context, 0, &record);
-    return STRONGROOM_OK;
-  }
-  const std::string begins = text(*prefix);
-  size_t num = 0;
-  auto at = after->len == 0 ? vendor.records.lower_bound(begins)
-                            : vendor.records.upper_bound(text(*after));
-  if (vendor.fault == Fault::same_key && after->len != 0)
-    at = vendor.records.lower_bound(text(*after));
-  for (; at != vendor.records.end() && at->first.starts_with(begins); ++at) {
-    if (num == limit) {
-      *out_more = 1;
-      break;
-    }
-    const strongroom_record record = {bytes(at->first), bytes(at->second.value),
-                                      at->second.version};
-    for (size_t i = 0; i < (vendor.fault == Fault::too_many ? limit + 1 : 1); ++i)
-      sink->record(sink->context, num, &record);
-    ++num;
-  }
-  return STRONGROOM_OK;
-}
-
-strongroom_status vendor_sync(void*, const strongroom_sink*, uint32_t) {
-  return STRONGROOM_OK;
-}
-
-const char* vendor_url(void* self) {
-  return static_cast<Vendor*>(self)->name;
-}
-
-void vendor_destroy(void* self) {
-  ++static_cast<Vendor*>(self)->num_destroyed;
-}
-
-strongroom_backend_table vendor_table() {
-  strongroom_backend_table table = STRONGROOM_BACKEND_TABLE_INIT;
-  table.read = vendor_read;
-  table.commit = vendor_commit;
-  table.scan = vendor_scan;
-  table.sync = vendor_sync;
-  table.url = vendor_url;
-  table.destroy = vendor_destroy;
-  return table;
-}
-
-strongroom_abi::Store open(Vendor& vendor) {
-  const strongroom_backend_table table = vendor_table();
-  strongroom_store* store = nullptr;
-  Expect expect;
-  const strongroom_status status =
-      strongroom_store_open_backend(&table, &vendor, nullptr, &store, expect);
-  if (status != STRONGROOM_OK) throw std::runtime_error(expect.message());
-  return strongroom_abi::Store(store);
-}
-
 // ---- one that keeps the rules ----
 
 TEST(Plugin, AVendorsStorageServesAWholeStore) {
   Vendor vendor;
   std::string key_file;
   {
-    Fresh fresh(open(vendor));
-    key_file = fresh.key_file;
+    Fresh fresh(open_vendor(vendor));
+    key_file = fresh.key;
     EXPECT_STREQ(fresh.store.status().url(), "vendor:test");
     EXPECT_EQ(fresh.session.put("folder/name", kText, "1"), 1u);
     EXPECT_EQ(fresh.session.put("folder/name", kText, "2"), 2u);
     fresh.session.put("gone", kText, "");
     fresh.session.erase("gone");
-    fresh.session.rotate();
-    EXPECT_EQ(fresh.session.list("", STRONGROOM_LIST_RECURSIVE).size(), 1u);
+    fresh.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
+    EXPECT_EQ(list_all(fresh.session, "").size(), 1u);
     EXPECT_EQ(fresh.session.list_page("folder", "", 1).size(), 1u);
     EXPECT_EQ(fresh.session.get_many({"folder/name", "gone"}).status(1), STRONGROOM_NOT_FOUND);
     EXPECT_EQ(vendor.num_destroyed, 0);
   }
   EXPECT_EQ(vendor.num_destroyed, 1);
-  strongroom_abi::Store store = open(vendor);
+  strongroom_abi::Store store = open_vendor(vendor);
   strongroom_abi::Session session = store.trusted();
   session.unseal({key_file});
   EXPECT_EQ(session.get("folder/name").reveal(), "2");
@@ -243,20 +56,20 @@ TEST(Plugin, AVendorsStorageServesAWholeStore) {
 
 TEST(Plugin, AVendorSeesNeitherNamesNorSecrets) {
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   fresh.session.put("visible-folder/visible-name", kText, "visible-secret");
   ASSERT_FALSE(vendor.records.empty());
   for (const auto& [key, stored] : vendor.records) {
     for (const std::string& seen : {key, stored.value}) {
       EXPECT_EQ(seen.find("visible"), std::string::npos);
-      EXPECT_EQ(seen.find(fresh.key_file), std::string::npos);
+      EXPECT_EQ(seen.find(fresh.key), std::string::npos);
     }
   }
 }
 
 TEST(Plugin, WhatAVendorChangesIsNoticed) {
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   fresh.session.put("a", kText, "1");
   fresh.session.put("b", kText, "2");
   for (auto& [key, stored] : vendor.records) {
@@ -266,22 +79,80 @@ TEST(Plugin, WhatAVendorChangesIsNoticed) {
   EXPECT_EQ(status_of([&] { fresh.session.get("b"); }), STRONGROOM_CORRUPT);
 }
 
+// made_by gives the keys that a call added to the vendor's records.
+template <typename F>
+std::vector<std::string> made_by(Vendor& vendor, F f) {
+  const auto before = vendor.records;
+  f();
+  std::vector<std::string> keys;
+  for (const auto& [key, stored] : vendor.records) {
+    if (!before.contains(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
+TEST(Plugin, AHostRecordThatAVendorChangesIsNoticed) {
+  Vendor vendor;
+  Fresh fresh(open_vendor(vendor));
+  const auto keys = made_by(vendor, [&] { fresh.session.put_record("folder/name", "1"); });
+  ASSERT_FALSE(keys.empty());
+  int num_corrupt = 0;
+  for (const std::string& key : keys) {
+    const Vendor::Stored kept = vendor.records[key];
+    vendor.records[key] = {kept.value, ++vendor.clock};
+    vendor.records[key].value.back() = static_cast<char>(kept.value.back() ^ 1);
+    num_corrupt += status_of([&] { fresh.session.record("folder/name"); }) == STRONGROOM_CORRUPT;
+    vendor.records[key] = {kept.value, ++vendor.clock};
+    EXPECT_EQ(fresh.session.record("folder/name").reveal(), "1");
+  }
+  EXPECT_EQ(num_corrupt, 1) << "the record itself; the others are names";
+}
+
+TEST(Plugin, AHostRecordDoesNotOpenAsASecretNorASecretAsARecord) {
+  Vendor vendor;
+  Fresh fresh(open_vendor(vendor));
+  const auto secret = made_by(vendor, [&] { fresh.session.put("same", kText, "secret"); });
+  const auto record = made_by(vendor, [&] { fresh.session.put_record("same", "record"); });
+  ASSERT_EQ(secret.size(), record.size());
+  for (std::size_t i = 0; i < secret.size(); ++i) {
+    std::swap(vendor.records[secret[i]], vendor.records[record[i]]);
+  }
+  ++vendor.clock;
+  EXPECT_EQ(status_of([&] { fresh.session.get("same"); }), STRONGROOM_CORRUPT);
+  EXPECT_EQ(status_of([&] { fresh.session.record("same"); }), STRONGROOM_CORRUPT);
+}
+
+TEST(Plugin, SealingEverywhereWipesTheKeysAlsoWhereNoLockCanBePut) {
+  Vendor vendor;
+  Fresh fresh(open_vendor(vendor));
+  fresh.session.put("a", kText, "1");
+  vendor.fault = Vendor::Fault::throws;
+  EXPECT_EQ(status_of([&] { fresh.session.seal(STRONGROOM_SEAL_EVERYWHERE); }),
+            STRONGROOM_UNAVAILABLE);
+  vendor.fault = Vendor::Fault::none;
+  EXPECT_EQ(status_of([&] { fresh.session.get("a"); }), STRONGROOM_SEALED);
+  EXPECT_TRUE(fresh.store.status().sealed());
+  EXPECT_FALSE(fresh.store.status().locked());
+  fresh.session.unseal({fresh.key});
+  EXPECT_EQ(fresh.session.get("a").reveal(), "1");
+}
+
 TEST(Plugin, TwoStoresOverOneVendorFollowEachOther) {
   Vendor vendor;
-  Fresh first(open(vendor));
-  strongroom_abi::Store second = open(vendor);
+  Fresh first(open_vendor(vendor));
+  strongroom_abi::Store second = open_vendor(vendor);
   strongroom_abi::Session session = second.trusted();
-  session.unseal({first.key_file});
-  first.session.rotate();
+  session.unseal({first.key});
+  first.session.rotate(STRONGROOM_ROTATE_DATA_KEY);
   first.session.put("a", kText, "new term");
   EXPECT_EQ(session.get("a").reveal(), "new term");
-  first.session.seal();
+  first.session.seal(STRONGROOM_SEAL_EVERYWHERE);
   EXPECT_EQ(status_of([&] { session.get("a"); }), STRONGROOM_SEALED);
 }
 
 TEST(Plugin, AVendorIsNotDestroyedByAForkedChild) {
   Vendor vendor;
-  const strongroom_abi::Store store = open(vendor);
+  const strongroom_abi::Store store = open_vendor(vendor);
   const pid_t child = ::fork();
   if (child == 0) {
     strongroom_store_free(store.raw());
@@ -344,7 +215,7 @@ TEST(Plugin, AUrlThatIsNoneIsRefused) {
   for (const char* url : {static_cast<const char*>(nullptr), "", "\xff", too_long.c_str()}) {
     Vendor vendor;
     vendor.name = url;
-    EXPECT_THROW(open(vendor), std::runtime_error);
+    EXPECT_THROW(open_vendor(vendor), std::runtime_error);
     EXPECT_EQ(vendor.num_destroyed, 0);
   }
 }
@@ -363,7 +234,7 @@ INSTANTIATE_TEST_SUITE_P(Faults, Broken,
 
 TEST_P(Broken, AReadThatBreaksARuleIsUnavailableAndSealsNothing) {
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   fresh.session.put("a", kText, "kept");
   vendor.fault = GetParam();
   EXPECT_EQ(status_of([&] { fresh.session.get("a"); }), STRONGROOM_UNAVAILABLE);
@@ -376,12 +247,12 @@ TEST_P(Broken, AReadThatBreaksARuleIsUnavailableAndSealsNothing) {
 
 TEST(Plugin, AFailureIsToldInTheVendorsWords) {
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   vendor.fault = Vendor::Fault::fails;
   Expect expect;
   strongroom_secret* secret = nullptr;
-  EXPECT_TRUE(
-      expect.failed(strongroom_get(fresh.session.raw(), "a", &secret, expect), STRONGROOM_TIMEOUT));
+  EXPECT_TRUE(expect.failed(strongroom_get(fresh.session.raw(), "a", nullptr, &secret, expect),
+                            STRONGROOM_TIMEOUT));
   EXPECT_THAT(expect.message(), HasSubstr("vendor:test"));
   EXPECT_THAT(expect.message(), HasSubstr("the cable was pulled"));
 }
@@ -405,13 +276,13 @@ strongroom_status put_with(Fresh& fresh, Vendor& vendor, Vendor::Fault fault) {
   strongroom_store_open_backend(&table, &vendor, nullptr, &raw, nullptr);
   strongroom_abi::Store store(raw);
   strongroom_abi::Session session = store.trusted();
-  session.unseal({fresh.key_file});
+  session.unseal({fresh.key});
   return status_of([&] { session.put("a", kText, "2"); });
 }
 
 TEST(Plugin, ACommitThatBreaksARuleIsIndeterminate) {
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   EXPECT_EQ(put_with(fresh, vendor, Vendor::Fault::throws), STRONGROOM_INDETERMINATE);
   EXPECT_EQ(put_with(fresh, vendor, Vendor::Fault::strange_status), STRONGROOM_INDETERMINATE);
   EXPECT_EQ(put_with(fresh, vendor, Vendor::Fault::wrong_conflict), STRONGROOM_INDETERMINATE);
@@ -421,7 +292,7 @@ TEST(Plugin, ACommitThatBreaksARuleIsIndeterminate) {
 
 TEST(Plugin, ACommitThatFailedIsToldAsItWas) {
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   EXPECT_EQ(put_with(fresh, vendor, Vendor::Fault::fails), STRONGROOM_UNAVAILABLE);
   EXPECT_EQ(put_with(fresh, vendor, Vendor::Fault::none), STRONGROOM_OK);
 }
@@ -429,7 +300,7 @@ TEST(Plugin, ACommitThatFailedIsToldAsItWas) {
 TEST(Plugin, AScanThatBreaksARuleEnds) {
   using Fault = Vendor::Fault;
   Vendor vendor;
-  Fresh fresh(open(vendor));
+  Fresh fresh(open_vendor(vendor));
   for (const char* path : {"f/a", "f/b", "f/c"}) fresh.session.put(path, kText, "");
   for (const Fault fault : {Fault::throws, Fault::strange_status, Fault::more_of_nothing,
                             Fault::foreign_key, Fault::empty_key, Fault::too_many}) {

@@ -14,7 +14,7 @@
 namespace capi_test::policy_test {
 namespace {
 
-using strongroom_abi::Account;
+using strongroom_abi::Analysis;
 using strongroom_abi::Policy;
 using strongroom_abi::Session;
 using strongroom_abi::Store;
@@ -52,9 +52,9 @@ Who user(const char* id, std::vector<const char*> groups = {}) {
   return {STRONGROOM_IDENTITY_USER, id, std::move(groups)};
 }
 
-std::vector<std::string> kinds_of(const Account& account) {
+std::vector<std::string> kinds_of(const Analysis& analysis) {
   std::vector<std::string> kinds;
-  for (std::size_t i = 0; i < account.size(); ++i) kinds.emplace_back(account.at(i).kind);
+  for (std::size_t i = 0; i < analysis.size(); ++i) kinds.emplace_back(analysis.at(i).kind);
   return kinds;
 }
 
@@ -92,10 +92,10 @@ TEST(CapiIdentity, AnAdministratorRunsTheStoreAndReadsNothing) {
   Session admin = fresh.store.session(Who(STRONGROOM_IDENTITY_ADMINISTRATOR, "ops"));
   EXPECT_EQ(status_of([&] { admin.get("a"); }), STRONGROOM_DENIED);
   EXPECT_EQ(status_of([&] { admin.list(""); }), STRONGROOM_DENIED);
-  admin.rotate();
+  admin.rotate(STRONGROOM_ROTATE_DATA_KEY);
   admin.put_document("p", R"({"version": 1, "rules": []})");
-  admin.seal();
-  admin.unseal({fresh.key_file}, STRONGROOM_UNSEAL_LIFT_LOCK);
+  admin.seal(STRONGROOM_SEAL_EVERYWHERE);
+  admin.unseal({fresh.key}, STRONGROOM_UNSEAL_LIFT_LOCK);
   EXPECT_EQ(fresh.session.get("a").reveal(), "b");
 }
 
@@ -122,8 +122,10 @@ TEST(CapiIdentity, WhatIsNoIdentityIsRefused) {
   EXPECT_EQ(refused(user("a", {""})), STRONGROOM_INVALID);
   EXPECT_EQ(refused(user("a", {nullptr})), STRONGROOM_INVALID);
   EXPECT_EQ(refused(user("a", std::vector<const char*>(1001, "g"))), STRONGROOM_TOO_LARGE);
-  EXPECT_EQ(refused(Who(STRONGROOM_IDENTITY_SERVICE + 1, "a")), STRONGROOM_INVALID);
+  EXPECT_EQ(refused(Who(STRONGROOM_IDENTITY_TRUSTED + 1, "a")), STRONGROOM_INVALID);
   EXPECT_EQ(refused(Who(STRONGROOM_IDENTITY_TRUSTED, "root")), STRONGROOM_INVALID);
+  EXPECT_EQ(refused(Who(0, "a")), STRONGROOM_INVALID) << "the kind was not filled in";
+  EXPECT_EQ(refused(Who(0, nullptr)), STRONGROOM_INVALID);
   EXPECT_EQ(refused(Who(STRONGROOM_IDENTITY_USER, "a", {}, "/space")), STRONGROOM_INVALID);
   Who later = user("a");
   later->reserved = 1;
@@ -250,7 +252,7 @@ TEST(CapiPolicy, AnotherProcessesChangeIsSeenByTheNextCall) {
   Fresh fresh("lmdb:" + dir.path());
   fresh.session.put("db/x", kText, "1");
   Store other("lmdb:" + dir.path());
-  other.trusted().unseal({fresh.key_file});
+  other.trusted().unseal({fresh.key});
   Session bob = other.session(user("bob", {"dba"}));
   EXPECT_EQ(status_of([&] { bob.get("db/x"); }), STRONGROOM_DENIED);
   fresh.session.put_document("dba", kDba);
@@ -273,7 +275,7 @@ TEST(CapiPolicy, AHostsOwnPolicyIsTheOnlyOne) {
   options.policy = brought->raw();
   Store other(url, &options);
   brought.reset();  // borrowed for the call alone
-  other.trusted().unseal({fresh.key_file});
+  other.trusted().unseal({fresh.key});
   Session bob = other.session(user("bob", {"dba"}));
   EXPECT_EQ(bob.get("web/x").reveal(), "2");
   EXPECT_EQ(status_of([&] { bob.get("db/x"); }), STRONGROOM_DENIED);
@@ -289,22 +291,22 @@ TEST(CapiPolicy, AVisibleListShowsWhatIsTheCallersAndNothingElse) {
     fresh.session.put(path, kText, "v");
   fresh.session.put_document("dba", kDba);
   Session bob = fresh.store.session(user("bob", {"dba"}));
-  const auto names = [&](const char* folder, std::uint32_t flags) {
+  const auto names = [&](const char* folder, const strongroom_list_options& options) {
     std::vector<std::string> found;
-    const auto list = bob.list(folder, flags);
+    const auto list = bob.list(folder, &options);
     for (std::size_t i = 0; i < list.size(); ++i) found.emplace_back(list.name(i));
     return found;
   };
-  constexpr std::uint32_t visible = STRONGROOM_LIST_VISIBLE;
-  EXPECT_THAT(names("", visible | STRONGROOM_LIST_RECURSIVE), ElementsAre("db/a/user"));
+  const auto visible = listing(false, true);
+  EXPECT_THAT(names("", listing(true, true)), ElementsAre("db/a/user"));
   EXPECT_THAT(names("", visible), ElementsAre("db"));
   EXPECT_THAT(names("db", visible), ElementsAre("a"));
   EXPECT_THAT(names("db/b", visible), ElementsAre());
   EXPECT_THAT(names("web", visible), ElementsAre());
   EXPECT_THAT(names("nowhere", visible), ElementsAre());
   EXPECT_EQ(status_of([&] { bob.list(""); }), STRONGROOM_DENIED);
-  EXPECT_THAT(names("db/b", 0), ElementsAre("root"));  // the right to list shows all names
-  EXPECT_EQ(status_of([&] { bob.list("", 4); }), STRONGROOM_INVALID);
+  EXPECT_THAT(names("db/b", listing(false)),
+              ElementsAre("root"));  // the right to list shows all names
 }
 
 // ---- understanding ----
@@ -335,15 +337,15 @@ TEST(CapiPolicy, ErrorsTellDocumentLineAndColumn) {
 
 TEST(CapiPolicy, ExplainNamesTheRuleThatDecided) {
   const Policy policy = Policy::parse({{"dba", kDba}});
-  const auto account = policy.explain("user:bob+group:dba", STRONGROOM_ACTION_READ, "db/a/root");
-  EXPECT_THAT(kinds_of(account), ElementsAre("decision", "decided", "matched"));
-  EXPECT_STREQ(account.at(0).after, "denied");
-  EXPECT_STREQ(account.at(1).subject, "anyone");
-  EXPECT_STREQ(account.at(1).path, "db/*/root");
-  EXPECT_STREQ(account.at(1).document, "dba");
-  EXPECT_EQ(account.at(1).line, 3U);
-  EXPECT_GT(account.at(1).column, 1U);
-  EXPECT_STREQ(account.at(2).subject, "group:dba");
+  const auto analysis = policy.explain("user:bob+group:dba", STRONGROOM_ACTION_READ, "db/a/root");
+  EXPECT_THAT(kinds_of(analysis), ElementsAre("decision", "decided", "matched"));
+  EXPECT_STREQ(analysis.at(0).after, "denied");
+  EXPECT_STREQ(analysis.at(1).subject, "anyone");
+  EXPECT_STREQ(analysis.at(1).path, "db/*/root");
+  EXPECT_STREQ(analysis.at(1).document, "dba");
+  EXPECT_EQ(analysis.at(1).line, 3U);
+  EXPECT_GT(analysis.at(1).column, 1U);
+  EXPECT_STREQ(analysis.at(2).subject, "group:dba");
   EXPECT_EQ(status_of([&] { policy.explain("bob", STRONGROOM_ACTION_READ, "a"); }),
             STRONGROOM_INVALID);
   EXPECT_EQ(status_of([&] { policy.explain("user:bob", 99, "a"); }), STRONGROOM_INVALID);
@@ -353,10 +355,10 @@ TEST(CapiPolicy, WhoCanListsHoldersAndWhoIsLeftOut) {
   const Policy policy = Policy::parse({{"p", R"({"version": 1, "rules": [
     {"to": ["user:alice", "group:dba"], "allow": ["read"], "paths": ["a/*"]},
     {"to": ["group:guests"], "deny": ["read"], "paths": ["a/**"]}]})"}});
-  const auto account = policy.who_can(STRONGROOM_ACTION_READ, "a/b");
+  const auto analysis = policy.who_can(STRONGROOM_ACTION_READ, "a/b");
   std::vector<std::string> told;
-  for (std::size_t i = 0; i < account.size(); ++i)
-    told.push_back(std::string(account.at(i).kind) + " " + account.at(i).subject);
+  for (std::size_t i = 0; i < analysis.size(); ++i)
+    told.push_back(std::string(analysis.at(i).kind) + " " + analysis.at(i).subject);
   EXPECT_THAT(told,
               ::testing::IsSupersetOf({"may user:alice", "may group:dba", "unless group:guests"}));
   EXPECT_EQ(policy.who_can(STRONGROOM_ACTION_DELETE, "a/b").size(), 0U);
@@ -368,11 +370,11 @@ TEST(CapiPolicy, DiffTellsEachChangeWithAPath) {
     {"to": ["group:dba"], "allow": ["read", "list"], "paths": ["db/**"]},
     {"to": ["user:alice"], "allow": ["seal"]}]})"}});
   EXPECT_EQ(before.diff(before).size(), 0U);
-  const auto account = before.diff(after);
-  ASSERT_GT(account.size(), 0U);
+  const auto analysis = before.diff(after);
+  ASSERT_GT(analysis.size(), 0U);
   bool found = false;
-  for (std::size_t i = 0; i < account.size(); ++i) {
-    const auto line = account.at(i);
+  for (std::size_t i = 0; i < analysis.size(); ++i) {
+    const auto line = analysis.at(i);
     EXPECT_STREQ(line.kind, "change");
     if (std::string(line.subject) != "group:dba" || std::string(line.action) != "read") continue;
     found = true;
@@ -403,26 +405,26 @@ TEST(CapiPolicy, LintAndTestTellWhere) {
 TEST(CapiPolicy, WrongHandlesAreRefused) {
   Fresh fresh("memory:");
   const auto* const wrong = reinterpret_cast<const strongroom_policy*>(fresh.session.raw());
-  strongroom_account* account = nullptr;
+  strongroom_analysis* analysis = nullptr;
   for (const strongroom_policy* each : {static_cast<const strongroom_policy*>(nullptr), wrong}) {
-    EXPECT_EQ(strongroom_policy_lint(each, &account, nullptr), STRONGROOM_INVALID);
-    EXPECT_EQ(strongroom_policy_explain(each, "user:a", 0, "a", &account, nullptr),
+    EXPECT_EQ(strongroom_policy_lint(each, &analysis, nullptr), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_policy_explain(each, "user:a", 0, "a", &analysis, nullptr),
               STRONGROOM_INVALID);
-    EXPECT_EQ(strongroom_policy_who_can(each, 0, "a", &account, nullptr), STRONGROOM_INVALID);
-    EXPECT_EQ(strongroom_policy_diff(each, each, &account, nullptr), STRONGROOM_INVALID);
-    EXPECT_EQ(strongroom_policy_test(each, "", 0, &account, nullptr), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_policy_who_can(each, 0, "a", &analysis, nullptr), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_policy_diff(each, each, &analysis, nullptr), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_policy_test(each, "", 0, &analysis, nullptr), STRONGROOM_INVALID);
     strongroom_policy_info info = STRONGROOM_POLICY_INFO_INIT;
-    EXPECT_EQ(strongroom_policy_describe(each, &info), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_policy_describe(each, &info, nullptr), STRONGROOM_INVALID);
     const Who who = user("a");
     const strongroom_identity& identity = who;
     EXPECT_EQ(strongroom_policy_decide(each, &identity, 0, "a", nullptr), STRONGROOM_INVALID);
   }
   const Policy policy = Policy::parse({{"p", kDba}});
   EXPECT_EQ(strongroom_policy_lint(policy.raw(), nullptr, nullptr), STRONGROOM_INVALID);
-  EXPECT_EQ(strongroom_account_size(nullptr), 0U);
+  EXPECT_EQ(strongroom_analysis_size(nullptr), 0U);
   EXPECT_EQ(strongroom_documents_size(nullptr), 0U);
   strongroom_policy_free(nullptr);
-  strongroom_account_free(nullptr);
+  strongroom_analysis_free(nullptr);
   strongroom_documents_free(nullptr);
 }
 

@@ -27,7 +27,7 @@ TEST(Watch, TellsWhatAnotherHandleChanged) {
   Fresh fresh("lmdb:" + directory.path() + "/store");
   strongroom_abi::Store other("lmdb:" + directory.path() + "/store");
   auto writer = other.trusted();
-  writer.unseal({fresh.key_file});
+  writer.unseal({fresh.key});
   writer.put("a/b", STRONGROOM_CONTENT_TEXT, "v");
   auto watch = fresh.session.watch("/a");
   EXPECT_EQ(told(watch), Lines());
@@ -42,16 +42,16 @@ TEST(Watch, TellsWhatAnotherHandleChanged) {
 TEST(Watch, KeepsItsStoreOpenAndSaysSealedUntilThatEnds) {
   strongroom_abi::Watch watch(nullptr);
   strongroom_abi::Session writer(nullptr);
-  std::string key_file;
+  std::string key;
   {
     Fresh fresh("memory:");
     watch = fresh.session.watch("");
     writer = fresh.store.trusted();
-    key_file = fresh.key_file;
-    fresh.store.close();
+    key = fresh.key;
+    fresh.session.seal(STRONGROOM_SEAL_PROCESS);
   }
   EXPECT_EQ(status_of([&] { watch.next(0); }), STRONGROOM_SEALED);
-  writer.unseal({key_file});
+  writer.unseal({key});
   writer.put("a", STRONGROOM_CONTENT_TEXT, "v");
   EXPECT_EQ(told(watch, 10'000), (Lines{"+a 1"}));
   writer = strongroom_abi::Session(nullptr);
@@ -79,7 +79,7 @@ TEST(Watch, RefusesWhatIsNoneAndGivesNothing) {
   for (strongroom_events* bad :
        {static_cast<strongroom_events*>(nullptr), reinterpret_cast<strongroom_events*>(session)}) {
     EXPECT_EQ(strongroom_events_size(bad), 0u);
-    EXPECT_EQ(strongroom_events_at(bad, 0, &event), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_events_at(bad, 0, &event, nullptr), STRONGROOM_INVALID);
     strongroom_events_free(bad);
     strongroom_watch_free(reinterpret_cast<strongroom_watch*>(bad));
   }
@@ -94,14 +94,14 @@ TEST(Watch, EventsAreFilledAsFarAsTheCallerKnows) {
   ASSERT_EQ(strongroom_watch_next(watch, 10'000, &events, nullptr), STRONGROOM_OK);
   ASSERT_EQ(strongroom_events_size(events), 1u);
   strongroom_event event = STRONGROOM_EVENT_INIT;
-  ASSERT_EQ(strongroom_events_at(events, 0, &event), STRONGROOM_OK);
+  ASSERT_EQ(strongroom_events_at(events, 0, &event, nullptr), STRONGROOM_OK);
   EXPECT_STREQ(event.path, "a");
   EXPECT_EQ(event.revision, 1u);
   EXPECT_EQ(event.kind, std::uint32_t{STRONGROOM_EVENT_CHANGED});
-  EXPECT_EQ(strongroom_events_at(events, 1, &event), STRONGROOM_NOT_FOUND);
+  EXPECT_EQ(strongroom_events_at(events, 1, &event, nullptr), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(event.path, nullptr);
   event.struct_size = 1;
-  EXPECT_EQ(strongroom_events_at(events, 0, &event), STRONGROOM_INVALID);
+  EXPECT_EQ(strongroom_events_at(events, 0, &event, nullptr), STRONGROOM_INVALID);
   strongroom_events_free(events);
   EXPECT_EQ(in_child([&] {
               strongroom_events* none = nullptr;

@@ -28,6 +28,7 @@
 
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/base/round.hpp"
 #include "strongroom/impl/mesos/resolution.hpp"
 #include "strongroom/impl/store/async_reads.hpp"
 #include "strongroom/impl/store/engine.hpp"
@@ -42,7 +43,7 @@ namespace strongroom {
 
 namespace detail::queue {
 
-// Signal is a pipe that is readable while it is raised. The end that the program polls is a copy: a program
+// Signal is a pipe that is readable while there are bytes in it. The end that the program polls is a copy: a program
 // that closes it does not make the queue write into another file of the same number.
 class Signal {
  public:
@@ -74,27 +75,27 @@ class Signal {
 
   int fd() const noexcept { return polled_; }
 
-  void raise() noexcept {
-    if (raised_) return;
-    raised_ = true;
+  void put_byte() noexcept {
     const char byte = 0;
     while (::write(write_, &byte, 1) < 0 && errno == EINTR) {
     }
   }
 
-  void lower() noexcept {
-    if (!raised_) return;
-    raised_ = false;
+  // take_bytes returns how many of them were not there yet.
+  std::size_t take_bytes(std::size_t num) noexcept {
     char byte = 0;
-    while (::read(read_, &byte, 1) < 0 && errno == EINTR) {
+    while (num > 0) {
+      const auto taken = ::read(read_, &byte, 1);
+      if (taken == 1) --num;
+      if (taken != 1 && errno != EINTR) break;
     }
+    return num;
   }
 
  private:
   int read_ = -1;
   int write_ = -1;
   int polled_ = -1;
-  bool raised_ = false;
 };
 
 static Error dead() {
@@ -173,53 +174,65 @@ struct Queue::Ticket {
   std::list<Item> item = std::list<Item>(1);
 };
 
-class Queue::State {
+// State is what the queue and the calls on their way share. Answers arrive in the inbox; takers move all of it
+// to the outbox at once, so that they seldom meet the storage's thread. The pipe has a byte while answers
+// wait. Bytes are written and read outside of the inbox's lock: a thread that is woken must not wait for it.
+class Queue::State : public std::enable_shared_from_this<Queue::State> {
  public:
   bool same_process() const noexcept { return guard_.same_process(); }
   bool open() { return signal_.open(); }
   int fd() const noexcept { return signal_.fd(); }
 
   Result<void> admit() {
-    const std::lock_guard lock(mutex_);
-    if (num_calls_ == kMaxCalls || waiting_bytes_ >= kMaxWaitingBytes) {
-      return Error{Code::too_large,
-                   "the queue was full: 16,384 calls, or 64 MiB of envelopes that wait; take some"};
-    }
-    ++num_calls_;
-    return {};
+    const bool full =
+        num_calls_.fetch_add(1) >= kMaxCalls || waiting_bytes_.load() >= kMaxWaitingBytes;
+    if (!full) return {};
+    leave();
+    return Error{Code::too_large, "the queue is full; take answers first"};
   }
 
   // leave ends a call: it was taken, or did not begin.
-  void leave() noexcept {
-    const std::lock_guard lock(mutex_);
-    --num_calls_;
-  }
+  void leave() noexcept { num_calls_.fetch_sub(1); }
 
   void push(std::list<Item> item) noexcept {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return;  // the item is destroyed after the lock
-    waiting_bytes_ += item.front().size_bytes;
-    waiting_.splice(waiting_.end(), item);
-    signal_.raise();
+    waiting_bytes_.fetch_add(item.front().size_bytes);
+    bool raises = false;
+    {
+      const std::lock_guard lock(inbox_mutex_);
+      if (closed_) return;  // the item is destroyed after the lock is released
+      inbox_.splice(inbox_.end(), item);
+      raises = raise();
+    }
+    if (raises) Round::at_end([state = shared_from_this()] { state->signal_.put_byte(); });
   }
 
-  // pop gives the item that has waited longest, or an empty list.
+  // pop returns the item that has waited longest, or an empty list.
   std::list<Item> pop() noexcept {
     std::list<Item> item;
-    const std::lock_guard lock(mutex_);
-    if (waiting_.empty()) return item;
-    waiting_bytes_ -= waiting_.front().size_bytes;
-    item.splice(item.end(), waiting_, waiting_.begin());
-    if (waiting_.empty()) signal_.lower();
+    const std::lock_guard lock(outbox_mutex_);
+    if (outbox_.empty()) {
+      const std::lock_guard inbox_lock(inbox_mutex_);
+      outbox_.swap(inbox_);
+    }
+    if (!outbox_.empty()) {
+      item.splice(item.end(), outbox_, outbox_.begin());
+      waiting_bytes_.fetch_sub(item.front().size_bytes);
+    }
+    if (outbox_.empty()) lower();
     return item;
   }
 
   void put_back(std::list<Item> item) noexcept {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return;
-    waiting_bytes_ += item.front().size_bytes;
-    waiting_.splice(waiting_.begin(), item);
-    signal_.raise();
+    waiting_bytes_.fetch_add(item.front().size_bytes);
+    const std::lock_guard lock(outbox_mutex_);
+    bool raises = false;
+    {
+      const std::lock_guard inbox_lock(inbox_mutex_);
+      if (closed_) return;
+      outbox_.splice(outbox_.begin(), item);
+      raises = raise();
+    }
+    if (raises) signal_.put_byte();
   }
 
   bool closed() const noexcept { return closed_; }
@@ -229,18 +242,50 @@ class Queue::State {
 
   void close() noexcept {
     std::list<Item> dropped;
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(outbox_mutex_);
+    const std::lock_guard inbox_lock(inbox_mutex_);
     closed_ = true;
-    dropped.swap(waiting_);
+    dropped.swap(outbox_);
+    dropped.splice(dropped.end(), inbox_);
   }
 
  private:
+  // raise needs the inbox's lock. Returns  whether its caller must put a byte.
+  bool raise() noexcept {
+    if (raised_) return false;
+    raised_ = true;
+    ++num_bytes_;
+    return true;
+  }
+
+  // lower takes the bytes, if the inbox is empty as well. One that is put too late is taken next time.
+  void lower() noexcept {
+    std::size_t num = 0;
+    {
+      const std::lock_guard inbox_lock(inbox_mutex_);
+      if (!inbox_.empty()) return;
+      raised_ = false;
+      num = std::exchange(num_bytes_, 0);
+    }
+    const std::size_t late = num > 0 ? signal_.take_bytes(num) : 0;
+    if (late == 0) return;
+    const std::lock_guard inbox_lock(inbox_mutex_);
+    num_bytes_ += late;
+  }
+
   const ForkGuard guard_;
-  std::mutex mutex_;
-  std::list<Item> waiting_;
-  std::size_t num_calls_ = 0;
-  std::size_t waiting_bytes_ = 0;
+  std::atomic<std::size_t> num_calls_{0};
+  std::atomic<std::size_t> waiting_bytes_{0};
   std::atomic<bool> closed_{false};
+
+  std::mutex outbox_mutex_;  // before the other
+  std::list<Item> outbox_;
+
+  std::mutex inbox_mutex_;
+  std::list<Item> inbox_;
+  bool raised_ = false;        // answers wait, or are about to be taken
+  std::size_t num_bytes_ = 0;  // in the pipe, or about to be put there
+
   detail::queue::Signal signal_;
 };
 

@@ -282,8 +282,9 @@ typedef struct strongroom_store_options {
   uint32_t share_expiry_ms; /* of shares that are given one by one; 0: 900,000 */
   uint32_t must_exist;      /* 1: never create the storage */
   /* 1: open the handle even while the storage is away (STRONGROOM_UNAVAILABLE, STRONGROOM_TIMEOUT).
-   * Until the storage is there every call fails with STRONGROOM_UNAVAILABLE at once; a thread of the
-   * library goes on trying to open it. An error of another kind is returned by the calls. */
+   * The call waits for it for up to a second. Until the storage is there, every call that needs it
+   * fails with STRONGROOM_UNAVAILABLE at once, while a thread of the library goes on trying to open
+   * it. An error of another kind, such as STRONGROOM_DENIED, is returned by the calls. */
   uint32_t allow_unavailable;
   /* The line that strongroom_anchor returned, or NULL. With it, unsealing, status, sealing, backup
    * and migration of an older state of the store, or of another store, fail with
@@ -664,7 +665,8 @@ STRONGROOM_API strongroom_status strongroom_rotate(strongroom_session* session, 
  * own.
  *
  * duty_percent    of one core's time, 1..100; 0: 1. The rest is slept.
- * progress        may be NULL; num_records and num_written count. Stopping is a success.
+ * progress        may be NULL; num_records and num_written count, num_records from 0 again for each
+ *                 pass through the store. Stopping is a success.
  * user_data       passed to progress.
  * out_rewritten   records that were sealed anew; may be NULL.
  * out_unreadable  records that do not open, and stay as they are; may be NULL. Since: 0.1 */
@@ -1185,7 +1187,7 @@ typedef struct strongroom_list_options {
  * options  NULL for the defaults.
  * out      own.
  * Errors   STRONGROOM_CORRUPT: an entry that this store did not make.  STRONGROOM_INVALID: limit, or
- *          after is no such position. Since: 0.1 */
+ *          after is longer than a position. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_list(strongroom_session* session, const char* folder,
                                                  const strongroom_list_options* options,
                                                  strongroom_names** out,

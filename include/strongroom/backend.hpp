@@ -165,6 +165,9 @@ class Backend {
   // before the call.
   virtual Result<void> sync(Timeout timeout) = 0;
 
+  // not_open returns why the storage is not open yet, for one that may be away when it is opened.
+  virtual std::optional<Error> not_open() const { return std::nullopt; }
+
   // url returns how an operator would name this storage. It holds no credentials.
   virtual std::string url() const = 0;
 };
@@ -177,6 +180,7 @@ struct BackendOptions {
   // Open even while the storage is away (unavailable, timeout): until it is there, every call fails with
   // unavailable at once, and a thread goes on trying to open it.
   bool allow_unavailable = false;
+  Timeout timeout = kDefaultTimeout;  // of opening, over a network
 };
 
 // open_backend opens the storage that a URL names, and creates it where it does not exist yet:

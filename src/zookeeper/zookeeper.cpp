@@ -330,7 +330,7 @@ Result<std::unique_ptr<Backend>> open_zookeeper(std::string_view url,
                                                 const BackendOptions& options) {
   using namespace zookeeper;
   STRONGROOM_ASSIGN(address, parse_address(url));
-  const Clock::time_point deadline = deadline_of(kDefaultTimeout);
+  const Clock::time_point deadline = deadline_of(options.timeout);
   auto handle = std::make_unique<Handle>(address, options.zk_auth);
   STRONGROOM_TRY(handle->session.client().wait_connected(deadline));
   STRONGROOM_TRY(open_tree(handle->session, options.must_exist, deadline));

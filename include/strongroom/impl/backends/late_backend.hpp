@@ -1,6 +1,6 @@
 // late_backend.hpp: a storage that may be away when it is opened.
 //
-// A thread tries to open it until that succeeds, and is gone then. Until then every call fails at once: with
+// A thread tries to open it until that succeeds, and ends then. Until then every call fails at once: with
 // unavailable, or with what is wrong with the storage. It must never wait for the storage in a call.
 //
 // Threads  as of Backend.
@@ -47,6 +47,7 @@ class LateBackend final : public Backend {
   Result<void> snapshot(std::span<const ByteView> first, SnapshotSink sink,
                         Timeout timeout) override;
   Result<void> sync(Timeout timeout) override;
+  std::optional<Error> not_open() const override;
   std::string url() const override { return state_->url; }
 
  private:

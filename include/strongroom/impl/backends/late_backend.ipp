@@ -101,6 +101,11 @@ Error LateBackend::why() const {
   return failure;
 }
 
+std::optional<Error> LateBackend::not_open() const {
+  if (state_->ready != nullptr) return std::nullopt;
+  return why();
+}
+
 Result<Stamp> LateBackend::read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) {
   Backend* const backend = state_->ready;
   return backend != nullptr ? backend->read(keys, sink, timeout) : why();

@@ -348,7 +348,8 @@ class KeyKeeper {
   void drop_keys(SealReason reason);
 
   static Error forked();
-  static Error sealed();
+  // sealed is why there are no keys: the storage may not even be there.
+  Error sealed() const;
   static Error sealed_by_operator();
   static Error conflict();
   static Error kept_changing();

@@ -331,7 +331,8 @@ Error KeyKeeper::forked() {
           "this handle belongs to the parent process; open the store again in this one"};
 }
 
-Error KeyKeeper::sealed() {
+Error KeyKeeper::sealed() const {
+  if (auto away = backend_.not_open()) return std::move(*away);
   return {Code::sealed, "the store is sealed; unseal it first"};
 }
 

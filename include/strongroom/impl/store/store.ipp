@@ -35,6 +35,8 @@ struct LetGo {
 
 Result<Store> Store::open(std::string_view url, StoreOptions options) {
   STRONGROOM_TRY(check_aes());
+  // Destroying the store waits for an attempt to open a storage that is away.
+  if (options.storage.allow_unavailable) options.storage.timeout = options.timeout;
   STRONGROOM_ASSIGN(backend, open_backend(url, options.storage));
   return Store(std::move(backend), std::move(options));
 }

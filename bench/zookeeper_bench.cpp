@@ -77,12 +77,13 @@ class Opened {
     std::size_t begun = 0;
     std::size_t count = 0;
     const auto begin = Clock::now();
+    const auto in_time = [&] { return Clock::now() - begin < time; };
     const auto get = [&] {
-      if (Clock::now() - begin >= time) return;
+      if (!in_time()) return;
       must(queue->get(session_, paths_[begun % kNumZooKeys], {}, nullptr));
       ++begun;
     };
-    while (begun < n) get();
+    while (begun < n && in_time()) get();
     while (count < begun) {
       pollfd ready{queue->fd(), POLLIN, 0};
       if (::poll(&ready, 1, 10'000) != 1) give_up("no answer in 10 seconds");

@@ -258,15 +258,15 @@ typedef struct strongroom_memory_info {
  * default is 4 MiB. Memory in use stays. Beyond the budget a read fails with STRONGROOM_TOO_LARGE.
  * Set it early, and below the RLIMIT_MEMLOCK of the process.
  * Errors  STRONGROOM_UNAVAILABLE: no memory. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_memory_set_budget(
-    size_t budget_bytes, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_memory_set_budget(size_t budget_bytes, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_memory_allow_unlocked says what happens when the system refuses to lock more memory.
  * With 0, the default, the read fails with STRONGROOM_UNAVAILABLE. With 1 values, but never keys,
  * are kept in memory that may be swapped; they are still wiped and kept out of core dumps.
  * Errors  STRONGROOM_INVALID: allowed is neither 0 nor 1. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_memory_allow_unlocked(
-    int allowed, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_memory_allow_unlocked(int allowed, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_memory_describe fills out_info.
  * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
@@ -458,9 +458,9 @@ typedef struct strongroom_pending_info {
 
 /* strongroom_pending_describe fills out_info.
  * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_pending_describe(
-    const strongroom_pending* pending, strongroom_pending_info* out_info,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_pending_describe(const strongroom_pending* pending, strongroom_pending_info* out_info,
+                            strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* The kinds of a credential. Since: 0.1 */
 enum {
@@ -472,8 +472,8 @@ enum {
 /* strongroom_credential is one credential to hand out. Since: 0.1 */
 typedef struct strongroom_credential {
   size_t struct_size;
-  uint32_t kind;     /* a STRONGROOM_CREDENTIAL_ constant */
-  uint32_t reserved; /* 0 */
+  uint32_t kind;       /* a STRONGROOM_CREDENTIAL_ constant */
+  uint32_t reserved;   /* 0 */
   const uint8_t* data; /* without a newline or NUL at its end */
   size_t len;
   const uint8_t* fingerprint; /* of a wrapped share: of the OpenPGP key that opens it; else NULL */
@@ -488,10 +488,9 @@ typedef struct strongroom_credential {
  * OpenPGP keys, then the key. They stay readable after the activation.
  * Errors  STRONGROOM_NOT_FOUND: no such index.  STRONGROOM_INVALID: struct_size.
  *         STRONGROOM_SEALED: a secret one, in a forked child. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_pending_at(const strongroom_pending* pending, size_t index,
-                      strongroom_credential* out_credential,
-                      strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_pending_at(
+    const strongroom_pending* pending, size_t index, strongroom_credential* out_credential,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_pending_free wipes the credentials and frees the handle. Since: 0.1 */
 STRONGROOM_API void strongroom_pending_free(strongroom_pending* pending) STRONGROOM_NOEXCEPT;
@@ -656,9 +655,8 @@ enum {
  * changes.
  * Errors  STRONGROOM_CONFLICT: another administrator was first; try again.
  *         STRONGROOM_TOO_LARGE: too many data keys. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_rotate(strongroom_session* session, uint32_t keys,
-                                                   strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_rotate(
+    strongroom_session* session, uint32_t keys, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_reencrypt seals everything that is stored under the newest data key, while the store
  * is in use. It can be stopped anywhere and goes on where it stopped. Call it from a thread of your
@@ -700,10 +698,9 @@ STRONGROOM_API strongroom_status strongroom_repair(strongroom_session* session, 
 /* strongroom_anchor returns one line that describes the store's keys as they are now. Keep it
  * outside of the storage, and pass it to strongroom_store_open: an old copy of the store is then
  * STRONGROOM_ROLLBACK. out is own. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_anchor(strongroom_session* session,
-                                                   strongroom_text** out,
-                                                   strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_anchor(strongroom_session* session, strongroom_text** out,
+                  strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* ---- backup, restore, migrate ----
  *
@@ -801,11 +798,10 @@ typedef struct strongroom_migrate_info {
  * Errors     STRONGROOM_ALREADY_EXISTS: there is a store, or something else than an unfinished copy
  *            of this store.  STRONGROOM_CONFLICT: the store was changed meanwhile; try again.
  *            STRONGROOM_CORRUPT: a secret does not open; there is no copy then. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_migrate(strongroom_session* from, strongroom_session* to,
-                   const strongroom_pending* pending, strongroom_on_progress progress,
-                   void* user_data, strongroom_migrate_info* out_info,
-                   strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_migrate(
+    strongroom_session* from, strongroom_session* to, const strongroom_pending* pending,
+    strongroom_on_progress progress, void* user_data, strongroom_migrate_info* out_info,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* ---- doctor ---- */
 
@@ -846,10 +842,9 @@ STRONGROOM_API size_t strongroom_findings_size(const strongroom_findings* findin
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_findings_at fills out_finding with one finding. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_findings_at(const strongroom_findings* findings, size_t index,
-                       strongroom_finding* out_finding,
-                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_findings_at(
+    const strongroom_findings* findings, size_t index, strongroom_finding* out_finding,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_findings_free frees findings. Since: 0.1 */
 STRONGROOM_API void strongroom_findings_free(strongroom_findings* findings) STRONGROOM_NOEXCEPT;
@@ -889,15 +884,13 @@ typedef struct strongroom_report_info {
 } strongroom_report_info;
 
 /* Since: 0.1 */
-#define STRONGROOM_REPORT_INFO_INIT                                                             \
-  {                                                                                             \
-    sizeof(strongroom_report_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
-  }
+#define STRONGROOM_REPORT_INFO_INIT \
+  { sizeof(strongroom_report_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* strongroom_slot is one way to unseal a store. Since: 0.1 */
 typedef struct strongroom_slot {
   size_t struct_size;
-  uint64_t created_ms;  /* since 1970, UTC */
+  uint64_t created_ms; /* since 1970, UTC */
   uint32_t id;
   uint32_t kind;        /* a STRONGROOM_SLOT_ constant */
   uint32_t threshold;   /* of shares; otherwise 0 */
@@ -919,9 +912,9 @@ strongroom_store_status(strongroom_store* store, strongroom_report** out,
 
 /* strongroom_report_describe fills out_info.
  * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_report_describe(
-    const strongroom_report* report, strongroom_report_info* out_info,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_report_describe(const strongroom_report* report, strongroom_report_info* out_info,
+                           strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_report_slot fills out_slot with slot number index.
  * Errors  STRONGROOM_NOT_FOUND: no such index.  STRONGROOM_INVALID: struct_size. Since: 0.1 */
@@ -932,10 +925,9 @@ strongroom_report_slot(const strongroom_report* report, size_t index, strongroom
 /* strongroom_report_wrapped fills out_credential with wrapped share number index of slot number
  * slot_index. A sealed store has them too.
  * Errors  STRONGROOM_NOT_FOUND: no such index.  STRONGROOM_INVALID: struct_size. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_report_wrapped(const strongroom_report* report, size_t slot_index, size_t index,
-                          strongroom_credential* out_credential,
-                          strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_report_wrapped(
+    const strongroom_report* report, size_t slot_index, size_t index,
+    strongroom_credential* out_credential, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_report_free frees a report. Since: 0.1 */
 STRONGROOM_API void strongroom_report_free(strongroom_report* report) STRONGROOM_NOEXCEPT;
@@ -997,10 +989,10 @@ STRONGROOM_API strongroom_status strongroom_get(strongroom_session* session, con
  * out      own.
  * Errors   of the whole call: STRONGROOM_INVALID: a path.  STRONGROOM_DENIED: one path is denied.
  *          STRONGROOM_TOO_LARGE: more than 1,000. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_get_many(
-    strongroom_session* session, const char* const* paths, size_t num_paths,
-    const strongroom_get_options* options, strongroom_batch** out,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_get_many(strongroom_session* session, const char* const* paths, size_t num_paths,
+                    const strongroom_get_options* options, strongroom_batch** out,
+                    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* The conditions of a write. Since: 0.1 */
 enum {
@@ -1057,11 +1049,9 @@ typedef struct strongroom_delete_options {
  * options       NULL for the defaults.
  * out_revision  the revision of the deletion; may be NULL.
  * Errors        STRONGROOM_NOT_FOUND.  STRONGROOM_CONFLICT: another revision. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_delete(strongroom_session* session, const char* path,
-                                                   const strongroom_delete_options* options,
-                                                   uint64_t* out_revision,
-                                                   strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_delete(
+    strongroom_session* session, const char* path, const strongroom_delete_options* options,
+    uint64_t* out_revision, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_secret_new makes a secret of len zero bytes, to read input into, so that it never lies
  * in ordinary memory. out is own.
@@ -1096,9 +1086,9 @@ STRONGROOM_API size_t strongroom_secret_size(const strongroom_secret* secret) ST
  * out_len   how many bytes were copied; may be NULL.
  * Errors    STRONGROOM_TOO_LARGE: the secret has more than capacity bytes; nothing is copied.
  *           Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_secret_copy_out(
-    const strongroom_secret* secret, void* buffer, size_t capacity, size_t* out_len,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_secret_copy_out(const strongroom_secret* secret, void* buffer, size_t capacity,
+                           size_t* out_len, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_secret_info describes a secret or a host record. All but content is 0 for a secret that
  * was not read by its path: resolved, unwrapped, or of strongroom_secret_new. Since: 0.1 */
@@ -1120,9 +1110,9 @@ typedef struct strongroom_secret_info {
 
 /* strongroom_secret_describe fills out_info.
  * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_secret_describe(
-    const strongroom_secret* secret, strongroom_secret_info* out_info,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_secret_describe(const strongroom_secret* secret, strongroom_secret_info* out_info,
+                           strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_secret_free wipes a secret that is own, and frees it. Never pass the borrowed secret of
  * a batch item. Since: 0.1 */
@@ -1145,10 +1135,9 @@ typedef struct strongroom_batch_item {
 STRONGROOM_API size_t strongroom_batch_size(const strongroom_batch* batch) STRONGROOM_NOEXCEPT;
 
 /* strongroom_batch_at fills out_item with one item. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_batch_at(const strongroom_batch* batch, size_t index,
-                                                     strongroom_batch_item* out_item,
-                                                     strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_batch_at(const strongroom_batch* batch, size_t index, strongroom_batch_item* out_item,
+                    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_batch_free wipes the secrets of a batch and frees it. Since: 0.1 */
 STRONGROOM_API void strongroom_batch_free(strongroom_batch* batch) STRONGROOM_NOEXCEPT;
@@ -1196,7 +1185,7 @@ STRONGROOM_API strongroom_status strongroom_list(strongroom_session* session, co
 /* strongroom_name is one name. A secret and a folder may have the same one. Since: 0.1 */
 typedef struct strongroom_name {
   size_t struct_size;
-  const char* name; /* relative to the folder, without a '/' at its end */
+  const char* name;   /* relative to the folder, without a '/' at its end */
   uint32_t is_folder; /* 1: a folder; 0: a secret */
   uint32_t reserved;  /* 0 */
 } strongroom_name;
@@ -1209,10 +1198,9 @@ typedef struct strongroom_name {
 STRONGROOM_API size_t strongroom_names_size(const strongroom_names* names) STRONGROOM_NOEXCEPT;
 
 /* strongroom_names_at fills out_name with one name. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_names_at(const strongroom_names* names, size_t index,
-                                                     strongroom_name* out_name,
-                                                     strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_names_at(const strongroom_names* names, size_t index, strongroom_name* out_name,
+                    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_names_next returns where the next page begins, as borrowed bytes; NULL and length 0
  * after the last page. out_len is needed. Since: 0.1 */
@@ -1234,12 +1222,9 @@ STRONGROOM_API void strongroom_names_free(strongroom_names* names) STRONGROOM_NO
  * options  NULL for the defaults; key and decide_path must be NULL.
  * out      own.
  * Errors   as strongroom_get. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_record_get(strongroom_session* session,
-                                                       const char* path,
-                                                       const strongroom_get_options* options,
-                                                       strongroom_secret** out,
-                                                       strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_record_get(
+    strongroom_session* session, const char* path, const strongroom_get_options* options,
+    strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_record_put stores a record of any bytes, as strongroom_put stores a secret. With
  * STRONGROOM_CONDITION_REVISION it is a compare and set.
@@ -1249,34 +1234,28 @@ STRONGROOM_API strongroom_status strongroom_record_get(strongroom_session* sessi
  * options       NULL for the defaults; decide_path must be NULL.
  * out_revision  the revision that the record has now; may be NULL.
  * Errors        as strongroom_put. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_record_put(strongroom_session* session,
-                                                       const char* path, const void* data,
-                                                       size_t len,
-                                                       const strongroom_put_options* options,
-                                                       uint64_t* out_revision,
-                                                       strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_record_put(strongroom_session* session, const char* path, const void* data, size_t len,
+                      const strongroom_put_options* options, uint64_t* out_revision,
+                      strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_record_delete deletes a record.
  *
  * revision      that must be there, or 0 for any.
  * out_revision  the revision of the deletion; may be NULL.
  * Errors        as strongroom_delete. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_record_delete(strongroom_session* session,
-                                                          const char* path, uint64_t revision,
-                                                          uint64_t* out_revision,
-                                                          strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_record_delete(strongroom_session* session, const char* path, uint64_t revision,
+                         uint64_t* out_revision, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_record_list lists the records below a folder, as strongroom_list does.
  *
  * folder   "" or "/" is the root.
  * options  NULL for the defaults; decide_path must be NULL, and visible 0.
  * out      own. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_record_list(strongroom_session* session, const char* folder,
-                       const strongroom_list_options* options, strongroom_names** out,
-                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_record_list(
+    strongroom_session* session, const char* folder, const strongroom_list_options* options,
+    strongroom_names** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* ---- policies ----
  *
@@ -1371,9 +1350,9 @@ typedef struct strongroom_policy_info {
 
 /* strongroom_policy_describe fills out_info.
  * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_policy_describe(
-    const strongroom_policy* policy, strongroom_policy_info* out_info,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_policy_describe(const strongroom_policy* policy, strongroom_policy_info* out_info,
+                           strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_policy_decide is strongroom_check by a given policy, for hosts without a store.
  *
@@ -1451,10 +1430,9 @@ STRONGROOM_API size_t strongroom_documents_size(const strongroom_documents* docu
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_documents_at fills out_document with one document. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_documents_at(const strongroom_documents* documents, size_t index,
-                        strongroom_document* out_document,
-                        strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_documents_at(
+    const strongroom_documents* documents, size_t index, strongroom_document* out_document,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_documents_free frees documents. Since: 0.1 */
 STRONGROOM_API void strongroom_documents_free(strongroom_documents* documents) STRONGROOM_NOEXCEPT;
@@ -1518,10 +1496,9 @@ STRONGROOM_API void strongroom_watch_free(strongroom_watch* watch) STRONGROOM_NO
 STRONGROOM_API size_t strongroom_events_size(const strongroom_events* events) STRONGROOM_NOEXCEPT;
 
 /* strongroom_events_at fills out_event with one event. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_events_at(const strongroom_events* events, size_t index,
-                                                      strongroom_event* out_event,
-                                                      strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_events_at(const strongroom_events* events, size_t index, strongroom_event* out_event,
+                     strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_events_free frees events. Since: 0.1 */
 STRONGROOM_API void strongroom_events_free(strongroom_events* events) STRONGROOM_NOEXCEPT;
@@ -1552,11 +1529,9 @@ typedef struct strongroom_message {
  * Errors  STRONGROOM_INVALID: the message is malformed or breaks Mesos' rules, its name is no path,
  *         or its key selects no string.  STRONGROOM_NOT_FOUND: no such secret or member.
  *         STRONGROOM_TOO_LARGE: the message. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_resolve(strongroom_session* session,
-                                                    const strongroom_message* message,
-                                                    strongroom_secret** out,
-                                                    strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_resolve(strongroom_session* session, const strongroom_message* message,
+                   strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_resolve_many resolves up to 1,000 messages with one read: all or none, the first
  * failure fails the call. out is own; its items are in the order of the messages, and all are
@@ -1595,10 +1570,9 @@ STRONGROOM_API size_t strongroom_environment_size(const strongroom_environment* 
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_environment_at fills out_variable with one variable. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_environment_at(const strongroom_environment* environment, size_t index,
-                          strongroom_variable* out_variable,
-                          strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_environment_at(
+    const strongroom_environment* environment, size_t index, strongroom_variable* out_variable,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_environment_free wipes all values and frees the handle. Since: 0.1 */
 STRONGROOM_API void strongroom_environment_free(strongroom_environment* environment)
@@ -1636,10 +1610,9 @@ STRONGROOM_API size_t strongroom_volumes_size(const strongroom_volumes* volumes)
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_volumes_at fills out_volume with one volume. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_volumes_at(const strongroom_volumes* volumes, size_t index,
-                      strongroom_volume* out_volume,
-                      strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_volumes_at(
+    const strongroom_volumes* volumes, size_t index, strongroom_volume* out_volume,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_volumes_free wipes all values and frees the handle. Since: 0.1 */
 STRONGROOM_API void strongroom_volumes_free(strongroom_volumes* volumes) STRONGROOM_NOEXCEPT;
@@ -1667,17 +1640,15 @@ typedef void (*strongroom_batch_done)(void* user_data, strongroom_status status,
  * done       needed.
  * user_data  passed to done.
  * Errors     only of the start, see above; done is passed the others. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_get_async(strongroom_session* session, const char* path,
-                                                      const strongroom_get_options* options,
-                                                      strongroom_get_done done, void* user_data,
-                                                      strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_get_async(
+    strongroom_session* session, const char* path, const strongroom_get_options* options,
+    strongroom_get_done done, void* user_data, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_get_many_async is strongroom_get_many without waiting. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_get_many_async(
-    strongroom_session* session, const char* const* paths, size_t num_paths,
-    const strongroom_get_options* options, strongroom_batch_done done, void* user_data,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_get_many_async(strongroom_session* session, const char* const* paths, size_t num_paths,
+                          const strongroom_get_options* options, strongroom_batch_done done,
+                          void* user_data, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_resolve_async is strongroom_resolve_many without waiting. The messages are borrowed
  * until it returns. Since: 0.1 */
@@ -1731,9 +1702,8 @@ typedef struct strongroom_completion {
 
 /* strongroom_queue_new makes a queue. out is own.
  * Errors  STRONGROOM_UNAVAILABLE: no descriptor, or no memory. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_queue_new(strongroom_queue** out,
-                                                      strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_queue_new(strongroom_queue** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_queue_fd returns the descriptor of a queue, which is close-on-exec; -1 for NULL, for
  * another handle, and in a forked child. poll, select and epoll report it as readable (POLLIN) as
@@ -1748,12 +1718,10 @@ STRONGROOM_API int strongroom_queue_fd(const strongroom_queue* queue) STRONGROOM
  *            65,536 secrets of this store are under way.  STRONGROOM_TOO_LARGE: the queue is full.
  *            No completion follows then; otherwise exactly one does, with any other error, such as
  *            STRONGROOM_NOT_FOUND. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_queue_get(strongroom_queue* queue,
-                                                      strongroom_session* session,
-                                                      const char* path,
-                                                      const strongroom_get_options* options,
-                                                      void* user_data, strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_queue_get(strongroom_queue* queue, strongroom_session* session, const char* path,
+                     const strongroom_get_options* options, void* user_data,
+                     strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_queue_resolve is strongroom_resolve_many into a queue. The messages are borrowed until
  * it returns. user_data and errors are as for strongroom_queue_get. Since: 0.1 */
@@ -1765,11 +1733,9 @@ STRONGROOM_API strongroom_status strongroom_queue_resolve(
  * changed or when timeout_ms is over. Call it again for more. A thread of the library waits.
  * Errors  STRONGROOM_CONFLICT: a call for this watch is under way.  STRONGROOM_TOO_LARGE: the queue
  *         is full.  STRONGROOM_UNAVAILABLE: no thread. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_queue_watch(strongroom_queue* queue,
-                                                        strongroom_watch* watch,
-                                                        uint32_t timeout_ms, void* user_data,
-                                                        strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status
+strongroom_queue_watch(strongroom_queue* queue, strongroom_watch* watch, uint32_t timeout_ms,
+                       void* user_data, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_queue_next takes answers that wait, and opens them. It returns at once; there may be
  * none, although the descriptor was readable. The opened secrets lie in locked memory at the same
@@ -1781,11 +1747,9 @@ STRONGROOM_API strongroom_status strongroom_queue_watch(strongroom_queue* queue,
  *                  need not be initialized. Elements from *out_num on are left as they are.
  * capacity         from 1.
  * out_num          how many were filled; needed. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_queue_next(strongroom_queue* queue,
-                                                       strongroom_completion* out_completions,
-                                                       size_t capacity, size_t* out_num,
-                                                       strongroom_error** out_error)
-    STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_queue_next(
+    strongroom_queue* queue, strongroom_completion* out_completions, size_t capacity,
+    size_t* out_num, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_queue_free frees a queue, its descriptor, and the answers that wait in it. Calls under
  * way end without an answer. It does not wait for them. Since: 0.1 */

@@ -88,10 +88,9 @@ STRONGROOM_API size_t strongroom_analysis_size(const strongroom_analysis* analys
     STRONGROOM_NOEXCEPT;
 
 /* strongroom_analysis_at fills out_line with one line. Since: 0.1 */
-STRONGROOM_API strongroom_status
-strongroom_analysis_at(const strongroom_analysis* analysis, size_t index,
-                       strongroom_analysis_line* out_line,
-                       strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+STRONGROOM_API strongroom_status strongroom_analysis_at(
+    const strongroom_analysis* analysis, size_t index, strongroom_analysis_line* out_line,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_analysis_free frees an analysis. Since: 0.1 */
 STRONGROOM_API void strongroom_analysis_free(strongroom_analysis* analysis) STRONGROOM_NOEXCEPT;

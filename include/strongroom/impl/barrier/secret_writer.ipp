@@ -183,13 +183,12 @@ SecretWriter::Entries SecretWriter::entries_of(const Keyring& keyring,
   const std::size_t last = path.rfind('/');
   const std::string_view parent = last == path.npos ? std::string_view() : path.substr(0, last);
   const std::string_view name = last == path.npos ? path : path.substr(last + 1);
-  entries.keys.push_back(
-      entry_key(keyring, EntryKind::secret, directory(parent), name));
+  entries.keys.push_back(entry_key(keyring, EntryKind::secret, directory(parent), name));
   for (std::size_t begin = 0; begin < parent.size();) {
     const std::size_t end = std::min(parent.find('/', begin), parent.size());
     const std::string_view above = parent.substr(0, begin == 0 ? 0 : begin - 1);
-    entries.keys.push_back(entry_key(keyring, EntryKind::folder, directory(above),
-                                     parent.substr(begin, end - begin)));
+    entries.keys.push_back(
+        entry_key(keyring, EntryKind::folder, directory(above), parent.substr(begin, end - begin)));
     begin = end + 1;
   }
   entries.present.resize(entries.keys.size());

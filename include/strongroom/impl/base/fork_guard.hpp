@@ -68,10 +68,13 @@ inline std::uint64_t process_epoch() noexcept {
 // ForkGuard is a member of every handle: `if (!guard_.same_process()) return forked();`
 class ForkGuard {
  public:
+  // Written out, so that a member may be const without an initializer.
+  ForkGuard() noexcept : epoch_(process_epoch()) {}
+
   bool same_process() const noexcept { return epoch_ != 0 && epoch_ == process_epoch(); }
 
  private:
-  std::uint64_t epoch_ = process_epoch();
+  std::uint64_t epoch_;
 };
 
 }  // namespace strongroom

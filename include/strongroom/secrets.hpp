@@ -35,11 +35,14 @@ struct ReadOptions {
 };
 
 // GetOptions are those of a read of one secret. The texts are borrowed for the call.
-struct GetOptions : ReadOptions {
+struct GetOptions {
+  bool fresh = false;  // as in ReadOptions
   // The secret is a JSON object, and the string of its member of this name is read.
   std::optional<std::string_view> key{};
   // The policy judges this path instead of the secret's own: see session.hpp.
   std::optional<std::string_view> decide_path{};
+
+  operator ReadOptions() const noexcept { return {fresh}; }
 };
 
 // Condition is what must hold for a write to happen.

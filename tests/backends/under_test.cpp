@@ -245,13 +245,14 @@ class Rounds {
   }
 
   std::uint64_t newest_generation() const {
-    static_cast<void>(owner_.get("db/a", {true}));  // so that what follows lags behind nobody
+    static_cast<void>(
+        owner_.get("db/a", {.fresh = true}));  // so that what follows lags behind nobody
     return owner_.anchor()->generation;
   }
 
   // read gives the revision of the secret; a deletion is another one.
   Revision read(Revision before) const {
-    const auto found = owner_.get("db/a", {true});
+    const auto found = owner_.get("db/a", {.fresh = true});
     return found ? found->revision : next(before);
   }
 

@@ -139,7 +139,7 @@ TEST_F(ZooKeeperStore, AFreshReadSeesWhatAnotherHandleJustWrote) {
   for (int i = 0; i < 50; ++i) {
     const std::string value = std::to_string(i);
     put("a", value);
-    auto fresh = near_->as(kTrusted).get(path("a"), {true});
+    auto fresh = near_->as(kTrusted).get(path("a"), {.fresh = true});
     ASSERT_TRUE(fresh);
     EXPECT_EQ(plain(fresh->value), value);
     EXPECT_EQ(fresh->stale_ms, 0u);
@@ -184,7 +184,7 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
   // What the writer did last may reach this handle's server later: a fresh read waits for it.
   for (bool last = false; !last;) {
     last = done;
-    if (last) (void)near_->as(kTrusted).get(path("none"), {true});
+    if (last) (void)near_->as(kTrusted).get(path("none"), {.fresh = true});
     auto events = watch.next(Timeout(last ? 1'000 : 50));
     ASSERT_TRUE(events) << events.error().message;
     for (const WatchEvent& event : events.value()) {
@@ -207,7 +207,8 @@ TEST_F(ZooKeeperStore, WritersAtWorkLeaveNothingUntold) {
   const auto listed = far_->as(kTrusted).list(path("t"), {true});
   ASSERT_TRUE(listed);
   for (const Entry& entry : listed.value())
-    there["t/" + entry.name] = far_->as(kTrusted).get(path("t/" + entry.name), {true})->revision;
+    there["t/" + entry.name] =
+        far_->as(kTrusted).get(path("t/" + entry.name), {.fresh = true})->revision;
   EXPECT_EQ(known, there);
 }
 

@@ -759,7 +759,7 @@ TEST_P(Of, TheCallAsItShouldBeSucceeds) {
 TEST_P(Of, AHandleOfAnotherTypeOrNoneIsRefused) {
   Everything all;
   for (const Use& use : GetParam().uses) {
-    for (int place = 0; place <= kNumPlaces; ++place) {
+    for (std::size_t place = 0; place <= kNumPlaces; ++place) {
       const bool none = place == kNumPlaces;
       if (none ? use.nullable : std::string_view(kTypes.at(place)) == kTypes.at(use.place))
         continue;

@@ -23,7 +23,7 @@ using testing::secret;
 using testing::TestStore;
 
 const Identity kTrusted = Identity::trusted();
-constexpr GetOptions kFresh{{true}, {}, {}};
+constexpr GetOptions kFresh{.fresh = true};
 
 // Lag is shared between the backend and the test.
 struct Lag {

@@ -278,7 +278,7 @@ STRONGROOM_API strongroom_status strongroom_memory_describe(
 /* strongroom_store_options is how a store is opened. Since: 0.1 */
 typedef struct strongroom_store_options {
   size_t struct_size;
-  uint32_t timeout_ms;      /* of each call to the storage; 0: 10,000 */
+  uint32_t timeout_ms;      /* of each call to the storage, and of opening it; 0: 10,000 */
   uint32_t share_expiry_ms; /* of shares that are given one by one; 0: 900,000 */
   uint32_t must_exist;      /* 1: never create the storage */
   /* 1: open the handle even while the storage is away (STRONGROOM_UNAVAILABLE, STRONGROOM_TIMEOUT).

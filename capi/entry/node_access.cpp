@@ -29,7 +29,9 @@ Result<Nodes> nodes_of(const char* url, const strongroom_store_options* given) {
     return Error{Code::invalid,
                  "the URL is not that of a store in ZooKeeper, such as zk://host:port/root"};
   STRONGROOM_ASSIGN(options, store_options(given));
-  return Nodes{std::string(name), {true, std::move(options.storage.zk_auth)}};
+  options.storage.must_exist = true;
+  options.storage.timeout = options.timeout;
+  return Nodes{std::string(name), std::move(options.storage)};
 }
 
 std::string such_as(const std::vector<std::string>& examples) {

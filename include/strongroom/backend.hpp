@@ -180,7 +180,7 @@ struct BackendOptions {
   // Open even while the storage is away (unavailable, timeout): until it is there, every call fails with
   // unavailable at once, and a thread goes on trying to open it.
   bool allow_unavailable = false;
-  Timeout timeout = kDefaultTimeout;  // of opening, over a network
+  Timeout timeout = kDefaultTimeout;  // of opening
 };
 
 // open_backend opens the storage that a URL names, and creates it where it does not exist yet:

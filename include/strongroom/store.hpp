@@ -28,11 +28,11 @@ namespace strongroom {
 class Policy;
 
 struct StoreOptions {
-  Timeout timeout = kDefaultTimeout;               // of each call of the backend
+  Timeout timeout = kDefaultTimeout;               // of each call of the backend, and of opening it
   std::shared_ptr<const Policy> policy = nullptr;  // the host's own; none: what is stored
-  BackendOptions storage{};                        // what the URL does not say
-  std::shared_ptr<OpenPgp> pgp = nullptr;          // wraps and unwraps shares; none: openpgp_helper
-  std::optional<Anchor> anchor{};  // what the store must not be older than: rollback
+  BackendOptions storage{};                // what the URL does not say; open sets its timeout
+  std::shared_ptr<OpenPgp> pgp = nullptr;  // wraps and unwraps shares; none: openpgp_helper
+  std::optional<Anchor> anchor{};          // what the store must not be older than: rollback
   std::chrono::milliseconds share_expiry{900'000};  // of shares that are given one by one
 };
 

@@ -22,7 +22,9 @@ class TreeWalk {
   // visit is called with up to kPathsAtOnce paths.
   using Visit = std::function<Result<void>(std::vector<std::string>)>;
 
-  TreeWalk(Session& session, Visit visit) : session_(session), visit_(std::move(visit)) {}
+  // timeout  of each request.
+  TreeWalk(Session& session, Timeout timeout, Visit visit)
+      : session_(session), timeout_(timeout), visit_(std::move(visit)) {}
 
   Result<void> run() {
     STRONGROOM_TRY(below(session_.root()));
@@ -33,8 +35,7 @@ class TreeWalk {
  private:
   // below recurses as deep as the tree, which is five levels.
   Result<void> below(const std::string& path) {
-    STRONGROOM_ASSIGN(listed,
-                      session_.run({op(Op::Kind::children, path)}, deadline_of(kDefaultTimeout)));
+    STRONGROOM_ASSIGN(listed, session_.run({op(Op::Kind::children, path)}, deadline_of(timeout_)));
     const Op& answer = listed->ops[0];
     if (answer.rc == kNoNode) return {};
     if (answer.rc != kOk) return session_.trouble("list " + path, answer.rc);
@@ -63,6 +64,7 @@ class TreeWalk {
   }
 
   Session& session_;
+  const Timeout timeout_;
   const Visit visit_;
   std::vector<std::string> collected_;
 };
@@ -79,13 +81,14 @@ bool is_ours(const std::vector<AclEntry>& acl, const std::vector<AclEntry>& want
 }
 
 // open_for_access returns a session with an existing tree, no matter who may change the tree.
-Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
-                                                 std::shared_ptr<const SecretBytes> auth,
-                                                 std::shared_ptr<const SecretBytes> other_auth) {
+// other_auth  a second identity, in addition to that of the options.
+Result<std::unique_ptr<Session>> open_for_access(
+    std::string_view url, const BackendOptions& options,
+    std::shared_ptr<const SecretBytes> other_auth = nullptr) {
   STRONGROOM_ASSIGN(address, parse_address(url));
   address.any_owner = true;  // an open tree is what the callers report or repair
-  const Clock::time_point deadline = deadline_of(kDefaultTimeout);
-  auto session = std::make_unique<Session>(address, std::move(auth), std::move(other_auth));
+  const Clock::time_point deadline = deadline_of(options.timeout);
+  auto session = std::make_unique<Session>(address, options.zk_auth, std::move(other_auth));
   STRONGROOM_TRY(session->client().wait_connected(deadline));
   STRONGROOM_TRY(open_tree(*session, true, deadline));
   return session;
@@ -93,8 +96,9 @@ Result<std::unique_ptr<Session>> open_for_access(std::string_view url,
 
 // acl_of_new returns the ACL of a node that belongs only to the new identity. A node that a session makes
 // belongs to all identities of the session, so the server lists all of them; the old one is removed.
-Result<std::vector<AclEntry>> acl_of_new(Session& both, const std::vector<AclEntry>& old) {
-  STRONGROOM_ASSIGN(acl, own_acl(both, deadline_of(kDefaultTimeout)));
+Result<std::vector<AclEntry>> acl_of_new(Session& both, const std::vector<AclEntry>& old,
+                                         Timeout timeout) {
+  STRONGROOM_ASSIGN(acl, own_acl(both, deadline_of(timeout)));
   std::vector<AclEntry> wanted;
   for (AclEntry& entry : acl) {
     const bool is_old = std::any_of(old.begin(), old.end(), [&](const AclEntry& one) {
@@ -113,14 +117,14 @@ Result<ZooKeeperAccess> check_zookeeper_access(std::string_view url, const Backe
                                                ZooKeeperProgress progress) {
   using namespace zookeeper;
   using zookeeper::Op;
-  STRONGROOM_ASSIGN(opened, open_for_access(url, options.zk_auth, nullptr));
+  STRONGROOM_ASSIGN(opened, open_for_access(url, options));
   Session& session = *opened;
-  STRONGROOM_ASSIGN(wanted, own_acl(session, deadline_of(kDefaultTimeout)));
+  STRONGROOM_ASSIGN(wanted, own_acl(session, deadline_of(options.timeout)));
   ZooKeeperAccess access;
-  TreeWalk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
+  TreeWalk walk(session, options.timeout, [&](std::vector<std::string> paths) -> Result<void> {
     std::vector<Op> ops;
     for (std::string& path : paths) ops.push_back(op(Op::Kind::get_acl, std::move(path)));
-    STRONGROOM_ASSIGN(looked, session.run(std::move(ops), deadline_of(kDefaultTimeout)));
+    STRONGROOM_ASSIGN(looked, session.run(std::move(ops), deadline_of(options.timeout)));
     for (const Op& one : looked->ops) {
       if (one.rc == kNoNode) continue;
       if (one.rc != kOk && one.rc != kNoAuth) return session.trouble("look at an ACL", one.rc);
@@ -142,28 +146,28 @@ Result<std::uint64_t> reauthenticate_zookeeper(std::string_view url, const Backe
                                                ZooKeeperProgress progress) {
   using namespace zookeeper;
   using zookeeper::Op;
-  STRONGROOM_ASSIGN(opened, open_for_access(url, options.zk_auth, new_auth));
+  STRONGROOM_ASSIGN(opened, open_for_access(url, options, new_auth));
   Session& session = *opened;
   std::vector<AclEntry> wanted = {{std::string(kWorld), "anyone", kMayAll}};
   if (new_auth != nullptr) {
     std::vector<AclEntry> old;
     if (options.zk_auth != nullptr) {
-      STRONGROOM_ASSIGN(alone, open_for_access(url, options.zk_auth, nullptr));
-      STRONGROOM_ASSIGN(acl, own_acl(*alone, deadline_of(kDefaultTimeout)));
+      STRONGROOM_ASSIGN(alone, open_for_access(url, options));
+      STRONGROOM_ASSIGN(acl, own_acl(*alone, deadline_of(options.timeout)));
       old = std::move(acl);
     }
-    STRONGROOM_ASSIGN(acl, acl_of_new(session, old));
+    STRONGROOM_ASSIGN(acl, acl_of_new(session, old, options.timeout));
     wanted = std::move(acl);
   }
   std::uint64_t num_nodes = 0;
-  TreeWalk walk(session, [&](std::vector<std::string> paths) -> Result<void> {
+  TreeWalk walk(session, options.timeout, [&](std::vector<std::string> paths) -> Result<void> {
     std::vector<Op> ops;
     for (std::string& path : paths) {
       Op one = op(Op::Kind::set_acl, std::move(path));
       one.acl = wanted;
       ops.push_back(std::move(one));
     }
-    STRONGROOM_ASSIGN(done, session.run(std::move(ops), deadline_of(kDefaultTimeout)));
+    STRONGROOM_ASSIGN(done, session.run(std::move(ops), deadline_of(options.timeout)));
     for (const Op& one : done->ops) {
       if (one.rc == kNoNode) continue;
       if (one.rc != kOk) return session.trouble("change the ACL of " + one.path, one.rc);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 
 namespace strongroom::zookeeper {
 namespace {
@@ -28,11 +29,11 @@ std::shared_ptr<Batch> erasures(std::vector<std::string> paths) {
 
 }  // namespace
 
-Blobs::Blobs(Session& session) : session_(session), sweeper_([this] { run(); }) {}
+Blobs::Blobs(Session& session) : session_(session), sweeper_(quiet_thread([this] { run(); })) {}
 
 Blobs::~Blobs() {
   stop();
-  sweeper_.join();
+  if (sweeper_.joinable()) sweeper_.join();
 }
 
 void Blobs::stop() {

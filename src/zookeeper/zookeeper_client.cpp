@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 #include "zookeeper_frame.hpp"
 #include "zookeeper_library.hpp"
 
@@ -31,9 +32,9 @@ void never_log(const char*) {}
 }  // namespace
 
 Client::Client(ClientOptions options, Listener& listener)
-    : options_(std::move(options)), listener_(listener) {
+    : options_(std::move(options)), listener_(listener), resolver_(options_.servers) {
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  thread_ = std::thread([this] { run(); });
+  thread_ = quiet_thread([this] { run(); });
 }
 
 Client::~Client() {
@@ -77,12 +78,18 @@ std::optional<Error> Client::refusal() const {
 }
 
 Result<void> Client::wait_connected(Clock::time_point deadline) {
+  if (!thread_.joinable())
+    return Error{Code::unavailable, "the system gave no thread for the session with ZooKeeper"};
   std::unique_lock lock(mutex_);
   const auto settled = [&] { return connected() || refused_; };
   const bool in_time = connected_changed_.wait_until(lock, deadline, settled);
   lock.unlock();
   if (auto refused = refusal()) return *refused;
   if (in_time) return {};
+  if (!resolver_.knows_any()) {
+    return Error{Code::unavailable, "the host names of " + options_.servers +
+                                        " could not be looked up in time; check them, and DNS"};
+  }
   return Error{Code::unavailable,
                "no ZooKeeper server of " + options_.servers +
                    " answered in time; is the ensemble up, and is that its port?"};
@@ -106,12 +113,15 @@ void Client::session_event(int state) {
 
 void Client::make_handle() {
   if (Clock::now() < next_try_) return;
+  const auto addresses = resolver_.look_up(wake_fd_);
+  if (!addresses) return;                // wake_fd_ becomes readable
+  next_try_ = Clock::now() + kTryAgain;  // names may not resolve for a while
+  if (addresses->empty()) return;
   const LibraryLock lock(library_mutex());
   zoo_set_debug_level(static_cast<ZooLogLevel>(0));  // the library would write to our host's stderr
-  handle_ = zookeeper_init2(options_.servers.c_str(), &Library::session,
+  handle_ = zookeeper_init2(addresses->c_str(), &Library::session,
                             static_cast<int>(options_.session.count()), nullptr, this,
                             ZOO_NO_LOG_CLIENTENV, &never_log);
-  next_try_ = Clock::now() + kTryAgain;  // names may not resolve for a while
   if (handle_ == nullptr) return;
   // Otherwise each poll would ask the resolver, and reseed our host's random().
   zoo_set_servers_resolution_delay(handle_, -1);

@@ -28,6 +28,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
+#include "zookeeper_resolver.hpp"
 
 struct _zhandle;
 
@@ -212,7 +213,7 @@ class Client {
   // since_contact returns how long ago a server last sent something.
   std::chrono::milliseconds since_contact() const noexcept;
   // wait_connected returns when there is a session.
-  // Errors  unavailable: not in time.  denied: the ensemble refused the credentials.
+  // Errors  unavailable: not in time, or no thread.  denied: the ensemble refused the credentials.
   Result<void> wait_connected(Clock::time_point deadline);
   // refusal is set when the ensemble refused the credentials; nothing works any more.
   std::optional<Error> refusal() const;
@@ -262,6 +263,7 @@ class Client {
   const ClientOptions options_;
   Listener& listener_;
   int wake_fd_ = -1;
+  Resolver resolver_;
 
   std::mutex mutex_;  // guards this block
   std::condition_variable connected_changed_;

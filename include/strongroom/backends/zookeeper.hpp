@@ -50,7 +50,7 @@ namespace strongroom {
 // open_zookeeper opens the store below a root node, and creates the tree where it does not exist yet.
 // url is as above; options.zk_auth is user:password.
 // Errors   invalid: the url; the message shows what it should look like.  unavailable: none of its
-//          servers answered within kDefaultTimeout.  denied: the root is open to the world, or to
+//          servers answered within options.timeout.  denied: the root is open to the world, or to
 //          others, or not to us.  not_initialized: must_exist is set and there is no tree.
 //          unsupported: zks://, since this build's client library has no TLS; a tree of a newer format.
 // Threads  any number at once. Each handle has one thread of its own.

@@ -1,7 +1,4 @@
 // late_backend.ipp: the bodies of late_backend.hpp.
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -19,6 +16,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/impl/backends/late_backend.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/types.hpp"
 
@@ -30,15 +28,7 @@ Result<std::unique_ptr<Backend>> LateBackend::open(std::string_view url, Backend
   state.url = url;
   state.options = std::move(options);
   state.options.allow_unavailable = false;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // the signals of the host are not for this thread
-  try {
-    state.thread = std::thread([&state] { work(state); });
-  } catch (const std::exception&) {
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  state.thread = quiet_thread([&state] { work(state); });
   if (!state.thread.joinable())
     return Error{Code::unavailable, "the system gave no thread to open the storage on"};
   std::unique_lock lock(state.mutex);

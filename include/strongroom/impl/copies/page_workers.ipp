@@ -2,11 +2,11 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "strongroom/impl/backends/record_page.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 #include "strongroom/impl/copies/page_workers.hpp"
 #include "strongroom/result.hpp"
 
@@ -51,10 +51,9 @@ bool PageWorkers::has_failed() {
 bool PageWorkers::has_threads() {
   const std::lock_guard lock(mutex_);
   if (num_idle_ > queue_.size() || threads_.size() == kMaxThreads) return true;
-  try {
-    threads_.emplace_back([this] { run(); });
-  } catch (const std::system_error&) {  // go on with the threads that there are
-  }
+  threads_.reserve(kMaxThreads);
+  std::thread more = quiet_thread([this] { run(); });
+  if (more.joinable()) threads_.push_back(std::move(more));  // else go on with those that there are
   return !threads_.empty();
 }
 

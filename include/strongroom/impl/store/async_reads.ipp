@@ -1,7 +1,4 @@
 // async_reads.ipp: the bodies of async_reads.hpp.
-#include <pthread.h>
-#include <signal.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -20,6 +17,7 @@
 #include "strongroom/impl/barrier/secret_reader.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 #include "strongroom/impl/store/async_reads.hpp"
 #include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
@@ -258,16 +256,7 @@ void AsyncReads::read_again(const CallPtr& call) {
 }
 
 bool AsyncReads::make_worker() {
-  if (state_->worker.joinable()) return true;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
-  try {
-    state_->worker = std::thread([this] { work(); });
-  } catch (const std::exception&) {
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!state_->worker.joinable()) state_->worker = quiet_thread([this] { work(); });
   return state_->worker.joinable();
 }
 

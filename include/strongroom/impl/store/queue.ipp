@@ -1,7 +1,5 @@
 // queue.ipp: the bodies of queue.hpp.
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +26,7 @@
 
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 #include "strongroom/impl/base/round.hpp"
 #include "strongroom/impl/mesos/resolution.hpp"
 #include "strongroom/impl/store/async_reads.hpp"
@@ -108,21 +107,6 @@ static Error no_memory() {
 
 static Error busy() {
   return {Code::conflict, "this watch is being waited for already; one call at a time"};
-}
-
-// start_thread starts a thread that no signal of the host reaches. Returns  whether there is one.
-template <typename F>
-static bool start_thread(std::thread& thread, F f) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  if (::pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
-  try {
-    thread = std::thread(std::move(f));
-  } catch (const std::exception&) {
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread.joinable();
 }
 
 // answer_of is f(), or that memory ran out.
@@ -475,16 +459,16 @@ Result<void> Queue::watch(QueueWatch& watch, Timeout timeout, void* user_data) {
   if (waiting.queued || waiting.num_next > 0) return detail::queue::busy();
   STRONGROOM_TRY(state_->admit());
   if (waiting.thread.joinable()) waiting.thread.join();  // it has nothing left to do
-  waiting.queued =
-      detail::queue::start_thread(waiting.thread, [state = state_, item, timeout, &waiting] {
-        item->front().ready = Completion::Events(
-            waiting.wait(timeout, [&] { return waiting.freed || state->closed(); }));
-        {
-          const std::lock_guard done(waiting.mutex);
-          waiting.queued = false;
-        }
-        state->push(std::move(*item));
-      });
+  waiting.thread = quiet_thread([state = state_, item, timeout, &waiting] {
+    item->front().ready =
+        Completion::Events(waiting.wait(timeout, [&] { return waiting.freed || state->closed(); }));
+    {
+      const std::lock_guard done(waiting.mutex);
+      waiting.queued = false;
+    }
+    state->push(std::move(*item));
+  });
+  waiting.queued = waiting.thread.joinable();
   if (waiting.queued) return {};
   state_->leave();
   return Error{Code::unavailable, "the system gave no thread to wait for changes on"};

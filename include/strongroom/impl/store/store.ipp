@@ -8,6 +8,7 @@
 #include "strongroom/backend.hpp"
 #include "strongroom/identity.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/base/quiet_thread.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/store/engine.hpp"
 #include "strongroom/result.hpp"
@@ -24,10 +25,8 @@ namespace detail::store {
 struct LetGo {
   void operator()(Engine* engine) const noexcept {
     if (!in_callback()) return delete engine;
-    try {
-      std::thread([engine] { delete engine; }).detach();
-    } catch (const std::exception&) {  // the engine stays: better than waiting for ever
-    }
+    std::thread other = quiet_thread([engine] { delete engine; });
+    if (other.joinable()) other.detach();  // else the engine stays: better than waiting for ever
   }
 };
 
@@ -35,8 +34,7 @@ struct LetGo {
 
 Result<Store> Store::open(std::string_view url, StoreOptions options) {
   STRONGROOM_TRY(check_aes());
-  // Destroying the store waits for an attempt to open a storage that is away.
-  if (options.storage.allow_unavailable) options.storage.timeout = options.timeout;
+  options.storage.timeout = options.timeout;  // one deadline, also for opening
   STRONGROOM_ASSIGN(backend, open_backend(url, options.storage));
   return Store(std::move(backend), std::move(options));
 }

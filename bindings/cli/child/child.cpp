@@ -2,9 +2,12 @@
 #include "child/child.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -17,7 +20,40 @@
 namespace strongroom_cli {
 namespace {
 
-constexpr std::array kPassedOn = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+// What a terminal sends to a whole process group. The kernel also makes signals for one process only, such as
+// the SIGALRM of a timer that was set before this program was started.
+constexpr std::array<std::uint32_t, 8> kOfTerminal = {SIGHUP,  SIGINT,  SIGQUIT, SIGTSTP,
+                                                      SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH};
+
+bool is_of_terminal(const signalfd_siginfo& signal) noexcept {
+  return signal.ssi_code == SI_KERNEL &&
+         std::find(kOfTerminal.begin(), kOfTerminal.end(), signal.ssi_signo) != kOfTerminal.end();
+}
+
+// is_our_own: SIGPIPE or SIGXFSZ of a write of ours.
+bool is_our_own(const signalfd_siginfo& signal) noexcept {
+  return signal.ssi_code == SI_USER && static_cast<pid_t>(signal.ssi_pid) == ::getpid();
+}
+
+// send keeps the value that sigqueue() attaches to a signal.
+void send(pid_t pid, const signalfd_siginfo& signal) noexcept {
+  const int number = static_cast<int>(signal.ssi_signo);
+  if (signal.ssi_code != SI_QUEUE) {
+    ::kill(pid, number);
+    return;
+  }
+  siginfo_t info{};
+  info.si_signo = number;
+  info.si_code = SI_QUEUE;
+  info.si_pid = static_cast<pid_t>(signal.ssi_pid);
+  info.si_uid = signal.ssi_uid;
+  info.si_value.sival_ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(signal.ssi_ptr));
+  ::syscall(SYS_rt_sigqueueinfo, pid, number, &info);
+}
+
+int exit_status_of(int status) noexcept {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 Failure exec_failure(const char* program) {
   const int error = errno;
@@ -35,26 +71,11 @@ void send_report(int fd, int exit_status, const std::string& message) noexcept t
 } catch (const std::exception&) {  // the parent is gone
 }
 
-std::string read_report(int fd) {
-  std::string report;
-  std::array<char, 512> buffer{};
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return report;
-    report.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
-
 }  // namespace
 
-Child::Child(const Process& process, const std::vector<char*>& program, char* const* environment,
-             const std::function<void()>& prepare) {
-  ::sigemptyset(&signals_);
-  ::sigaddset(&signals_, SIGCHLD);
-  for (const int signal : kPassedOn) ::sigaddset(&signals_, signal);
-  ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
-
+Child::Child(const Signals& signals, const Process& process, const std::vector<char*>& program,
+             char* const* environment, const std::function<void()>& prepare)
+    : signals_(signals) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     throw system_failure(kExitUnavailable, "making a pipe failed");
@@ -89,38 +110,69 @@ void Child::become(int report, const Process& process, const std::vector<char*>&
 void Child::started(int report) {
   const std::string trouble = read_report(report);
   if (trouble.empty()) return;
-  reap();
+  wait();
   throw Failure(static_cast<unsigned char>(trouble[0]), trouble.substr(1));
 }
 
-int Child::reap() const {
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0) {
-    if (errno != EINTR) throw system_failure(kExitUnavailable, "waiting for the command failed");
+// read_report takes signals meanwhile: one may stop or end the child before it is the command.
+std::string Child::read_report(int report) {
+  std::string text;
+  for (;;) {
+    std::array<pollfd, 2> waiting{{{report, POLLIN, 0}, {signals_.fd(), POLLIN, 0}}};
+    ::poll(waiting.data(), waiting.size(), -1);
+    if (waiting[1].revents != 0) take_signal();
+    if (waiting[0].revents == 0) continue;
+    std::array<char, 512> buffer{};
+    const ssize_t got = ::read(report, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
   }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 int Child::wait() {
+  while (!exit_status_) take_signal();
+  return *exit_status_;
+}
+
+void Child::take_signal() {
+  const signalfd_siginfo signal = signals_.next();
+  // SIGCHLD of the kernel and of a process may have become one, so children are looked at for both.
+  if (signal.ssi_signo == SIGCHLD) look_at_children();
+  if (signal.ssi_signo != SIGCHLD || signal.ssi_code <= 0) pass_on(signal);
+}
+
+// pass_on leaves out what the terminal sent to the child as well: to the whole process group.
+void Child::pass_on(const signalfd_siginfo& signal) {
+  if (exit_status_ || is_our_own(signal)) return;
+  if (signal.ssi_signo == SIGCONT && std::exchange(continued_, false)) return;
+  if (is_of_terminal(signal) && ::getpgid(pid_) == ::getpgrp()) return;
+  send(pid_, signal);
+}
+
+// look_at_children reaps all that ended, and stops when the command is stopped.
+void Child::look_at_children() {
   for (;;) {
-    siginfo_t signal{};
-    if (::sigwaitinfo(&signals_, &signal) < 0) continue;
-    if (signal.si_signo != SIGCHLD) {
-      pass_on(signal);
-      continue;
-    }
-    siginfo_t ended{};
-    if (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        ended.si_pid == pid_) {
-      return reap();
+    int status = 0;
+    const pid_t child = ::waitpid(-1, &status, WNOHANG | WUNTRACED);
+    if (child <= 0) return;
+    if (child != pid_) continue;
+    if (WIFSTOPPED(status)) {
+      stop_too();
+    } else {
+      exit_status_ = exit_status_of(status);
     }
   }
 }
 
-// pass_on leaves out signals of the terminal: the child is in the same process group and gets them itself.
-void Child::pass_on(const siginfo_t& signal) const {
-  if (signal.si_code == SI_KERNEL && ::getpgid(pid_) == ::getpgrp()) return;
-  ::kill(pid_, signal.si_signo);
+// stop_too returns when SIGCONT continued this process; it then waits to be read, since it is blocked. Process
+// 1 cannot stop. A shell sends SIGCONT to the process group, and the child, which is the younger member,
+// gets it first.
+void Child::stop_too() {
+  ::kill(::getpid(), SIGSTOP);
+  int status = 0;
+  continued_ = ::getpgid(pid_) == ::getpgrp() && ::getpid() != 1 &&
+               ::waitpid(pid_, &status, WCONTINUED | WNOHANG) == pid_ && WIFCONTINUED(status);
 }
 
 }  // namespace strongroom_cli

@@ -22,6 +22,40 @@ void set_action(int signal, void (*handler)(int), struct sigaction& before) noex
   ::sigaction(signal, &action, &before);
 }
 
+// The kernel drops a signal that would end process 1 unless there is a handler.
+bool ends_programs(int signal) noexcept {
+  switch (signal) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+      return false;
+    default:
+      return true;
+  }
+}
+
+using Handler = void (*)(int);
+
+// replace_handlers leaves out signals that can have no handler: sigaction refuses them.
+void replace_handlers(Handler from, Handler to) noexcept {
+  for (int signal = 1; signal < _NSIG; ++signal) {
+    struct sigaction action {};
+    if (!ends_programs(signal) || ::sigaction(signal, nullptr, &action) != 0) continue;
+    if (action.sa_handler != from) continue;
+    action = {};
+    action.sa_handler = to;
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+void end_first_process(int signal) {
+  ::_exit(128 + signal);
+}
+
 }  // namespace
 
 Process::Process() {
@@ -36,9 +70,10 @@ Process::Process() {
   const rlimit most{memlock_.rlim_max, memlock_.rlim_max};
   ::setrlimit(RLIMIT_MEMLOCK, &most);
 
-  ::sigprocmask(SIG_BLOCK, nullptr, &mask_);
+  mask_ = current_signal_mask();
   set_action(SIGPIPE, SIG_IGN, pipe_);
   set_action(SIGCHLD, SIG_DFL, child_);  // if it were ignored, a child's status would be lost
+  if (::getpid() == 1) replace_handlers(SIG_DFL, end_first_process);
 }
 
 void Process::restore() const noexcept {
@@ -46,7 +81,8 @@ void Process::restore() const noexcept {
   ::setrlimit(RLIMIT_MEMLOCK, &memlock_);
   restore_pipe();
   ::sigaction(SIGCHLD, &child_, nullptr);
-  ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
+  replace_handlers(end_first_process, SIG_DFL);  // what waits is not for this copy of process 1
+  set_signal_mask(mask_);
 }
 
 }  // namespace strongroom_cli

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 
 #include "store/failure.hpp"
@@ -33,7 +34,8 @@ UniqueFd create() {
   return high ? std::move(high) : std::move(made);
 }
 
-UniqueFd sealed_copy(std::span<const std::uint8_t> content) {
+UniqueFd sealed_copy(const SecretFile& secret) {
+  auto content = secret.content;
   UniqueFd file = create();
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
@@ -45,13 +47,30 @@ UniqueFd sealed_copy(std::span<const std::uint8_t> content) {
   if (::fchmod(file.get(), 0400) != 0) throw cannot("chmod");
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) throw cannot("seal");
   if (::lseek(file.get(), 0, SEEK_SET) != 0) throw cannot("lseek");
+  give_to(file.get(), secret.owner);
   return file;
 }
 
 }  // namespace
 
 SecretMemfds::SecretMemfds(std::span<const SecretFile> files) {
-  for (const SecretFile& file : files) fds_.push_back(sealed_copy(file.content));
+  for (const SecretFile& file : files) fds_.push_back(sealed_copy(file));
+}
+
+void SecretMemfds::move(std::size_t i, int number) {
+  if (fds_[i].get() == number) return;
+  for (std::size_t j = i + 1; j < fds_.size(); ++j) {
+    if (fds_[j].get() != number) continue;
+    UniqueFd elsewhere(::fcntl(number, F_DUPFD_CLOEXEC, kFirstFd));
+    if (!elsewhere) throw cannot("fcntl");
+    fds_[j] = std::move(elsewhere);
+  }
+  UniqueFd moved(::fcntl(fds_[i].get(), F_DUPFD_CLOEXEC, number));
+  if (moved.get() != number) {
+    throw Failure(kExitUnavailable, "another run uses a secret file of this run with descriptor " +
+                                        std::to_string(number) + ", which is taken here");
+  }
+  fds_[i] = std::move(moved);
 }
 
 void SecretMemfds::leave_open() const {

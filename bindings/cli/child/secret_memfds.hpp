@@ -5,7 +5,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
 #include "store/targets.hpp"
@@ -17,10 +16,12 @@ class SecretMemfds {
   // SecretMemfds copies the files into memfds that nobody can write, grow, shrink or unseal.
   explicit SecretMemfds(std::span<const SecretFile> files);
 
-  // link_of returns what a symbolic link to the i-th file must contain.
-  std::string link_of(std::size_t i) const {
-    return "/proc/self/fd/" + std::to_string(fds_[i].get());
-  }
+  // number returns the descriptor of the i-th file.
+  int number(std::size_t i) const noexcept { return fds_[i].get(); }
+
+  // move gives the i-th file the number that a link of another run leads to. Files behind it may move
+  // out of the way.
+  void move(std::size_t i, int number);
 
   // leave_open keeps the descriptors open across exec. Call it only in a forked child.
   void leave_open() const;

@@ -81,6 +81,7 @@ void write_file(int folder, const std::string& name, const SecretFile& file) {
     left = left.subspan(static_cast<std::size_t>(written));
   }
   if (::fchmod(out.get(), file.read_only ? 0400 : 0600) != 0) throw cannot("chmod");
+  give_to(out.get(), file.owner);
 }
 
 // Staged holds each file as a mount of its own, attached nowhere.

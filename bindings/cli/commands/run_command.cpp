@@ -14,10 +14,12 @@
 #include "child/child.hpp"
 #include "child/secret_memfds.hpp"
 #include "child/secret_mounts.hpp"
+#include "child/signals.hpp"
 #include "commands/groups.hpp"
 #include "credentials/credentials.hpp"
 #include "store/access.hpp"
 #include "store/failure.hpp"
+#include "store/owner.hpp"
 #include "store/strict_json.hpp"
 #include "store/targets.hpp"
 #include "syntax/table.hpp"
@@ -35,6 +37,10 @@ constexpr Option kEnv = file("--env", "Environment variables, in JSON");
 constexpr Option kVolumes = file("--volumes", "Secret files, in JSON");
 constexpr Option kNoNamespace =
     flag("--no-namespace", "Use sealed memfds for the files, even where namespaces are allowed");
+constexpr Option kOwner = {.names = "--owner",
+                           .kind = Kind::text,
+                           .about = "Whom the secret files belong to: USER[:GROUP], as for chown",
+                           .value = "OWNER"};
 
 // Resolved is everything that the command gets to see.
 struct Resolved {
@@ -121,13 +127,14 @@ class CommandEnvironment {
   std::vector<char*> pointers_;
 };
 
-std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes) {
+std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes, const Owner& owner) {
   std::vector<SecretFile> files;
   for (std::size_t i = 0; i < volumes.size(); ++i) {
     const std::string_view value = volumes.reveal_value(i);
     files.push_back({volumes.path(i),
                      volumes.read_only(i),
-                     {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()}});
+                     {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()},
+                     owner});
   }
   return files;
 }
@@ -135,7 +142,8 @@ std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes) {
 // FilePlan makes the command's files visible to it, by mounts where they are allowed.
 class FilePlan {
  public:
-  FilePlan(std::vector<SecretFile> files, bool mounts) : files_(std::move(files)) {
+  FilePlan(std::vector<SecretFile> files, bool mounts)
+      : files_(std::move(files)), targets_(!files_.empty() && files_[0].owner != Owner{}) {
     if (files_.empty()) return;
     if (mounts) {
       for (const SecretFile& file : files_) ids_.push_back(targets_.add_file(file.path));
@@ -143,7 +151,7 @@ class FilePlan {
     }
     memfds_.emplace(files_);
     for (std::size_t i = 0; i < files_.size(); ++i) {
-      targets_.add_link(files_[i].path, memfds_->link_of(i));
+      memfds_->move(i, targets_.add_link(files_[i].path, memfds_->number(i)));
     }
     complain(
         "no mount namespace: the secret files are sealed, read-only memfds, which the command "
@@ -168,14 +176,23 @@ class FilePlan {
   std::optional<SecretMemfds> memfds_;
 };
 
+Owner owner_of(const Options& options) {
+  if (!options.has(kOwner)) return {};
+  if (!options.has(kVolumes)) throw options.usage("--owner is for the files of --volumes");
+  return find_owner(options.text(kOwner));
+}
+
 int run_run(const Options& options) {
+  const Owner owner = owner_of(options);
   const bool mounts = options.has(kVolumes) && !options.has(kNoNamespace) && mounts_allowed();
   if (options.has(kEnv) || options.has(kVolumes)) options.check_store();
   Resolved resolved = resolve(options);
+  // Until here a signal acts on this process as on any other: the command never starts.
+  const Signals signals;
   CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
-  FilePlan files(resolved.volumes ? files_of(*resolved.volumes) : std::vector<SecretFile>(),
+  FilePlan files(resolved.volumes ? files_of(*resolved.volumes, owner) : std::vector<SecretFile>(),
                  mounts);
-  Child child(*options.process, options.program, environment.pointers(),
+  Child child(signals, *options.process, options.program, environment.pointers(),
               [&] { files.apply_in_child(); });
   files.release();
   environment.wipe();
@@ -191,15 +208,25 @@ secret, are added to the command's environment; STRONGROOM_* is removed from it.
 --volumes takes a Volume, an array of them, or {"volumes":[...]}: each secret becomes a file at its
 container_path, in a memory file system that only the command can see. A relative path starts at
 the working directory; an absolute one must be a file already. Missing directories and an empty
-file are made on the outside, and removed afterwards. A member that Mesos does not know is refused.
-Everything is resolved before the command starts. Where namespaces are forbidden, the files are
-sealed memfds behind symbolic links to /proc/self/fd, and a line on standard error says so.
+file are made on the outside, and removed by the last run that uses them, also when another run was
+killed. A member that Mesos does not know is refused. Everything is resolved before the command
+starts. Where namespaces are forbidden, the files are sealed memfds behind symbolic links to
+/proc/self/fd, and a line on standard error says so; a hidden file .strongroom-run-N next to a link
+says who made it.
+--owner is for a command that drops its rights (gosu, setpriv, su): it takes USER, USER:GROUP, USER:
+(with the login group) or :GROUP, names or numbers. Without it the files belong to the caller.
+Giving files away needs root.
+
+Every signal reaches the command, once it has started; before, signals act on strongroom. When the
+command stops, strongroom stops too, and SIGCONT to strongroom continues both. When SIGKILL ends
+strongroom, the command goes on; the next run in that directory then takes its places over.
 
 Examples:
   strongroom run --env env.json -- ./server
-  strongroom run --env env.json --volumes volumes.json -- sh -c 'cat path/to/secret/file')";
+  strongroom run --env env.json --volumes volumes.json -- sh -c 'cat path/to/secret/file'
+  strongroom run --volumes v.json --owner nobody -- setpriv --reuid=nobody --clear-groups cat f)";
 
 const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
-                          {&kEnv, &kVolumes, &kNoNamespace}, run_run, Needs::program);
+                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner}, run_run, Needs::program);
 
 }  // namespace strongroom_cli

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <string_view>
+#include <ctime>
 #include <utility>
 
 #include "store/failure.hpp"
@@ -61,11 +61,12 @@ FileId regular_file(int fd, const std::string& path) {
   return {found.st_dev, found.st_ino};
 }
 
-bool still_the_same(int folder, const char* name, mode_t kind, const FileId& id) noexcept {
-  struct stat now {};
-  return ::fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-         (now.st_mode & S_IFMT) == kind && FileId{now.st_dev, now.st_ino} == id &&
-         (kind != S_IFREG || now.st_size == 0);
+// The last user of a place may remove it while another run is on its way to it. Then it is tried again.
+constexpr int kMaxTries = 200;
+
+void pause_shortly() noexcept {
+  const timespec moment{0, 5'000'000};
+  ::nanosleep(&moment, nullptr);
 }
 
 }  // namespace
@@ -100,79 +101,129 @@ FileId Targets::add_file(const std::string& path) {
     open_target(path, id);
     return id;
   }
-  std::string name;
-  const UniqueFd folder = make_folders(path, name);
-  const UniqueFd made(::openat(folder.get(), name.c_str(),
-                               O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!made && errno != EEXIST) throw walk_failure(path, name);
-  if (made) remember(folder, name);
-  open_target(path, id);  // refuses anything but a file before it is opened
-  (made ? made_.back().in_use : in_use_.emplace_back()) = lock_shared(folder, name);
-  return id;
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    std::string name;
+    const UniqueFd folder = make_folders(path, name);
+    if (folder && use_file(folder, name, path)) {
+      open_target(path, id);
+      return id;
+    }
+    pause_shortly();
+  }
+  throw Failure(kExitUnavailable,
+                "the container path '" + path + "' is used by runs that do not end");
 }
 
-void Targets::add_link(const std::string& path, const std::string& leads_to) {
+// use_file returns false when the file vanished, or is about to.
+bool Targets::use_file(const UniqueFd& folder, const std::string& name, const std::string& path) {
+  UniqueFd file(::openat(folder.get(), name.c_str(),
+                         O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file && errno == EEXIST) return share_file(folder, name, path);
+  if (!file && errno == ENOENT) return false;
+  if (!file) throw walk_failure(path, name);
+  // The lock comes first: a file with the sign and without a lock is a leftover.
+  ::flock(file.get(), LOCK_SH | LOCK_NB);
+  mark(file.get());
+  const FileId made = id_of(look_at(file.get(), path));
+  remember(folder, name, S_IFREG, std::move(file), made);
+  return true;
+}
+
+bool Targets::share_file(const UniqueFd& folder, const std::string& name, const std::string& path) {
+  struct stat found {};
+  if (::fstatat(folder.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (S_ISLNK(found.st_mode)) {
+    // It may be the leftover of a killed run without a namespace.
+    if (remove_leftover(folder.get(), name)) return false;
+    throw refused(path, "it is a symbolic link");
+  }
+  if (!S_ISREG(found.st_mode)) throw refused(path, "something else than a file is there already");
+  // A file that may not be read gets no lock.
+  UniqueFd file(
+      ::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && is_marked(file.get())) return false;
+  if (!leads_to(folder.get(), name, file ? id_of(look_at(file.get(), path)) : id_of(found))) {
+    return false;
+  }
+  remember(folder, name, S_IFREG, std::move(file), {});
+  return true;
+}
+
+int Targets::add_link(const std::string& path, int number) {
   if (path.starts_with('/')) {
     throw Failure(kExitUnsupported,
                   "the container path '" + path +
                       "' is absolute, and without a mount namespace no file can be put over one");
   }
-  std::string name;
-  const UniqueFd folder = make_folders(path, name);
-  if (::symlinkat(leads_to.c_str(), folder.get(), name.c_str()) != 0) {
-    if (errno != EEXIST) throw walk_failure(path, name);
-    throw refused(path,
-                  "something is there already, and without a mount namespace it cannot be covered");
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    std::string name;
+    const UniqueFd folder = make_folders(path, name);
+    if (!folder) continue;
+    Link link = make_link(folder.get(), name, number);
+    if (!link.lock && errno != EEXIST && errno != ENOENT) throw walk_failure(path, name);
+    if (!link.lock && remove_leftover(folder.get(), name)) continue;
+    if (!link.lock) link = share_link(folder.get(), name);
+    if (link.lock) {
+      remember(folder, name, S_IFLNK, std::move(link.lock), {});
+      return link.number;
+    }
+    const bool there = ::faccessat(folder.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && !may_be_of_runs(folder.get(), name)) break;
+    pause_shortly();
   }
-  remember(folder, name);
+  throw refused(path,
+                "something is there already, and without a mount namespace it cannot be covered");
 }
 
 void Targets::remove() noexcept {
-  for (auto made = made_.rbegin(); made != made_.rend(); ++made) {
-    if (!still_the_same(made->folder.get(), made->name.c_str(), made->kind, made->id)) continue;
-    // Unlinking a file also removes what other runs mounted over it, so a file in use stays.
-    if (made->in_use && ::flock(made->in_use.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    ::unlinkat(made->folder.get(), made->name.c_str(), made->kind == S_IFDIR ? AT_REMOVEDIR : 0);
+  for (auto used = used_.rbegin(); used != used_.rend(); ++used) {
+    const int folder = used->folder.get();
+    if (used->kind == S_IFDIR) remove_empty_folder(folder, used->name, used->made);
+    if (used->kind == S_IFLNK) remove_unused_link(folder, used->name, used->lock);
+    if (used->kind == S_IFREG) {
+      remove_unused_file(folder, used->name, used->lock, used->made != FileId{});
+    }
   }
-  made_.clear();
-  in_use_.clear();
+  used_.clear();
 }
 
 // make_folders walks to the folder of the path's file, and makes the folders that are missing.
-// last  the file's own name.
+// last     the file's own name.
+// Returns  an empty descriptor if one vanished meanwhile.
 UniqueFd Targets::make_folders(const std::string& path, std::string& last) {
   auto steps = steps_of(path);
   last = std::move(steps.back());
   steps.pop_back();
   UniqueFd at = open_sandbox(path);
   for (const std::string& step : steps) {
-    if (::mkdirat(at.get(), step.c_str(), 0755) == 0) {
-      remember(at, step);
-    } else if (errno != EEXIST) {
-      throw walk_failure(path, step);
-    }
-    UniqueFd next(::openat(at.get(), step.c_str(), kWalkFlags));
-    if (!next) throw walk_failure(path, step);
-    at = std::move(next);
+    at = use_folder(at, step, path);
+    if (!at) return {};
   }
   return at;
 }
 
-void Targets::remember(const UniqueFd& folder, const std::string& name) {
-  struct stat made {};
-  UniqueFd again(::openat(folder.get(), ".", O_PATH | O_CLOEXEC));
-  if (!again || ::fstatat(folder.get(), name.c_str(), &made, AT_SYMLINK_NOFOLLOW) != 0) {
-    throw walk_failure(name, name);
+UniqueFd Targets::use_folder(const UniqueFd& at, const std::string& name, const std::string& path) {
+  const bool made = ::mkdirat(at.get(), name.c_str(), 0755) == 0;
+  if (!made && errno == ENOENT) return {};
+  if (!made && errno != EEXIST) throw walk_failure(path, name);
+  UniqueFd folder(::openat(at.get(), name.c_str(), kWalkFlags));
+  if (!folder && errno == ENOENT) return {};
+  if (!folder) throw walk_failure(path, name);
+  const UniqueFd open(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (made && open) mark(open.get());
+  // Also one that a killed run left.
+  if (passable_ && open && (made || is_marked(open.get())) && ::fchmod(open.get(), 0755) != 0) {
+    throw walk_failure(path, name);
   }
-  made_.push_back({std::move(again), name, {made.st_dev, made.st_ino}, {}, made.st_mode & S_IFMT});
+  remember(at, name, S_IFDIR, {}, made ? id_of(look_at(folder.get(), path)) : FileId{});
+  return folder;
 }
 
-// lock_shared marks the file as in use for other runs. A file that may not be read gets no lock.
-UniqueFd Targets::lock_shared(const UniqueFd& folder, const std::string& name) {
-  UniqueFd file(
-      ::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (file) ::flock(file.get(), LOCK_SH | LOCK_NB);
-  return file;
+void Targets::remember(const UniqueFd& folder, const std::string& name, mode_t kind, UniqueFd lock,
+                       const FileId& made) {
+  UniqueFd again(::openat(folder.get(), ".", O_PATH | O_CLOEXEC));
+  if (!again) throw walk_failure(name, name);
+  used_.push_back({std::move(again), name, kind, std::move(lock), made});
 }
 
 }  // namespace strongroom_cli

@@ -3,7 +3,8 @@
 // A relative path starts at the working directory, which is the command's sandbox: missing
 // directories and an empty file are made there, and no step of the path may be a symbolic link, so
 // that nothing outside is ever touched. An absolute path must be a file already, as in Mesos.
-// Only what was made here is removed again, and not if others wrote to it or another run still uses it.
+// Only what runs made is removed again (see placeholder.hpp), by the last run that uses it, and not if others
+// wrote to it.
 #pragma once
 
 #include <sys/types.h>
@@ -14,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "store/owner.hpp"
+#include "store/placeholder.hpp"
 #include "terminal/unique_fd.hpp"
 
 namespace strongroom_cli {
@@ -23,13 +26,7 @@ struct SecretFile {
   std::string path;
   bool read_only = true;
   std::span<const std::uint8_t> content;
-};
-
-// FileId identifies a file, to notice that a path leads to another one by now.
-struct FileId {
-  dev_t device = 0;
-  ino_t inode = 0;
-  friend bool operator==(const FileId&, const FileId&) = default;
+  Owner owner;
 };
 
 // open_target opens the file that path names with O_PATH; see above for what it refuses.
@@ -38,7 +35,8 @@ UniqueFd open_target(const std::string& path, FileId& id);
 
 class Targets {
  public:
-  Targets() = default;
+  // passable  whether every user may pass through the directories that are made.
+  explicit Targets(bool passable = false) : passable_(passable) {}
   Targets(const Targets&) = delete;
   Targets& operator=(const Targets&) = delete;
   ~Targets() { remove(); }
@@ -46,27 +44,34 @@ class Targets {
   // add_file makes sure that there is a file to mount over.
   FileId add_file(const std::string& path);
 
-  // add_link makes a symbolic link at a path where nothing is yet.
-  void add_link(const std::string& path, const std::string& leads_to);
+  // add_link makes a symbolic link to /proc/self/fd/N at a path where nothing is yet, or shares that of
+  // another run.
+  // number   N, if a link is made.
+  // Returns  N of the link.
+  int add_link(const std::string& path, int number);
 
-  // remove removes what was made, the last first.
+  // remove removes what no other run uses, the last first.
   void remove() noexcept;
 
  private:
-  struct Made {
+  // Used is a place on the way to a file, or the file. Whether a run made it is asked only in the end.
+  struct Used {
     UniqueFd folder;
     std::string name;
-    FileId id;
-    UniqueFd in_use;  // a file's: holds a shared lock as long as this run uses it
     mode_t kind;
+    UniqueFd lock;  // not of a folder
+    FileId made;    // by this run
   };
 
   UniqueFd make_folders(const std::string& path, std::string& last);
-  void remember(const UniqueFd& folder, const std::string& name);
-  UniqueFd lock_shared(const UniqueFd& folder, const std::string& name);
+  UniqueFd use_folder(const UniqueFd& at, const std::string& name, const std::string& path);
+  bool use_file(const UniqueFd& folder, const std::string& name, const std::string& path);
+  bool share_file(const UniqueFd& folder, const std::string& name, const std::string& path);
+  void remember(const UniqueFd& folder, const std::string& name, mode_t kind, UniqueFd lock,
+                const FileId& made);
 
-  std::vector<Made> made_;
-  std::vector<UniqueFd> in_use_;  // locks on files that were there before
+  bool passable_;
+  std::vector<Used> used_;
 };
 
 }  // namespace strongroom_cli

@@ -1,0 +1,26 @@
+// owner.hpp: whom the files of a command belong to, as chown(1) takes it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace strongroom_cli {
+
+// Owner has an id for what changes, and kUnchanged for what does not.
+struct Owner {
+  static constexpr id_t kUnchanged = static_cast<id_t>(-1);  // as chown(2) has it
+  uid_t user = kUnchanged;
+  gid_t group = kUnchanged;
+  friend bool operator==(const Owner&, const Owner&) = default;
+};
+
+// find_owner looks up USER, USER:GROUP, USER: (with the login group) or :GROUP, each a name or a number.
+// Throws  Failure(kExitInvalid).
+Owner find_owner(const std::string& text);
+
+// give_to changes the owner of an open file.
+// Throws  Failure(kExitUnsupported) where this process may not.
+void give_to(int fd, const Owner& owner);
+
+}  // namespace strongroom_cli

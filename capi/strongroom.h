@@ -1342,11 +1342,12 @@ typedef struct strongroom_policy_info {
   size_t num_rules;    /* a rule with several paths counts once for each */
   size_t num_nodes;    /* of the compiled policy */
   size_t memory_bytes; /* of the compiled policy */
+  size_t num_skipped;  /* parts without effect: strongroom_policy_skipped names them */
 } strongroom_policy_info;
 
 /* Since: 0.1 */
 #define STRONGROOM_POLICY_INFO_INIT \
-  { sizeof(strongroom_policy_info), 0, 0, 0, 0, 0, 0 }
+  { sizeof(strongroom_policy_info), 0, 0, 0, 0, 0, 0, 0 }
 
 /* strongroom_policy_describe fills out_info.
  * Errors  STRONGROOM_INVALID: struct_size. Since: 0.1 */

@@ -591,6 +591,7 @@ class Policy {
   }
   Analysis diff(const Policy& after) const { return ask(&strongroom_policy_diff, after.raw()); }
   Analysis lint() const { return ask(&strongroom_policy_lint); }
+  Analysis skipped() const { return ask(&strongroom_policy_skipped); }
   Analysis test(std::string_view expectations) const {
     return ask(&strongroom_policy_test, expectations.data(), expectations.size());
   }

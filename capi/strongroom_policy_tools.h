@@ -74,6 +74,14 @@ STRONGROOM_API strongroom_status
 strongroom_policy_lint(const strongroom_policy* policy, strongroom_analysis** out,
                        strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* strongroom_policy_skipped lists parts of the documents that were skipped, since they have no effect on
+ * secrets and neither narrow a rule nor deny anything: lines of kind "member", "capability" and
+ * "permission", each with its place. At most 10,000 are listed; num_skipped of strongroom_policy_info
+ * counts all. out is own. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_policy_skipped(const strongroom_policy* policy, strongroom_analysis** out,
+                          strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* strongroom_policy_test checks expectations, one for each line: "allow IDENTITY ACTION [PATH]" or
  * "deny IDENTITY ACTION [PATH]"; '#' begins a comment. The lines are of kind "passed" and "failed",
  * with the line of the expectation, what was expected in before, and the decision in after. out is

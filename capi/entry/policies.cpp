@@ -77,6 +77,7 @@ strongroom_status strongroom_policy_describe(const strongroom_policy* policy,
                       info.num_rules += rule.paths.empty() ? 1 : rule.paths.size();
                     info.num_nodes = each.compiled->num_nodes();
                     info.memory_bytes = each.compiled->memory_bytes();
+                    info.num_skipped = each.rules.num_skipped;
                     return info;
                   });
 }

@@ -214,6 +214,22 @@ strongroom_status strongroom_policy_lint(const strongroom_policy* policy, strong
                 });
 }
 
+strongroom_status strongroom_policy_skipped(const strongroom_policy* policy,
+                                            strongroom_analysis** out,
+                                            strongroom_error** out_error) noexcept {
+  return answer(policy, out, out_error,
+                [&](const PolicyRules& rules, strongroom_analysis& analysis) -> Result<void> {
+                  for (const SkippedPart& each : rules.skipped) {
+                    Line line;
+                    line.kind = to_string(each.kind).data();
+                    place(line, rules, each.place);
+                    line.text = each.text;
+                    analysis.lines.push_back(std::move(line));
+                  }
+                  return {};
+                });
+}
+
 strongroom_status strongroom_policy_test(const strongroom_policy* policy, const void* expectations,
                                          size_t expectations_len, strongroom_analysis** out,
                                          strongroom_error** out_error) noexcept {

@@ -228,7 +228,7 @@ EXPECT_AT(strongroom_policy_text, name, 0);
 EXPECT_AT(strongroom_policy_text, text, 8);
 EXPECT_AT(strongroom_policy_text, text_len, 16);
 
-static_assert(sizeof(strongroom_policy_info) == 48);
+static_assert(sizeof(strongroom_policy_info) == 56);
 EXPECT_AT(strongroom_policy_info, struct_size, 0);
 EXPECT_AT(strongroom_policy_info, mode, 8);
 EXPECT_AT(strongroom_policy_info, services_need_grants, 12);
@@ -236,6 +236,7 @@ EXPECT_AT(strongroom_policy_info, num_documents, 16);
 EXPECT_AT(strongroom_policy_info, num_rules, 24);
 EXPECT_AT(strongroom_policy_info, num_nodes, 32);
 EXPECT_AT(strongroom_policy_info, memory_bytes, 40);
+EXPECT_AT(strongroom_policy_info, num_skipped, 48);
 
 static_assert(sizeof(strongroom_document) == 48);
 EXPECT_AT(strongroom_document, struct_size, 0);

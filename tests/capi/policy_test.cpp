@@ -402,12 +402,35 @@ TEST(CapiPolicy, LintAndTestTellWhere) {
   EXPECT_EQ(status_of([&] { policy.test("allow nobody"); }), STRONGROOM_INVALID);
 }
 
+TEST(CapiPolicy, SkippedPartsAreListedWithTheirPlaces) {
+  const Policy policy = Policy::parse({{"web", R"({"name": "w",
+  "path": {"a": {"capabilities": ["read", "subscribe"]}}})"}});
+  EXPECT_EQ(policy.describe().num_skipped, 2U);
+  const auto skipped = policy.skipped();
+  ASSERT_EQ(skipped.size(), 2U);
+  EXPECT_STREQ(skipped.at(0).kind, "member");
+  EXPECT_STREQ(skipped.at(0).document, "web");
+  EXPECT_EQ(skipped.at(0).line, 1U);
+  EXPECT_EQ(skipped.at(0).column, 2U);
+  EXPECT_STREQ(skipped.at(1).kind, "capability");
+  EXPECT_EQ(skipped.at(1).line, 2U);
+  EXPECT_EQ(skipped.at(1).column, 44U);
+  EXPECT_STREQ(skipped.at(1).text,
+               "the capability 'subscribe' grants nothing: it is about events of Vault");
+  const Policy lists = Policy::parse({{"p", "[user:a]\ndcos:mesos:master:log read\n"}});
+  EXPECT_STREQ(lists.skipped().at(0).kind, "permission");
+  const Policy clean = Policy::parse({{"p", kDba}});
+  EXPECT_EQ(clean.describe().num_skipped, 0U);
+  EXPECT_EQ(clean.skipped().size(), 0U);
+}
+
 TEST(CapiPolicy, WrongHandlesAreRefused) {
   Fresh fresh("memory:");
   const auto* const wrong = reinterpret_cast<const strongroom_policy*>(fresh.session.raw());
   strongroom_analysis* analysis = nullptr;
   for (const strongroom_policy* each : {static_cast<const strongroom_policy*>(nullptr), wrong}) {
     EXPECT_EQ(strongroom_policy_lint(each, &analysis, nullptr), STRONGROOM_INVALID);
+    EXPECT_EQ(strongroom_policy_skipped(each, &analysis, nullptr), STRONGROOM_INVALID);
     EXPECT_EQ(strongroom_policy_explain(each, "user:a", 0, "a", &analysis, nullptr),
               STRONGROOM_INVALID);
     EXPECT_EQ(strongroom_policy_who_can(each, 0, "a", &analysis, nullptr), STRONGROOM_INVALID);

@@ -72,6 +72,14 @@ void check_rule(const PolicyRule& rule, PolicyMode mode,
   }
 }
 
+void check_skipped(const PolicyRules& rules, const std::vector<PolicyDocument>& documents) {
+  require(rules.skipped.size() == std::min(rules.num_skipped, kMaxPolicySkipped));
+  for (const SkippedPart& part : rules.skipped) {
+    check_place(part.place, documents);
+    require(well_formed_utf8(part.text) && part.text.size() < 300);
+  }
+}
+
 void check_error(const Error& error) {
   require(error.code == Code::invalid || error.code == Code::too_large);
   require(error.message.starts_with("policy '") && error.message.size() < 1200);
@@ -106,5 +114,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
                      again->rules.end(), same));
   require(rules->mode == again->mode && rules->documents.size() == documents.size());
   for (const PolicyRule& rule : rules->rules) check_rule(rule, rules->mode, documents);
+  check_skipped(*rules, documents);
   return 0;
 }

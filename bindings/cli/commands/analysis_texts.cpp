@@ -39,13 +39,17 @@ std::string place_of(const strongroom_analysis_line& line) {
          std::to_string(line.column);
 }
 
-std::string account_json(const strongroom_abi::Analysis& analysis) {
+std::string account_array(const strongroom_abi::Analysis& analysis) {
   std::string json = "[";
   for (std::size_t i = 0; i < analysis.size(); ++i) {
     if (i > 0) json += ",";
     json += json_of(analysis.at(i));
   }
-  return json + "]\n";
+  return json + "]";
+}
+
+std::string account_json(const strongroom_abi::Analysis& analysis) {
+  return account_array(analysis) + "\n";
 }
 
 std::string printable(const std::string& text) {

@@ -12,6 +12,8 @@ std::string or_empty(const char* text);
 // place_of returns where a rule is written: "web:3:14", or nothing.
 std::string place_of(const strongroom_analysis_line& line);
 
+// account_array returns all lines as a JSON array; account_json ends it with a line feed.
+std::string account_array(const strongroom_abi::Analysis& analysis);
 std::string account_json(const strongroom_abi::Analysis& analysis);
 
 // printable keeps what somebody wrote into a policy from controlling a terminal.

@@ -1,6 +1,8 @@
 // policy_commands.cpp: policy, and its commands for the stored documents.
+#include <exception>
 #include <string>
 
+#include "commands/analysis_texts.hpp"
 #include "commands/groups.hpp"
 #include "commands/policy_options.hpp"
 #include "store/access.hpp"
@@ -37,9 +39,32 @@ int run_policy_get(const Options& options) {
   return kExitOk;
 }
 
+// say_skipped counts what has no effect in a document; in all documents, where not all parts are listed.
+void say_skipped(const strongroom_abi::Policy& policy, const std::string& name) {
+  const strongroom_abi::Analysis skipped = policy.skipped();
+  const std::size_t num_in_all = policy.describe().num_skipped;
+  const bool listed = skipped.size() == num_in_all;
+  std::size_t num = listed ? 0 : num_in_all;
+  for (std::size_t i = 0; listed && i < skipped.size(); ++i)
+    num += or_empty(skipped.at(i).document) == name ? 1 : 0;
+  if (num == 0) return;
+  complain(std::to_string(num) + (num == 1 ? " part" : " parts") + " of " +
+           (listed ? "'" + name + "'" : "the stored documents") +
+           " skipped, without effect on secrets; 'strongroom policy check' names " +
+           (num == 1 ? "it" : "them"));
+}
+
 int run_policy_put(const Options& options) {
   const std::string text = read_text(options.text(kDocument), kMaxDocumentLen, "the policy");
-  open_unsealed(options).session.put_document(options.text(kName), text);
+  const std::string name = options.text(kName);
+  auto opened = open_unsealed(options);
+  opened.session.put_document(name, text);
+  try {
+    say_skipped(opened.session.stored_policy(), name);
+  } catch (const std::exception& error) {
+    complain("the document was stored, but what was skipped is not known: " +
+             std::string(error.what()));
+  }
   return kExitOk;
 }
 
@@ -94,7 +119,8 @@ const Command policy_get_command("policy get", kStoredGroup, "Print a document",
 
 constexpr const char* kPolicyPutHelp =
     R"(All documents are read and compiled together first; if that fails, nothing changes. Otherwise the
-document is in force at once, for every process.
+document is in force at once, for every process. Parts without effect on secrets are skipped and
+counted on standard error; 'policy check' names them.
 
 Examples:
   strongroom policy diff @ dba.json; strongroom policy put dba dba.json)";

@@ -30,25 +30,41 @@ bool decided_allowed(const Analysis& analysis) {
   return or_empty(analysis.at(0).after) == "allowed";
 }
 
+std::string count(std::size_t num, const char* what) {
+  return std::to_string(num) + " " + what + (num == 1 ? "" : "s");
+}
+
+// skipped_text names what was skipped, a line for each part, below a line that counts them.
+std::string skipped_text(const Analysis& skipped, std::size_t num) {
+  if (num == 0) return "";
+  std::string text = "skipped: " + count(num, "part") + " without effect on secrets\n";
+  for (std::size_t i = 0; i < skipped.size(); ++i) {
+    const strongroom_analysis_line line = skipped.at(i);
+    text += printable(place_of(line) + ": skipped: " + or_empty(line.text)) + "\n";
+  }
+  if (num > skipped.size()) text += "and " + std::to_string(num - skipped.size()) + " more\n";
+  return text;
+}
+
 int run_policy_check(const Options& options) {
   const Policy policy = read_policy(options.texts(kFiles), options);
   const strongroom_policy_info info = policy.describe();
   const bool vault = info.mode == STRONGROOM_POLICY_VAULT_COMPAT;
+  const Analysis skipped = policy.skipped();
   const char* const mode = vault ? "vault-compat" : "deny-overrides";
   if (options.has(kJson)) {
     print(std::string("{\"mode\":\"") + mode + "\",\"documents\":" +
           std::to_string(info.num_documents) + ",\"rules\":" + std::to_string(info.num_rules) +
           ",\"nodes\":" + std::to_string(info.num_nodes) +
-          ",\"memory_bytes\":" + std::to_string(info.memory_bytes) + ",\"services_need_grants\":" +
-          (info.services_need_grants != 0 ? "true" : "false") + "}\n");
+          ",\"memory_bytes\":" + std::to_string(info.memory_bytes) +
+          ",\"services_need_grants\":" + (info.services_need_grants != 0 ? "true" : "false") +
+          ",\"num_skipped\":" + std::to_string(info.num_skipped) +
+          ",\"skipped\":" + account_array(skipped) + "}\n");
     return kExitOk;
   }
-  const auto count = [](std::size_t num, const char* what) {
-    return std::to_string(num) + " " + what + (num == 1 ? "" : "s");
-  };
   print("good: " + count(info.num_rules, "rule") + " in " + count(info.num_documents, "document") +
         ", " + mode + "; compiled to " + std::to_string(info.num_nodes) + " nodes, " +
-        std::to_string(info.memory_bytes) + " bytes\n");
+        std::to_string(info.memory_bytes) + " bytes\n" + skipped_text(skipped, info.num_skipped));
   return kExitOk;
 }
 
@@ -161,6 +177,9 @@ int run_policy_test(const Options& options) {
 
 constexpr const char* kPolicyCheckHelp =
     R"(Reads and compiles the documents as one policy; an error is reported with its line and column.
+Names every part that was skipped, since it has no effect on secrets: of DC/OS, permissions of other
+services; of Vault, the capabilities sudo, patch, subscribe and recover, and the members name,
+comment and subscribe_event_types. What narrows or denies is never skipped.
 
 Examples:
   strongroom policy check web.json dba.json

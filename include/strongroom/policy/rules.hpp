@@ -24,6 +24,7 @@ inline constexpr std::size_t kMaxPolicyDocumentLen = std::size_t{1} << 20;  // w
 inline constexpr std::size_t kMaxPolicyTextLen = std::size_t{64} << 20;     // of all documents
 inline constexpr std::size_t kMaxPolicyNameLen = 128;
 inline constexpr std::size_t kMaxSubjectLen = 4'096;
+inline constexpr std::size_t kMaxPolicySkipped = 10'000;  // that are listed; all are counted
 
 // PolicyMode is how rules that match the same request are weighed.
 enum class PolicyMode : std::uint8_t {
@@ -92,11 +93,27 @@ struct PolicyRule {
   std::vector<PathPattern> paths;
 };
 
+// SkippedPart is a part of a text that cannot affect secrets, and has no effect here. Skipping it never
+// allows more, since it neither narrows a rule nor denies anything.
+struct SkippedPart {
+  enum class Kind : std::uint8_t { member, capability, permission };
+  Kind kind = Kind::member;
+  TextPlace place;
+  std::string text;  // what it is, and why it was skipped
+};
+
+constexpr std::string_view to_string(SkippedPart::Kind kind) noexcept {
+  constexpr std::string_view names[] = {"member", "capability", "permission"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 struct PolicyRules {
   PolicyMode mode = PolicyMode::deny_overrides;
   bool services_need_grants = false;
   std::vector<std::string> documents;  // their names
   std::vector<PolicyRule> rules;
+  std::vector<SkippedPart> skipped;  // the first kMaxPolicySkipped
+  std::size_t num_skipped = 0;       // all
 };
 
 // effective returns the actions that a rule's actions imply: read implies resolve and, in

@@ -14,11 +14,12 @@
 //    and its "rules" are only for administration. Both may have "services_need_grants": true.
 // 2. Vault's own JSON form, {"path": {...}}: a vault-compat policy with the document's name.
 //    What narrows requests in Vault, other than capabilities, is an error, since ignoring it would allow
-//    more than Vault did. sudo and patch are accepted, and allow nothing here.
+//    more than Vault did. Skipped: the members name, comment and subscribe_event_types, and the
+//    capabilities sudo, patch, subscribe and recover, which allow nothing here.
 // 3. DC/OS permissions, a text: "[user:alice group:ops]", then one permission per line,
 //      dcos:secrets:default:/path/*  read,update
 //    '#' begins a comment. Resources: dcos:secrets:default:PATH, dcos:secrets:list:default:PATH,
-//    dcos:superuser, and dcos:adminrouter:secrets, which has no effect.
+//    dcos:superuser. Skipped: dcos:adminrouter:..., dcos:mesos:..., dcos:service:..., dcos:cluster:...
 //
 // A document is JSON when its first byte that is not a blank is '{', and otherwise DC/OS permissions. An
 // empty document is an error, since it may be a file that was cut short; {"version": 1} is a policy
@@ -26,6 +27,7 @@
 //
 // The documents of a store make one policy: all have the same mode, and each Vault policy has a name of
 // its own. What is unknown (a member, an action, a star that means nothing) is an error, never ignored.
+// What is known to have no effect on secrets is skipped and noted in PolicyRules::skipped.
 #pragma once
 
 #include <span>

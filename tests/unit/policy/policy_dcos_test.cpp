@@ -305,7 +305,6 @@ TEST(DcosPermissions, ActionsAreThoseFiveAndCommasPartThem) {
   EXPECT_TRUE(refused_there(id + " @@*", "unknown"));
   EXPECT_TRUE(refused_there("dcos:superuser@@", "an action was missing"));
   EXPECT_TRUE(refused_there("dcos:superuser @@fool", "did you mean 'full'?"));
-  EXPECT_TRUE(refused_there("dcos:adminrouter:secrets @@xyz", "unknown"));
   EXPECT_TRUE(
       refused_there("dcos:secrets:list:default:/ @@create", "only the actions 'read' and 'full'"));
   EXPECT_TRUE(refused_there("dcos:secrets:list:default:/ @@read,delete",
@@ -313,9 +312,8 @@ TEST(DcosPermissions, ActionsAreThoseFiveAndCommasPartThem) {
 }
 
 TEST(DcosPermissions, OtherResourcesAreNamedAsUnknown) {
-  EXPECT_TRUE(
-      refused_there("@@dcos:service:marathon:marathon:services:/developer full", "known: "));
-  EXPECT_TRUE(refused_there("@@dcos:adminrouter:service:marathon full", "known: "));
+  EXPECT_TRUE(refused_there("@@dcos:secret:default:/a read", "known: "));
+  EXPECT_TRUE(refused_there("@@dcos:mesosphere:x read", "known: "));
   EXPECT_TRUE(refused_there("@@dcos:secrets:other:/a full", "the only store is 'default'"));
   EXPECT_TRUE(refused_there("@@dcos:secrets:list:other:/a read", "the only store is 'default'"));
   EXPECT_TRUE(refused_there("@@dcos:superusers full", "did you mean 'dcos:superuser'?"));

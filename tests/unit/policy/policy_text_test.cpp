@@ -478,7 +478,7 @@ TEST(VaultPolicy, WhatNarrowsRequestsThereIsRefusedByName) {
   for (const std::string name :
        {"allowed_parameters", "denied_parameters", "required_parameters", "min_wrapping_ttl",
         "max_wrapping_ttl", "mfa_methods", "control_group", "pagination_limit", "expiration",
-        "list_scan_response_keys_filter_path", "subscribe_event_types"}) {
+        "list_scan_response_keys_filter_path", "response_keys_filter_path"}) {
     EXPECT_TRUE(
         refused_there(vault_json("\"a\":{\"capabilities\":[\"read\"],@@\"" + name + "\":[]}"),
                       "'" + name + "' narrows requests in Vault"));
@@ -489,7 +489,7 @@ TEST(VaultPolicy, WhatNarrowsRequestsThereIsRefusedByName) {
   EXPECT_TRUE(refused_there(vault_json(R"("a":{@@"policy":["x"]})"), "form of old Vault"));
   EXPECT_TRUE(refused_there(vault_json(R"("a":{@@"capability":["read"]})"),
                             "did you mean 'capabilities'?"));
-  EXPECT_TRUE(refused_there(R"({"path":{},@@"name":"x"})", "'name' was unknown"));
+  EXPECT_TRUE(refused_there(R"({"path":{},@@"nam":"x"})", "did you mean 'name'?"));
 }
 
 TEST(VaultPolicy, CapabilitiesAreVaultsAndNoOthers) {

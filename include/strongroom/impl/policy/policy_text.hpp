@@ -104,6 +104,9 @@ class PolicyParts {
   // add takes a rule that is at an offset, unless it is one too many.
   Result<void> add(Text& text, std::size_t offset, PolicyRule rule);
 
+  // skip notes a part that has no effect. why  what it is, and why.
+  void skip(Text& text, std::size_t offset, SkippedPart::Kind kind, std::string why);
+
   // begin_vault_policy names the Vault policy to which rules are added from now on.
   Result<void> begin_vault_policy(Text& text, std::size_t offset, std::string_view name);
   void end_vault_policy() noexcept { vault_policy_ = nullptr; }

@@ -219,6 +219,12 @@ Result<void> PolicyParts::add(Text& text, std::size_t offset, PolicyRule rule) {
   return {};
 }
 
+void PolicyParts::skip(Text& text, std::size_t offset, SkippedPart::Kind kind, std::string why) {
+  ++rules_.num_skipped;
+  if (rules_.skipped.size() == kMaxPolicySkipped) return;
+  rules_.skipped.push_back({kind, text.place(offset), std::move(why)});
+}
+
 Result<void> PolicyParts::begin_vault_policy(Text& text, std::size_t offset,
                                              std::string_view name) {
   const bool printable = !name.empty() && name.size() <= kMaxPolicyNameLen &&
@@ -309,11 +315,26 @@ static Result<void> check_utf8(Text& text) {
   return text.error(at, "a byte was not UTF-8; save it as UTF-8");
 }
 
+// What DC/OS' IAM API answers with names no holder, or not only one.
+constexpr std::string_view kAnswer =
+    "it was an answer of the IAM API of DC/OS, which does not say who holds the permissions; write "
+    "[user:alice], then each rid and the names of its actions on a line, as in "
+    "\"dcos:secrets:default:/a/* read,update\"";
+
+// begins_array tells the beginning of a JSON array of objects from [user:alice].
+static bool begins_array(std::string_view text) noexcept {
+  const std::size_t next = text.find_first_not_of(kBlanks, 1);
+  return text.starts_with('[') && next != std::string_view::npos && text[next] == '{';
+}
+
 static Result<void> read_json(Text& text, std::size_t begin, PolicyParts& parts) {
   STRONGROOM_ASSIGN(json, Json::parse(text));
   const JsonValue root = json.root();
   if (root.member("version")) return read_own(json, parts);
   if (root.member("path")) return read_vault(json, parts);
+  if (root.member("direct") || root.member("groups") || root.member("array")) {
+    return text.error(begin, kAnswer);
+  }
   return text.error(begin,
                     "a member \"version\" was missing; write {\"version\": 1, ...}, or Vault's "
                     "{\"path\": {...}}");
@@ -327,6 +348,7 @@ static Result<void> read_document(Text& text, PolicyParts& parts) {
     return text.error(0, "it was empty; a policy without rules is {\"version\": 1}");
   }
   if (text.text()[begin] == '{') return read_json(text, begin, parts);
+  if (begins_array(text.text().substr(begin))) return text.error(begin, kAnswer);
   return read_permissions(text, parts);
 }
 

@@ -3,9 +3,11 @@
 //   dcos:secrets:default:[/]path[/*]        create, read, update, delete, full
 //   dcos:secrets:list:default:[/]path[/*]   read, full; "/" is everything
 //   dcos:superuser                          any action: everything
-//   dcos:adminrouter:secrets                accepted, no effect: it allowed the page of secrets
+//   dcos:adminrouter:..., dcos:mesos:..., dcos:service:..., dcos:cluster:...
+//                                           of other services: skipped, and noted
 //
-// A star elsewhere is an error, and so are other resources: they do not concern a secret store.
+// A star elsewhere is an error, and so is any other resource: it may be one of ours, misspelt. A list
+// of permissions only grants, so that nothing is allowed by what is skipped.
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -27,8 +29,11 @@ namespace detail::policy_text_dcos {
 constexpr std::string_view kSecrets = "dcos:secrets:default:";
 constexpr std::string_view kLists = "dcos:secrets:list:default:";
 constexpr std::string_view kSuperuser = "dcos:superuser";
-constexpr std::string_view kAdminRouter = "dcos:adminrouter:secrets";
-constexpr std::string_view kKnown[] = {kSecrets, kLists, kSuperuser, kAdminRouter};
+constexpr std::string_view kKnown[] = {kSecrets, kLists, kSuperuser};
+
+// Source: the reference of permissions in the documentation of DC/OS 1.8 to 2.2.
+constexpr std::string_view kOtherServices[] = {
+    "dcos:adminrouter:", "dcos:mesos:", "dcos:service:", "dcos:cluster:"};
 
 constexpr std::string_view kBlanksInLine = " \t\r";
 
@@ -150,6 +155,16 @@ class Permission {
   PolicyParts& parts_;
 };
 
+static bool of_other_service(std::string_view resource) noexcept {
+  return std::any_of(std::begin(kOtherServices), std::end(kOtherServices),
+                     [&](std::string_view each) { return resource.starts_with(each); });
+}
+
+static void skip(const Spelled& permission, std::string_view resource, PolicyParts& parts) {
+  parts.skip(permission.text(), permission.offset(resource), SkippedPart::Kind::permission,
+             "the permission " + in_quotes(resource) + " has no effect: it is of another service");
+}
+
 static Error unknown_resource(const Spelled& permission, std::string_view resource) {
   if (resource.starts_with("dcos:secrets:")) {
     return permission.error(resource, "the resource " + in_quotes(resource) +
@@ -159,7 +174,8 @@ static Error unknown_resource(const Spelled& permission, std::string_view resour
   }
   return permission.error(resource, "the resource " + in_quotes(resource) + " was unknown" +
                                         did_you_mean(resource, kKnown) +
-                                        " (known: " + listed(kKnown) + ")");
+                                        " (known: " + listed(kKnown) +
+                                        "; skipped: " + listed(kOtherServices) + ")");
 }
 
 // read_section reads "[user:alice group:ops]".
@@ -219,16 +235,19 @@ Result<void> add_permission(const Spelled& permission, std::span<const Subject> 
                             PolicyParts& parts) {
   std::string_view words = detail::policy_text_dcos::trimmed(permission.value());
   const std::string_view resource = detail::policy_text_dcos::take_word(words);
+  if (detail::policy_text_dcos::of_other_service(resource)) {
+    detail::policy_text_dcos::skip(permission, resource, parts);
+    return {};
+  }
   detail::policy_text_dcos::Permission made(permission, resource, to, parts);
   const bool secrets = resource.starts_with(detail::policy_text_dcos::kSecrets);
   const bool lists = resource.starts_with(detail::policy_text_dcos::kLists);
-  const bool known = secrets || lists || resource == detail::policy_text_dcos::kSuperuser ||
-                     resource == detail::policy_text_dcos::kAdminRouter;
+  const bool known = secrets || lists || resource == detail::policy_text_dcos::kSuperuser;
   if (!known) return detail::policy_text_dcos::unknown_resource(permission, resource);
   STRONGROOM_ASSIGN(actions, detail::policy_text_dcos::read_words(permission, words));
   if (secrets) return made.add_secrets(actions);
   if (lists) return made.add_lists(words, actions);
-  return resource == detail::policy_text_dcos::kSuperuser ? made.add_superuser() : Result<void>();
+  return made.add_superuser();
 }
 
 Result<void> read_permissions(Text& text, PolicyParts& parts) {

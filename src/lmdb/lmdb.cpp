@@ -29,7 +29,7 @@ namespace {
 // Entry is the registry's entry for one directory. It stays when its environment is closed, so that
 // closing and opening again wait for each other.
 struct Entry {
-  std::mutex mutex;
+  MapLock mutex;
   std::unique_ptr<Env> env;
   std::size_t num_handles = 0;
 };
@@ -285,16 +285,22 @@ Result<std::unique_ptr<Backend>> open_lmdb(const std::string& directory,
       errno == ENOENT) {
     return Error{Code::not_initialized, "there is no store at lmdb:" + directory + " yet"};
   }
+  const Deadline deadline = deadline_after(options.timeout);
   STRONGROOM_ASSIGN(opened, Directory::open(directory));
   const std::string query =
       options.quota_bytes == 0 ? "" : "?quota=" + std::to_string(options.quota_bytes);
   std::string url = "lmdb:" + opened.path() + query;
   std::shared_ptr<Entry> entry = Registry::of_this_process().entry(opened.id());
-  const std::lock_guard lock(entry->mutex);
+  if (!entry->mutex.lock_until(deadline)) {
+    return Error{Code::timeout, opened.path() +
+                                    " was being opened or closed by another thread until the time "
+                                    "was up"};
+  }
+  const std::lock_guard lock(entry->mutex, std::adopt_lock);
   if (entry->env != nullptr) {
     STRONGROOM_TRY(join(*entry->env, options));
   } else {
-    STRONGROOM_ASSIGN(env, Env::open(std::move(opened), options));
+    STRONGROOM_ASSIGN(env, Env::open(std::move(opened), options, deadline));
     entry->env = std::move(env);
   }
   std::unique_ptr<Backend> handle = std::make_unique<LmdbBackend>(entry, std::move(url));

@@ -23,7 +23,6 @@ namespace {
 constexpr unsigned kMaxReaders = 1022;  // of all processes
 constexpr std::size_t kMinReserve = std::size_t{1} << 30;
 constexpr mdb_mode_t kFileMode = S_IRUSR | S_IWUSR;
-constexpr std::string_view kFormat = "strongroom lmdb 1";
 
 // format_key sorts after every key of a caller: it has one more 0xFF than the longest of those.
 ByteView format_key() noexcept {
@@ -61,14 +60,13 @@ int open_handle(const std::string& path, std::size_t map_len, unsigned flags, Ha
   return rc;
 }
 
-int write_format(MDB_env* env) {
+int make_format(MDB_env* env) {
   MDB_txn* txn = nullptr;
   if (const int rc = mdb_txn_begin(env, nullptr, 0, &txn); rc != 0) return rc;
   Txn owner(txn);
   MDB_dbi dbi = 0;
   int rc = mdb_dbi_open(txn, nullptr, 0, &dbi);
-  const auto* const text = reinterpret_cast<const std::uint8_t*>(kFormat.data());
-  if (rc == 0) rc = put(txn, dbi, format_key(), {text, kFormat.size()}, Version(mdb_txn_id(txn)));
+  if (rc == 0) rc = write_format(txn, dbi);
   return rc != 0 ? rc : mdb_txn_commit(owner.release());
 }
 
@@ -80,7 +78,7 @@ Result<void> make_store(const Directory& directory) {
   Handle handle;
   constexpr std::size_t kSmallMap = std::size_t{1} << 20;
   int rc = open_handle(path, kSmallMap, MDB_NOSUBDIR | MDB_NOLOCK, handle);
-  if (rc == 0) rc = write_format(handle.get());
+  if (rc == 0) rc = make_format(handle.get());
   handle.reset();
   if (rc == 0 && ::renameat(directory.fd(), kNewDataFile, directory.fd(), kDataFile) != 0) {
     rc = errno;
@@ -108,12 +106,26 @@ Result<void> check_format(const Directory& directory, MDB_txn* txn, MDB_dbi dbi)
 
 }  // namespace
 
+int write_format(MDB_txn* txn, MDB_dbi dbi) noexcept {
+  const auto* const text = reinterpret_cast<const std::uint8_t*>(kFormat.data());
+  return put(txn, dbi, format_key(), {text, kFormat.size()}, Version(mdb_txn_id(txn)));
+}
+
 Error storage_error(const Directory& directory, int rc) {
   const std::string& path = directory.path();
-  if (rc == ENOSPC || rc == EDQUOT || (rc == EIO && disk_is_full(directory))) {
-    return {Code::unavailable, path + " was on a full disk; make room. Nothing was changed"};
+  if (rc == ENOSPC || (rc == EIO && disk_is_full(directory))) {
+    return {Code::unavailable,
+            path + " was on a full disk; make room or delete something. Nothing was changed"};
   }
   switch (rc) {
+    case EDQUOT:
+      return {Code::unavailable, path +
+                                     " reached this user's disk quota; raise it or delete "
+                                     "something. Nothing was changed"};
+    case EFBIG:
+      return {Code::unavailable, path +
+                                     " reached the limit on file sizes; raise it (ulimit -f) or "
+                                     "delete something. Nothing was changed"};
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
@@ -136,7 +148,8 @@ Error storage_error(const Directory& directory, int rc) {
 // Open and close
 //
 
-Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& options) {
+Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& options,
+                                       Deadline deadline) {
   STRONGROOM_ASSIGN(lock, WriteLock::make(directory));
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t quota = options.quota_bytes / page * page;
@@ -146,9 +159,9 @@ Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& o
                  env->name() + " was not opened: no memory to detect forks with"};
   }
   // LMDB may fail, or wait forever, when two processes open or close at the same moment.
-  const Deadline deadline = deadline_after(kDefaultTimeout);
   STRONGROOM_TRY(env->lock_.acquire(WriteLock::What::opening, deadline));
-  auto opened = env->open_files(options);
+  auto opened = await_openers(env->directory_, deadline);
+  if (opened) opened = env->open_files(options);
   env->lock_.release(WriteLock::What::opening);
   STRONGROOM_TRY(opened);
   return env;
@@ -208,6 +221,7 @@ Result<void> Env::check_opened(FileId data) {
   if (rc == 0) rc = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &txn);
   if (rc != 0) return error(rc);
   page_len_ = shape.ms_psize;
+  full_len_ = quota_ != 0 ? quota_ : map_len() / page_len_ * page_len_;
   Txn owner(txn);
   rc = mdb_dbi_open(txn, nullptr, 0, &dbi_);
   if (rc != 0) return error(rc);

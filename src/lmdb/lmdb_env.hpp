@@ -19,6 +19,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,10 @@
 namespace strongroom::lmdb {
 
 inline constexpr std::size_t kVersionLen = 8;
+inline constexpr std::string_view kFormat = "strongroom lmdb 1";
+
+// This much room is kept where a deletion can take it: on the disk, and below a limit on file sizes.
+inline constexpr std::size_t kRoomForDeletions = std::size_t{256} << 10;
 
 inline MDB_val to_val(ByteView view) noexcept {
   return {view.size(), const_cast<std::uint8_t*>(view.data())};
@@ -51,6 +56,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "so is the file format 
 
 // put writes one record in place, so that a large envelope is copied once.
 int put(MDB_txn* txn, MDB_dbi dbi, ByteView key, ByteView value, Version version) noexcept;
+
+// write_format writes the record of our own that names the format.
+int write_format(MDB_txn* txn, MDB_dbi dbi) noexcept;
 
 // storage_error returns the error for an LMDB or system error, in words for the store's operator.
 Error storage_error(const Directory& directory, int rc);
@@ -134,7 +142,8 @@ class MapLock {
 // Env is one environment of this process, shared by all handles to its directory.
 class Env {
  public:
-  static Result<std::unique_ptr<Env>> open(Directory directory, const LmdbOptions& options);
+  static Result<std::unique_ptr<Env>> open(Directory directory, const LmdbOptions& options,
+                                           Deadline deadline);
   ~Env();
 
   const Directory& directory() const noexcept { return directory_; }
@@ -198,7 +207,12 @@ class Env {
   std::size_t used_len() const noexcept;
   std::size_t map_len() const noexcept;
   std::size_t need_of(const Load& load) const noexcept;
+  std::size_t file_limit() const noexcept;
+  std::size_t normal_map_len() const noexcept;
+  Result<void> follow_file_limit();
   Result<void> lengthen(const Load& load);
+  bool open_reserve(const Load& load);
+  bool release_freed();
   int begin_txn() noexcept;
   int change(const Change& change) noexcept;
   Error write_error(int rc);
@@ -209,7 +223,8 @@ class Env {
 
   Directory directory_;
   WriteLock lock_;
-  std::size_t quota_ = 0;  // whole pages; 0: none
+  std::size_t quota_ = 0;     // whole pages; 0: none
+  std::size_t full_len_ = 0;  // of the map, when nothing limits it further
   std::size_t page_len_ = 0;
   int data_fd_ = -1;  // LMDB's
   FileId data_id_;
@@ -226,11 +241,12 @@ class Env {
 
   // Only for the leader of a group.
   Txn txn_;
-  bool writing_ = false;     // the leader holds map_lock_
-  int failure_ = 0;          // why the last transaction failed
-  Load batch_{};             // the last batch
-  bool shrinks_ = false;     // the last batch has no more bytes than it replaces
-  bool over_quota_ = false;  // the map was made larger than the quota for that batch
+  bool writing_ = false;      // the leader holds map_lock_
+  int failure_ = 0;           // why the last transaction failed
+  Load batch_{};              // the last batch
+  bool shrinks_ = false;      // the last batch has no more bytes than it replaces
+  bool over_quota_ = false;   // the next transaction may go above the quota
+  bool has_reserve_ = false;  // there are blocks for a deletion from a full disk
   unsigned num_groups_ = 0;
   GroupCommit<Env> writers_{*this};
 };

@@ -218,6 +218,29 @@ Result<void> check_header(const Directory& directory) {
   return found;
 }
 
+Result<void> await_openers(const Directory& directory, Deadline deadline) {
+  STRONGROOM_ASSIGN(found, directory.check_file(kReaderFile));
+  if (!found) return {};
+  const Fd fd(
+      ::openat(directory.fd(), kReaderFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return {};  // LMDB reports why
+  constexpr auto kPause = std::chrono::milliseconds(2);
+  for (;;) {
+    struct flock range {};  // the byte that LMDB locks
+    range.l_type = F_RDLCK;
+    range.l_whence = SEEK_SET;
+    range.l_len = 1;
+    if (::fcntl(fd.get(), F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK) return {};
+    const auto now = steady_clock::now();
+    if (now >= deadline) {
+      return Error{Code::timeout, directory.path_of(kReaderFile) +
+                                      " was held by another program that was opening or closing "
+                                      "the store until the time was up; nothing was changed"};
+    }
+    std::this_thread::sleep_for(std::min<steady_clock::duration>(kPause, deadline - now));
+  }
+}
+
 Result<WriteLock> WriteLock::make(const Directory& directory) {
   WriteLock lock;
   lock.path_ = directory.path_of(kWriteLockFile);
@@ -280,6 +303,14 @@ void WriteLock::release(What what) noexcept {
   range.l_start = static_cast<off_t>(what);
   range.l_len = 1;
   (void)::fcntl(fd_.get(), F_OFD_SETLK, &range);
+}
+
+bool WriteLock::reserve(std::size_t bytes) noexcept {
+  return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0;
+}
+
+void WriteLock::give_reserve() noexcept {
+  (void)!::ftruncate(fd_.get(), 0);
 }
 
 }  // namespace strongroom::lmdb

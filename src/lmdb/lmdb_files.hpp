@@ -84,6 +84,12 @@ class Directory {
 // Errors  corrupt, unsupported (a newer LMDB), unavailable.
 Result<void> check_header(const Directory& directory);
 
+// await_openers waits until no program is opening or closing lock.mdb. LMDB itself would wait without a
+// deadline, also for a program that knows nothing of write.lock (mdb_stat). No environment of this process
+// may have the file open: closing it here would drop LMDB's locks.
+// Errors  timeout, denied.
+Result<void> await_openers(const Directory& directory, Deadline deadline);
+
 // WriteLock is held by the one process that writes, or by the one that opens or closes.
 //
 // The locks belong to the open file (F_OFD_SETLK). Unlike process-wide locks they are not lost when other
@@ -100,6 +106,12 @@ class WriteLock {
   // Errors  timeout, unavailable (the file system has no locks).
   Result<void> acquire(What what, Deadline deadline);
   void release(What what) noexcept;
+
+  // reserve takes blocks of the disk for the file, without making it longer. They are for a deletion
+  // when the disk is full: give_reserve frees them.
+  // Returns  whether they are there; false where the file system cannot do that.
+  bool reserve(std::size_t bytes) noexcept;
+  void give_reserve() noexcept;
 
  private:
   enum class Tried { held, busy, failed };

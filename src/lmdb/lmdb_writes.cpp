@@ -19,6 +19,11 @@ void store_version(void* to, Version version) noexcept {
   std::memcpy(to, &big_endian, sizeof big_endian);
 }
 
+// is_for_space also counts EIO: LMDB reports a write that was cut short by a full disk as that.
+bool is_for_space(int rc) noexcept {
+  return rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == EIO;
+}
+
 }  // namespace
 
 int put(MDB_txn* txn, MDB_dbi dbi, ByteView key, ByteView value, Version version) noexcept {
@@ -37,6 +42,39 @@ std::size_t Env::need_of(const Load& load) const noexcept {
   return 2 * load.num_bytes + load.num_changes * kPagesPerChange * page_len_;
 }
 
+// file_limit returns the length that this process may give a file (RLIMIT_FSIZE), in whole pages. A write
+// beyond it would end the process by SIGXFSZ, or leave half a page.
+std::size_t Env::file_limit() const noexcept {
+  struct rlimit limit;
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return limit.rlim_cur / page_len_ * page_len_;
+}
+
+// normal_map_len returns the length of the map for a batch that may be refused. Under a limit on file
+// sizes the last pages are left for deletions.
+std::size_t Env::normal_map_len() const noexcept {
+  const std::size_t limit = file_limit();
+  const std::size_t most =
+      limit == SIZE_MAX ? limit : limit - std::min(limit / 4, kRoomForDeletions);
+  return std::max(std::min(full_len_, most / page_len_ * page_len_), used_len());
+}
+
+// follow_file_limit makes the map end where this process may no longer write, so that LMDB refuses a
+// batch before it writes there.
+Result<void> Env::follow_file_limit() {
+  const std::size_t limit = file_limit();
+  if (limit == SIZE_MAX && map_len() >= full_len_) return {};
+  if (used_len() > limit) {
+    return Error{Code::unavailable, directory_.path_of(kDataFile) +
+                                        " was longer than this process may make a file; raise the "
+                                        "limit (ulimit -f). Nothing was changed"};
+  }
+  const std::size_t len = over_quota_ ? std::min(map_len(), limit) : normal_map_len();
+  if (len == map_len()) return {};
+  const int rc = set_map_len(len);
+  return rc == 0 ? Result<void>() : error(rc);
+}
+
 // lengthen makes the file longer than the transaction can need. LMDB may leave the last pages that it
 // counts as its own unwritten. If these were beyond the end, a sound file would look like one that was
 // cut short. The added length takes no room on the disk.
@@ -47,16 +85,13 @@ Result<void> Env::lengthen(const Load& load) {
     return Error{Code::unavailable,
                  directory_.path_of(kDataFile) + " was removed while it was open"};
   }
+  if (auto fits = follow_file_limit(); !fits) return fits;
   const std::size_t used = used_len();
   const std::size_t most = map_len() / page_len_ * page_len_;
   const std::size_t slack = std::max(used / 8, std::size_t{1} << 20) + need_of(load);
   const auto len = static_cast<std::size_t>(status.st_size);
   if (len >= std::min(used + slack, most)) return {};
-  struct rlimit limit;  // beyond this limit the kernel would send SIGXFSZ
-  const bool limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  std::size_t to = std::min(used + 2 * slack, most);
-  if (limited) to = std::min<std::size_t>(to, limit.rlim_cur);
-  to = to / page_len_ * page_len_;
+  const std::size_t to = std::min(used + 2 * slack, most) / page_len_ * page_len_;
   if (to > len && ::ftruncate(data_fd_, static_cast<off_t>(to)) != 0) return error(errno);
   return {};
 }
@@ -66,7 +101,9 @@ Result<void> Env::begin(const Load& load) {
   if (num_groups_++ % kGroupsPerCheck == 0) {
     // A reader that was killed in its snapshot would keep old pages from being reused, forever.
     (void)mdb_reader_check(env_.get(), nullptr);
+    has_reserve_ = false;  // another process may have used it
   }
+  if (!over_quota_ && !has_reserve_) has_reserve_ = lock_.reserve(kRoomForDeletions);
   map_lock_.lock();
   writing_ = true;
   failure_ = 0;
@@ -134,10 +171,17 @@ int Env::change(const Change& change) noexcept {
 Error Env::write_error(int rc) {
   failure_ = rc;
   if (rc != MDB_MAP_FULL) return error(rc);
+  const std::size_t limit = file_limit();
+  if (limit < full_len_) {
+    return {Code::unavailable, name() + " reached this process's limit on file sizes of " +
+                                   std::to_string(limit) +
+                                   " bytes; raise it (ulimit -f) or delete something. Nothing was "
+                                   "changed"};
+  }
   if (quota_ == 0) {
     return {Code::unavailable, name() + " used up the " + std::to_string(map_len()) +
-                                   " bytes of address space that this process may map; nothing "
-                                   "was changed"};
+                                   " bytes of address space that this process may map; raise its "
+                                   "limit (ulimit -v) or delete something. Nothing was changed"};
   }
   return {Code::unavailable, name() + " reached its quota of " + std::to_string(quota_) +
                                  " bytes; raise it or delete something. Nothing was changed"};
@@ -175,24 +219,47 @@ void Env::abandon() noexcept {
 }
 
 void Env::end_write() noexcept {
-  if (over_quota_ && !broken_) (void)set_map_len(std::max(quota_, used_len()));
+  const std::size_t normal = over_quota_ && !broken_ ? normal_map_len() : map_len();
+  if (normal != map_len()) (void)set_map_len(normal);
   over_quota_ = false;
   writing_ = false;
   map_lock_.unlock();
 }
 
-// can_try_again looks for room after a batch by itself met a full map. It frees pages that only dead readers
-// pin, and goes above the quota for a batch that leaves no more bytes than it found. LMDB copies a page
-// before it changes it, so without that nothing could be deleted from a full store.
+// can_try_again looks for room after a batch by itself was refused for space. A batch that leaves no more
+// bytes than it found gets the room that is kept for deletions. Any other one gets what earlier deletions
+// have freed.
 bool Env::can_try_again() {
-  if (failure_ != MDB_MAP_FULL) return false;
-  int num_dead = 0;
-  (void)mdb_reader_check(env_.get(), &num_dead);
-  if (!shrinks_) return num_dead > 0;
+  if (!is_for_space(failure_)) return false;
+  (void)mdb_reader_check(env_.get(), nullptr);  // dead readers keep pages from being reused
+  return shrinks_ ? open_reserve(batch_) : release_freed();
+}
+
+// open_reserve lets the next transaction go above the quota, and into the blocks that are kept for
+// deletions. LMDB copies a page before it changes it, so without that nothing could be deleted from a
+// full store.
+bool Env::open_reserve(const Load& load) {
   const std::lock_guard lock(map_lock_);
-  const std::size_t room = need_of(batch_);
-  over_quota_ = quota_ != 0;
-  return set_map_len(std::max(map_len(), used_len()) + room) == 0;
+  lock_.give_reserve();
+  has_reserve_ = false;
+  if (broken_) return false;
+  const std::size_t len = std::max(map_len(), used_len()) + need_of(load);
+  over_quota_ = failure_ != MDB_MAP_FULL || set_map_len(std::min(len, file_limit())) == 0;
+  return over_quota_;
+}
+
+// release_freed makes a commit without effect. LMDB reuses the pages that a transaction freed only in the
+// second transaction after it, so the space of what was deleted last would otherwise stay taken until
+// somebody else commits something.
+bool Env::release_freed() {
+  const int why = failure_;
+  const Load load{1, kFormat.size()};
+  if (!open_reserve(load) || !begin(load)) return false;
+  failure_ = why;
+  const int rc = write_format(txn_.get(), dbi_);
+  if (rc == 0) return finish().ok();
+  abandon();
+  return false;
 }
 
 }  // namespace strongroom::lmdb

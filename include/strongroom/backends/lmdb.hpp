@@ -8,7 +8,8 @@
 // The directory (0700) holds, each 0600:
 //   data.mdb    the records, in LMDB's format; the length is reserved ahead (sparse: see du, not ls)
 //   lock.mdb    LMDB's table of readers
-//   write.lock  empty; the process that is writing or opening holds a lock on one of its bytes
+//   write.lock  empty; the process that is writing or opening holds a lock on one of its bytes. It has
+//               256 KiB of the disk, which are given to a deletion when the disk is full.
 //
 // Do not use a network file system: LMDB's memory map and locks do not reach across machines. A file
 // that is damaged inside can crash any program that maps it. open_lmdb refuses the damage that it can
@@ -21,7 +22,7 @@
 // not call the same storage again. The sink of snapshot runs outside. It may take its time and call the
 // storage; but until it is done, no page that held a record at the start is reused, and the file grows
 // by what is written. If the map must be moved meanwhile, the snapshot ends with unavailable; this
-// happens when another process has a larger quota, or something is deleted from a full store. Waiting is
+// happens when another process has a larger quota, or something is written to a full store. Waiting is
 // bounded by the timeout. A disk that hangs in the middle of a flush blocks the one thread that flushes,
 // and only that one.
 #pragma once
@@ -37,8 +38,9 @@ namespace strongroom {
 
 struct LmdbOptions {
   // Bytes that data.mdb may use; 0: as many as the map reserves. At least kMinLmdbQuota. A commit that
-  // would need more fails with unavailable. A commit that stores no more bytes than it replaces still
-  // succeeds, so that secrets can be deleted from a full store. LMDB copies before it changes, so the
+  // would need more fails with unavailable; the room of what was deleted can be used by the next commit.
+  // A commit that stores no more bytes than it replaces still succeeds, so that secrets can be deleted
+  // from a full store. LMDB copies before it changes, so the
   // file may then exceed the quota by a little.
   std::size_t quota_bytes = 0;
   // Address space to reserve without a quota. It costs neither memory nor disk. Where the host
@@ -46,6 +48,7 @@ struct LmdbOptions {
   std::size_t reserve_bytes = std::size_t{1} << 40;
   // Create nothing: not_initialized where there is no store yet.
   bool must_exist = false;
+  Timeout timeout = kDefaultTimeout;  // of opening
 };
 
 inline constexpr std::size_t kMinLmdbQuota = std::size_t{64} << 10;
@@ -58,7 +61,7 @@ inline constexpr std::size_t kMinLmdbQuota = std::size_t{64} << 10;
 //            corrupt: cut short, or not the header of an LMDB file.
 //            unsupported: a newer format, or the LMDB file of another program.
 //            unavailable: no such parent, read-only, disk full, no address space.
-//            timeout: another process was opening it for longer than kDefaultTimeout.
+//            timeout: another process or thread was opening or closing it for longer than the timeout.
 //            invalid: a quota too small, or not that of the handles that are open already.
 // Threads    any number at once.
 Result<std::unique_ptr<Backend>> open_lmdb(const std::string& directory,

@@ -49,7 +49,7 @@ static Result<LmdbOptions> read_options(std::string_view url, std::string_view q
 }
 
 static Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std::string_view rest,
-                                                      bool must_exist) {
+                                                      const BackendOptions& how) {
   const std::size_t mark = rest.find('?');
   const std::string_view directory = rest.substr(0, mark);
   if (!directory.starts_with('/')) return refuse(url, "had no absolute path; use lmdb:/directory");
@@ -59,7 +59,8 @@ static Result<std::unique_ptr<Backend>> open_lmdb_url(std::string_view url, std:
     STRONGROOM_ASSIGN(read, read_options(url, rest.substr(mark + 1)));
     options = read;
   }
-  options.must_exist = must_exist;
+  options.must_exist = how.must_exist;
+  options.timeout = how.timeout;
   return open_lmdb(std::string(directory), options);
 }
 #endif
@@ -82,7 +83,7 @@ Result<std::unique_ptr<Backend>> open_backend(std::string_view url,
   }
   if (scheme == "lmdb") {
 #if STRONGROOM_HAVE_LMDB
-    return detail::open_backend::open_lmdb_url(url, rest, options.must_exist);
+    return detail::open_backend::open_lmdb_url(url, rest, options);
 #else
     return detail::open_backend::not_built_in(scheme);
 #endif

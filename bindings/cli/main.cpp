@@ -10,6 +10,7 @@
 #include "credentials/credentials.hpp"
 #include "store/failure.hpp"
 #include "syntax/command_line.hpp"
+#include "terminal/input.hpp"
 #include "terminal/output.hpp"
 #include "terminal/terminal.hpp"
 
@@ -42,6 +43,7 @@ int run(int argc, char** argv, const Process& process) {
     auto options = parse_command_line(argc, argv);
     if (!options) return kExitOk;
     set_memory_limits(*options);
+    set_input_patience(options->timeout_ms);
     options->process = &process;
     options->environment_key = take_environment("STRONGROOM_KEY");
     options->zk_auth = take_environment("STRONGROOM_ZK_AUTH");

@@ -31,6 +31,7 @@
 #include "strongroom/impl/barrier/tree_watch.ipp"
 #include "strongroom/impl/base/codec.ipp"
 #include "strongroom/impl/base/path.ipp"
+#include "strongroom/impl/base/private_file.ipp"
 #include "strongroom/impl/copies/backup.ipp"
 #include "strongroom/impl/copies/backup_reader.ipp"
 #include "strongroom/impl/copies/backup_records.ipp"

@@ -1,7 +1,8 @@
 // zk_auth.hpp: user:password, with which this process authenticates to ZooKeeper (digest scheme).
 //
 // It never comes from a URL, which logs and lists of processes would show. It comes from the host's
-// memory, or from a file that nobody else can read, and stays in key memory while the store is open.
+// memory, or from a file that nobody else can read (impl/base/private_file.hpp), and stays in key memory while
+// the store is open.
 #pragma once
 
 #include <cstddef>

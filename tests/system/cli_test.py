@@ -296,7 +296,7 @@ class Credentials(Case):
 
     def test_key_file_open_to_others_is_refused_with_the_cure(self):
         self.init()
-        for mode in (0o640, 0o604, 0o666):
+        for mode in (0o660, 0o604, 0o666):  # a group may read: see cli_private_files_test.py
             os.chmod(self.key_file, mode)
             self.fails(DENIED, "list", says="chmod 600 '" + self.key_file + "'")
         os.chmod(self.key_file, 0o400)

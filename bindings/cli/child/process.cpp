@@ -72,6 +72,7 @@ Process::Process() {
 
   mask_ = current_signal_mask();
   set_action(SIGPIPE, SIG_IGN, pipe_);
+  set_action(SIGXFSZ, SIG_IGN, file_size_);
   set_action(SIGCHLD, SIG_DFL, child_);  // if it were ignored, a child's status would be lost
   if (::getpid() == 1) replace_handlers(SIG_DFL, end_first_process);
 }
@@ -81,6 +82,7 @@ void Process::restore() const noexcept {
   ::setrlimit(RLIMIT_MEMLOCK, &memlock_);
   restore_pipe();
   ::sigaction(SIGCHLD, &child_, nullptr);
+  ::sigaction(SIGXFSZ, &file_size_, nullptr);
   replace_handlers(end_first_process, SIG_DFL);  // what waits is not for this copy of process 1
   set_signal_mask(mask_);
 }

@@ -1,6 +1,4 @@
 // backup_commands.cpp: backup, backup-verify, restore.
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,9 +9,9 @@
 #include "syntax/common_options.hpp"
 #include "syntax/table.hpp"
 #include "terminal/files.hpp"
+#include "terminal/input.hpp"
 #include "terminal/output.hpp"
 #include "terminal/progress.hpp"
-#include "terminal/unique_fd.hpp"
 
 namespace strongroom_cli {
 namespace {
@@ -44,44 +42,32 @@ std::string report_of(const strongroom_backup_info& info, bool json, const std::
 // BackupInput is a file or standard input.
 class BackupInput {
  public:
-  explicit BackupInput(const std::string& name) : name_("'" + name + "'") {
-    if (name == "-") {
-      if (::isatty(STDIN_FILENO) != 0) {
-        throw Failure(kExitUsage, "a backup cannot be read from the terminal; name a file");
-      }
-      name_ = "standard input";
-      return;
-    }
-    owned_ = UniqueFd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-    if (!owned_) throw system_failure(kExitInvalid, "reading the backup " + name_ + " failed");
-    fd_ = owned_.get();
+  explicit BackupInput(const std::string& name) : input_(checked(name), "the backup") {}
+
+  strongroom_abi::BackupSource source() {
+    return [this](std::uint8_t* bytes, std::size_t len) { return input_.read(bytes, len); };
   }
 
-  strongroom_abi::BackupSource source() const {
-    return [this](std::uint8_t* bytes, std::size_t len) {
-      for (;;) {
-        const ssize_t got = ::read(fd_, bytes, len);
-        if (got >= 0) return static_cast<std::size_t>(got);
-        if (errno == EINTR) continue;
-        throw system_failure(kExitUnavailable, "reading the backup " + name_ + " failed");
-      }
-    };
-  }
+  const std::string& name() const noexcept { return input_.name(); }
 
   // can_be_read_twice is true for files, which rewind sets back to their beginning.
   bool can_be_read_twice() const {
     struct stat found {};
-    return ::fstat(fd_, &found) == 0 && S_ISREG(found.st_mode) && ::lseek(fd_, 0, SEEK_CUR) == 0;
+    return ::fstat(input_.fd(), &found) == 0 && S_ISREG(found.st_mode) &&
+           ::lseek(input_.fd(), 0, SEEK_CUR) == 0;
   }
   void rewind() const {
-    if (::lseek(fd_, 0, SEEK_SET) == 0) return;
-    throw system_failure(kExitUnavailable, "reading the backup " + name_ + " failed");
+    if (::lseek(input_.fd(), 0, SEEK_SET) == 0) return;
+    throw system_failure(kExitUnavailable, "reading the backup " + input_.name() + " failed");
   }
 
  private:
-  UniqueFd owned_;
-  int fd_ = STDIN_FILENO;
-  std::string name_;
+  static const std::string& checked(const std::string& name) {
+    if (name != "-" || ::isatty(STDIN_FILENO) == 0) return name;
+    throw Failure(kExitUsage, "a backup cannot be read from the terminal; name a file");
+  }
+
+  Input input_;
 };
 
 int backup_to_output(Access& access, const Progress& progress) {
@@ -95,9 +81,13 @@ int backup_to_output(Access& access, const Progress& progress) {
   return kExitOk;
 }
 
-strongroom_backup_info check(const BackupInput& input) {
+strongroom_backup_info check(BackupInput& input) {
   ProgressLine progress("Checking", ProgressLine::Unit::bytes);
-  return strongroom_abi::backup_verify(input.source(), progress.callback());
+  try {
+    return strongroom_abi::backup_verify(input.source(), progress.callback());
+  } catch (const strongroom_abi::Error& error) {
+    throw Failure(10 + error.status(), input.name() + ": " + error.what());
+  }
 }
 
 int run_backup(const Options& options) {
@@ -125,7 +115,7 @@ int run_backup(const Options& options) {
 }
 
 int run_backup_verify(const Options& options) {
-  const BackupInput input(options.text(kBackupIn));
+  BackupInput input(options.text(kBackupIn));
   print(report_of(check(input), options.has(kJson), "Good:"));
   return kExitOk;
 }
@@ -133,7 +123,7 @@ int run_backup_verify(const Options& options) {
 // A file is checked as a whole first, so that a bad one leaves nothing behind. A pipe cannot be checked
 // first; there, what was written before the fault is not a store.
 int run_restore(const Options& options) {
-  const BackupInput input(options.text(kBackupIn));
+  BackupInput input(options.text(kBackupIn));
   if (input.can_be_read_twice()) {
     check(input);
     input.rewind();

@@ -101,7 +101,7 @@ void look_at_nodes(const Options& options, Examined& examined,
   if (!in_zookeeper(options.store)) return;
   strongroom_store_options how = STRONGROOM_STORE_OPTIONS_INIT;
   how.timeout_ms = options.timeout_ms;
-  add_zk_auth(how, options.store, options.zk_auth_file, options);
+  const ZkAuth auth(how, options.store, options.zk_auth_file, options);
   try {
     ProgressLine progress("Looking", ProgressLine::Unit::nodes);
     found.emplace(strongroom_abi::zk_check_access(options.store, how, progress.callback()));

@@ -22,7 +22,6 @@ constexpr Option kRekey = flag("--rekey", "Under fresh keys, names included");
 class CopyLines {
  public:
   strongroom_abi::Progress callback() {
-    if (!show_copying_) return {};
     return [this](const strongroom_progress& progress) {
       comparing_ = comparing_ || progress.num_records < last_;
       last_ = progress.num_records;

@@ -18,13 +18,13 @@ constexpr Option kNewZkAuthFile =
 int run_zk_reauth(const Options& options) {
   if (!options.has(kNewZkAuthFile)) throw options.usage("--new-zk-auth-file is missing");
   const std::string file = options.text(kNewZkAuthFile);
-  refuse_marked_file(file, "the ZooKeeper credentials");
+  refuse_marked_file(file, "the file with ZooKeeper credentials");
   if (!in_zookeeper(options.store)) {
     throw Failure(kExitInvalid, "the store is not in ZooKeeper; name one as zk://host:port/root");
   }
   strongroom_store_options how = STRONGROOM_STORE_OPTIONS_INIT;
   how.timeout_ms = options.timeout_ms;
-  add_zk_auth(how, options.store, options.zk_auth_file, options);
+  const ZkAuth auth(how, options.store, options.zk_auth_file, options);
   std::uint64_t num_nodes = 0;
   {
     ProgressLine progress("Rewriting", ProgressLine::Unit::nodes);

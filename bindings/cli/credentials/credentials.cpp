@@ -46,10 +46,13 @@ std::string systemd_credential() {
 PrivateKeys::PrivateKeys(const Options& options) {
   std::optional<Secret> passphrase;
   if (!options.pgp_passphrase_file.empty()) {
-    passphrase = read_private(options.pgp_passphrase_file, 4096, "the passphrase file");
+    passphrase = read_private(options.pgp_passphrase_file, 4096, "the passphrase file",
+                              {options.allow_readable});
   }
   for (const std::string& file : options.pgp_private_keys) {
-    Key key{name_of(file), read_private(file, kMaxPrivateKeyLen, "the private key"), {}, true};
+    Secret text =
+        read_private(file, kMaxPrivateKeyLen, "the private key", {options.allow_readable});
+    Key key{name_of(file), std::move(text), {}, true};
     if (passphrase) {
       const std::string_view line = first_line(passphrase->reveal());
       key.passphrase = copy_secret(line, line.size());
@@ -167,7 +170,8 @@ Credentials gather_credentials(const Options& options, const strongroom_abi::Rep
     credentials.add_share(read_share(file), name_of(file), session, keys);
   }
   if (!options.key_file.empty()) {
-    credentials.add_lines(read_key_file(options.key_file), name_of(options.key_file));
+    credentials.add_lines(read_key_file(options.key_file, {options.allow_readable}),
+                          name_of(options.key_file));
   }
   if (!keys.empty() && options.share_files.empty()) credentials.add_wrapped(report, session, keys);
   const bool named = !options.share_files.empty() || !options.key_file.empty() || !keys.empty();

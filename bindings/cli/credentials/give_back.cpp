@@ -65,7 +65,7 @@ void give_back(Pending& pending, const KeyRequest& request, const NewCredentials
                const Options& options, Access& access) {
   if (!wanted.verify) return;
   bool ready = false;
-  if (!wanted.key_file.empty()) ready = pending.verify(read_key_file(wanted.key_file).reveal());
+  if (!wanted.key_file.empty()) ready = pending.verify(read_key_file(wanted.key_file, {}).reveal());
   if (!wanted.share_backs.empty()) {
     if (!give_back_files(pending, wanted, options, access)) throw not_back();
     return;

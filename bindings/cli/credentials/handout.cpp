@@ -227,9 +227,12 @@ void Handout::failed(const strongroom_abi::Error& error) {
   // The change may have taken effect, and then nothing else opens the store.
   if (error.status() == STRONGROOM_INDETERMINATE) {
     keep();
-    throw Failure(10 + error.status(), std::string(error.what()) +
-                                           "; keep the old credentials and the new ones, and see "
-                                           "'strongroom status'");
+    const Failure failure(10 + error.status(),
+                          std::string(error.what()) +
+                              "; keep the old credentials and the new ones, and "
+                              "see 'strongroom status'");
+    if (held_signal() != 0) complain(failure.what());  // the process ends by it before main reports
+    throw failure;
   }
   throw Failure(10 + error.status(),
                 std::string(error.what()) + "; the new credentials open nothing");

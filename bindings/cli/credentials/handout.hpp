@@ -54,15 +54,19 @@ class Handout {
   // bare is true when only a key is handed out: its line is printed as it is, for a pipe.
   bool bare() const noexcept;
 
-  // activate runs the function that makes the change take effect.
+  // activate runs the function that makes the change take effect. A signal waits until that is decided: the
+  // files of a change that took effect must stay. Long work stops at a signal by its progress, which throws
+  // Interrupted.
   template <typename F>
   void activate(F change) {
+    const Undivided undivided;
     try {
       change();
     } catch (const strongroom_abi::Error& error) {
       failed(error);
     }
     keep();
+    if (held_signal() != 0) complain("the change took effect before it was interrupted");
   }
 
  private:

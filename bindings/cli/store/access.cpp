@@ -21,6 +21,7 @@ using strongroom_abi::Report;
 using strongroom_abi::Secret;
 
 constexpr std::size_t kMaxAnchorFileLen = 4096;
+constexpr std::size_t kMaxZkAuthFileLen = 1026;  // 1,024 bytes and a line end
 
 bool is_wrong_credential(const Error& error) {
   return error.status() == STRONGROOM_DENIED || error.status() == STRONGROOM_INVALID;
@@ -106,6 +107,20 @@ std::string read_anchor(const std::string& file) {
   return std::string(text.reveal());
 }
 
+// read_zk_auth refuses what is no user:password here, since the engine does not know the file's name.
+Secret read_zk_auth(const std::string& file, bool allow_readable) {
+  Secret auth = read_private(file, kMaxZkAuthFileLen, "the file with ZooKeeper credentials",
+                             {.allow_readable = allow_readable, .own = true});
+  const std::string_view text = auth.reveal();
+  const std::size_t colon = text.find(':');
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  const std::string_view behind = text.substr(line.size());
+  const bool one = behind.empty() || behind == "\n" || behind == "\r\n";
+  if (one && colon != 0 && colon < line.size()) return auth;
+  throw Failure(kExitInvalid, "the file with ZooKeeper credentials " + name_of(file) +
+                                  " must be one line, user:password");
+}
+
 Access open_at(const std::string& url, const Options& options, const std::string& anchor, bool make,
                const std::string& zk_auth_file) {
   options.check_store();
@@ -113,7 +128,7 @@ Access open_at(const std::string& url, const Options& options, const std::string
   how.timeout_ms = options.timeout_ms;
   how.must_exist = make ? 0 : 1;
   how.anchor = anchor.empty() ? nullptr : anchor.c_str();
-  add_zk_auth(how, url, zk_auth_file, options);
+  const ZkAuth auth(how, url, zk_auth_file, options);
   strongroom_abi::Store store(url, &how);
   strongroom_abi::Session session = store.trusted();
   Report report = store.status();
@@ -147,17 +162,18 @@ bool in_zookeeper(std::string_view url) noexcept {
   return url.starts_with("zk:") || url.starts_with("zks:");
 }
 
-void add_zk_auth(strongroom_store_options& how, std::string_view url, const std::string& file,
-                 const Options& options) {
+ZkAuth::ZkAuth(strongroom_store_options& how, std::string_view url, const std::string& file,
+               const Options& options) {
   if (!in_zookeeper(url)) return;
+  std::string_view text;
   if (!file.empty()) {
-    refuse_marked_file(file, "the ZooKeeper credentials");
-    how.zk_auth_file = file.c_str();
+    text = read_.emplace(read_zk_auth(file, options.allow_readable)).reveal();
   } else if (options.zk_auth) {
-    refuse_mark(options.zk_auth->reveal(), "STRONGROOM_ZK_AUTH");
-    how.zk_auth = options.zk_auth->reveal().data();
-    how.zk_auth_len = options.zk_auth->size();
+    text = options.zk_auth->reveal();
+    refuse_mark(text, "STRONGROOM_ZK_AUTH");
   }
+  how.zk_auth = text.data();
+  how.zk_auth_len = text.size();
 }
 
 Access open_unsealed(const Options& options, std::uint32_t flags) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,9 +39,15 @@ Access open_other(const std::string& url, const Options& options, const std::str
 // in_zookeeper reports whether a URL names a store in ZooKeeper.
 bool in_zookeeper(std::string_view url) noexcept;
 
-// add_zk_auth sets the ZooKeeper credentials in the store's options, from that file or else from the
-// environment, where the URL needs any. They are borrowed.
-void add_zk_auth(strongroom_store_options& how, std::string_view url, const std::string& file,
-                 const Options& options);
+// ZkAuth sets the ZooKeeper credentials in the store's options, from that file or else from the environment,
+// where the URL needs any. The options borrow them as long as this object exists.
+class ZkAuth {
+ public:
+  ZkAuth(strongroom_store_options& how, std::string_view url, const std::string& file,
+         const Options& options);
+
+ private:
+  std::optional<strongroom_abi::Secret> read_;
+};
 
 }  // namespace strongroom_cli

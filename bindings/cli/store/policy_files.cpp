@@ -1,18 +1,15 @@
 // policy_files.cpp: reading policies; see policy_files.hpp.
 #include "store/policy_files.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 
 #include "store/failure.hpp"
 #include "terminal/input.hpp"
-#include "terminal/unique_fd.hpp"
 
 namespace strongroom_cli {
 namespace {
@@ -74,29 +71,15 @@ std::vector<NamedText> read_documents(const std::vector<std::string>& named) {
 }  // namespace
 
 std::string read_text(const std::string& file, std::size_t max_len, const std::string& what) {
-  const std::string from = file == "-" ? "standard input" : "'" + file + "'";
-  UniqueFd opened;
-  if (file != "-") {
-    opened = UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-    if (!opened)
-      throw system_failure(kExitInvalid, "reading " + what + " from " + from + " failed");
-  }
-  const int fd = file == "-" ? STDIN_FILENO : opened.get();
+  Input input(file, what);
+  input.refuse_size(max_len);
   std::string text;
-  std::array<char, 65536> part;
-  for (;;) {
-    const ssize_t got = ::read(fd, part.data(), part.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      throw system_failure(kExitUnavailable, "reading " + what + " from " + from + " failed");
-    if (got == 0) break;
-    text.append(part.data(), static_cast<std::size_t>(got));
-    if (text.size() > max_len) {
-      throw Failure(kExitTooLarge,
-                    what + " in " + from + " is over " + std::to_string(max_len) + " bytes");
-    }
+  std::array<std::uint8_t, 65536> part;
+  while (const std::size_t got = input.read(part.data(), part.size())) {
+    text.append(reinterpret_cast<const char*>(part.data()), got);
+    if (text.size() > max_len) throw input.too_large(max_len);
   }
-  refuse_mark(text, what + " in " + from);
+  refuse_mark(text, what + " in " + input.name());
   return text;
 }
 

@@ -33,7 +33,7 @@ std::vector<const Option*> arguments_of(const Command& command) {
 std::vector<const Option*> global_options() {
   return {&kHelp,       &kStore,         &kAnchorFile,        &kKeyFile,
           &kShare,      &kPgpPrivateKey, &kPgpPassphraseFile, &kEscrowed,
-          &kZkAuthFile, &kTimeout,       &kAllowUnlocked};
+          &kZkAuthFile, &kTimeout,       &kAllowUnlocked,     &kAllowReadable};
 }
 
 std::vector<const Command*> below(const Command* parent) {

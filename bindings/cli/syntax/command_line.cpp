@@ -203,6 +203,7 @@ void fill(Options& options) {
   options.zk_auth_file = options.text(kZkAuthFile);
   options.timeout_ms = static_cast<std::uint32_t>(std::ceil(options.seconds(kTimeout) * 1000));
   options.allow_unlocked = options.has(kAllowUnlocked);
+  options.allow_readable = options.has(kAllowReadable);
   take_store(options);
   // Credentials that the command line names are the only ones.
   const bool named =

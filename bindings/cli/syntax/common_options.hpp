@@ -24,6 +24,8 @@ inline constexpr Option kTimeout = {.names = "--timeout",
                                     .max = 86399};
 inline constexpr Option kAllowUnlocked =
     flag("--allow-unlocked", "Continue with memory that may be swapped if no more can be locked");
+inline constexpr Option kAllowReadable =
+    flag("--allow-readable-key-file", "Read keys also from files that others can read");
 inline constexpr Option kKeyFile = file("--key-file", "A key file (STRONGROOM_KEY_FILE)");
 inline constexpr Option kShare =
     files("--share", "A share, '-' for standard input; may be given again");

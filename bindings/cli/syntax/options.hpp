@@ -38,6 +38,7 @@ class Options {
   std::optional<strongroom_abi::Secret> zk_auth;  // the value of STRONGROOM_ZK_AUTH
   std::uint32_t timeout_ms = 0;
   bool allow_unlocked = false;
+  bool allow_readable = false;  // key files that others can read
 
   // What a command has for itself is asked for by its option.
   bool has(const Option& option) const noexcept { return raw(option) != nullptr; }

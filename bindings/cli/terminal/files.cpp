@@ -42,33 +42,52 @@ bool same_file(int fd, const std::string& name) {
          open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
+// Whether a file that an ended run left is needed by a store cannot be known here, so it is not removed.
+Failure exists_already(const std::string& what, const std::string& name) {
+  return {
+      kExitAlreadyExists,
+      quoted(what, name) +
+          " exists already, and was left alone; name another. If a run that was ended left it, see "
+          "that it opens no store before you remove it: strongroom list --key-file FILE"};
+}
+
 }  // namespace
 
 NewFile::NewFile(std::string name, const std::string& what, std::string_view bytes)
     : name_(std::move(name)) {
-  const UniqueFd file(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file && errno == EEXIST) {
-    throw Failure(kExitAlreadyExists,
-                  quoted(what, name_) + " exists already, and was left alone; name another");
+  remove_leftovers_on_signals();
+  {
+    const Undivided undivided;
+    file_ = UniqueFd(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!file_ && errno == EEXIST) throw exists_already(what, name_);
+    if (!file_) throw trouble(what, name_);
+    leftover_ = Leftover(name_);
   }
-  if (!file) throw trouble(what, name_);
   try {
-    if (::fchmod(file.get(), 0600) != 0) throw trouble(what, name_);
-    write_all(file.get(), bytes, quoted(what, name_));
-    if (::fsync(file.get()) != 0) throw trouble(what, name_);
+    if (::fchmod(file_.get(), 0600) != 0) throw trouble(what, name_);
+    write_all(file_.get(), bytes, quoted(what, name_));
+    if (::fsync(file_.get()) != 0) throw trouble(what, name_);
     sync_folder(name_, what);
   } catch (...) {
-    ::unlink(name_.c_str());
+    remove();
     throw;
   }
-  made_ = true;
 }
 
-NewFile::NewFile(NewFile&& other) noexcept
-    : name_(std::move(other.name_)), made_(std::exchange(other.made_, false)) {}
-
 NewFile::~NewFile() {
-  if (made_) ::unlink(name_.c_str());
+  remove();
+}
+
+void NewFile::keep() noexcept {
+  leftover_.forget();
+  file_.reset();
+}
+
+// A file that somebody else has put there meanwhile stays.
+void NewFile::remove() noexcept {
+  const Undivided undivided;
+  if (file_ && same_file(file_.get(), name_)) ::unlink(name_.c_str());
+  keep();
 }
 
 PartFile::PartFile(std::string name, std::string what)
@@ -77,29 +96,60 @@ PartFile::PartFile(std::string name, std::string what)
   if (::stat(name_.c_str(), &before) == 0 && !S_ISREG(before.st_mode)) {
     throw Failure(kExitInvalid, quoted(what_, name_) + " exists and is not a file; name another");
   }
+  remove_leftovers_on_signals();
   open_locked();
   if (::fchmod(file_.get(), 0600) != 0 || ::ftruncate(file_.get(), 0) != 0) {
-    throw trouble(what_, part_);
+    const Failure failure = trouble(what_, part_);
+    remove();
+    throw failure;
   }
+}
+
+// open_part returns whether the file is new.
+bool PartFile::open_part() {
+  constexpr int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  file_ = UniqueFd(::open(part_.c_str(), flags | O_CREAT | O_EXCL, 0600));
+  if (file_) return true;
+  if (errno == EEXIST) file_ = UniqueFd(::open(part_.c_str(), flags | O_CREAT, 0600));
+  if (!file_) throw trouble(what_, part_);
+  return false;
 }
 
 // A file that a killed run left is taken over; one that a running process writes is not. Between open and
 // lock that process may have finished, and the name may be another file's.
 void PartFile::open_locked() {
+  const Undivided undivided;
   do {
-    constexpr int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    file_ = UniqueFd(::open(part_.c_str(), flags, 0600));
-    if (!file_) throw trouble(what_, part_);
+    const bool is_new = open_part();
     if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      if (error == EWOULDBLOCK) {
+        file_.reset();
+        throw Failure(kExitUnavailable,
+                      quoted(what_, part_) + " is being written by another process; wait for it");
+      }
+      if (is_new) remove();
       file_.reset();
-      throw Failure(kExitUnavailable,
-                    quoted(what_, part_) + " is being written by another process; wait for it");
+      throw system_failure(kExitUnavailable, "locking " + quoted(what_, part_) + " failed", error);
     }
   } while (!same_file(file_.get(), part_));
+  try {
+    leftover_ = Leftover(part_);
+  } catch (...) {
+    remove();
+    throw;
+  }
 }
 
 PartFile::~PartFile() {
+  remove();
+}
+
+void PartFile::remove() noexcept {
+  const Undivided undivided;
   if (file_) ::unlink(part_.c_str());
+  leftover_.forget();
+  file_.reset();
 }
 
 void PartFile::append(std::string_view bytes) const {
@@ -108,8 +158,12 @@ void PartFile::append(std::string_view bytes) const {
 
 void PartFile::finish() {
   if (::fsync(file_.get()) != 0) throw trouble(what_, part_);
-  if (::rename(part_.c_str(), name_.c_str()) != 0) throw trouble(what_, name_);
-  file_.reset();
+  {
+    const Undivided undivided;
+    if (::rename(part_.c_str(), name_.c_str()) != 0) throw trouble(what_, name_);
+    leftover_.forget();
+    file_.reset();
+  }
   sync_folder(name_, what_);
 }
 

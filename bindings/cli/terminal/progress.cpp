@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "store/failure.hpp"
+#include "terminal/leftovers.hpp"
 #include "terminal/output.hpp"
+#include "terminal/terminal.hpp"
 
 namespace strongroom_cli {
 namespace {
@@ -35,9 +37,9 @@ ProgressLine::~ProgressLine() {
 }
 
 strongroom_abi::Progress ProgressLine::callback() {
-  if (!on_terminal_) return {};
   return [this](const strongroom_progress& progress) {
-    show(progress);
+    if (const int signal = held_signal(); signal != 0) throw Interrupted{signal};
+    if (on_terminal_) show(progress);
     return true;
   };
 }

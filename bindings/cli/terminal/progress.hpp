@@ -21,8 +21,8 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
   ~ProgressLine();
 
-  // callback is for functions that report progress. It never stops the work, and must not outlive this
-  // object.
+  // callback is for functions that report progress. It stops the work only where a signal is held back (see
+  // Undivided), by throwing Interrupted. It must not outlive this object.
   strongroom_abi::Progress callback();
 
  private:

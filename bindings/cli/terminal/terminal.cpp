@@ -19,7 +19,9 @@
 namespace strongroom_cli {
 namespace {
 
-constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+constexpr std::array kSignals = {SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT, SIGTSTP,
+                                 SIGTTIN, SIGTTOU,   SIGALRM, SIGXCPU, SIGUSR1,
+                                 SIGUSR2, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
 constexpr std::size_t kMaxLineLen = std::size_t{256} << 10;
 constexpr std::size_t kPartLen = 4096;
 constexpr int kQuietMs = 150;  // pasted text comes without such a pause

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strongroom/impl/base/private_file.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -52,13 +53,10 @@ static Result<void> check_private(const File& file, const std::string& name) {
                                    "' belongs to another user, who can replace the "
                                    "ZooKeeper credentials in it; use a file of your own"};
   }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Error{Code::denied, "'" + name +
-                                   "' with ZooKeeper credentials was open to others; run: "
-                                   "chmod 600 '" +
-                                   name + "'"};
-  }
-  return {};
+  if (reach_of(file.fd(), status).is_private()) return {};
+  return Error{Code::denied, "'" + name + "' with ZooKeeper credentials is open to others; " +
+                                 (can_chmod(name, status) ? "run: chmod 600 '" + name + "'"
+                                                          : std::string(kModeOfProvider))};
 }
 
 // read_all fills room, and returns how many bytes there were; at most the size of room.

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "strongroom/doctor.hpp"
+#include "strongroom/impl/base/private_file.hpp"
 #include "strongroom/impl/doctor/doctor_internal.hpp"
 
 namespace strongroom::doctor {
@@ -49,6 +50,27 @@ static Finding judge_neighbours(const std::string& key, const std::string& stora
   return {Level::good, check, key + " and " + storage + " are on different file systems", ""};
 }
 
+// check_reach reports who besides the owner and root can read or change the key.
+static void check_reach(const std::string& key, const struct stat& status, Findings& findings) {
+  const Reach reach = reach_of(key, status);
+  if (!reach.to_our_group && reach.is_private()) return;
+  const bool changeable = can_chmod(key, status);
+  const std::string cure =
+      changeable ? "run: chmod 600 " + shell_word(key) : std::string(kModeOfProvider);
+  const std::string mode = " (mode " + mode_text(status.st_mode) + ")";
+  if (!reach.is_private()) {
+    findings.push_back(
+        {Level::danger, "file-modes",
+         key + " is open to others" + mode + "; anyone who read it can open the store",
+         cure + "; then replace its slot"});
+    return;
+  }
+  findings.push_back(
+      {changeable ? Level::warning : Level::note, "file-modes",
+       key + " can be read by a group" + mode + ": all who are in it can open the store",
+       cure + "; or make sure that only this service is in the group"});
+}
+
 // check_own_key checks a key file that is kept, not one handed to the process for its lifetime.
 static void check_own_key(const std::string& key, const struct stat& status, Findings& findings) {
   const std::size_t num_before = findings.size();
@@ -58,12 +80,7 @@ static void check_own_key(const std::string& key, const struct stat& status, Fin
          key + " belongs to " + user_text(status.st_uid) + ", who can read and replace it",
          "run: chown " + std::to_string(::geteuid()) + " " + shell_word(key)});
   }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    findings.push_back({Level::danger, "file-modes",
-                        key + " is open to others (mode " + mode_text(status.st_mode) +
-                            "); anyone who read it can open the store",
-                        "run: chmod 600 " + shell_word(key) + "; then replace its slot"});
-  }
+  check_reach(key, status, findings);
   if (auto found = open_ancestor(key, status.st_uid)) findings.push_back(std::move(*found));
   if (status.st_nlink > 1) {
     findings.push_back(

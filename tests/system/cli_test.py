@@ -381,6 +381,35 @@ class OnTerminal(Case):
         return bool(termios.tcgetattr(tty)[3] & termios.ECHO)
 
 
+class DoubleDash(Case):
+    """What follows '--' is an argument, whatever comes before it."""
+
+    def test_after_an_option_whose_value_may_be_left_out(self):
+        self.init()
+        file = self.write("file", "from a file")
+        for number, option in enumerate(("-t", "--text-file", "--value-file", "-f", "--file")):
+            with self.subTest(option):
+                self.ok("create", option, file, "--", f"-a{number}")
+                self.assertEqual(self.ok("get", "--", f"-a{number}"), b"from a file")
+                self.ok("create", option, "--", f"-b{number}", given=b"from input")
+                self.assertEqual(self.ok("get", "--", f"-b{number}"), b"from input")
+                self.ok("create", option, "-", "--", f"-c{number}", given=b"from input")
+                self.assertEqual(self.ok("get", "--", f"-c{number}"), b"from input")
+                self.fails(USAGE, "create", option, file, f"-d{number}")
+        self.assertEqual(len(self.ok("list").split()), 15)
+
+    def test_after_every_other_option(self):
+        self.init()
+        self.ok("create", "--value", "x", "--", "-a")
+        self.assertEqual(self.ok("get", "--raw", "--", "-a"), b"x")
+        self.ok("create", "--", "--help", given=b"y")
+        self.assertEqual(self.ok("get", "--", "--help"), b"y")
+        self.ok("create", "--", "f", given=b"{\"--\":\"z\"}")
+        self.assertEqual(self.ok("get", "--key", "--", "f"), b"z")  # a value that is needed is taken
+        self.assertEqual(self.ok("list", "--", "-a").strip(), b"")
+        self.ok("delete", "--", "-a")
+
+
 class Terminal(OnTerminal):
     """What happens on a terminal."""
 
@@ -396,6 +425,27 @@ class Terminal(OnTerminal):
         self.assertEqual(status, 0, more)
         for share in shares:
             self.assertNotIn(share.encode(), seen + more)
+
+    def test_names_that_mislead_are_quoted_on_a_terminal_only(self):
+        self.init()
+        plain = "caf\u00e9/\u5b57\U0001f511"
+        hidden = [chr(code) for code in (0xAD, 0x61C, 0x180E, 0x200B, 0x200D, 0x200F, 0x2028, 0x202E, 0x2066,
+                                         0x2069, 0xFE0F, 0xFEFF, 0xFFA0, 0xE0041)]
+        for name in [plain] + ["a" + each + "b" for each in hidden]:
+            self.ok("create", name, given=b"x")
+        listed = self.ok("list", "--recursive").decode()
+        for name in [plain] + hidden:
+            self.assertIn(name, listed)
+        pid, tty = self.spawn("list", "--recursive", key=True)
+        status, seen = self.rest(pid, tty)
+        self.assertEqual(status, 0, seen)
+        lines = seen.decode().split("\r\n")
+        self.assertIn(plain, lines)
+        for each in hidden:
+            quoted = "".join(f"\\x{byte:02x}" for byte in each.encode())
+            self.assertIn("a" + quoted + "b", lines)
+            self.assertNotIn(each, seen.decode())
+        self.assertIn("a\\xe2\\x80\\xaeb", self.fails(NOT_FOUND, "get", "a\u202eb/c"))
 
     def test_asks_for_the_key_and_takes_it_where_shares_would_do(self):
         self.init("--shares", "3")

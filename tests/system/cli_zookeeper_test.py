@@ -229,5 +229,60 @@ class Access(ZooKeeper):
         self.zk("list")
 
 
+# A name server that takes questions and answers none. It runs the command of its arguments with that.
+SILENT_NAME_SERVER = """
+import fcntl, socket, struct, subprocess, sys
+loopback = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(loopback, 0x8914, struct.pack("16sh14x", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.1", 53))
+subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
+sys.exit(subprocess.run(sys.argv[2:]).returncode)
+"""
+
+
+class Deadline(ZooKeeper):
+    """--timeout holds from the first connection to the end."""
+
+    TIMED_OUT = 23
+    IN_TIME = 7  # seconds with --timeout 1 on a busy machine; without a deadline each takes 10 or more
+
+    def ends_in_time(self, *args, says="", **more):
+        begin = time.monotonic()
+        done = self.run_it("--timeout", "1", "--zk-auth-file", self.auth, *args, **more)
+        self.assertLess(time.monotonic() - begin, self.IN_TIME, (args, done.err))
+        self.assertIn(done.returncode, (UNAVAILABLE, self.TIMED_OUT), (args, done.err))
+        self.assertIn(says, done.err)
+
+    def test_a_server_that_does_not_answer(self):
+        self.made()
+        self.zk("create", "a", given=SECRET)
+        self.addCleanup(os.kill, SERVER.process.pid, signal.SIGCONT)
+        os.kill(SERVER.process.pid, signal.SIGSTOP)
+        for args in (("status",), ("get", "a"), ("list",), ("update", "a", "-v", "x"), ("slots",), ("seal",),
+                     ("backup", self.path("b")), ("watch", "a", "--for", "1"), ("policy", "list"),
+                     ("doctor",), ("zk-reauth", "--new-zk-auth-file", self.other_auth)):
+            with self.subTest(args[0]):
+                self.ends_in_time(*args, says="answered in time")
+        os.kill(SERVER.process.pid, signal.SIGCONT)
+        self.assertEqual(self.zk("get", "a"), SECRET)
+
+    def test_no_server(self):
+        self.ends_in_time("--store", f"zk://127.0.0.1:{free_port()}/x", "status", says="answered in time")
+
+    def test_a_name_server_that_does_not_answer(self):
+        if subprocess.run(["unshare", "-mn", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no mount and network namespaces here")
+        resolv = self.write("resolv.conf", "nameserver 127.0.0.1\n")
+        begin = time.monotonic()
+        done = subprocess.run(
+            ["unshare", "-mn", sys.executable, "-c", SILENT_NAME_SERVER, resolv, cli_test.PROGRAM,
+             "--timeout", "1", "--store", "zk://zookeeper.example.com:2181/x", "status"],
+            capture_output=True, text=True)
+        self.assertLess(time.monotonic() - begin, self.IN_TIME, done.stderr)
+        self.assertEqual(done.returncode, UNAVAILABLE, done.stderr)
+        self.assertIn("could not be looked up in time", done.stderr)
+
+
 if __name__ == "__main__":
     cli_test.main(globals())

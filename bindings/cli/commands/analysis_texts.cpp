@@ -52,12 +52,6 @@ std::string account_json(const strongroom_abi::Analysis& analysis) {
   return account_array(analysis) + "\n";
 }
 
-std::string printable(const std::string& text) {
-  if (well_formed_text(text)) return text;
-  const std::string json = json_text(text);
-  return json.substr(1, json.size() - 2);
-}
-
 void print_line(std::string& text, const std::string& first, const std::string& second,
                 const std::string& third) {
   std::string line = first;

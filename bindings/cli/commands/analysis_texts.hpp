@@ -16,9 +16,6 @@ std::string place_of(const strongroom_analysis_line& line);
 std::string account_array(const strongroom_abi::Analysis& analysis);
 std::string account_json(const strongroom_abi::Analysis& analysis);
 
-// printable keeps what somebody wrote into a policy from controlling a terminal.
-std::string printable(const std::string& text);
-
 // print_line appends one line of up to three columns.
 void print_line(std::string& text, const std::string& first, const std::string& second,
                 const std::string& third);

@@ -25,7 +25,7 @@ int run_policy_list(const Options& options) {
             ",\"revision\":" + std::to_string(each.revision) +
             ",\"changed\":" + json_text(time_text(each.changed_ms)) +
             ",\"size\":" + std::to_string(each.text_len) + "}";
-    text += std::string(each.name) + "\n";
+    text += name_text(each.name) + "\n";
   }
   print(options.has(kJson) ? json + "]\n" : text);
   return kExitOk;

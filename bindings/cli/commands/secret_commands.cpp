@@ -90,7 +90,7 @@ int run_list(const Options& options) {
     return kExitOk;
   }
   std::string text;
-  for (const std::string& name : names) text += name + "\n";
+  for (const std::string& name : names) text += name_text(name) + "\n";
   print(text);
   return kExitOk;
 }

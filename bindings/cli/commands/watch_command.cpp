@@ -65,7 +65,8 @@ class CaughtSignals {
 std::string line_of(const strongroom_abi::WatchEvent& event, bool json) {
   const char* const what = event.deleted ? "deleted" : "changed";
   if (!json)
-    return std::string(what) + " " + std::to_string(event.revision) + " " + event.path + "\n";
+    return std::string(what) + " " + std::to_string(event.revision) + " " + name_text(event.path) +
+           "\n";
   return "{\"path\":" + json_text(event.path) + ",\"change\":\"" + what +
          "\",\"revision\":" + (event.revision == 0 ? "null" : std::to_string(event.revision)) +
          "}\n";

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -69,6 +70,34 @@ bool is_control(std::string_view character) noexcept {
   return c < 0x20 || c == 0x7F;
 }
 
+char32_t code_point(std::string_view character) noexcept {
+  const auto c = static_cast<unsigned char>(character[0]);
+  const std::size_t len = character.size();
+  char32_t code = len == 1 ? c : c & (0xFFU >> (len + 1));
+  for (const char next : character.substr(1)) code = code << 6 | (next & 0x3F);
+  return code;
+}
+
+// is_hidden reports characters that a terminal does not show, or that change the order or the lines of what it
+// shows: Default_Ignorable_Code_Point of Unicode 15 (which has all of Bidi_Control), the separators of lines
+// and paragraphs, and the marks of interlinear notes.
+bool is_hidden(std::string_view character) noexcept {
+  struct Range {
+    char32_t first, last;
+  };
+  constexpr std::array kHidden = {
+      Range{0xAD, 0xAD},       Range{0x34F, 0x34F},     Range{0x61C, 0x61C},
+      Range{0x115F, 0x1160},   Range{0x17B4, 0x17B5},   Range{0x180B, 0x180F},
+      Range{0x200B, 0x200F},   Range{0x2028, 0x202E},   Range{0x2060, 0x206F},
+      Range{0x3164, 0x3164},   Range{0xFE00, 0xFE0F},   Range{0xFEFF, 0xFEFF},
+      Range{0xFFA0, 0xFFA0},   Range{0xFFF0, 0xFFFB},   Range{0x1BCA0, 0x1BCA3},
+      Range{0x1D173, 0x1D17A}, Range{0xE0000, 0xE0FFF},
+  };
+  const char32_t code = code_point(character);
+  return std::any_of(kHidden.begin(), kHidden.end(),
+                     [&](Range range) { return range.first <= code && code <= range.last; });
+}
+
 // try_write_all returns 0 or an errno.
 int try_write_all(int fd, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
@@ -101,23 +130,30 @@ void print_done(std::string_view text) noexcept try {
 } catch (const Interrupted&) {  // nobody reads, as in `rotate | true`
 }
 
-void complain(std::string_view message) noexcept try {
-  std::string line = "strongroom: ";
-  while (!message.empty()) {
-    const std::size_t len = utf8_length(message);
-    const std::string_view character = message.substr(0, len == 0 ? 1 : len);
-    if (len == 0 || is_control(character)) {
+std::string printable(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t len = utf8_length(text);
+    const std::string_view character = text.substr(0, len == 0 ? 1 : len);
+    if (len == 0 || is_control(character) || is_hidden(character)) {
       for (const char c : character) {
         const auto byte = static_cast<unsigned char>(c);
-        line += {'\\', 'x', kHex[byte >> 4], kHex[byte & 0xF]};
+        shown += {'\\', 'x', kHex[byte >> 4], kHex[byte & 0xF]};
       }
     } else {
-      line += character;
+      shown += character;
     }
-    message.remove_prefix(character.size());
+    text.remove_prefix(character.size());
   }
-  line += '\n';
-  write_all(STDERR_FILENO, line, "standard error");
+  return shown;
+}
+
+std::string name_text(std::string_view name) {
+  return ::isatty(STDOUT_FILENO) != 0 ? printable(name) : std::string(name);
+}
+
+void complain(std::string_view message) noexcept try {
+  write_all(STDERR_FILENO, "strongroom: " + printable(message) + "\n", "standard error");
 } catch (const std::exception&) {  // nobody is left to report to
 }
 

@@ -26,7 +26,14 @@ void print(std::string_view text);
 // nobody reads.
 void print_done(std::string_view text) noexcept;
 
-// complain writes one line "strongroom: ..." to standard error; control characters are quoted.
+// printable quotes as \xNN the bytes of a text that steer a terminal or mislead a reader: control characters,
+// those that are not shown, those that change the direction of what follows, and what is not UTF-8.
+std::string printable(std::string_view text);
+
+// name_text returns a name for standard output: printable on a terminal, and else as it is.
+std::string name_text(std::string_view name);
+
+// complain writes one line "strongroom: ..." to standard error; it is printable.
 void complain(std::string_view message) noexcept;
 
 // time_text returns milliseconds since 1970 in the form of RFC 3339: 2024-02-29T12:00:00.123Z.

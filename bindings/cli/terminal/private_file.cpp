@@ -20,7 +20,7 @@ namespace {
 
 // The tags of linux/posix_acl.h.
 enum Tag : std::uint16_t {
-  kOwner = 1,
+  kOwnerTag = 1,
   kUser = 2,
   kOwnGroup = 4,
   kGroup = 8,
@@ -83,7 +83,7 @@ bool is_ours(uid_t user) {
 }
 
 void add(const Grant& grant, const struct stat& found, Reach& reach) {
-  if (grant.may == 0 || grant.tag == kOwner || grant.tag == kMask) return;
+  if (grant.may == 0 || grant.tag == kOwnerTag || grant.tag == kMask) return;
   if (grant.tag == kUser && is_ours(grant.id)) return;
   if ((grant.may & 2) != 0) reach.writable = true;
   const gid_t group = grant.tag == kOwnGroup ? found.st_gid : grant.id;

@@ -5,8 +5,8 @@
 // openpgp_helper returns ours, a program that lives for one request. A host that may not start programs
 // brings its own.
 //
-// Keys and messages are accepted in the forms that people have: binary, ASCII armor, or base64 or hex
-// of the binary form (the DC/OS API takes keys, and prints messages, in these forms).
+// Keys and messages are accepted in the forms that people have: binary, ASCII armor (in a mail as well), or
+// base64 or hex of the binary form (the DC/OS API takes keys, and prints messages, in these forms).
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,8 @@ class OpenPgp {
   // Returns  one per key, in their order (message is empty where there were no texts).
   // Errors   invalid: not as many keys as texts; a file of several keys; or a key that is not an OpenPGP
   //          key, is a private key, has expired, was revoked, cannot be encrypted to, or is neither RSA
-  //          of 2048 to 4096 bits nor Curve25519. The message names the key by its number, from 1.
+  //          or ElGamal of 2048 to 8192 bits nor ECDH. The message names the key by its number, from 1,
+  //          and says what is wrong with it.
   //          too_large: a key, or a text of more than 4,096 bytes.
   //          unsupported: no OpenPGP is available.  timeout, unavailable.
   virtual Result<std::vector<WrappedShare>> wrap(std::span<const SecretView> texts,

@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <string_view>
 
+#include "packets.hpp"
 #include "strongroom/impl/crypto/base64.hpp"
+#include "strongroom/path.hpp"
 
 namespace strongroom::openpgp {
 namespace {
 
 using Bytes = std::span<std::uint8_t>;
 using View = std::span<const std::uint8_t>;
-
-constexpr std::string_view kArmor = "-----BEGIN PGP ";
 
 std::string_view text_of(View bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -75,46 +75,40 @@ Bytes decode_text(Bytes text) noexcept {
   return all_digits(text, base64_sextet) ? decode<6>(text, base64_sextet) : Bytes{};
 }
 
-Tag tag_of(std::uint8_t first) noexcept {
-  const bool new_format = (first & 0x40) != 0;
-  return static_cast<Tag>(new_format ? first & 0x3F : first >> 2 & 0x0F);
+Trouble nothing(Kind wanted) noexcept {
+  return wanted == Kind::message ? Trouble::not_a_message : Trouble::not_a_key;
 }
 
-// Tag 0 is reserved (RFC 4880, 4.3): what begins with it is not OpenPGP.
+// is_utf16 recognizes a byte order mark, and armor or base64 without one: every second byte is zero. Its
+// marks would look like the first byte of a packet.
+bool is_utf16(View bytes) noexcept {
+  if (bytes.size() < 4) return false;
+  if (bytes[0] == 0xFF && bytes[1] == 0xFE) return true;
+  if (bytes[0] == 0xFE && bytes[1] == 0xFF) return true;
+  const bool little = bytes[1] == 0 && bytes[3] == 0 && bytes[0] != 0 && bytes[0] < 0x80;
+  return little || (bytes[0] == 0 && bytes[2] == 0 && bytes[1] != 0 && bytes[1] < 0x80);
+}
+
+// is_binary: the first byte of a packet has its highest bit set. So has that of a mail that begins with a
+// letter outside ASCII, but no packets are UTF-8 to their end.
 bool is_binary(View bytes) noexcept {
-  return !bytes.empty() && (bytes[0] & 0x80) != 0 && tag_of(bytes[0]) != Tag::none;
+  if (first_tag(bytes) == Tag::none) return false;
+  return !has_armor(bytes) || !well_formed_utf8(text_of(bytes));
 }
 
 }  // namespace
 
-bool is_armored(View bytes) noexcept {
-  return text_of(bytes).starts_with(kArmor);
-}
-
-std::span<std::uint8_t> decode_form(Bytes bytes) noexcept {
+Trouble decode_form(Bytes bytes, Kind wanted, Bytes& out) noexcept {
   // A UTF-8 byte order mark, which some editors write, would look like a packet.
   if (text_of(bytes).starts_with("\xEF\xBB\xBF")) bytes = bytes.subspan(3);
-  for (int layer = 0; layer < 2; ++layer) {
-    if (is_binary(bytes)) return bytes;
-    // What a mail program put above the armor is not part of it.
-    const auto armor = text_of(bytes).find(kArmor);
-    if (armor != std::string_view::npos) return bytes.subspan(armor);
-    bytes = decode_text(bytes);
+  if (trimmed(bytes).empty()) return Trouble::empty;
+  if (is_utf16(bytes)) return Trouble::utf16;
+  for (int layer = 0; layer < 3 && !bytes.empty(); ++layer) {
+    if (is_binary(bytes)) return out = bytes, Trouble::none;
+    if (has_armor(bytes)) return decode_armor(bytes, wanted, out);
+    if (layer < 2) bytes = decode_text(bytes);
   }
-  return is_binary(bytes) || is_armored(bytes) ? bytes : Bytes{};
-}
-
-std::size_t num_armors(View bytes) noexcept {
-  std::size_t count = 0;
-  const std::string_view text = text_of(bytes);
-  for (auto at = text.find(kArmor); at != std::string_view::npos; at = text.find(kArmor, at + 1)) {
-    ++count;
-  }
-  return count;
-}
-
-Tag first_tag(View bytes) noexcept {
-  return is_binary(bytes) ? tag_of(bytes[0]) : Tag::none;
+  return nothing(wanted);
 }
 
 }  // namespace strongroom::openpgp

@@ -13,19 +13,15 @@ namespace strongroom::openpgp {
 // Recipient is one public key that may be encrypted to now.
 struct Recipient {
   RnpRing ring;
-  RnpKey encrypt;  // the subkey to encrypt to
+  RnpKey encrypt;  // the subkey, or primary key, to encrypt to
   std::vector<std::uint8_t> fingerprint;
 };
 
 // open_recipient loads and checks a public key in any form, which it decodes in place.
-Trouble open_recipient(std::span<std::uint8_t> key, Recipient& out);
+Reason open_recipient(std::span<std::uint8_t> key, Recipient& out);
 
 // open_private_keys loads all private keys of a text in any form, which it decodes in place.
-Trouble open_private_keys(std::span<std::uint8_t> keys, RnpRing& out);
-
-// binary_form decodes any form, armor included; where there is armor, `storage` holds the result.
-// Returns  empty: it is not OpenPGP.
-std::span<const std::uint8_t> binary_form(std::span<std::uint8_t> bytes, RnpOutput& storage);
+Reason open_private_keys(std::span<std::uint8_t> keys, RnpRing& out);
 
 // fingerprint_of returns the fingerprint of this key; empty on failure.
 std::vector<std::uint8_t> fingerprint_of(const RnpKey& key);

@@ -22,10 +22,11 @@ namespace {
 void send(const Channel& channel, const Reply& reply) {
   Writer head;
   head.u32(kMagic);
-  head.u8(static_cast<std::uint8_t>(reply.trouble));
+  head.u8(static_cast<std::uint8_t>(reply.reason.trouble));
   head.u8(0);
   head.u16(static_cast<std::uint16_t>(reply.number));
-  if (channel.write(head.view()) != Io::done || reply.trouble != Trouble::none) return;
+  if (!reply.reason.good()) head.u32(reply.reason.detail);
+  if (channel.write(head.view()) != Io::done || !reply.reason.good()) return;
   const auto field = [&](std::span<const std::uint8_t> bytes) {
     Writer len;
     len.u32(static_cast<std::uint32_t>(bytes.size()));
@@ -40,15 +41,15 @@ void send(const Channel& channel, const Reply& reply) {
 Reply answer(const Channel& channel) try {
   Request request;
   Reply reply;
-  reply.trouble = read_request(channel, request);
-  return reply.trouble == Trouble::none ? perform(request) : std::move(reply);
+  reply.reason = read_request(channel, request);
+  return reply.reason.good() ? perform(request) : std::move(reply);
 } catch (const std::bad_alloc&) {
   Reply reply;
-  reply.trouble = Trouble::no_memory;
+  reply.reason = Trouble::no_memory;
   return reply;
 } catch (const std::exception&) {
   Reply reply;
-  reply.trouble = Trouble::failed;
+  reply.reason = Trouble::failed;
   return reply;
 }
 
@@ -60,7 +61,7 @@ int serve() {
     return 0;
   }
   Reply refused;
-  refused.trouble = Trouble::unlocked_memory;
+  refused.reason = Trouble::unlocked_memory;
   send(channel, refused);
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "forms.hpp"
 #include "keys.hpp"
+#include "packets.hpp"
 #include "strongroom/impl/base/wipe.hpp"
 #include "strongroom/openpgp.hpp"
 
@@ -19,9 +20,9 @@ using RnpEncrypt = Rnp<rnp_op_encrypt_t, rnp_op_encrypt_destroy>;
 using RnpVerify = Rnp<rnp_op_verify_t, rnp_op_verify_destroy>;
 using RnpGenerate = Rnp<rnp_op_generate_t, rnp_op_generate_destroy>;
 
-Reply refused(Trouble trouble, unsigned number = 0) {
+Reply refused(Reason reason, unsigned number = 0) {
   Reply reply;
-  reply.trouble = trouble;
+  reply.reason = reason;
   reply.number = number;
   return reply;
 }
@@ -56,15 +57,15 @@ Reply wrap(Request& request) {
   for (unsigned i = 0; i < request.keys.size(); ++i) {
     Recipient recipient;
     auto key = request.keys[i];  // decoded in place, and needed once more
-    const Trouble trouble = open_recipient(key, recipient);
-    if (trouble != Trouble::none) return refused(trouble, i + 1);
+    const Reason reason = open_recipient(key, recipient);
+    if (!reason.good()) return refused(reason, i + 1);
     reply.fields.push_back(std::move(recipient.fingerprint));
     reply.fields.emplace_back();
   }
   for (unsigned i = 0; i < request.texts.size(); ++i) {
     Recipient recipient;
-    const Trouble trouble = open_recipient(request.keys[i], recipient);
-    if (trouble != Trouble::none) return refused(trouble, i + 1);
+    const Reason reason = open_recipient(request.keys[i], recipient);
+    if (!reason.good()) return refused(reason, i + 1);
     reply.fields[2 * i + 1] = encrypt(recipient, request.texts[i].view());
     if (reply.fields[2 * i + 1].empty()) return refused(Trouble::failed);
   }
@@ -75,11 +76,17 @@ Reply wrap(Request& request) {
 struct Passphrase {
   SecretView passphrase;
   bool asked = false;
+  bool stub = false;  // gpg wrote the key without its private part
 
   static bool answer(rnp_ffi_t, void* self, rnp_key_handle_t key, const char*, char* out,
                      std::size_t max_len) {
     if (key == nullptr) return false;  // asked for a message that is encrypted to a passphrase
     auto* const mine = static_cast<Passphrase*>(self);
+    const auto protection = rnp_get<RnpText>(rnp_key_get_protection_type, key);
+    if (protection && std::string_view(protection.get()).starts_with("GPG-")) {
+      mine->stub = true;
+      return false;
+    }
     mine->asked = true;
     const auto bytes = mine->passphrase.reveal();
     if (bytes.empty() || bytes.size() >= max_len) return false;
@@ -105,25 +112,6 @@ struct Plaintext {
   }
 };
 
-Trouble message_trouble(Tag tag) {
-  switch (tag) {
-    case Tag::session_key:
-    case Tag::password_session_key:
-    case Tag::encrypted_and_checked:
-    case Tag::aead_encrypted:
-      return Trouble::none;
-    case Tag::encrypted:
-      return Trouble::no_integrity;
-    case Tag::one_pass_signature:
-    case Tag::signature:
-    case Tag::compressed:
-    case Tag::literal:
-      return Trouble::not_encrypted;
-    default:
-      return Trouble::not_a_message;
-  }
-}
-
 // decryption_trouble translates librnp's result into a Trouble.
 Trouble decryption_trouble(rnp_result_t result, const Passphrase& passphrase,
                            const Plaintext& text) {
@@ -135,7 +123,7 @@ Trouble decryption_trouble(rnp_result_t result, const Passphrase& passphrase,
     case RNP_ERROR_NO_SUITABLE_KEY:
     case RNP_ERROR_KEY_NOT_FOUND:
     case RNP_ERROR_DECRYPT_FAILED:
-      if (!passphrase.asked) return Trouble::wrong_key;
+      if (!passphrase.asked) return passphrase.stub ? Trouble::stub : Trouble::wrong_key;
       return passphrase.passphrase.empty() ? Trouble::needs_passphrase : Trouble::wrong_passphrase;
     case RNP_ERROR_OUT_OF_MEMORY:
       return Trouble::no_memory;
@@ -182,21 +170,37 @@ Trouble decrypt(const RnpRing& ring, std::span<const std::uint8_t> message, Pass
   return trouble != Trouble::none ? trouble : protection;
 }
 
+unsigned subject_of(Trouble trouble) {
+  const bool of_key = trouble == Trouble::needs_passphrase ||
+                      trouble == Trouble::wrong_passphrase || trouble == Trouble::stub;
+  return of_key ? kAboutPrivateKey : kAboutMessage;
+}
+
+Reason read_message(std::span<std::uint8_t> text, std::span<const std::uint8_t>& out) {
+  std::span<std::uint8_t> decoded;
+  if (const Trouble trouble = decode_form(text, Kind::message, decoded); trouble != Trouble::none) {
+    return trouble;
+  }
+  out = decoded;
+  return message_reason(out);
+}
+
 Reply unwrap(Request& request) {
-  RnpOutput storage;
-  const auto message = binary_form(request.message, storage);
-  if (const Trouble trouble = message_trouble(first_tag(message)); trouble != Trouble::none) {
-    return refused(trouble);
+  std::span<const std::uint8_t> message;
+  if (const Reason reason = read_message(request.message, message); !reason.good()) {
+    return refused(reason, kAboutMessage);
   }
   RnpRing ring;
-  const Trouble opened = open_private_keys(request.private_key.reveal_mutable(), ring);
-  if (opened != Trouble::none) return refused(opened);
+  if (const Reason reason = open_private_keys(request.private_key.reveal_mutable(), ring);
+      !reason.good()) {
+    return refused(reason, kAboutPrivateKey);
+  }
   auto space = SecretBytes::for_key(kMaxTextLen);
   if (!space) return refused(Trouble::unlocked_memory);
   Plaintext text{std::move(space).value()};
   Passphrase passphrase{request.passphrase.view()};
   const Trouble trouble = decrypt(ring, message, passphrase, text);
-  if (trouble != Trouble::none) return refused(trouble);
+  if (trouble != Trouble::none) return refused(trouble, subject_of(trouble));
   Reply reply;
   reply.has_secret = true;
   reply.secret = std::move(text.bytes);

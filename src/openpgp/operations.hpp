@@ -8,10 +8,10 @@
 
 namespace strongroom::openpgp {
 
-// Reply is what is sent back. It has fields only where trouble is none.
+// Reply is what is sent back. It has fields only where there is no reason to refuse.
 struct Reply {
-  Trouble trouble = Trouble::none;
-  unsigned number = 0;                            // of the key that it is about
+  Reason reason;
+  unsigned number = 0;                            // of what the reason is about
   std::vector<std::vector<std::uint8_t>> fields;  // not secret
   SecretBytes secret;                             // the last field, where has_secret
   bool has_secret = false;

@@ -24,6 +24,7 @@ using Rnp = std::unique_ptr<std::remove_pointer_t<Handle>, RnpDelete<destroy>>;
 
 using RnpRing = Rnp<rnp_ffi_t, rnp_ffi_destroy>;
 using RnpKey = Rnp<rnp_key_handle_t, rnp_key_handle_destroy>;
+using RnpUserId = Rnp<rnp_uid_handle_t, rnp_uid_handle_destroy>;
 using RnpInput = Rnp<rnp_input_t, rnp_input_destroy>;
 using RnpOutput = Rnp<rnp_output_t, rnp_output_destroy>;
 using RnpText = Rnp<char*, rnp_buffer_destroy>;

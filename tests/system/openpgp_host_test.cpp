@@ -94,7 +94,7 @@ class OpenPgpHostTest : public OpenPgpTest {
 // begun is the start of a good answer.
 Writer begun() {
   Writer answer;
-  answer.u32(0x53525031);
+  answer.u32(0x53525032);
   answer.u32(0);
   return answer;
 }
@@ -131,7 +131,7 @@ TEST_F(OpenPgpHostTest, HelperThatAnswersOddlyIsRefused) {
   Writer gigabytes = begun();
   gigabytes.u32(0xFFFFFFFF);
   Writer unknown;
-  unknown.u32(0x53525031);
+  unknown.u32(0x53525032);
   unknown.u32(0xC8000000);
   const std::vector<std::string> bodies = {
       "exit 0",

@@ -21,8 +21,9 @@ int run_init(const Options& options) {
       options.has(kKeyFile) ? options.key_file : from_environment("STRONGROOM_KEY_FILE");
   Access access = open_sealed(options, true);
   const KeyRequest request(wanted, access);
-  const strongroom_abi::Pending pending =
-      access.session.init_prepare(request.init_options(options.number(kMaxSecretSize)));
+  const strongroom_abi::Pending pending = request.prepare([&] {
+    return access.session.init_prepare(request.init_options(options.number(kMaxSecretSize)));
+  });
   Handout handout(pending, request, wanted, access);
   handout.print(options.has(kJson), true);
   handout.activate([&] { access.session.init_activate(pending); });

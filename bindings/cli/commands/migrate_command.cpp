@@ -71,8 +71,9 @@ int migrate_rekeyed(const Options& options, const NewCredentials& wanted) {
   Access from = open_unsealed(options);
   Access to = open_other(options.text(kTo), options, options.text(kToZkAuthFile));
   const KeyRequest request(wanted, to);
-  const strongroom_abi::Pending pending =
-      to.session.init_prepare(request.init_options(from.report.info().max_secret_len));
+  const strongroom_abi::Pending pending = request.prepare([&] {
+    return to.session.init_prepare(request.init_options(from.report.info().max_secret_len));
+  });
   Handout handout(pending, request, wanted, to);
   handout.print(options.has(kJson), true);
   std::uint64_t num_secrets = 0;

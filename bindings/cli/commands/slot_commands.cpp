@@ -74,7 +74,8 @@ int change_slots(const Options& options, Access& access, const NewCredentials& w
   change.remove = remove.data();
   change.num_remove = remove.size();
   change.keep_keys = options.has(kKeepKeys) ? 1 : 0;
-  strongroom_abi::Pending pending = access.session.slots_prepare(change);
+  strongroom_abi::Pending pending =
+      request.prepare([&] { return access.session.slots_prepare(change); });
   Handout handout(pending, request, wanted, access);
   handout.print(options.has(kJson), false);
   give_back(pending, request, wanted, options, access);

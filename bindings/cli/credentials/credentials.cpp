@@ -33,6 +33,15 @@ bool wants_passphrase(const Error& error) {
          std::string_view(error.what()).find("passphrase") != std::string_view::npos;
 }
 
+// refuse_bad_key throws with the name of the file where the file itself is bad: no other message can help.
+void refuse_bad_key(const Error& error, const std::string& name) {
+  constexpr std::string_view kBegin = "the private key ";
+  const std::string_view message = error.what();
+  if (error.status() != STRONGROOM_INVALID || !message.starts_with(kBegin)) return;
+  throw Failure(kExitInvalid,
+                "the private key " + name + " " + std::string(message.substr(kBegin.size())));
+}
+
 // systemd_credential returns the name of the file, or nothing where there is none.
 std::string systemd_credential() {
   const char* const folder = ::secure_getenv("CREDENTIALS_DIRECTORY");
@@ -68,6 +77,12 @@ Secret PrivateKeys::open_by(Key& key, strongroom_abi::Session& session, std::str
       return session.unwrap(message, key.text.reveal(),
                             key.passphrase ? key.passphrase->reveal() : std::string_view());
     } catch (const Error& error) {
+      refuse_bad_key(error, key.name);
+      if (wants_passphrase(error) && key.passphrase && key.passphrase->reveal().empty()) {
+        throw Failure(
+            kExitDenied,
+            key.name + ": the private key has a passphrase, and the passphrase given is empty");
+      }
       if (!wants_passphrase(error) || !std::exchange(key.may_ask, false)) throw;
       if (!can_ask()) {
         throw Failure(kExitDenied, key.name +

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "credentials/credentials.hpp"
 #include "credentials/share_forms.hpp"
 #include "store/failure.hpp"
 #include "terminal/input.hpp"
@@ -61,6 +62,18 @@ void KeyRequest::read_public_key(const std::string& file) {
   Secret key = read_secret_text(file, kMaxPublicKeyLen, name);
   refuse_private_key(key.reveal(), name + " '" + file + "'");
   public_keys_.push_back(std::move(key));
+}
+
+// refuse_by_file_name throws "the OpenPGP key 'bob.asc' has expired" for "key 2 has expired", and returns if the
+// error is about something else.
+void KeyRequest::refuse_by_file_name(const strongroom_abi::Error& error) const {
+  const std::string_view message = error.what();
+  for (std::size_t i = 0; i < wanted_.pgp_key_files.size(); ++i) {
+    const std::string number = "key " + std::to_string(i + 1) + " ";
+    if (!message.starts_with(number)) continue;
+    throw Failure(10 + error.status(), "the OpenPGP key " + name_of(wanted_.pgp_key_files[i]) +
+                                           " " + std::string(message.substr(number.size())));
+  }
 }
 
 void KeyRequest::make_pair(const NewCredentials& wanted, Access& access) {

@@ -24,6 +24,17 @@ class KeyRequest {
   KeyRequest(const NewCredentials& wanted, Access& access);
 
   strongroom_init_options init_options(std::uint32_t max_secret_len) const;
+
+  // prepare calls make, which passes the keys to the engine. The engine knows them by number; an error gets
+  // the name of the file.
+  template <typename Make>
+  strongroom_abi::Pending prepare(Make make) const try {
+    return make();
+  } catch (const strongroom_abi::Error& error) {
+    refuse_by_file_name(error);
+    throw;
+  }
+
   // slots_options leaves the slots to remove empty.
   strongroom_slots_options slots_options() const;
 
@@ -32,6 +43,7 @@ class KeyRequest {
 
  private:
   void read_public_key(const std::string& file);
+  void refuse_by_file_name(const strongroom_abi::Error& error) const;
   void make_pair(const NewCredentials& wanted, Access& access);
 
   const NewCredentials& wanted_;

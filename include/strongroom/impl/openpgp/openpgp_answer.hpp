@@ -13,8 +13,8 @@
 
 namespace strongroom::openpgp {
 
-// describe returns the error for a trouble. number  of the key, from 1; 0 where there is only one.
-Error describe(Trouble trouble, unsigned number);
+// describe returns the error for a reason. number  of the key, from 1, or kAbout... of protocol.hpp.
+Error describe(const Reason& reason, unsigned number);
 
 // Answer reads the fields in their order.
 // Errors  those that the helper reported.  unavailable: it ended early, or its answer was invalid.

@@ -48,9 +48,10 @@ class Registry {
     return *registry;
   }
 
-  std::shared_ptr<Entry> entry(FileId directory) {
+  // One directory has two entries when it is open through a read-only mount and a writable one.
+  std::shared_ptr<Entry> entry(const Directory& directory) {
     const std::lock_guard lock(mutex_);
-    std::shared_ptr<Entry>& entry = entries_[directory];
+    std::shared_ptr<Entry>& entry = entries_[{directory.id(), directory.read_only()}];
     if (entry == nullptr) entry = std::make_shared<Entry>();
     return entry;
   }
@@ -58,7 +59,7 @@ class Registry {
  private:
   ForkGuard guard_;
   std::mutex mutex_;
-  std::map<FileId, std::shared_ptr<Entry>> entries_;
+  std::map<std::pair<FileId, bool>, std::shared_ptr<Entry>> entries_;
   Registry* parents_ = nullptr;
 };
 
@@ -290,7 +291,7 @@ Result<std::unique_ptr<Backend>> open_lmdb(const std::string& directory,
   const std::string query =
       options.quota_bytes == 0 ? "" : "?quota=" + std::to_string(options.quota_bytes);
   std::string url = "lmdb:" + opened.path() + query;
-  std::shared_ptr<Entry> entry = Registry::of_this_process().entry(opened.id());
+  std::shared_ptr<Entry> entry = Registry::of_this_process().entry(opened);
   if (!entry->mutex.lock_until(deadline)) {
     return Error{Code::timeout, opened.path() +
                                     " was being opened or closed by another thread until the time "

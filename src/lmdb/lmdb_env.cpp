@@ -150,7 +150,11 @@ Error storage_error(const Directory& directory, int rc) {
 
 Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& options,
                                        Deadline deadline) {
-  STRONGROOM_ASSIGN(lock, WriteLock::make(directory));
+  WriteLock lock;
+  if (!directory.read_only()) {
+    STRONGROOM_ASSIGN(made, WriteLock::make(directory));
+    lock = std::move(made);
+  }
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t quota = options.quota_bytes / page * page;
   std::unique_ptr<Env> env(new Env(std::move(directory), std::move(lock), quota));
@@ -158,13 +162,33 @@ Result<std::unique_ptr<Env>> Env::open(Directory directory, const LmdbOptions& o
     return Error{Code::unavailable,
                  env->name() + " was not opened: no memory to detect forks with"};
   }
-  // LMDB may fail, or wait forever, when two processes open or close at the same moment.
-  STRONGROOM_TRY(env->lock_.acquire(WriteLock::What::opening, deadline));
-  auto opened = await_openers(env->directory_, deadline);
-  if (opened) opened = env->open_files(options);
-  env->lock_.release(WriteLock::What::opening);
-  STRONGROOM_TRY(opened);
+  STRONGROOM_TRY(env->directory_.read_only() ? env->open_read_only(options, deadline)
+                                             : env->open_alone(options, deadline));
   return env;
+}
+
+// open_alone opens while no other process opens or closes: LMDB may then fail, or wait forever.
+Result<void> Env::open_alone(const LmdbOptions& options, Deadline deadline) {
+  STRONGROOM_TRY(lock_.acquire(WriteLock::What::opening, deadline));
+  auto opened = await_openers(directory_, deadline);
+  if (opened) opened = open_files(options);
+  lock_.release(WriteLock::What::opening);
+  return opened;
+}
+
+// open_read_only leaves lock.mdb alone, so it need not wait for others that open.
+Result<void> Env::open_read_only(const LmdbOptions& options, Deadline deadline) {
+  STRONGROOM_ASSIGN(data, directory_.check_file(kDataFile));
+  if (!data) {
+    return Error{Code::unavailable,
+                 name() + " had no store in it, and none can be made on a read-only file system"};
+  }
+  STRONGROOM_TRY(ReadLock::check(directory_));
+  const auto no_writer = ReadLock::take(directory_, deadline);
+  STRONGROOM_TRY(no_writer);
+  STRONGROOM_TRY(check_header(directory_));
+  STRONGROOM_TRY(map(options));
+  return check_opened(*data);
 }
 
 Result<void> Env::open_files(const LmdbOptions& options) {
@@ -188,15 +212,16 @@ Result<void> Env::open_files(const LmdbOptions& options) {
 // map opens the environment with as large a map as the host allows.
 Result<void> Env::map(const LmdbOptions& options) {
   std::size_t len = quota_ != 0 ? quota_ : std::max(options.reserve_bytes, kMinReserve);
+  const unsigned flags = directory_.read_only() ? MDB_RDONLY | MDB_NOLOCK : 0;
   for (;;) {
-    const int rc = open_handle(directory_.path(), len, 0, env_);
+    const int rc = open_handle(directory_.path(), len, flags, env_);
     if (rc == 0) return {};
     const bool too_much = rc == ENOMEM && quota_ == 0 && len / 2 >= kMinReserve;
     if (too_much) {
       len /= 2;
     } else if (rc == EACCES || rc == EPERM) {
       return Error{Code::denied,
-                   name() + " had files that could not be opened for writing: " + mdb_strerror(rc)};
+                   name() + " had files that could not be opened: " + mdb_strerror(rc)};
     } else if (rc == ENOMEM) {
       return Error{Code::unavailable, name() + " could not be mapped: " + std::to_string(len) +
                                           " bytes of address space were not available"};
@@ -234,7 +259,7 @@ Env::~Env() {
   for (ReadSlot& slot : slots_) {
     if (slot.txn != nullptr) mdb_txn_abort(slot.txn);
   }
-  if (env_ == nullptr) return;
+  if (env_ == nullptr || directory_.read_only()) return;
   // Not for long: another process that was stopped while opening must not delay this one's exit.
   constexpr Timeout kPatience{1000};
   auto alone = lock_.acquire(WriteLock::What::opening, deadline_after(kPatience));

@@ -25,6 +25,7 @@
 
 #include "group_commit.hpp"
 #include "lmdb_files.hpp"
+#include "lmdb_locks.hpp"
 #include "strongroom/backend.hpp"
 #include "strongroom/backends/lmdb.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
@@ -88,8 +89,9 @@ struct alignas(128) ReadSlot {
 // Snapshot is the read transaction of one call.
 class Snapshot {
  public:
-  explicit Snapshot(ReadSlot* slot) noexcept : slot_(slot) {}
-  Snapshot(Snapshot&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  Snapshot(ReadSlot* slot, ReadLock lock) noexcept : lock_(std::move(lock)), slot_(slot) {}
+  Snapshot(Snapshot&& other) noexcept
+      : lock_(std::move(other.lock_)), slot_(std::exchange(other.slot_, nullptr)) {}
   ~Snapshot() {
     if (slot_ == nullptr) return;
     mdb_txn_reset(slot_->txn);
@@ -100,6 +102,7 @@ class Snapshot {
   Stamp stamp() const noexcept { return Stamp(mdb_txn_id(slot_->txn)); }
 
  private:
+  ReadLock lock_;  // only on a read-only file system; released after the transaction ended
   ReadSlot* slot_;
 };
 
@@ -107,6 +110,7 @@ class Snapshot {
 // needs. LMDB allows no transaction while the map is moved, so the thread that moves it ends all of
 // them. A look at the map holds a ReadSlot, and the thread that moves the map holds all of these.
 struct LongRead {
+  ReadLock lock;           // only on a read-only file system
   MDB_txn* txn = nullptr;  // null: it was ended
   Stamp stamp{};
 };
@@ -142,6 +146,8 @@ class MapLock {
 // Env is one environment of this process, shared by all handles to its directory.
 class Env {
  public:
+  // On a read-only file system it writes nothing. Its reads then exclude writers by a ReadLock, since LMDB
+  // has no table of readers there, and a writer would reuse pages under a reader.
   static Result<std::unique_ptr<Env>> open(Directory directory, const LmdbOptions& options,
                                            Deadline deadline);
   ~Env();
@@ -179,7 +185,7 @@ class Env {
   }
 
   // The functions that GroupCommit requires of a storage.
-  Result<void> lock(Deadline deadline) { return lock_.acquire(WriteLock::What::writing, deadline); }
+  Result<void> lock(Deadline deadline);
   void unlock() noexcept { lock_.release(WriteLock::What::writing); }
   Result<void> begin(const Load& load);
   Result<Commit> apply(std::span<const Change> batch);
@@ -192,10 +198,15 @@ class Env {
   Env(Directory directory, WriteLock lock, std::size_t quota) noexcept
       : directory_(std::move(directory)), lock_(std::move(lock)), quota_(quota) {}
 
+  Result<void> open_alone(const LmdbOptions& options, Deadline deadline);
+  Result<void> open_read_only(const LmdbOptions& options, Deadline deadline);
   Result<void> open_files(const LmdbOptions& options);
   Result<void> map(const LmdbOptions& options);
   Result<void> check_opened(FileId data);
 
+  // lock_out_writers takes the lock of a read where LMDB's table of readers cannot be written; elsewhere
+  // none is needed.
+  Result<ReadLock> lock_out_writers(Timeout timeout) const;
   ReadSlot* take_slot(Timeout timeout) noexcept;
   int renew(ReadSlot& slot) noexcept;
   int begin_read(MDB_txn** txn) noexcept;

@@ -1,9 +1,10 @@
-// lmdb_files.cpp: the directory, the header and the lock of an LMDB store.
+// lmdb_files.cpp: the directory and the header of an LMDB store.
 #include "lmdb_files.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,10 +21,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr mode_t kForeignBits = S_IRWXG | S_IRWXO;
-
-Error trouble(const std::string& path, const char* what, int error) {
-  return {Code::unavailable, path + " " + what + ": " + system_error_text(error)};
-}
 
 std::string octal(mode_t mode) {
   std::string digits(4, '0');
@@ -155,6 +152,10 @@ std::string system_error_text(int error) {
   return std::generic_category().message(error);
 }
 
+Error trouble(const std::string& path, const char* what, int error) {
+  return {Code::unavailable, path + " " + what + ": " + system_error_text(error)};
+}
+
 Result<Directory> Directory::open(const std::string& path) {
   Directory directory;
   directory.path_ = path;
@@ -175,7 +176,11 @@ Result<Directory> Directory::open(const std::string& path) {
   if (!S_ISDIR(status.st_mode)) return Error{Code::invalid, directory.path_ + " was no directory"};
   STRONGROOM_TRY(check_owner(directory.path_, status, "700"));
   if (!directory.fd_) return trouble(directory.path_, "could not be opened", open_error);
-  if (::faccessat(directory.fd(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
+  struct statvfs system;
+  directory.read_only_ =
+      ::fstatvfs(directory.fd(), &system) == 0 && (system.f_flag & ST_RDONLY) != 0;
+  const int wanted = directory.read_only_ ? X_OK : W_OK | X_OK;
+  if (::faccessat(directory.fd(), ".", wanted, AT_EACCESS) != 0) {
     return trouble(directory.path_, "could not be written", errno);
   }
   directory.id_ = FileId{status.st_dev, status.st_ino};
@@ -216,101 +221,6 @@ Result<void> check_header(const Directory& directory) {
     found = check_header_once(directory, fd.get());
   }
   return found;
-}
-
-Result<void> await_openers(const Directory& directory, Deadline deadline) {
-  STRONGROOM_ASSIGN(found, directory.check_file(kReaderFile));
-  if (!found) return {};
-  const Fd fd(
-      ::openat(directory.fd(), kReaderFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!fd) return {};  // LMDB reports why
-  constexpr auto kPause = std::chrono::milliseconds(2);
-  for (;;) {
-    struct flock range {};  // the byte that LMDB locks
-    range.l_type = F_RDLCK;
-    range.l_whence = SEEK_SET;
-    range.l_len = 1;
-    if (::fcntl(fd.get(), F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK) return {};
-    const auto now = steady_clock::now();
-    if (now >= deadline) {
-      return Error{Code::timeout, directory.path_of(kReaderFile) +
-                                      " was held by another program that was opening or closing "
-                                      "the store until the time was up; nothing was changed"};
-    }
-    std::this_thread::sleep_for(std::min<steady_clock::duration>(kPause, deadline - now));
-  }
-}
-
-Result<WriteLock> WriteLock::make(const Directory& directory) {
-  WriteLock lock;
-  lock.path_ = directory.path_of(kWriteLockFile);
-  STRONGROOM_TRY(directory.check_file(kWriteLockFile));
-  constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  lock.fd_ = Fd(::openat(directory.fd(), kWriteLockFile, kFlags, S_IRUSR | S_IWUSR));
-  if (!lock.fd_) return trouble(lock.path_, "could not be opened", errno);
-  return lock;
-}
-
-WriteLock::Tried WriteLock::attempt(What what) noexcept {
-  struct flock range {};
-  range.l_type = F_WRLCK;
-  range.l_whence = SEEK_SET;
-  range.l_start = static_cast<off_t>(what);
-  range.l_len = 1;
-  if (::fcntl(fd_.get(), F_OFD_SETLK, &range) == 0) return Tried::held;
-  return errno == EAGAIN || errno == EACCES || errno == EINTR ? Tried::busy : Tried::failed;
-}
-
-WriteLock::Tried WriteLock::wait_for(What what, Deadline deadline) noexcept {
-  using std::chrono::microseconds;
-  steady_clock::duration pause = microseconds(50);
-  for (;;) {
-    const Tried tried = attempt(what);
-    if (tried != Tried::busy) return tried;
-    const auto now = steady_clock::now();
-    if (now >= deadline) return tried;
-    std::this_thread::sleep_for(std::min(pause, deadline - now));
-    pause = std::min<steady_clock::duration>(2 * pause, microseconds(2000));
-  }
-}
-
-Result<void> WriteLock::acquire(What what, Deadline deadline) {
-  const auto start = steady_clock::now();
-  // A process that waits holds the turn, and a process that wants to write again must take the turn
-  // first. Otherwise a process that writes without pause would leave the others only gaps of
-  // microseconds. A waiter that was stopped must not stop everybody, so the turn is waited for only
-  // for a short time.
-  constexpr auto kTurn = std::chrono::milliseconds(10);
-  const bool turn = what == What::writing &&
-                    wait_for(What::turn, std::min(deadline, start + kTurn)) == Tried::held;
-  const Tried tried = wait_for(what, deadline);
-  const int error = errno;
-  if (turn) release(What::turn);
-  if (tried == Tried::held) return {};
-  if (tried == Tried::failed) return trouble(path_, "could not be locked", error);
-  const auto waited =
-      std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start);
-  return Error{Code::timeout,
-               path_ + " was held by another process that was " +
-                   (what == What::writing ? "writing" : "opening or closing the store") + ", for " +
-                   std::to_string(waited.count()) + " ms; nothing was changed"};
-}
-
-void WriteLock::release(What what) noexcept {
-  struct flock range {};
-  range.l_type = F_UNLCK;
-  range.l_whence = SEEK_SET;
-  range.l_start = static_cast<off_t>(what);
-  range.l_len = 1;
-  (void)::fcntl(fd_.get(), F_OFD_SETLK, &range);
-}
-
-bool WriteLock::reserve(std::size_t bytes) noexcept {
-  return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0;
-}
-
-void WriteLock::give_reserve() noexcept {
-  (void)!::ftruncate(fd_.get(), 0);
 }
 
 }  // namespace strongroom::lmdb

@@ -1,7 +1,7 @@
-// lmdb_files.hpp: the checks and locks around an LMDB environment before LMDB may touch it.
+// lmdb_files.hpp: the checks of an LMDB store's files before LMDB may touch them.
 //
-// These are the directory and its access rights, the header of the data file, and the lock between
-// processes. Nothing here maps a file or knows LMDB's library; layouts are those of LMDB 0.9 on 64 bits.
+// These are the directory and its access rights, and the header of the data file. Nothing here maps a file
+// or knows LMDB's library; layouts are those of LMDB 0.9 on 64 bits.
 #pragma once
 
 #include <sys/types.h>
@@ -54,10 +54,13 @@ struct FileId {
 // system_error_text returns the message of an errno value.
 std::string system_error_text(int error);
 
+// trouble returns the error for a file that could not be used: its path, what failed, and why.
+Error trouble(const std::string& path, const char* what, int error);
+
 // Directory is an open directory that no other user may enter.
 class Directory {
  public:
-  // open makes the directory (0700) if it is absent.
+  // open makes the directory (0700) if it is absent. It must be writable, except on a read-only file system.
   // Errors  denied, unavailable, invalid (not a directory).
   static Result<Directory> open(const std::string& path);
 
@@ -65,6 +68,9 @@ class Directory {
   std::string path_of(const char* name) const { return path_ + "/" + name; }
   int fd() const noexcept { return fd_.get(); }
   FileId id() const noexcept { return id_; }
+  // read_only reports whether the directory was opened where its file system is mounted read-only. The
+  // same files may be writable at another place.
+  bool read_only() const noexcept { return read_only_; }
 
   // check_file refuses a file that is not a plain file of ours with mode 0600 or less.
   // Returns  the file's id; nothing if there is no such file.
@@ -77,49 +83,12 @@ class Directory {
   std::string path_;
   Fd fd_;
   FileId id_;
+  bool read_only_ = false;
 };
 
 // check_header checks that LMDB may map data.mdb: the file has whole pages, both headers are sane, and no
 // page in use is beyond the end. Otherwise LMDB would die of SIGFPE or SIGBUS.
 // Errors  corrupt, unsupported (a newer LMDB), unavailable.
 Result<void> check_header(const Directory& directory);
-
-// await_openers waits until no program is opening or closing lock.mdb. LMDB itself would wait without a
-// deadline, also for a program that knows nothing of write.lock (mdb_stat). No environment of this process
-// may have the file open: closing it here would drop LMDB's locks.
-// Errors  timeout, denied.
-Result<void> await_openers(const Directory& directory, Deadline deadline);
-
-// WriteLock is held by the one process that writes, or by the one that opens or closes.
-//
-// The locks belong to the open file (F_OFD_SETLK). Unlike process-wide locks they are not lost when other
-// code in the process closes the file, and the kernel frees them when their holder dies. LMDB's own mutex
-// cannot be waited for with a deadline, so this lock is taken first.
-class WriteLock {
- public:
-  enum class What : int { writing = 0, opening = 1, turn = 2 };  // bytes of the file
-
-  // make opens the file write.lock, making it if it is absent.
-  static Result<WriteLock> make(const Directory& directory);
-
-  // acquire waits until no other process holds the lock.
-  // Errors  timeout, unavailable (the file system has no locks).
-  Result<void> acquire(What what, Deadline deadline);
-  void release(What what) noexcept;
-
-  // reserve takes blocks of the disk for the file, without making it longer. They are for a deletion
-  // when the disk is full: give_reserve frees them.
-  // Returns  whether they are there; false where the file system cannot do that.
-  bool reserve(std::size_t bytes) noexcept;
-  void give_reserve() noexcept;
-
- private:
-  enum class Tried { held, busy, failed };
-  Tried attempt(What what) noexcept;
-  Tried wait_for(What what, Deadline deadline) noexcept;
-
-  Fd fd_;
-  std::string path_;
-};
 
 }  // namespace strongroom::lmdb

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "lmdb_env.hpp"
@@ -49,16 +50,22 @@ int Env::begin_read(MDB_txn** txn) noexcept {
   return mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, txn);
 }
 
+Result<ReadLock> Env::lock_out_writers(Timeout timeout) const {
+  if (!directory_.read_only()) return ReadLock();
+  return ReadLock::take(directory_, deadline_after(timeout));
+}
+
 Error Env::no_place() const {
   return {Code::timeout, name() + " had no place for another reader in time"};
 }
 
 Result<Snapshot> Env::snapshot(Timeout timeout) {
+  STRONGROOM_ASSIGN(no_writer, lock_out_writers(timeout));
   for (;;) {
     ReadSlot* const slot = take_slot(timeout);
     if (slot == nullptr) return no_place();
     const int rc = renew(*slot);
-    if (rc == 0) return Snapshot(slot);
+    if (rc == 0) return Snapshot(slot, std::move(no_writer));
     slot->give();
     if (rc != MDB_MAP_RESIZED) return error(rc);
     STRONGROOM_TRY(follow_growth(timeout));
@@ -66,6 +73,8 @@ Result<Snapshot> Env::snapshot(Timeout timeout) {
 }
 
 Result<void> Env::begin_long(LongRead& read, Timeout timeout) {
+  STRONGROOM_ASSIGN(no_writer, lock_out_writers(timeout));
+  read.lock = std::move(no_writer);
   {
     const std::lock_guard lock(long_mutex_);
     long_reads_.push_back(&read);
@@ -87,6 +96,7 @@ void Env::end_long(LongRead& read) noexcept {
   std::erase(long_reads_, &read);
   if (read.txn != nullptr) mdb_txn_abort(read.txn);
   read.txn = nullptr;
+  read.lock = ReadLock();
 }
 
 // end_long_reads ends all long reads. The caller holds all slots, so none is being used.

@@ -96,6 +96,14 @@ Result<void> Env::lengthen(const Load& load) {
   return {};
 }
 
+Result<void> Env::lock(Deadline deadline) {
+  if (!directory_.read_only()) return lock_.acquire(WriteLock::What::writing, deadline);
+  return Error{Code::unavailable,
+               "the file system of " + name() +
+                   " is read-only; write through a place where it can be written. "
+                   "Nothing was changed"};
+}
+
 Result<void> Env::begin(const Load& load) {
   constexpr unsigned kGroupsPerCheck = 64;
   if (num_groups_++ % kGroupsPerCheck == 0) {

@@ -726,10 +726,12 @@ TEST_F(Lmdb, DiskFullOrReadOnlyAtOpenIsUnavailableAndLeavesNothingHalfMade) {
     fs::remove(ballast);
     if (!open_lmdb(disk + "/store")) return 3;
     if (::mount(nullptr, disk.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 99;
+    auto none = open_lmdb(disk + "/other");
+    if (none || none.error().code != Code::unavailable || !says(none.error(), "/other")) return 4;
     auto fixed = open_lmdb(disk + "/store");
-    if (fixed || fixed.error().code != Code::unavailable || !says(fixed.error(), "/store"))
-      return 4;
-    return 0;
+    if (!fixed) return 5;
+    const auto refused = commit(**fixed, {put("k", "v")});
+    return !refused && says(refused.error(), "is read-only") ? 0 : 6;
   });
   if (status == -1) GTEST_SKIP() << "no private tmpfs here: needs root and namespaces";
   EXPECT_EQ(status, 0);

@@ -75,5 +75,86 @@ class Deadline(cli_test.Case):
         self.ok("status", key=False)
 
 
+class ReadOnly(cli_test.Case):
+    """The same files, mounted read-only at another place."""
+
+    MOUNT = 'mount --bind store view && mount -o remount,bind,ro view && exec "$@"'
+
+    def setUp(self):
+        super().setUp()
+        if subprocess.run(["unshare", "-m", "sh", "-c", "mount --bind / /"], capture_output=True).returncode != 0:
+            self.skipTest("this host forbids mounts in a namespace")
+        self.init()
+        self.ok("create", "my/secret", given=cli_test.SECRET)
+        os.mkdir(self.path("view"))
+
+    def view(self, *args, given=b"", key=True):
+        """The exit status, output and errors of a command that sees the store only through the mount."""
+        before = self.entries()
+        done = subprocess.run(["unshare", "-m", "sh", "-c", self.MOUNT, "sh", cli_test.PROGRAM, *args],
+                              env=self.environ(key=key, STRONGROOM_STORE="lmdb:" + self.path("view")),
+                              input=given, capture_output=True, timeout=60, cwd=self.place)
+        self.assertEqual(self.entries(), before)
+        for secret in self.secrets:
+            self.assertNotIn(secret, done.stderr)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    def entries(self):
+        paths = [self.path("store")] + [entry.path for entry in os.scandir(self.path("store"))]
+        return {path: (found.st_size, found.st_blocks, found.st_mtime_ns, found.st_mode)
+                for path in paths for found in [os.lstat(path)]}
+
+    def test_status_get_list_and_backup_work_and_write_nothing_there(self):
+        status, out, err = self.view("status", key=False)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn(b"in use", out)
+        self.assertEqual(self.view("get", "my/secret"), (0, cli_test.SECRET, ""))
+        self.assertEqual(self.view("list", "my"), (0, b"secret\n", ""))
+        file = self.path("copy")
+        status, _, err = self.view("backup", file)
+        self.assertEqual((status, err), (0, ""))
+        self.ok("--store", "lmdb:" + self.path("restored"), "restore", file)
+        self.assertEqual(self.ok("--store", "lmdb:" + self.path("restored"), "get", "my/secret"), cli_test.SECRET)
+
+    def test_everything_that_writes_is_refused(self):
+        says = f"strongroom: the file system of {self.path('view')} is read-only; "
+        for args in ("create", "new"), ("update", "my/secret"), ("delete", "my/secret"), ("seal",), ("rotate",):
+            status, out, err = self.view(*args, given=b"v")
+            self.assertEqual((status, out, err.count("\n")), (UNAVAILABLE, b"", 1), (args, err))
+            self.assertTrue(err.startswith(says), err)
+        self.assertEqual(self.ok("get", "my/secret"), cli_test.SECRET)
+        self.ok("status", key=False)
+
+    def test_the_lock_file_must_be_there(self):
+        os.unlink(self.path("store", "write.lock"))
+        status, out, err = self.view("get", "my/secret")
+        self.assertEqual((status, out), (UNAVAILABLE, b""))
+        self.assertIn("write.lock was missing", err)
+        self.ok("status", key=False)  # what the text advises
+        self.assertEqual(self.view("get", "my/secret"), (0, cli_test.SECRET, ""))
+
+    def test_a_stopped_writer_ends_a_read_at_its_timeout(self):
+        holder = subprocess.Popen([sys.executable, "-c", HOLDER, self.path("store", "write.lock"), "0"],
+                                  stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(holder.stdout.readline(), b"held\n")
+            os.kill(holder.pid, signal.SIGSTOP)
+            start = time.monotonic()
+            status, out, err = self.view("get", "my/secret", "--timeout", "1")
+            self.assertEqual((status, out), (TIMEOUT, b""), err)
+            self.assertIn("write.lock was held by a process that was writing", err)
+            self.assertLess(time.monotonic() - start, 6)
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+        self.assertEqual(self.view("get", "my/secret"), (0, cli_test.SECRET, ""))
+
+    def test_doctor_says_so(self):
+        status, out, _ = self.view("doctor")
+        self.assertIn(b"warning  file-system: " + self.path("view").encode() +
+                      b" is on a file system mounted read-only: it can be read, but not written", out)
+
+
 if __name__ == "__main__":
     cli_test.main(globals())

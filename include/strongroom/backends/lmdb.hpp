@@ -2,7 +2,7 @@
 //
 // Any number of threads, handles and processes may use one directory. Within a process all handles
 // share one environment, since a second one would drop the file locks of the first. Reads neither
-// lock nor copy. Concurrent commits are gathered into one LMDB transaction with LMDB's own two
+// lock nor copy, except on a read-only file system (see below). Concurrent commits are gathered into one LMDB transaction with LMDB's own two
 // barriers. Each commit is on disk when it is acknowledged.
 //
 // The directory (0700) holds, each 0600:
@@ -14,6 +14,14 @@
 // Do not use a network file system: LMDB's memory map and locks do not reach across machines. A file
 // that is damaged inside can crash any program that maps it. open_lmdb refuses the damage that it can
 // detect from the owner, the modes, the length and the header.
+//
+// Where the directory is on a file system mounted read-only, the store is opened for reading only. Nothing
+// is written, and commits fail with unavailable. Other processes may write the same files through another
+// mount of this machine. LMDB has no table of readers there, so each read keeps writers out by a shared
+// lock on write.lock, and waits for the writer of the moment. A snapshot, and so a backup, keeps them out
+// until it is done: writers whose deadline passes meanwhile fail with timeout. Programs that write with
+// LMDB but without write.lock (mdb_load) must not run then. Network and FUSE file systems are refused, since
+// a writer elsewhere may not see the lock.
 //
 // To copy a store that is in use, run mdb_copy without -c. A compacting copy restarts the count from
 // which versions come, and its records are then refused as corrupt.
@@ -60,7 +68,8 @@ inline constexpr std::size_t kMinLmdbQuota = std::size_t{64} << 10;
 // Errors     denied: somebody else owns or may access a file; says which, and the chmod to run.
 //            corrupt: cut short, or not the header of an LMDB file.
 //            unsupported: a newer format, or the LMDB file of another program.
-//            unavailable: no such parent, read-only, disk full, no address space.
+//            unavailable: no such parent, disk full, no address space; on a read-only file system, that
+//            no store is there, or that readers could not keep writers out (says why).
 //            timeout: another process or thread was opening or closing it for longer than the timeout.
 //            invalid: a quota too small, or not that of the handles that are open already.
 // Threads    any number at once.

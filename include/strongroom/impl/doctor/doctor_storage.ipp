@@ -141,9 +141,17 @@ Finding judge_file_system(const std::string& directory, std::uint32_t magic, boo
             directory + " is on " + name + ", where LMDB's locks and mapped file are not reliable",
             move};
   }
+  if (read_only && magic == kFuse) {
+    return {
+        Level::danger, check,
+        directory + " is on a read-only FUSE file system, where readers cannot keep writers out",
+        move};
+  }
   if (read_only) {
-    return {Level::danger, check, directory + " is on a file system mounted read-only",
-            "mount it for writing; if the disk had an error, check it first: dmesg"};
+    return {Level::warning, check,
+            directory + " is on a file system mounted read-only: it can be read, but not written",
+            "unless that is meant, mount it for writing; if the disk had an error, check it first: "
+            "dmesg"};
   }
   if (const char* name = named(kFleeting)) {
     return {Level::warning, check,

@@ -115,10 +115,12 @@ class GroupCommit {
   }
 
   Error timed_out() const {
-    return {Code::timeout, storage_.name() +
-                               (locking_ ? " was locked by another process that was writing"
-                                         : " was busy with earlier commits") +
-                               " until the time was up; nothing was changed"};
+    return {Code::timeout,
+            storage_.name() +
+                (locking_ ? " was locked by another process that was writing, or reading "
+                            "through a read-only mount,"
+                          : " was busy with earlier commits") +
+                " until the time was up; nothing was changed"};
   }
 
   void withdraw(Request& request) {

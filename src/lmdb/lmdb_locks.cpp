@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <thread>
+#include <utility>
 
 #include "strongroom/impl/base/propagate.hpp"
 
@@ -158,8 +159,9 @@ Result<void> WriteLock::acquire(What what, Deadline deadline) {
       std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start);
   return Error{Code::timeout,
                path_ + " was held by another process that was " +
-                   (what == What::writing ? "writing" : "opening or closing the store") + ", for " +
-                   std::to_string(waited.count()) + " ms; nothing was changed"};
+                   (what == What::writing ? "writing, or reading through a read-only mount"
+                                          : "opening or closing the store") +
+                   ", for " + std::to_string(waited.count()) + " ms; nothing was changed"};
 }
 
 void WriteLock::release(What what) noexcept {
@@ -172,6 +174,12 @@ bool WriteLock::reserve(std::size_t bytes) noexcept {
 
 void WriteLock::give_reserve() noexcept {
   (void)!::ftruncate(fd_.get(), 0);
+}
+
+ReadLock& ReadLock::operator=(ReadLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(owner_, other.owner_);
+  return *this;
 }
 
 ReadLock::~ReadLock() {

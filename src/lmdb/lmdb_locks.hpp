@@ -63,7 +63,7 @@ class ReadLock {
  public:
   ReadLock() = default;
   ReadLock(ReadLock&&) noexcept = default;
-  ReadLock& operator=(ReadLock&& other) noexcept = default;
+  ReadLock& operator=(ReadLock&& other) noexcept;
   ~ReadLock();
 
   // take waits until no process is writing.

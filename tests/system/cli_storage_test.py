@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """LMDB stores in trouble through the real `strongroom` program: cli_storage_test.py PROGRAM [CASE...]."""
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 
 sys.dont_write_bytecode = True  # the sources stay as they are
 import cli_test
-from cli_test import UNAVAILABLE
+from cli_test import NOT_FOUND, UNAVAILABLE
 
 TIMEOUT = 23
 
@@ -45,6 +46,51 @@ class Full(cli_test.Case):
         self.ok("seal", key=False)
         self.ok("unseal")
         self.assertEqual(len(self.ok("get", "large/1")), 50000)
+
+    def writes(self):
+        """Every other kind of write: what it says, and its command."""
+        rules = [{"to": [f"user:{n}"], "allow": ["read"], "paths": [f"db/{n}/**"]} for n in range(300)]
+        policy = self.write("policy.json", json.dumps({"version": 1, "rules": rules}))
+        return [("policy", "policy", "put", "web", policy), ("rotate", "rotate"), ("root", "rotate", "--root"),
+                ("slot", "slot-add", "--new-key-file", self.path("more.key")),
+                ("reencrypt", "reencrypt"), ("repair", "doctor", "--repair"),
+                ("delete policy", "policy", "delete", "web"), ("shares", "rekey", "--shares", "3")]
+
+    def test_every_write_is_refused_whole_or_done_in_a_full_store(self):
+        number = self.fill()
+        for size in (20000, 5000, 1000, 100):  # until nothing fits any more
+            while self.run_it("create", f"small/{size}-{number}", given=b"s" * size).returncode == 0:
+                number += 1
+        for name, *command in self.writes()[:-1]:
+            with self.subTest(name):
+                done = self.run_it(*command)
+                if done.returncode in (0, 3):  # 3: a warning of doctor
+                    continue
+                self.assertIn(done.returncode, (UNAVAILABLE, NOT_FOUND), done.err)
+                if done.returncode == UNAVAILABLE:
+                    self.assertIn("quota", done.err)
+                self.assertEqual(len(self.ok("get", "large/1")), 50000)
+
+    def test_every_write_works_once_room_was_made(self):
+        self.fill()
+        deleted = 0
+        for name, *command in self.writes():
+            with self.subTest(name):
+                self.ok("delete", f"large/{deleted}")
+                deleted += 1
+                done = self.run_it(*command)
+                self.assertIn(done.returncode, (0, 3), done.err)
+
+    def test_copies_into_a_store_that_is_too_small_are_refused_and_work_into_a_larger_one(self):
+        self.fill()
+        backup = self.path("backup")
+        self.ok("backup", backup, key=False)
+        small = "lmdb:" + self.path("small") + "?quota=262144"
+        self.fails(UNAVAILABLE, "--store", small, "restore", backup, key=False, says="quota")
+        self.fails(UNAVAILABLE, "migrate", self.url, small, key=False, says="quota")
+        large = "lmdb:" + self.path("small") + "?quota=4194304"
+        self.ok("--store", large, "restore", backup, key=False)
+        self.assertEqual(len(self.ok("--store", large, "get", "large/1")), 50000)
 
 
 HOLDER = """

@@ -78,13 +78,15 @@ TEST_F(ZkAuth, IsOneLineOfUserAndPassword) {
 }
 
 TEST_F(ZkAuth, AFileThatOthersMayReadIsRefused) {
-  for (const mode_t mode : {0640u, 0604u, 0660u, 0644u, 0620u}) {
+  for (const mode_t mode : {0604u, 0660u, 0644u, 0620u, 0602u}) {
     Expect error;
     EXPECT_TRUE(error.failed(open_file(file_of("u:canary", mode), error), STRONGROOM_DENIED));
     EXPECT_NE(error.message().find("chmod 600"), std::string::npos);
     EXPECT_EQ(error.message().find("canary"), std::string::npos);
   }
   EXPECT_EQ(open_file(file_of("u:p", 0400)), STRONGROOM_OK);
+  EXPECT_EQ(open_file(file_of("u:p", 0440)), STRONGROOM_OK) << "its group is this process's";
+  EXPECT_EQ(open_file(file_of("u:p", 0640)), STRONGROOM_OK);
 }
 
 TEST_F(ZkAuth, AFileOfAnotherUserIsRefused) {

@@ -420,7 +420,7 @@ class Mistakes(Lifecycle):
             self.refused(TOO_LARGE, "list", option, garbage, key=False)
             self.refused(INVALID, "list", option, text, key=False)
             self.refused(INVALID, "list", option, self.path("missing"), key=False, says="missing")
-            self.refused(UNAVAILABLE, "list", option, folder, key=False)
+            self.refused(INVALID, "list", option, folder, key=False, says="it is a directory")
         self.refused(INVALID, "list", "--share", binary, key=False, says="--pgp-private-key")
         self.refused(TOO_LARGE, "--anchor", garbage, "list", *self.given(*self.shares), key=False)
         self.refused(INVALID, "--anchor", text, "list", *self.given(*self.shares), key=False,

@@ -134,7 +134,7 @@ class RealKeys(cli_lifecycle_test.Lifecycle):
         self.assertEqual(self.gpg_takes(key), by_gpg, says)
         file = self.file_of(key)
         err = self.fails(status, *self.anew(), "init", "--pgp-key", file, key=False, says=says)
-        self.assertIn(f"the OpenPGP key '{file}' ", err)
+        self.assertRegex(err, f"the OpenPGP key (in )?'{file}' ")
 
 
 class Kinds(RealKeys):
@@ -396,8 +396,8 @@ class BadFiles(RealKeys):
             self.not_taken(content, says)
         folder = self.path("folder")
         os.mkdir(folder)
-        self.assertIn("Is a directory", self.fails(cli_test.UNAVAILABLE, *self.anew(), "init", "--pgp-key", folder,
-                                                   key=False, says=folder))
+        self.assertIn("it is a directory", self.fails(INVALID, *self.anew(), "init", "--pgp-key", folder, key=False,
+                                                      says=folder))
         self.fails(TOO_LARGE, *self.anew(), "init", "--pgp-key", self.file_of(bytes((1 << 20) + 1)), key=False,
                    says="over 1048576 bytes")
         marked = self.file_of(b"\xef\xbb\xbf" + armored)
@@ -418,9 +418,10 @@ class BadFiles(RealKeys):
         self.gpg("--passphrase", "open", "--quick-generate-key", "Guarded", "future-default", "default", "never")
         self.ok("init", "--pgp-key", self.file_of(self.public("Guarded")), key=False)
         key = self.file_of(self.gpg("--passphrase", "open", "--export-secret-keys", "=Guarded"))
-        for content, says in ((b"", "the passphrase given is empty"), (b"\nopen\n", "the passphrase given is empty"),
-                              ("open".encode("utf-16"), "passphrase")):
-            self.fails(DENIED, "list", "--pgp-private-key", key, "--pgp-passphrase-file", self.file_of(content),
+        for content, status, says in ((b"", DENIED, "the passphrase given is empty"),
+                                      (b"\nopen\n", DENIED, "the passphrase given is empty"),
+                                      ("open".encode("utf-16"), INVALID, "is UTF-16")):
+            self.fails(status, "list", "--pgp-private-key", key, "--pgp-passphrase-file", self.file_of(content),
                        key=False, says=says)
         self.ok("list", "--pgp-private-key", key, "--pgp-passphrase-file", self.file_of(b"open\r\n"), key=False)
 

@@ -1570,9 +1570,9 @@ class ByteOrderMark(Case):
                 (["policy", "put", "d", self.marked("d.json", "{}")], "the policy in '"),
                 (["policy", "test", self.marked("t", "allow anyone read")], "the expectations in '"),
                 (["--store", "zk://127.0.0.1:1/x", "status", "--zk-auth-file", self.marked("z", "u:CANARY")],
-                 "the ZooKeeper credentials '"),
+                 "the file with ZooKeeper credentials '"),
                 (["--store", "zk://127.0.0.1:1/x", "zk-reauth", "--new-zk-auth-file",
-                  self.marked("n", "u:CANARY")], "the ZooKeeper credentials '")):
+                  self.marked("n", "u:CANARY")], "the file with ZooKeeper credentials '")):
             err = self.fails(INVALID, *args, says=self.SAYS)
             self.assertTrue(err.startswith("strongroom: " + what), err)
 

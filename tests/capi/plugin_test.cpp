@@ -100,7 +100,9 @@ TEST(Plugin, AHostRecordThatAVendorChangesIsNoticed) {
   for (const std::string& key : keys) {
     const Vendor::Stored kept = vendor.records[key];
     vendor.records[key] = {kept.value, ++vendor.clock};
-    vendor.records[key].value.back() = static_cast<char>(kept.value.back() ^ 1);
+    std::string& value = vendor.records[key].value;
+    if (value.empty()) value.push_back('x');  // an entry of a name
+    value.back() = static_cast<char>(value.back() ^ 1);
     num_corrupt += status_of([&] { fresh.session.record("folder/name"); }) == STRONGROOM_CORRUPT;
     vendor.records[key] = {kept.value, ++vendor.clock};
     EXPECT_EQ(fresh.session.record("folder/name").reveal(), "1");

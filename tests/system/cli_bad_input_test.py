@@ -163,7 +163,8 @@ class BadInput(cli_test.Case):
         def limit():
             import resource
             resource.setrlimit(resource.RLIMIT_DATA, (512 << 20, 512 << 20))
-        more = {} if "sanitize" in os.environ.get("ASAN_OPTIONS", "") else {"preexec_fn": limit}
+        # The shadow memory of sanitizers is larger than the limit.
+        more = {} if cli_test.sanitized("asan", "tsan") else {"preexec_fn": limit}
         self.each(sparse, lambda row: "over" if row.huge == TOO_LARGE else "", lambda row: row.huge,
                   skip=lambda row: row.huge is None, **more)
 

@@ -32,6 +32,11 @@ struct Resolver::Shared {
 
 namespace {
 
+// Threads that were left behind wait for a silent name server for up to half a minute. A program that tries
+// again and again must not collect them without limit.
+constexpr int kMaxAsking = 16;
+std::atomic<int> num_asking{0};
+
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 Addresses ask(const std::string& host, int flags) {
@@ -101,6 +106,10 @@ std::optional<std::string> Resolver::look_up(int wake_fd) {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->answer) return std::exchange(shared_->answer, std::nullopt);
   if (shared_->running) return std::nullopt;
+  if (num_asking.fetch_add(1) >= kMaxAsking) {
+    --num_asking;
+    return std::string();
+  }
   // A descriptor of its own: the thread may outlive the client.
   const int own_fd = ::fcntl(wake_fd, F_DUPFD_CLOEXEC, 0);
   std::thread asking = quiet_thread([shared = shared_, own_fd] {
@@ -120,8 +129,10 @@ std::optional<std::string> Resolver::look_up(int wake_fd) {
     }
     wake(own_fd);
     if (own_fd >= 0) ::close(own_fd);
+    --num_asking;
   });
   if (!asking.joinable()) {
+    --num_asking;
     if (own_fd >= 0) ::close(own_fd);
     return std::string();
   }

@@ -16,8 +16,8 @@ struct SharePart {
 
 // share_parts takes a text apart: one share or key on each line in clear, or OpenPGP messages: one, binary,
 // armored, or in base64 or hex; or several in hex, one on each line, perhaps after its fingerprint, as
-// 'slots --wrapped' prints them. What a mail has around an armored message, CRLF, blank lines and lines that begin with '#' do not matter. Anything else
-// is returned as it is, for the engine to refuse.
+// 'slots --wrapped' prints them. What a mail has around an armored message, CRLF, blank lines and lines that
+// begin with '#' do not matter. Anything else is returned as it is, for the engine to refuse.
 //
 // from    names the text in messages: "'alice.share'".
 // Throws  Failure: it is an OpenPGP key.

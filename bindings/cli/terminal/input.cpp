@@ -31,11 +31,13 @@ bool is_kind(int fd, mode_t kind) {
   return ::fstat(fd, &found) == 0 && (found.st_mode & S_IFMT) == kind;
 }
 
-// is_utf16 also recognizes UTF-16 without a mark: one of its first two bytes is zero.
+// is_utf16 also recognizes UTF-16 without a mark that begins with an ASCII character. A binary OpenPGP key does
+// not look like that: its first byte is not ASCII.
 bool is_utf16(std::string_view text) noexcept {
   if (text.size() < 2) return false;
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) return true;
-  return (text[0] == '\0') != (text[1] == '\0');
+  const auto is_ascii = [](char c) { return c != '\0' && (c & 0x80) == 0; };
+  return (text[0] == '\0' && is_ascii(text[1])) || (is_ascii(text[0]) && text[1] == '\0');
 }
 
 // read_all reads to the end.

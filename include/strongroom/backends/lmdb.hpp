@@ -2,8 +2,8 @@
 //
 // Any number of threads, handles and processes may use one directory. Within a process all handles
 // share one environment, since a second one would drop the file locks of the first. Reads neither
-// lock nor copy, except on a read-only file system (see below). Concurrent commits are gathered into one LMDB transaction with LMDB's own two
-// barriers. Each commit is on disk when it is acknowledged.
+// lock nor copy, except on a read-only file system (see below). Concurrent commits are gathered into one
+// LMDB transaction with LMDB's own two barriers. Each commit is on disk when it is acknowledged.
 //
 // The directory (0700) holds, each 0600:
 //   data.mdb    the records, in LMDB's format; the length is reserved ahead (sparse: see du, not ls)

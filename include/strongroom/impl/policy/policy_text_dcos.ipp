@@ -31,7 +31,7 @@ constexpr std::string_view kLists = "dcos:secrets:list:default:";
 constexpr std::string_view kSuperuser = "dcos:superuser";
 constexpr std::string_view kKnown[] = {kSecrets, kLists, kSuperuser};
 
-// Source: the reference of permissions in the documentation of DC/OS 1.8 to 2.2.
+// Source: the reference of permissions in the documentation of DC/OS 1.12.
 constexpr std::string_view kOtherServices[] = {
     "dcos:adminrouter:", "dcos:mesos:", "dcos:service:", "dcos:cluster:"};
 

@@ -202,7 +202,7 @@ class BigStoreMaker {
 
   void fill_raw(const std::vector<Item>& items) const {
     std::vector<std::uint8_t> value(kStoredLen);
-    const std::vector<std::uint8_t> text(kBigValueLen);
+    const std::vector<std::uint8_t> text(kRawHeadLen + kBigValueLen);
     RawLibsodium().seal(kFixedKey, kFixedNonce, text, value);
     const RawLmdb raw(big_.raw(), MDB_NOSYNC);
     constexpr std::size_t kPerTransaction = 65'536;

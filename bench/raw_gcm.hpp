@@ -1,11 +1,14 @@
 // raw_gcm.hpp: AES-256-GCM as fast as each library can do it with a fresh key for every record: the limit that
-// sealing and opening are compared with. There is no wrapper of ours, and no associated data.
+// sealing and opening are compared with. There is no wrapper of ours. Each binds as many associated bytes as
+// an envelope does.
 //
 // Each class keeps everything that its library allows to be kept between records (a context, an object). Only
 // the key is set up every time. open takes the ciphertext, then the tag, as seal wrote them.
 #pragma once
 
 #include <botan/aead.h>
+#include <nettle/gcm.h>
+#include <nettle/memops.h>
 #include <sodium.h>
 
 #include <array>
@@ -17,7 +20,7 @@
 
 #include "strongroom/impl/crypto/aead.hpp"
 
-#if STRONGROOM_HAVE_LIBCRYPTO
+#if STRONGROOM_COMPARE_LIBCRYPTO
 #include <openssl/evp.h>
 #endif
 
@@ -29,22 +32,55 @@ using RawKey = std::array<std::uint8_t, 32>;
 
 inline constexpr std::size_t kRawNonceLen = 12;
 inline constexpr std::size_t kRawTagLen = 16;
+inline constexpr std::size_t kRawHeadLen = 16;  // what an envelope seals in front of the value
+inline constexpr std::array<std::uint8_t, 48> kRawAssociated{};
 
 class RawLibsodium {
  public:
   static constexpr const char* kName = "libsodium";
 
   bool seal(const RawKey& key, const std::uint8_t* nonce, Bytes text, Out out) noexcept {
-    return crypto_aead_aes256gcm_encrypt(out.data(), nullptr, text.data(), text.size(), nullptr, 0,
-                                         nullptr, nonce, key.data()) == 0;
+    return crypto_aead_aes256gcm_encrypt(out.data(), nullptr, text.data(), text.size(),
+                                         kRawAssociated.data(), kRawAssociated.size(), nullptr,
+                                         nonce, key.data()) == 0;
   }
   bool open(const RawKey& key, const std::uint8_t* nonce, Bytes sealed, Out out) noexcept {
     return crypto_aead_aes256gcm_decrypt(out.data(), nullptr, nullptr, sealed.data(), sealed.size(),
-                                         nullptr, 0, nonce, key.data()) == 0;
+                                         kRawAssociated.data(), kRawAssociated.size(), nonce,
+                                         key.data()) == 0;
   }
 };
 
-#if STRONGROOM_HAVE_LIBCRYPTO
+class RawNettle {
+ public:
+  static constexpr const char* kName = "nettle";
+
+  bool seal(const RawKey& key, const std::uint8_t* nonce, Bytes text, Out out) noexcept {
+    begin(key, nonce);
+    gcm_aes256_encrypt(&context_, text.size(), out.data(), text.data());
+    gcm_aes256_digest(&context_, kRawTagLen, out.data() + text.size());
+    return true;
+  }
+  bool open(const RawKey& key, const std::uint8_t* nonce, Bytes sealed, Out out) noexcept {
+    const std::size_t len = sealed.size() - kRawTagLen;
+    std::array<std::uint8_t, kRawTagLen> tag;
+    begin(key, nonce);
+    gcm_aes256_decrypt(&context_, len, out.data(), sealed.data());
+    gcm_aes256_digest(&context_, tag.size(), tag.data());
+    return memeql_sec(tag.data(), sealed.data() + len, tag.size()) == 1;
+  }
+
+ private:
+  void begin(const RawKey& key, const std::uint8_t* nonce) noexcept {
+    gcm_aes256_set_key(&context_, key.data());
+    gcm_aes256_set_iv(&context_, kRawNonceLen, nonce);
+    gcm_aes256_update(&context_, kRawAssociated.size(), kRawAssociated.data());
+  }
+
+  gcm_aes256_ctx context_;
+};
+
+#if STRONGROOM_COMPARE_LIBCRYPTO
 
 class RawLibcrypto {
  public:
@@ -54,6 +90,8 @@ class RawLibcrypto {
     int len = 0;
     std::uint8_t* const tag = out.data() + text.size();
     return EVP_EncryptInit_ex2(context_.get(), cipher_.get(), key.data(), nonce, nullptr) == 1 &&
+           EVP_EncryptUpdate(context_.get(), nullptr, &len, kRawAssociated.data(),
+                             static_cast<int>(kRawAssociated.size())) == 1 &&
            EVP_EncryptUpdate(context_.get(), out.data(), &len, text.data(),
                              static_cast<int>(text.size())) == 1 &&
            EVP_EncryptFinal_ex(context_.get(), tag, &len) == 1 &&
@@ -64,6 +102,8 @@ class RawLibcrypto {
     const Bytes body = sealed.first(sealed.size() - kRawTagLen);
     auto* const tag = const_cast<std::uint8_t*>(sealed.data() + body.size());
     return EVP_DecryptInit_ex2(context_.get(), cipher_.get(), key.data(), nonce, nullptr) == 1 &&
+           EVP_DecryptUpdate(context_.get(), nullptr, &len, kRawAssociated.data(),
+                             static_cast<int>(kRawAssociated.size())) == 1 &&
            EVP_DecryptUpdate(context_.get(), out.data(), &len, body.data(),
                              static_cast<int>(body.size())) == 1 &&
            EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kRawTagLen, tag) == 1 &&
@@ -101,6 +141,7 @@ class RawBotan {
 
   void run(Botan::AEAD_Mode& mode, const RawKey& key, const std::uint8_t* nonce, Bytes in) {
     mode.set_key(key.data(), key.size());
+    mode.set_associated_data(kRawAssociated.data(), kRawAssociated.size());
     mode.start(nonce, kRawNonceLen);
     buffer_.assign(in.begin(), in.end());
     mode.finish(buffer_);

@@ -112,9 +112,9 @@ template <typename Raw>
 void raw_get(benchmark::State& state, Subject* subject) {
   Raw raw;
   RawReader reader(subject->raw);
-  std::vector<std::uint8_t> out(kBigValueLen);
+  std::vector<std::uint8_t> out(kRawHeadLen + kBigValueLen);
   const auto open = [&](Bytes value) {
-    return raw.open(kFixedKey, kFixedNonce, value.first(kBigValueLen + kRawTagLen), out);
+    return raw.open(kFixedKey, kFixedNonce, value.first(out.size() + kRawTagLen), out);
   };
   std::size_t i = subject->begin(state.thread_index());
   for (auto _ : state) {
@@ -152,7 +152,8 @@ void add_all(Subject* subject, benchmark::IterationCount many) {
   const std::size_t size = subject->size();
   add(size, "strongroom", subject, get);
   add(size, RawLibsodium::kName, subject, raw_get<RawLibsodium>);
-#if STRONGROOM_HAVE_LIBCRYPTO
+  add(size, RawNettle::kName, subject, raw_get<RawNettle>);
+#if STRONGROOM_COMPARE_LIBCRYPTO
   add(size, RawLibcrypto::kName, subject, raw_get<RawLibcrypto>);
 #endif
   benchmark::RegisterBenchmark(name_of("locked", size, "strongroom").c_str(), locked, subject)

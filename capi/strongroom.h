@@ -273,6 +273,17 @@ strongroom_memory_allow_unlocked(int allowed, strongroom_error** out_error) STRO
 STRONGROOM_API strongroom_status strongroom_memory_describe(
     strongroom_memory_info* out_info, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* ---- AES-256-GCM in this process ---- */
+
+/* strongroom_use_aes_library makes every store of this process seal and open values by one library,
+ * or with "automatic", the default, each value by the library that is fastest on this CPU for its
+ * length. All of them return the same bytes. Call it before stores are opened.
+ * library  "automatic", "libsodium", "nettle", "libcrypto" or "botan".
+ * Errors  STRONGROOM_INVALID: another name.  STRONGROOM_UNSUPPORTED: the library is not built in,
+ *         could not be loaded, or needs AES instructions that this CPU lacks. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_use_aes_library(const char* library, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* ---- stores ---- */
 
 /* strongroom_store_options is how a store is opened. Since: 0.1 */

@@ -2,11 +2,13 @@
 #include <array>
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "guard.hpp"
 #include "open.hpp"
+#include "strongroom/aes_library.hpp"
 #include "strongroom/anchor.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/openpgp.hpp"
@@ -55,6 +57,26 @@ Result<ZkAuth> zk_auth_of(const void* auth, std::size_t len, const char* file) {
 }
 
 }  // namespace strongroom::capi
+
+// ---- AES-256-GCM ----
+
+strongroom_status strongroom_use_aes_library(const char* library,
+                                             strongroom_error** out_error) noexcept {
+  return guarded(out_error, [&]() -> Result<void> {
+    constexpr std::array<std::pair<std::string_view, AesLibrary>, 5> kLibraries{{
+        {"automatic", AesLibrary::automatic},
+        {"libsodium", AesLibrary::libsodium},
+        {"nettle", AesLibrary::nettle},
+        {"libcrypto", AesLibrary::libcrypto},
+        {"botan", AesLibrary::botan},
+    }};
+    STRONGROOM_ASSIGN(name, text_of(library, "library"));
+    for (const auto& [known, value] : kLibraries) {
+      if (name == known) return use_aes_library(value);
+    }
+    return Error{Code::invalid, "library must be automatic, libsodium, nettle, libcrypto or botan"};
+  });
+}
 
 // ---- memory ----
 

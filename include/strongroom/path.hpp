@@ -51,7 +51,10 @@ class Path {
  private:
   static Error refuse(const char* why) { return {Code::invalid, std::string("a path ") + why}; }
 
+  // These return why a text is refused, or null.
   static const char* fault(std::string_view text) noexcept;
+  static const char* segment_fault(std::string_view segment, std::size_t number) noexcept;
+  static const char* byte_fault(std::string_view text) noexcept;
 
   static bool encoded_separator(std::string_view text) noexcept;
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -88,6 +89,14 @@ class [[nodiscard]] Result {
   // Result(in_place) holds a fresh T, to be filled in place.
   explicit Result(std::in_place_t) : state_(std::in_place_index<0>) {}
 
+  // Moving is written out, since std::variant would go through a function that it does not inline.
+  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
+      : state_(other.ok() ? State(std::in_place_index<0>, std::move(other.value()))
+                          : State(std::in_place_index<1>, std::move(other.error()))) {}
+  Result(const Result&) = default;
+  Result& operator=(Result&&) = default;
+  Result& operator=(const Result&) = default;
+
   explicit operator bool() const noexcept { return state_.index() == 0; }
   bool ok() const noexcept { return state_.index() == 0; }
 
@@ -104,13 +113,15 @@ class [[nodiscard]] Result {
   const T* operator->() const noexcept { return &value(); }
 
  private:
+  using State = std::variant<T, Error>;
+
   template <typename P>
   static P checked(P pointer) noexcept {
     assert(pointer != nullptr);
     return pointer;
   }
 
-  std::variant<T, Error> state_;
+  State state_;
 };
 
 // Result<void> is success or an Error. `return {};` is success.

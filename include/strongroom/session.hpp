@@ -290,6 +290,10 @@ class Session {
   // resolving is the action that a reference needs, for this identity.
   Action resolving() const noexcept;
 
+  Result<StoredSecret> read(const Path& secret, const Path& judged, ReadOptions options) const;
+
+  Result<StoredSecret> get_member(std::string_view path, const GetOptions& options) const;
+
   Result<std::vector<Result<StoredSecret>>> read_many(Action action, std::span<const Path> paths,
                                                       ReadOptions options) const;
 

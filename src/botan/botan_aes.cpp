@@ -1,7 +1,6 @@
 // botan_aes.cpp: constant-time AES by Botan, for CPUs without AES instructions.
 #include <botan/aead.h>
 #include <botan/block_cipher.h>
-#include <sodium.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -9,11 +8,9 @@
 #include <exception>
 #include <memory>
 #include <span>
-#include <utility>
 
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/aes_providers.hpp"
-#include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::detail {
@@ -34,7 +31,7 @@ std::unique_ptr<Botan::AEAD_Mode> botan_begin(const GcmCall& call, Botan::Cipher
 // BotanAes is one key in a Botan object, which wipes the key.
 class BotanAes final : public BlockCipher {
  public:
-  explicit BotanAes(std::span<const std::uint8_t, kKeyLen> key)
+  explicit BotanAes(std::span<const std::uint8_t> key)
       : cipher_(Botan::BlockCipher::create_or_throw("AES-256")) {
     cipher_->set_key(key.data(), key.size());
   }
@@ -47,23 +44,17 @@ class BotanAes final : public BlockCipher {
   std::unique_ptr<Botan::BlockCipher> cipher_;
 };
 
-}  // namespace
-
-// botan_available is called before every use of Botan. At its first use, Botan makes its allocator in a
-// static of its own code. ThreadSanitizer does not see that static, but it does see ours.
-bool botan_available() noexcept {
-  static const bool available = [] {
-    try {
-      return botan_mode(Botan::ENCRYPTION) != nullptr;
-    } catch (const std::exception&) {
-      return false;
-    }
-  }();
-  return available;
+// botan_works comes before every other use of Botan. At its first use, Botan makes its allocator in a
+// static of its own code. ThreadSanitizer does not see that static, but it does see the one of the caller.
+bool botan_works() noexcept try {
+  static const Botan::secure_vector<std::uint8_t> first_use(1);
+  return botan_mode(Botan::ENCRYPTION) != nullptr;
+} catch (const std::exception&) {
+  return false;
 }
 
-Result<void> botan_seal(const GcmCall& call, SecretView head, SecretView body,
-                        std::span<std::uint8_t> out) try {
+GcmOutcome botan_seal(const GcmCall& call, SecretView head, SecretView body,
+                      std::span<std::uint8_t> out) noexcept try {
   const auto mode = botan_begin(call, Botan::ENCRYPTION);
   Botan::secure_vector<std::uint8_t> text;
   text.reserve(out.size());  // growing later would copy the plaintext
@@ -72,31 +63,39 @@ Result<void> botan_seal(const GcmCall& call, SecretView head, SecretView body,
   append(to, head);
   append(to, body);
   mode->finish(text);
-  if (text.size() != out.size()) return gcm_failed(out);
+  if (text.size() != out.size()) return GcmOutcome::failed;
   std::memcpy(out.data(), text.data(), text.size());
-  return {};
+  return GcmOutcome::done;
 } catch (const std::exception&) {
-  return gcm_failed(out);
+  return GcmOutcome::failed;
 }
 
-Result<void> botan_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
-                        std::span<std::uint8_t> out) try {
+GcmOutcome botan_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
+                      std::span<std::uint8_t> out) noexcept try {
   const auto mode = botan_begin(call, Botan::DECRYPTION);
   Botan::secure_vector<std::uint8_t> text(sealed.begin(), sealed.end());
   mode->finish(text);
-  if (text.size() != out.size()) return gcm_failed(out);
+  if (text.size() != out.size()) return GcmOutcome::failed;
   if (!out.empty()) std::memcpy(out.data(), text.data(), text.size());
-  return {};
+  return GcmOutcome::done;
 } catch (const Botan::Invalid_Authentication_Tag&) {
-  return gcm_not_authentic(out);
+  return GcmOutcome::not_authentic;
 } catch (const std::exception&) {
-  return gcm_failed(out);
+  return GcmOutcome::failed;
 }
 
-std::unique_ptr<BlockCipher> botan_aes256(std::span<const std::uint8_t, kKeyLen> key) {
-  // As in botan_available, this shows ThreadSanitizer that Botan's first use came first.
-  static const Botan::secure_vector<std::uint8_t> first_use(1);
-  return std::make_unique<BotanAes>(key);
+BlockCipher* botan_aes256(std::span<const std::uint8_t> key) noexcept try {
+  return new BotanAes(key);
+} catch (const std::exception&) {
+  return nullptr;
+}
+
+}  // namespace
+
+const AesProvider& botan_table() noexcept {
+  static constexpr AesProvider kTable{AesProvider::kLayout, botan_works, botan_seal, botan_open,
+                                      botan_aes256};
+  return kTable;
 }
 
 }  // namespace strongroom::detail

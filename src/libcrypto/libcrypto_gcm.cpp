@@ -11,7 +11,6 @@
 
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/aes_providers.hpp"
-#include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::detail {
@@ -66,25 +65,22 @@ bool evp_seal(const GcmCall& call, SecretView head, SecretView body,
 
 // A failure of libcrypto (a wrong tag is not one) leaves an entry in the thread's error queue, and the
 // host's next SSL_get_error would report it. Marking the queue in every call would cost 33 ns.
-Error libcrypto_failed(std::span<std::uint8_t> out) {
+GcmOutcome evp_failed() noexcept {
   ERR_clear_error();
-  return gcm_failed(out);
+  return GcmOutcome::failed;
 }
 
-}  // namespace
-
-bool libcrypto_available() noexcept {
+bool evp_works() noexcept {
   return evp_cipher() != nullptr;
 }
 
-Result<void> libcrypto_seal(const GcmCall& call, SecretView head, SecretView body,
-                            std::span<std::uint8_t> out) {
-  if (!evp_seal(call, head, body, out)) return libcrypto_failed(out);
-  return {};
+GcmOutcome libcrypto_seal(const GcmCall& call, SecretView head, SecretView body,
+                          std::span<std::uint8_t> out) noexcept {
+  return evp_seal(call, head, body, out) ? GcmOutcome::done : evp_failed();
 }
 
-Result<void> libcrypto_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
-                            std::span<std::uint8_t> out) {
+GcmOutcome libcrypto_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
+                          std::span<std::uint8_t> out) noexcept {
   const Context context(EVP_CIPHER_CTX_new());
   const std::span<const std::uint8_t> ciphertext = sealed.first(out.size());
   std::uint8_t tag[kTagLen];
@@ -92,11 +88,19 @@ Result<void> libcrypto_open(const GcmCall& call, std::span<const std::uint8_t> s
   const bool decrypted =
       evp_begin(context.get(), call, false) && evp_update(context.get(), out.data(), ciphertext) &&
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagLen, tag) == 1;
-  if (!decrypted) return libcrypto_failed(out);
+  if (!decrypted) return evp_failed();
   std::uint8_t none[kBlockLen];
   int written = 0;
-  if (EVP_CipherFinal_ex(context.get(), none, &written) != 1) return gcm_not_authentic(out);
-  return {};
+  return EVP_CipherFinal_ex(context.get(), none, &written) == 1 ? GcmOutcome::done
+                                                                : GcmOutcome::not_authentic;
+}
+
+}  // namespace
+
+const AesProvider& libcrypto_table() noexcept {
+  static constexpr AesProvider kTable{AesProvider::kLayout, evp_works, libcrypto_seal,
+                                      libcrypto_open, nullptr};
+  return kTable;
 }
 
 }  // namespace strongroom::detail

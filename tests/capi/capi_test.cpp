@@ -554,6 +554,36 @@ TEST(CapiMemory, TheBudgetHolds) {
   EXPECT_EQ(strongroom_memory_allow_unlocked(2, nullptr), STRONGROOM_INVALID);
 }
 
+// ---- AES-256-GCM ----
+
+// Each library is read back by each other one.
+TEST_P(Capi, ValuesOfEachAesLibraryAreOpenedByTheOthers) {
+  Fresh fresh(url());
+  const std::vector<std::string> libraries = {"automatic", "libsodium", "nettle", "libcrypto",
+                                              "botan"};
+  const std::string large(5000, 'x');
+  std::vector<std::string> works;
+  for (const std::string& library : libraries) {
+    const strongroom_status used = strongroom_use_aes_library(library.c_str(), nullptr);
+    if (used == STRONGROOM_UNSUPPORTED) continue;
+    ASSERT_EQ(used, STRONGROOM_OK) << library;
+    works.push_back(library);
+    fresh.session.put("small/" + library, STRONGROOM_CONTENT_TEXT, library);
+    fresh.session.put("large/" + library, STRONGROOM_CONTENT_TEXT, large);
+  }
+  EXPECT_GE(works.size(), 2u);
+  for (const std::string& reader : works) {
+    ASSERT_EQ(strongroom_use_aes_library(reader.c_str(), nullptr), STRONGROOM_OK);
+    for (const std::string& library : works) {
+      EXPECT_EQ(fresh.session.get("small/" + library).reveal(), library) << reader;
+      EXPECT_EQ(fresh.session.get("large/" + library).reveal(), large) << reader;
+    }
+  }
+  EXPECT_EQ(strongroom_use_aes_library("openssl", nullptr), STRONGROOM_INVALID);
+  EXPECT_EQ(strongroom_use_aes_library(nullptr, nullptr), STRONGROOM_INVALID);
+  ASSERT_EQ(strongroom_use_aes_library("automatic", nullptr), STRONGROOM_OK);
+}
+
 // ---- forks and threads ----
 
 TEST_P(Capi, AForkedChildIsRefusedByEveryHandleOfItsParent) {

@@ -197,6 +197,11 @@ std::vector<Export> every_export() {
        CALL(c.fills("strongroom_memory_info", strongroom_memory_info STRONGROOM_MEMORY_INFO_INIT,
                     OUT(strongroom_memory_describe(out, error))))},
 
+      // ---- AES-256-GCM ----
+      {"strongroom_use_aes_library",
+       {},
+       CALL(c.runs(RUN(strongroom_use_aes_library("automatic", error))))},
+
       // ---- stores and sessions ----
       {"strongroom_store_open",
        {or_null(kPolicy)},

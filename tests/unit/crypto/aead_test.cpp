@@ -24,7 +24,7 @@
 #include "strongroom/impl/crypto/aes_internal.hpp"
 #include "strongroom/impl/crypto/secret_arena.hpp"
 
-#if STRONGROOM_HAVE_LIBCRYPTO
+#if STRONGROOM_COMPARE_LIBCRYPTO
 #include <openssl/err.h>
 #endif
 
@@ -71,45 +71,45 @@ struct Gcm {
   Buffer nonce = noise(kGcmNonceLen, 2);
   Buffer associated = noise(48, 3);
 
-  Result<void> seal_into(Buffer& out, const Buffer& head, const Buffer& body,
-                         GcmProvider by) const {
+  Result<void> seal_into(Buffer& out, const Buffer& head, const Buffer& body, AesLibrary by) const {
     return gcm_seal(std::span<const std::uint8_t, kKeyLen>(key),
                     std::span<const std::uint8_t, kGcmNonceLen>(nonce), associated, view(head),
                     view(body), out, by);
   }
-  Result<void> open_into(Buffer& out, const Buffer& sealed, GcmProvider by) const {
+  Result<void> open_into(Buffer& out, const Buffer& sealed, AesLibrary by) const {
     return gcm_open(std::span<const std::uint8_t, kKeyLen>(key),
                     std::span<const std::uint8_t, kGcmNonceLen>(nonce), associated, sealed, out,
                     by);
   }
-  Buffer seal(const Buffer& head, const Buffer& body, GcmProvider by) const {
+  Buffer seal(const Buffer& head, const Buffer& body, AesLibrary by) const {
     Buffer out(head.size() + body.size() + kTagLen);
     EXPECT_TRUE(seal_into(out, head, body, by));
     return out;
   }
 };
 
-class GcmBy : public ::testing::TestWithParam<GcmProvider> {
+class GcmBy : public ::testing::TestWithParam<AesLibrary> {
  protected:
   void SetUp() override {
     if (!gcm_available(GetParam())) GTEST_SKIP() << "not built in, or not on this CPU";
   }
-  GcmProvider by() const { return GetParam(); }
+  AesLibrary by() const { return GetParam(); }
 };
 
-std::string provider_name(const ::testing::TestParamInfo<GcmProvider>& tested) {
-  const char* const names[] = {"best", "libsodium", "libcrypto", "botan"};
+std::string provider_name(const ::testing::TestParamInfo<AesLibrary>& tested) {
+  const char* const names[] = {"automatic", "libsodium", "nettle", "libcrypto", "botan"};
   return names[static_cast<std::size_t>(tested.param)];
 }
 
 INSTANTIATE_TEST_SUITE_P(Provider, GcmBy,
-                         ::testing::Values(GcmProvider::best, GcmProvider::libsodium,
-                                           GcmProvider::libcrypto, GcmProvider::botan),
+                         ::testing::Values(AesLibrary::automatic, AesLibrary::libsodium,
+                                           AesLibrary::nettle, AesLibrary::libcrypto,
+                                           AesLibrary::botan),
                          provider_name);
 
 TEST(Gcm, BestAndBotanAreEverywhere) {
-  EXPECT_TRUE(gcm_available(GcmProvider::best));
-  EXPECT_TRUE(gcm_available(GcmProvider::botan));
+  EXPECT_TRUE(gcm_available(AesLibrary::automatic));
+  EXPECT_TRUE(gcm_available(AesLibrary::botan));
 }
 
 // McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test cases 13 to 16, which
@@ -158,7 +158,7 @@ TEST_P(GcmBy, AgreesWithBotanByteForByte) {
     const Buffer head = noise(head_len, 4);
     const Buffer body = noise(body_len, 5);
     const Buffer sealed = gcm.seal(head, body, by());
-    ASSERT_EQ(sealed, gcm.seal(head, body, GcmProvider::botan)) << head_len << "+" << body_len;
+    ASSERT_EQ(sealed, gcm.seal(head, body, AesLibrary::botan)) << head_len << "+" << body_len;
     Buffer opened(head_len + body_len);
     ASSERT_TRUE(gcm.open_into(opened, sealed, by()));
     ASSERT_TRUE(std::equal(head.begin(), head.end(), opened.begin()));
@@ -179,13 +179,13 @@ TEST_P(GcmBy, AgreesWithBotanOnAssociatedBytesOfEveryLength) {
   Gcm gcm;
   for (std::size_t len = 0; len <= 130; ++len) {
     gcm.associated = noise(len, 6);
-    EXPECT_EQ(gcm.seal({}, text("secret"), by()), gcm.seal({}, text("secret"), GcmProvider::botan))
+    EXPECT_EQ(gcm.seal({}, text("secret"), by()), gcm.seal({}, text("secret"), AesLibrary::botan))
         << len;
   }
 }
 
 // expect_refused opens what should not open, apart and in place, over buffers that hold something.
-void expect_refused(const Gcm& gcm, Buffer sealed, GcmProvider by, std::size_t bit) {
+void expect_refused(const Gcm& gcm, Buffer sealed, AesLibrary by, std::size_t bit) {
   Buffer apart(sealed.size() - kTagLen, 0xee);
   const auto opened = gcm.open_into(apart, sealed, by);
   ASSERT_FALSE(opened) << bit;
@@ -304,27 +304,27 @@ TEST_P(GcmBy, ManyThreadsAtOnceGetTheSameBytes) {
 }
 
 TEST(Gcm, WithoutLockedMemoryNothingIsSealed) {
-  if (!gcm_available(GcmProvider::libsodium)) GTEST_SKIP() << "only libsodium joins head and body";
+  if (!gcm_available(AesLibrary::libsodium)) GTEST_SKIP() << "only libsodium joins head and body";
   SecretArena& arena = SecretArena::instance();
   const std::size_t budget = arena.stats().budget_bytes;
   arena.set_budget(0);
   const Buffer body = noise(3 << 20, 1);  // larger than what other tests left in the arena
   Buffer out(16 + body.size() + kTagLen, 0xee);
-  const auto sealed = Gcm().seal_into(out, noise(16, 1), body, GcmProvider::libsodium);
+  const auto sealed = Gcm().seal_into(out, noise(16, 1), body, AesLibrary::libsodium);
   arena.set_budget(budget);
   ASSERT_FALSE(sealed);
   EXPECT_EQ(sealed.error().code, Code::too_large);
   EXPECT_TRUE(is_zeros(out));
 }
 
-#if STRONGROOM_HAVE_LIBCRYPTO
+#if STRONGROOM_COMPARE_LIBCRYPTO
 TEST(Gcm, ForgeryLeavesNothingInTheHostsQueueOfLibcryptoErrors) {
   const Gcm gcm;
-  Buffer sealed = gcm.seal({}, noise(2000, 1), GcmProvider::libcrypto);
+  Buffer sealed = gcm.seal({}, noise(2000, 1), AesLibrary::libcrypto);
   flip(sealed, 0);
   ERR_clear_error();
   Buffer out(2000);
-  EXPECT_FALSE(gcm.open_into(out, sealed, GcmProvider::libcrypto));
+  EXPECT_FALSE(gcm.open_into(out, sealed, AesLibrary::libcrypto));
   EXPECT_EQ(ERR_peek_error(), 0U);
 }
 #endif
@@ -495,7 +495,7 @@ Buffer xaes_seal(const Buffer& key, const XaesNonce& nonce, const Buffer& plaint
   const auto kept = schedule<XaesKey>(key);
   Gcm gcm{Buffer(kKeyLen), Buffer(nonce.end() - kGcmNonceLen, nonce.end()), associated};
   xaes_derive(kept, nonce, std::span<std::uint8_t, kKeyLen>(gcm.key));
-  return gcm.seal({}, plaintext, GcmProvider::best);
+  return gcm.seal({}, plaintext, AesLibrary::automatic);
 }
 
 XaesNonce xaes_nonce(const Buffer& bytes) {

@@ -40,13 +40,17 @@ void Fetched::take(const Record& record) {
   }
 }
 
+// The newest revision seen is looked up after the read, when its cache line has arrived. If another thread saw a
+// later write in between, this read only looks like a rollback, so a second one decides: see SeenRevisions.
 Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
   STRONGROOM_TRY(sync_for(options));
+  bool floor_first = false;
   for (int attempt = 0;; ++attempt) {
     Location location;
     std::uint64_t generation = 0;
     auto located = keeper_.with_keys([&](const Keys& keys) -> Result<void> {
       location = secret_location(keys.keyring, path.text(), tree_);
+      seen_.prefetch(location);
       generation = keys.records.header.generation;
       return {};
     });
@@ -54,15 +58,21 @@ Result<StoredSecret> SecretReader::read(const Path& path, ReadOptions options) {
     const RecordKey key = record_key(location);
     const ByteView wanted(key);
     Fetched fetched;
-    fetched.floor = seen_.floor(location);
+    if (floor_first) fetched.floor = seen_.floor(location);
     auto stamp = backend_.read(
         std::span(&wanted, 1), [&](std::size_t, const Record& record) { fetched.take(record); },
         timeout_);
     STRONGROOM_TRY(stamp);
     STRONGROOM_TRY(keeper_.follow(stamp.value()));
+    if (!floor_first) fetched.floor = seen_.floor(location);
     auto secret = open(path, location, fetched);
-    if (secret || secret.error().code != Code::corrupt) return secret;
-    if (attempt == kMaxDoubts || !keys_moved(generation)) return secret;
+    if (secret) return secret;
+    const Code code = secret.error().code;
+    if (code == Code::rollback && !floor_first) {
+      floor_first = true;
+      continue;
+    }
+    if (code != Code::corrupt || attempt == kMaxDoubts || !keys_moved(generation)) return secret;
   }
 }
 

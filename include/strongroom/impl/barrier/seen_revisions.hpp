@@ -9,8 +9,9 @@
 //   seen.saw(location, revision);
 //
 // A revision that is known before a read was committed before that read, so an honest backend returns
-// it or a newer one. If the floor were taken after the read, another thread could have seen a later
-// write in between. The older revision, correct when it was read, would then be called a rollback.
+// it or a newer one. If the floor is taken after the read, another thread may have seen a later write in
+// between, and the older revision, correct when it was read, looks like a rollback. Then the record has to be
+// read again, in this order. (A single read does that: its check waits for no cache line.)
 //
 // It may forget: a full bucket drops its oldest entry, and without memory nothing is kept. Then a floor
 // is lower than it could be, at worst 0. A floor must never be too high: it is always a revision that
@@ -50,6 +51,12 @@ class SeenRevisions {
   // floor returns the newest revision that was seen there; 0 if none is known.
   Revision floor(const Location& location) const noexcept;
 
+  // prefetch begins to fetch what floor will look at.
+  void prefetch(const Location& location) const noexcept {
+    Bucket* const table = table_.load(std::memory_order_acquire);
+    if (table != nullptr) __builtin_prefetch(&table[spot_of(location).bucket]);
+  }
+
   // saw remembers the revision, unless a greater one of that location is known.
   void saw(const Location& location, Revision revision) noexcept;
 
@@ -75,7 +82,12 @@ class SeenRevisions {
     std::uint64_t tag;
   };
 
-  static Spot spot_of(const Location& location) noexcept;
+  static Spot spot_of(const Location& location) noexcept {
+    std::array<std::uint64_t, 2> halves;
+    static_assert(sizeof halves == sizeof(Location));
+    std::memcpy(halves.data(), location.data(), sizeof halves);
+    return {static_cast<std::size_t>(halves[1] % kNumBuckets), halves[0] == 0 ? 1 : halves[0]};
+  }
 
   // look never waits. A revision counts if its tag was next to it before and after it was read, and no
   // replacement began meanwhile: during one, the tag could have gone and come back. Every store is a

@@ -32,13 +32,6 @@ void SeenRevisions::saw(const Location& location, Revision revision) noexcept {
   unlock(bucket);
 }
 
-SeenRevisions::Spot SeenRevisions::spot_of(const Location& location) noexcept {
-  std::array<std::uint64_t, 2> halves;
-  static_assert(sizeof halves == sizeof(Location));
-  std::memcpy(halves.data(), location.data(), sizeof halves);
-  return {static_cast<std::size_t>(halves[1] % kNumBuckets), halves[0] == 0 ? 1 : halves[0]};
-}
-
 Revision SeenRevisions::look(Bucket& bucket, std::uint64_t tag) noexcept {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::uint64_t turns = load(bucket.turns);

@@ -1,5 +1,8 @@
 // path.ipp: the bodies of path.hpp.
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -7,6 +10,34 @@
 #include "strongroom/result.hpp"
 
 namespace strongroom {
+namespace detail::path {
+
+using Word = std::uint64_t;
+constexpr std::size_t kWordLen = sizeof(Word);
+constexpr Word kOnes = 0x0101010101010101;
+constexpr Word kHighs = kOnes << 7;
+
+// special_bytes returns a word whose bytes have their high bit set where the text, of up to eight bytes, has a
+// '/', a '%', a control character, or a byte beyond ASCII. A bit may also be set next to such a byte.
+static Word special_bytes(std::string_view text) noexcept {
+  Word word = kOnes * 'a';
+  std::memcpy(&word, text.data(), text.size());
+  const auto equal = [&](Word byte) {
+    const Word zero = word ^ (kOnes * byte);
+    return (zero - kOnes) & ~zero;
+  };
+  const Word control = (word - kOnes * 0x20) & ~word;
+  return (word | control | equal('/') | equal('%') | equal(0x7F)) & kHighs;
+}
+
+// first_of returns the index of the first byte that is marked.
+static std::size_t first_of(Word marks) noexcept {
+  const int bits = std::endian::native == std::endian::little ? std::countr_zero(marks)
+                                                              : std::countl_zero(marks);
+  return static_cast<std::size_t>(bits) / 8;
+}
+
+}  // namespace detail::path
 
 bool well_formed_utf8(std::string_view text) noexcept {
   const auto* p = reinterpret_cast<const unsigned char*>(text.data());
@@ -38,18 +69,20 @@ bool well_formed_utf8(std::string_view text) noexcept {
 }
 
 Result<Path> Path::parse(std::string_view text) {
+  Result<Path> path(std::in_place);
   if (!text.empty() && text.front() == '/') text.remove_prefix(1);
-  if (text.empty()) return Path();
-  if (text.size() > kMaxPathLen) return refuse("was longer than 4096 bytes");
-  if (const char* why = fault(text); why != nullptr) return refuse(why);
-  Path path;
-  path.text_ = text;
+  const char* why = text.size() > kMaxPathLen ? "was longer than 4096 bytes" : fault(text);
+  if (why == nullptr) {
+    path->text_.assign(text);
+  } else {
+    path = refuse(why);
+  }
   return path;
 }
 
 Result<Path> Path::parse_secret(std::string_view text) {
-  auto path = parse(text);
-  if (path && path->is_root()) return refuse("was empty");
+  Result<Path> path = parse(text);
+  if (path && path->is_root()) path = refuse("was empty");
   return path;
 }
 
@@ -65,28 +98,43 @@ std::string_view Path::name() const noexcept {
 }
 
 const char* Path::fault(std::string_view text) noexcept {
+  if (text.empty()) return nullptr;  // the root
   std::size_t num_segments = 0;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t slash = text.find('/', begin);
-    const std::string_view segment = text.substr(begin, slash - begin);
-    if (segment.empty()) return "had an empty segment, or a '/' too many at an end";
-    if (segment.size() > kMaxSegmentLen) return "had a segment longer than 255 bytes";
-    if (segment == "." || segment == "..") return "had a segment '.' or '..'";
-    if (++num_segments > kMaxSegments) return "had more than 64 segments";
-    if (slash == std::string_view::npos) break;
-    begin = slash + 1;
-  }
+  std::size_t begin = 0;  // of the segment
   bool ascii = true;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x20 || c == 0x7F) return "had a control character";
-    if (c == '%' && encoded_separator(text.substr(i))) return "had a %-encoded separator";
-    if (c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
-      return "had a control character, or was not UTF-8";  // U+0080..U+009F
+  for (std::size_t at = 0; at < text.size(); at += detail::path::kWordLen) {
+    auto marks = detail::path::special_bytes(text.substr(at, detail::path::kWordLen));
+    for (; marks != 0; marks &= marks - 1) {
+      const std::size_t i = at + detail::path::first_of(marks);
+      if (text[i] == '/') {
+        if (const char* why = segment_fault(text.substr(begin, i - begin), ++num_segments))
+          return why;
+        begin = i + 1;
+      } else if (const char* why = byte_fault(text.substr(i))) {
+        return why;
+      }
+      ascii = ascii && static_cast<unsigned char>(text[i]) < 0x80;
     }
-    ascii = ascii && c < 0x80;
   }
-  if (!ascii && !well_formed_utf8(text)) return "was not UTF-8";
+  if (const char* why = segment_fault(text.substr(begin), ++num_segments)) return why;
+  return ascii || well_formed_utf8(text) ? nullptr : "was not UTF-8";
+}
+
+const char* Path::segment_fault(std::string_view segment, std::size_t number) noexcept {
+  if (segment.empty()) return "had an empty segment, or a '/' too many at an end";
+  if (segment.size() > kMaxSegmentLen) return "had a segment longer than 255 bytes";
+  if (segment[0] == '.' && (segment == "." || segment == "..")) return "had a segment '.' or '..'";
+  return number > kMaxSegments ? "had more than 64 segments" : nullptr;
+}
+
+// byte_fault examines the first byte of a text.
+const char* Path::byte_fault(std::string_view text) noexcept {
+  const auto c = static_cast<unsigned char>(text[0]);
+  if (c < 0x20 || c == 0x7F) return "had a control character";
+  if (c == '%' && encoded_separator(text)) return "had a %-encoded separator";
+  if (c == 0xC2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xA0) {
+    return "had a control character, or was not UTF-8";  // U+0080..U+009F
+  }
   return nullptr;
 }
 

@@ -3,7 +3,7 @@
 // No function here owns a key. Key schedules are plain structs that the caller places in its own
 // locked, guarded memory (SecretBytes::for_key) and that nothing copies. So the kept schedules come from
 // Nettle, whose contexts are plain structs, and not from a library that keeps them on its own heap.
-// Where the CPU has no AES instructions, constant-time Botan is used instead, slower. All providers
+// Where the CPU has no AES instructions, constant-time Botan is used instead, slower. All libraries
 // return the same bytes; tests compare them with the published vectors.
 //
 // Sources  AES-256-GCM: NIST SP 800-38D.  XAES-256-GCM: C2SP XAES-256-GCM.md.
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 
+#include "strongroom/aes_library.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
@@ -40,11 +41,8 @@ Result<void> random_bytes(std::span<std::uint8_t> out);
 // and no AES without tables is built in. An AES with tables would leak its keys through the cache.
 Result<void> check_aes();
 
-// GcmProvider names the library that computes AES-256-GCM. best picks by length, from measurements.
-enum class GcmProvider : std::uint8_t { best, libsodium, libcrypto, botan };
-
-// gcm_available returns whether a provider is built in and works on this CPU.
-bool gcm_available(GcmProvider provider) noexcept;
+// gcm_available returns whether a library is built in, or can be loaded, and works on this CPU.
+bool gcm_available(AesLibrary library) noexcept;
 
 // gcm_seal writes the ciphertext of head followed by body, then the tag, to out.
 //
@@ -52,22 +50,22 @@ bool gcm_available(GcmProvider provider) noexcept;
 // head   0..64 bytes that precede body, as if both were one plaintext; they need not be adjacent.
 // out    exactly head.size() + body.size() + kTagLen bytes; must not overlap the inputs.
 // Errors invalid (sizes), too_large or unavailable (no locked memory to join head and body in),
-//        unsupported (provider), internal (the provider failed); out is then zeros.
+//        unsupported (library), internal (the library failed); out is then zeros.
 Result<void> gcm_seal(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<const std::uint8_t, kGcmNonceLen> nonce,
                       std::span<const std::uint8_t> associated, SecretView head, SecretView body,
-                      std::span<std::uint8_t> out, GcmProvider provider = GcmProvider::best);
+                      std::span<std::uint8_t> out, AesLibrary library = AesLibrary::automatic);
 
 // gcm_open checks the tag of sealed (ciphertext, then tag) and writes the plaintext to out.
 //
 // out    exactly sealed.size() - kTagLen bytes; must start where sealed starts, or not overlap it.
 // Errors corrupt: sealed is shorter than a tag, or the tag did not match.  invalid (out's size),
-//        unsupported (provider), internal (the provider failed); out is then zeros, no plaintext.
+//        unsupported (library), internal (the library failed); out is then zeros, no plaintext.
 Result<void> gcm_open(std::span<const std::uint8_t, kKeyLen> key,
                       std::span<const std::uint8_t, kGcmNonceLen> nonce,
                       std::span<const std::uint8_t> associated,
                       std::span<const std::uint8_t> sealed, std::span<std::uint8_t> out,
-                      GcmProvider provider = GcmProvider::best);
+                      AesLibrary library = AesLibrary::automatic);
 
 // AesKey is an AES-256 encryption key schedule. It is trivial: all zeros mean no key. Never copy it.
 struct alignas(16) AesKey {

@@ -74,7 +74,9 @@ class Cipher {
  public:
   explicit Cipher(const AesKey& key) noexcept : context_(key.opaque.data()) {
     if (!portable()) return;
-    portable_ = botan_aes256(std::span(key.opaque).first<kKeyLen>());
+    const AesProvider* const provider = botan();
+    if (provider == nullptr) std::terminate();
+    portable_.reset(provider->aes256(std::span(key.opaque).first<kKeyLen>()));
     if (portable_ == nullptr) std::terminate();
     context_ = portable_.get();
   }
@@ -171,11 +173,18 @@ void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) no
 void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
                  std::span<std::uint8_t, kKeyLen> out) noexcept {
   const detail::aes::StackWiper wiper(0);  // Nettle's block cipher, without a mode, leaves nothing
-  std::array<std::uint8_t, 2 * kBlockLen> blocks = {0, 1, 'X', 0};
-  std::memcpy(blocks.data() + 4, nonce.data(), kGcmNonceLen);
-  std::memcpy(blocks.data() + kBlockLen, blocks.data(), kBlockLen);
-  blocks[kBlockLen + 1] = 2;
-  for (std::size_t i = 0; i < blocks.size(); ++i) out[i] = blocks[i] ^ key.subkey[i % kBlockLen];
+  using Words = std::array<std::uint64_t, kBlockLen / sizeof(std::uint64_t)>;
+  Words subkey;
+  std::memcpy(subkey.data(), key.subkey.data(), sizeof subkey);
+  for (std::uint8_t i = 0; i < 2; ++i) {
+    Block block = {0, static_cast<std::uint8_t>(i + 1), 'X', 0};
+    std::memcpy(block.data() + 4, nonce.data(), kGcmNonceLen);
+    Words words;
+    std::memcpy(words.data(), block.data(), sizeof words);
+    words[0] ^= subkey[0];
+    words[1] ^= subkey[1];
+    std::memcpy(out.data() + i * kBlockLen, words.data(), sizeof words);
+  }
   detail::aes::Cipher(key.aes).encrypt(out.size(), out.data(), out.data());
 }
 

@@ -1,20 +1,22 @@
-// aes_providers.hpp: AES from libraries other than libsodium and Nettle, where they are linked.
+// aes_providers.hpp: AES from libraries that most processes never need, and that take milliseconds to load.
 //
-// src/libcrypto and src/botan define these functions; STRONGROOM_HAVE_LIBCRYPTO and STRONGROOM_HAVE_BOTAN
-// say that they do. Otherwise the functions here report that the library is absent. No provider keeps a
-// key of AES-GCM: every call sets up its own and wipes it.
+// libcrypto is the fastest for large values, and Botan works in constant time on CPUs without AES
+// instructions. Each is behind a table of functions. A build has the tables in one of three ways:
+//
+//   loaded   shared objects of ours, lib/strongroom/strongroom-<library>.so, found next to the library
+//            and loaded at first use (STRONGROOM_AES_MODULES is the directory where they are installed)
+//   linked   src/libcrypto and src/botan are part of the program (STRONGROOM_HAVE_LIBCRYPTO, _BOTAN)
+//   absent   otherwise
+//
+// No provider keeps a key of AES-GCM: every call sets up its own and wipes it.
 #pragma once
-
-#include <sodium.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 
 #include "strongroom/impl/crypto/aead.hpp"
-#include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
 namespace strongroom::detail {
@@ -26,23 +28,7 @@ struct GcmCall {
   std::span<const std::uint8_t> associated;
 };
 
-// gcm_refused writes zeros to out, and returns the error.
-inline Error gcm_refused(std::span<std::uint8_t> out, Code code, const char* why) {
-  if (!out.empty()) sodium_memzero(out.data(), out.size());
-  return Error{code, why};
-}
-inline Error gcm_failed(std::span<std::uint8_t> out) {
-  return gcm_refused(out, Code::internal, "the AES-256-GCM provider failed");
-}
-inline Error gcm_not_authentic(std::span<std::uint8_t> out) {
-  return gcm_refused(out, Code::corrupt, "the ciphertext did not authenticate");
-}
-
-inline void append(std::uint8_t*& to, SecretView from) noexcept {
-  if (from.empty()) return;
-  std::memcpy(to, from.reveal().data(), from.size());
-  to += from.size();
-}
+enum class GcmOutcome : std::uint8_t { done, not_authentic, failed };
 
 // BlockCipher is AES-256 with one key, in constant time on any CPU.
 class BlockCipher {
@@ -52,50 +38,37 @@ class BlockCipher {
                        const std::uint8_t* in) const noexcept = 0;
 };
 
-// Sizes are checked by the caller: out has room for head, body and tag, or for the plaintext.
-#if STRONGROOM_HAVE_LIBCRYPTO
-bool libcrypto_available() noexcept;
-Result<void> libcrypto_seal(const GcmCall& call, SecretView head, SecretView body,
-                            std::span<std::uint8_t> out);
-Result<void> libcrypto_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
-                            std::span<std::uint8_t> out);
-#else
-inline bool libcrypto_available() noexcept {
-  return false;
-}
-inline Result<void> libcrypto_seal(const GcmCall&, SecretView, SecretView,
-                                   std::span<std::uint8_t> out) {
-  return gcm_failed(out);
-}
-inline Result<void> libcrypto_open(const GcmCall&, std::span<const std::uint8_t>,
-                                   std::span<std::uint8_t> out) {
-  return gcm_failed(out);
-}
-#endif
+// AesProvider is one library's AES. Only types that need no memory cross it, so that a module may have
+// been built with another C++ library. Callers check sizes: out has room for head, body and tag, or for
+// the plaintext. After any other outcome than done, out holds anything; the caller wipes it.
+struct AesProvider {
+  // Another number is another table: a module of an older or newer version is refused.
+  static constexpr std::uint32_t kLayout = 1;
 
-#if STRONGROOM_HAVE_BOTAN
-bool botan_available() noexcept;
-Result<void> botan_seal(const GcmCall& call, SecretView head, SecretView body,
-                        std::span<std::uint8_t> out);
-Result<void> botan_open(const GcmCall& call, std::span<const std::uint8_t> sealed,
-                        std::span<std::uint8_t> out);
-// botan_aes256 throws when there is no memory for the key.
-std::unique_ptr<BlockCipher> botan_aes256(std::span<const std::uint8_t, kKeyLen> key);
-#else
-inline bool botan_available() noexcept {
-  return false;
+  std::uint32_t layout;
+  bool (*works)() noexcept;
+  GcmOutcome (*seal)(const GcmCall& call, SecretView head, SecretView body,
+                     std::span<std::uint8_t> out) noexcept;
+  GcmOutcome (*open)(const GcmCall& call, std::span<const std::uint8_t> sealed,
+                     std::span<std::uint8_t> out) noexcept;
+  // aes256 returns a cipher for the caller to delete; null when there is no memory. Null: not offered.
+  BlockCipher* (*aes256)(std::span<const std::uint8_t> key) noexcept;
+};
+
+// The functions that modules export, and that linked builds call directly.
+inline constexpr const char* kAesModuleEntry = "strongroom_aes_module";
+const AesProvider& libcrypto_table() noexcept;
+const AesProvider& botan_table() noexcept;
+
+// libcrypto and botan return the provider, loaded if need be, or null if there is none. Loading takes one
+// to five milliseconds, once; other threads that call meanwhile wait.
+const AesProvider* libcrypto() noexcept;
+const AesProvider* botan() noexcept;
+
+inline void append(std::uint8_t*& to, SecretView from) noexcept {
+  if (from.empty()) return;
+  std::memcpy(to, from.reveal().data(), from.size());
+  to += from.size();
 }
-inline Result<void> botan_seal(const GcmCall&, SecretView, SecretView,
-                               std::span<std::uint8_t> out) {
-  return gcm_failed(out);
-}
-inline Result<void> botan_open(const GcmCall&, std::span<const std::uint8_t>,
-                               std::span<std::uint8_t> out) {
-  return gcm_failed(out);
-}
-inline std::unique_ptr<BlockCipher> botan_aes256(std::span<const std::uint8_t, kKeyLen>) {
-  return nullptr;
-}
-#endif
 
 }  // namespace strongroom::detail

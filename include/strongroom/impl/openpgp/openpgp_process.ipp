@@ -1,12 +1,9 @@
 // openpgp_process.ipp: starting, killing and reaping the OpenPGP helper; see openpgp_process.hpp.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,12 +12,11 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "strongroom/impl/base/own_tree.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/openpgp/openpgp_process.hpp"
 #include "strongroom/result.hpp"
@@ -54,46 +50,11 @@ static Result<void> check_program(const std::string& program) {
     return Error{Code::unsupported, "the OpenPGP helper '" + program +
                                         "' was not named by an absolute path; pass the whole path"};
   }
-  struct stat file {};
-  if (::stat(program.c_str(), &file) != 0) {
-    return errno == ENOENT || errno == ENOTDIR ? missing(program) : not_started(program, errno);
-  }
-  if (!S_ISREG(file.st_mode) || (file.st_mode & 0111) == 0) {
-    return Error{Code::unsupported, "the OpenPGP helper '" + program + "' is not a program"};
-  }
-  const bool own = file.st_uid == 0 || file.st_uid == ::geteuid();
-  if (!own || (file.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Error{Code::unsupported, "the OpenPGP helper '" + program +
-                                        "' can be written by others and was not started; make "
-                                        "root its owner and run chmod go-w on it"};
-  }
-  return {};
-}
-
-// own_file returns the absolute path of the file that holds this code, a library or a program; empty
-// when it cannot be found. If the loader knows only a relative path, which may name another file by now,
-// it returns the path of the program.
-static std::string own_file() {
-  Dl_info info{};
-  const void* const here = reinterpret_cast<const void*>(&check_program);
-  const bool known = ::dladdr(here, &info) != 0 && info.dli_fname != nullptr;
-  const char* const name = known && *info.dli_fname == '/' ? info.dli_fname : "/proc/self/exe";
-  const std::unique_ptr<char, decltype(&::free)> whole(::realpath(name, nullptr), &::free);
-  return whole != nullptr ? std::string(whole.get()) : std::string();
-}
-
-// helper_beside returns the helper of the tree in which a file is installed as PREFIX/bin/x,
-// PREFIX/lib/x or PREFIX/lib/ARCHITECTURE/x; empty when there is none.
-static std::string helper_beside(std::string_view file) {
-  std::size_t slash = file.rfind('/');
-  for (int steps = 0; steps < 2 && slash != std::string_view::npos && slash > 0; ++steps) {
-    slash = file.rfind('/', slash - 1);
-    if (slash == std::string_view::npos) break;
-    std::string helper(file.substr(0, slash));
-    helper += "/libexec/strongroom/strongroom-openpgp";
-    if (::access(helper.c_str(), X_OK) == 0) return helper;
-  }
-  return {};
+  auto own = check_not_foreign(program, "the OpenPGP helper");
+  if (!own && own.error().code == Code::not_found) return missing(program);
+  STRONGROOM_TRY(own);
+  if (::access(program.c_str(), X_OK) == 0) return {};
+  return Error{Code::unsupported, "the OpenPGP helper '" + program + "' is not a program"};
 }
 
 // glibc 2.36 declares these two without extern "C".
@@ -155,11 +116,7 @@ class SpawnPlan {
 std::string find_helper() {
   const char* const named = ::secure_getenv("STRONGROOM_OPENPGP_HELPER");
   if (named != nullptr && *named != '\0') return named;
-  // A set-user-id program does not search for a helper next to its own file.
-  std::string beside =
-      ::getauxval(AT_SECURE) == 0
-          ? detail::openpgp_process::helper_beside(detail::openpgp_process::own_file())
-          : std::string();
+  const std::string beside = in_own_tree(own_file(), "libexec/strongroom/strongroom-openpgp");
   return beside.empty() ? detail::openpgp_process::kInstalled : beside;
 }
 

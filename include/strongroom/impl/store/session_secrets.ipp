@@ -93,13 +93,24 @@ static auto or_no_memory(F f) -> decltype(f()) {
 }  // namespace detail::session_secrets
 
 Result<StoredSecret> Session::get(std::string_view path, const GetOptions& options) const {
+  if (options.key) return get_member(path, options);
   STRONGROOM_ASSIGN(secret, Path::parse_secret(path));
-  STRONGROOM_ASSIGN(other, parse_judged(options.decide_path, false));
-  auto read = engine_->policy.under(who_, {Action::read, other ? *other : secret}, [&] {
-    return engine_->barrier.reader().read(secret, options);
-  });
-  if (!options.key) return read;
-  return select_member(std::move(read), secret, options.key);
+  if (!options.decide_path) return read(secret, secret, options);
+  STRONGROOM_ASSIGN(judged, Path::parse_secret(*options.decide_path));
+  return read(secret, judged, options);
+}
+
+// read is a get that the policy judges by another path, which may be the secret's own.
+Result<StoredSecret> Session::read(const Path& secret, const Path& judged,
+                                   ReadOptions options) const {
+  return engine_->policy.under(who_, {Action::read, judged},
+                               [&] { return engine_->barrier.reader().read(secret, options); });
+}
+
+Result<StoredSecret> Session::get_member(std::string_view path, const GetOptions& options) const {
+  GetOptions whole = options;
+  whole.key.reset();
+  return select_member(get(path, whole), path, options.key);
 }
 
 Result<std::vector<Result<StoredSecret>>> Session::get_many(std::span<const std::string_view> paths,

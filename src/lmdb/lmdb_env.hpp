@@ -253,6 +253,7 @@ class Env {
   // Only for the leader of a group.
   Txn txn_;
   bool writing_ = false;      // the leader holds map_lock_
+  std::size_t file_len_ = 0;  // the data file was at least this long when the transaction began
   int failure_ = 0;           // why the last transaction failed
   Load batch_{};              // the last batch
   bool shrinks_ = false;      // the last batch has no more bytes than it replaces

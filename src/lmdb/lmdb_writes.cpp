@@ -1,5 +1,6 @@
 // lmdb_writes.cpp: one write transaction of the environment, made by the leader of a group.
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,26 @@ void store_version(void* to, Version version) noexcept {
 // is_for_space also counts EIO: LMDB reports a write that was cut short by a full disk as that.
 bool is_for_space(int rc) noexcept {
   return rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == EIO;
+}
+
+struct FileShape {
+  int error = 0;
+  std::size_t len = 0;
+  std::uint64_t num_names = 0;  // 0: the file was removed
+};
+
+// shape_of asks for nothing else, in particular not for the file's times. Since Linux 6.13, ext4, XFS and
+// Btrfs give a file a new time at the next write after a program asked for its times (fstat always does),
+// and otherwise once per tick of the clock. A new time is one more change of the inode per commit: without
+// a journal, ext4 then writes the inode's block in each fdatasync, and waits for it.
+FileShape shape_of(int fd) noexcept {
+  struct statx shape;
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK, &shape) == 0) {
+    return {0, static_cast<std::size_t>(shape.stx_size), shape.stx_nlink};
+  }
+  struct stat status;  // for sandboxes that do not know statx, and refuse it
+  if (::fstat(fd, &status) != 0) return {errno};
+  return {0, static_cast<std::size_t>(status.st_size), status.st_nlink};
 }
 
 }  // namespace
@@ -79,9 +100,9 @@ Result<void> Env::follow_file_limit() {
 // counts as its own unwritten. If these were beyond the end, a sound file would look like one that was
 // cut short. The added length takes no room on the disk.
 Result<void> Env::lengthen(const Load& load) {
-  struct stat status;
-  if (::fstat(data_fd_, &status) != 0) return error(errno);
-  if (status.st_nlink == 0) {
+  const FileShape file = shape_of(data_fd_);
+  if (file.error != 0) return error(file.error);
+  if (file.num_names == 0) {
     return Error{Code::unavailable,
                  directory_.path_of(kDataFile) + " was removed while it was open"};
   }
@@ -89,10 +110,12 @@ Result<void> Env::lengthen(const Load& load) {
   const std::size_t used = used_len();
   const std::size_t most = map_len() / page_len_ * page_len_;
   const std::size_t slack = std::max(used / 8, std::size_t{1} << 20) + need_of(load);
-  const auto len = static_cast<std::size_t>(status.st_size);
-  if (len >= std::min(used + slack, most)) return {};
+  file_len_ = file.len;
+  if (file_len_ >= std::min(used + slack, most)) return {};
   const std::size_t to = std::min(used + 2 * slack, most) / page_len_ * page_len_;
-  if (to > len && ::ftruncate(data_fd_, static_cast<off_t>(to)) != 0) return error(errno);
+  if (to <= file_len_) return {};
+  if (::ftruncate(data_fd_, static_cast<off_t>(to)) != 0) return error(errno);
+  file_len_ = to;
   return {};
 }
 
@@ -199,9 +222,9 @@ Result<void> Env::finish() {
   int rc = mdb_txn_commit(txn_.release());
   if (rc == 0) {
     // In case lengthen guessed too low: repair that before the commit is reported.
-    struct stat status;
     const std::size_t used = used_len();
-    if (::fstat(data_fd_, &status) == 0 && static_cast<std::size_t>(status.st_size) < used &&
+    const FileShape file = file_len_ < used ? shape_of(data_fd_) : FileShape{0, file_len_, 1};
+    if (file.error == 0 && file.len < used &&
         ::ftruncate(data_fd_, static_cast<off_t>(used)) == 0) {
       (void)::fdatasync(data_fd_);
     }

@@ -112,6 +112,7 @@ fi
 
 # The tree works wherever it is moved to, and the program finds its library and its OpenPGP helper there.
 mv "$prefix" "$work/moved away"
+moved_lib="$work/moved away${lib#"$prefix"}"
 if [ -e "$work/moved away/libexec/strongroom/strongroom-openpgp" ]; then
   env -i HOME="$work" PATH="$work/moved away/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 sh -eu -c '
     cd "$1" && mkdir elsewhere && cd elsewhere
@@ -120,6 +121,30 @@ if [ -e "$work/moved away/libexec/strongroom/strongroom-openpgp" ]; then
     test "$(strongroom --store "lmdb:$PWD/store" get a/secret --pgp-private-key private.asc)" = moved
   ' sh "$work"
 fi
+# So does the library with its modules for AES.
+cat >aes.c <<'END'
+#include <stdio.h>
+#include <strongroom.h>
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (strongroom_use_aes_library(argv[i], NULL) != STRONGROOM_OK) return puts(argv[i]), 1;
+  }
+  return 0;
+}
+END
+# shellcheck disable=SC2046
+"${CC:-cc}" -std=c99 -Wall -Wextra -Werror -I"$work/moved away/include" aes.c -o aes -L"$moved_lib" -lstrongroom
+for module in "$moved_lib"/strongroom/strongroom-*.so; do
+  [ -e "$module" ] || continue
+  name=${module##*/strongroom-}
+  LD_LIBRARY_PATH=$moved_lib ./aes automatic libsodium nettle "${name%.so}"
+  chmod g+w "$module" # a file that others can write is not loaded
+  if LD_LIBRARY_PATH=$moved_lib ./aes "${name%.so}" >/dev/null; then
+    echo "$module was loaded although others can write it" >&2
+    exit 1
+  fi
+  chmod g-w "$module"
+done
 mkdir -p "$(dirname "$prefix")" && mv "$work/moved away" "$prefix"
 
 # The completion and every help text are there.

@@ -193,8 +193,9 @@ class NettleGcm {
   NettleGcm(const NettleGcm&) = delete;
   NettleGcm& operator=(const NettleGcm&) = delete;
 
-  // All pieces but the last are whole blocks.
+  // All pieces but the last are whole blocks; Nettle takes none after one that is not, not even an empty one.
   void encrypt(SecretView plaintext, std::uint8_t* out) noexcept {
+    if (plaintext.empty()) return;
     gcm_encrypt(&state_.gcm, &state_.table, &state_.aes, nettle_block, plaintext.size(), out,
                 plaintext.reveal().data());
   }

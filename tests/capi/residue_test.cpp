@@ -217,7 +217,8 @@ TEST_F(Residue, ACoreHasWhatAHostCopiedAndDidNotWipe) {
     dump_core();
   });
   if (!child.dumps_core() || !core()) GTEST_SKIP() << kNoCore;
-  EXPECT_EQ(residue_in_file(*marker_, *core()), 1u) << "the scan finds what is there";
+  // The copy, and pieces of it in the vector registers that copied it.
+  EXPECT_GE(residue_in_file(*marker_, *core()), 1u) << "the scan finds what is there";
 }
 
 }  // namespace

@@ -789,6 +789,25 @@ TEST_P(AesBy, SivTagIsS2vOfLabelThenBoundThenPlaintext) {
   }
 }
 
+TEST_P(AesBy, OneSivHeadServesManyMessages) {
+  const auto key = schedule<SivKey>(noise(kSivKeyLen, 35));
+  const Buffer label = text("s");
+  const Buffer bound = noise(16, 36);
+  const SivHead head = siv_head(key, label, bound);
+  for (std::size_t len = 0; len <= 80; ++len) {
+    const Buffer plaintext = noise(len, 37);
+    Buffer sealed(kTagLen + len);
+    siv_seal(key, head, view(plaintext), sealed);
+    EXPECT_EQ(sealed, sealed_siv(key, label, bound, plaintext)) << len;
+    Buffer opened(len);
+    EXPECT_TRUE(siv_open(key, head, sealed, opened)) << len;
+    EXPECT_EQ(opened, plaintext) << len;
+    sealed[0] ^= 1;
+    EXPECT_FALSE(siv_open(key, head, sealed, opened)) << len;
+    EXPECT_TRUE(is_zeros(opened)) << len;
+  }
+}
+
 TEST_P(AesBy, EachFlippedBitOfASivIsRefusedAndLeavesZeros) {
   Buffer bytes = noise(kSivKeyLen, 38);
   Buffer label = text("label");

@@ -66,9 +66,28 @@ RecordKey entry_prefix(EntryKind kind, const Location& directory) noexcept;
 EntryKey entry_key(const Keyring& keyring, EntryKind kind, const Location& directory,
                    std::string_view segment);
 
-// open_entry returns the segment in a backend key that a scan of entry_prefix found.
-// Returns nothing if the key was not made by this store for this directory.
-std::optional<std::string> open_entry(const Keyring& keyring, EntryKind kind,
-                                      const Location& directory, std::span<const std::uint8_t> key);
+// EntryReader opens the entries of one kind in one directory. It borrows the keyring.
+class EntryReader {
+ public:
+  EntryReader(const Keyring& keyring, EntryKind kind, const Location& directory) noexcept;
+  ~EntryReader();
+  EntryReader(const EntryReader&) = delete;
+  EntryReader& operator=(const EntryReader&) = delete;
+
+  // open returns the segment in a backend key that a scan of entry_prefix found.
+  // Returns nothing if the key was not made by this store for this directory.
+  std::optional<std::string> open(std::span<const std::uint8_t> key) const;
+
+ private:
+  const SivKey& key_;
+  SivHead head_;
+};
+
+// open_entry is an EntryReader for one entry.
+inline std::optional<std::string> open_entry(const Keyring& keyring, EntryKind kind,
+                                             const Location& directory,
+                                             std::span<const std::uint8_t> key) {
+  return EntryReader(keyring, kind, directory).open(key);
+}
 
 }  // namespace strongroom

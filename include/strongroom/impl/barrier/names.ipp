@@ -10,6 +10,7 @@
 
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/names.hpp"
+#include "strongroom/impl/base/wipe.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/keys/keyring.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -52,15 +53,23 @@ EntryKey entry_key(const Keyring& keyring, EntryKind kind, const Location& direc
   return key;
 }
 
-std::optional<std::string> open_entry(const Keyring& keyring, EntryKind kind,
-                                      const Location& directory,
-                                      std::span<const std::uint8_t> key) {
-  const RecordKey prefix = entry_prefix(kind, directory);
-  if (key.size() < prefix.size() + kTagLen + 16 || key.size() > kMaxEntryKeyLen) return {};
-  const auto sealed = key.subspan(prefix.size());
-  std::array<std::uint8_t, 256> padded{};
+EntryReader::EntryReader(const Keyring& keyring, EntryKind kind, const Location& directory) noexcept
+    : key_(keyring.name_key()) {
+  const auto label = static_cast<std::uint8_t>(kind);
+  head_ = siv_head(key_, std::span(&label, 1), directory);
+}
+
+EntryReader::~EntryReader() {
+  wipe(&head_, sizeof head_);
+}
+
+std::optional<std::string> EntryReader::open(std::span<const std::uint8_t> key) const {
+  constexpr std::size_t kPrefixLen = sizeof(RecordKey);
+  if (key.size() < kPrefixLen + kTagLen + 16 || key.size() > kMaxEntryKeyLen) return {};
+  const auto sealed = key.subspan(kPrefixLen);
+  std::array<std::uint8_t, 256> padded;
   const auto out = std::span(padded).first(sealed.size() - kTagLen);
-  if (!siv_open(keyring.name_key(), std::span(prefix).first(1), directory, sealed, out)) return {};
+  if (!siv_open(key_, head_, sealed, out)) return {};
   std::size_t len = out.size();
   while (len > 0 && out[len - 1] == 0) --len;
   return std::string(reinterpret_cast<const char*>(out.data()), len);

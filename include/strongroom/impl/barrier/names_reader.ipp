@@ -1,7 +1,9 @@
 // names_reader.ipp: the bodies of names_reader.hpp.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "strongroom/impl/barrier/envelope.hpp"
 #include "strongroom/impl/barrier/names.hpp"
 #include "strongroom/impl/barrier/names_reader.hpp"
+#include "strongroom/impl/base/codec.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/keys/key_keeper.hpp"
 #include "strongroom/path.hpp"
@@ -20,14 +23,54 @@
 
 namespace strongroom {
 
+namespace detail::names_reader {
+
+// common_len returns how many bytes all names begin with.
+static std::size_t common_len(const std::vector<Entry>& entries) {
+  std::size_t len = entries.front().name.size();
+  for (const Entry& entry : entries) {
+    const auto most = static_cast<std::ptrdiff_t>(std::min(len, entry.name.size()));
+    const auto begin = entry.name.begin();
+    const auto differ = std::mismatch(begin, begin + most, entries.front().name.begin()).first;
+    len = static_cast<std::size_t>(differ - begin);
+  }
+  return len;
+}
+
+// sorted sorts by the eight bytes after what all names begin with, which are in place, and only where these are
+// equal by the names, each of which is somewhere in memory.
+static std::vector<Entry> sorted(std::vector<Entry> entries) {
+  if (entries.size() < 2) return entries;
+  struct Key {
+    std::uint64_t begin;
+    Entry* entry;
+  };
+  const std::size_t skip = common_len(entries);
+  std::vector<Key> keys;
+  keys.reserve(entries.size());
+  for (Entry& entry : entries) {
+    std::array<std::uint8_t, 8> begin{};
+    entry.name.copy(reinterpret_cast<char*>(begin.data()), begin.size(), skip);
+    keys.push_back({get_be(std::span(begin)), &entry});
+  }
+  std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
+    return a.begin != b.begin ? a.begin < b.begin : *a.entry < *b.entry;
+  });
+  std::vector<Entry> in_order;
+  in_order.reserve(entries.size());
+  for (const Key& key : keys) in_order.push_back(std::move(*key.entry));
+  return in_order;
+}
+
+}  // namespace detail::names_reader
+
 Result<std::vector<Entry>> NamesReader::list(const Path& folder, bool recursive,
                                              const NamesFilter* filter) {
   STRONGROOM_TRY(keeper_.refresh());
   std::vector<Entry> entries;
   STRONGROOM_TRY(recursive ? collect_below(folder.text(), "", filter, entries)
                            : collect(folder.text(), filter, entries));
-  std::sort(entries.begin(), entries.end());
-  return entries;
+  return detail::names_reader::sorted(std::move(entries));
 }
 
 Result<ListPage> NamesReader::list_page(const Path& folder, ByteView after, std::size_t limit) {
@@ -58,20 +101,30 @@ Result<NamesReader::Names> NamesReader::scan_names(const std::string& folder, En
   });
   STRONGROOM_TRY(located);
   const RecordKey prefix = entry_prefix(kind, location);
-  std::vector<EntryKey> found;
+  std::vector<std::uint8_t> found;  // keys, one after the other
+  std::vector<std::size_t> ends;
   auto more = backend_.scan_keys(
       prefix, after, limit,
-      [&](const Record& record) { found.emplace_back(record.key.begin(), record.key.end()); },
+      [&](const Record& record) {
+        found.insert(found.end(), record.key.begin(), record.key.end());
+        ends.push_back(found.size());
+      },
       timeout_);
   STRONGROOM_TRY(more);
   return keeper_.with_keys([&](const Keys& keys) -> Result<Names> {
+    const EntryReader entries(keys.keyring, kind, location);
     Names names;
-    for (const EntryKey& key : found) {
-      auto name = open_entry(keys.keyring, kind, location, key);
+    names.names.reserve(ends.size());
+    ByteView key;
+    std::size_t begin = 0;
+    for (const std::size_t end : ends) {
+      key = ByteView(found).subspan(begin, end - begin);
+      auto name = entries.open(key);
       if (!name) return Error{Code::corrupt, "an entry of folder '" + folder + "' did not open"};
       names.names.push_back(std::move(*name));
+      begin = end;
     }
-    if (!found.empty()) names.last = std::move(found.back());
+    names.last.assign(key.begin(), key.end());
     names.more = more.value();
     return names;
   });

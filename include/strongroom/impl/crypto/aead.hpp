@@ -84,10 +84,11 @@ struct CmacKey {
   std::array<Block, 2> subkeys;
 };
 
-// SivKey is the pair of AES-256 keys of AES-SIV: S2V's (with subkeys) and CTR's.
+// SivKey is the pair of AES-256 keys of AES-SIV: S2V's (with subkeys, and where S2V begins) and CTR's.
 struct SivKey {
   CmacKey mac;
   AesKey ctr;
+  Block mac_of_zeros;
 };
 
 void set_key(AesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noexcept;
@@ -103,6 +104,22 @@ void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
 // cmac is AES-CMAC of first followed by second.
 Block cmac(const CmacKey& key, std::span<const std::uint8_t> first,
            std::span<const std::uint8_t> second) noexcept;
+
+// SivHead is the part of AES-SIV that depends only on the key and on what messages are bound to. Many messages
+// share it. It is derived from the key: wipe it after use.
+struct SivHead {
+  Block bytes;
+};
+
+// siv_head takes label and bound as siv_seal does.
+SivHead siv_head(const SivKey& key, std::span<const std::uint8_t> label,
+                 std::span<const std::uint8_t> bound) noexcept;
+
+// siv_seal and siv_open with a head are those below.
+void siv_seal(const SivKey& key, const SivHead& head, SecretView plaintext,
+              std::span<std::uint8_t> out) noexcept;
+bool siv_open(const SivKey& key, const SivHead& head, std::span<const std::uint8_t> sealed,
+              std::span<std::uint8_t> out) noexcept;
 
 // siv_seal is AES-SIV (deterministic) of plaintext, bound to two associated strings in this order.
 // label  0 bytes or more.  bound  1 byte or more.

@@ -5,10 +5,11 @@
 // schedule is the bare key, and each call makes, uses and wipes a constant-time AES of Botan.
 #include <nettle/aes.h>
 #include <nettle/cmac.h>
-#include <nettle/nettle-meta.h>
-#include <nettle/siv-cmac.h>
+#include <nettle/ctr.h>
+#include <nettle/memxor.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cassert>
@@ -20,6 +21,8 @@
 #include <span>
 #include <type_traits>
 
+#include "strongroom/impl/base/codec.hpp"
+#include "strongroom/impl/base/wipe.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
 #include "strongroom/impl/crypto/aes_internal.hpp"
 #include "strongroom/impl/crypto/aes_providers.hpp"
@@ -91,12 +94,6 @@ class Cipher {
     encryptor()(context_, len, out, in);
   }
 
-  // meta describes the block cipher to Nettle's SIV; its key is set elsewhere.
-  nettle_cipher meta() const noexcept {
-    return {"aes256", sizeof(AesKey), AES_BLOCK_SIZE, AES256_KEY_SIZE,
-            nullptr,  nullptr,        encryptor(),    nullptr};
-  }
-
  private:
   static void nettle_encrypt(const void* context, std::size_t len, std::uint8_t* out,
                              const std::uint8_t* in) noexcept {
@@ -122,6 +119,63 @@ static const cmac128_key* subkeys_of(const CmacKey& key) noexcept {
 
 static void zero(std::span<std::uint8_t> out) noexcept {
   if (!out.empty()) sodium_memzero(out.data(), out.size());
+}
+
+// cmac_on_stack leaves on the stack what a StackWiper of its caller wipes.
+static Block cmac_on_stack(const CmacKey& key, std::span<const std::uint8_t> first,
+                           std::span<const std::uint8_t> second) noexcept {
+  const Cipher cipher(key.aes);
+  cmac128_ctx state;
+  cmac128_init(&state);
+  cmac128_update(&state, cipher.context(), cipher.encryptor(), first.size(), first.data());
+  cmac128_update(&state, cipher.context(), cipher.encryptor(), second.size(), second.data());
+  Block tag;
+  cmac128_digest(&state, subkeys_of(key), cipher.context(), cipher.encryptor(), kBlockLen,
+                 tag.data());
+  wipe(&state, sizeof state);
+  return tag;
+}
+
+// AES-SIV (RFC 5297) is composed here from CMAC and CTR, so that the part that all names of one folder share
+// is computed once.
+
+// double_block is dbl of RFC 5297, section 2.3: by x in the field of CMAC, without a branch.
+static void double_block(Block& block) noexcept {
+  const std::span<std::uint8_t, kBlockLen> bytes(block);
+  const std::uint64_t high = get_be(bytes.first<8>());
+  const std::uint64_t low = get_be(bytes.last<8>());
+  put_be(bytes.first<8>(), high << 1 | low >> 63);
+  put_be(bytes.last<8>(), low << 1 ^ (0x87 & (0 - (high >> 63))));
+}
+
+static void xor_into(Block& to, const Block& from) noexcept {
+  memxor(to.data(), from.data(), kBlockLen);
+}
+
+// siv_tag ends S2V (section 2.4): the last block of the text, or all of a shorter one, is mixed with the head.
+static Block siv_tag(const SivKey& key, const SivHead& head,
+                     std::span<const std::uint8_t> text) noexcept {
+  const std::size_t last_len = std::min(text.size(), kBlockLen);
+  Block mixed = head.bytes;
+  if (last_len < kBlockLen) {
+    double_block(mixed);
+    mixed[last_len] ^= 0x80;  // the padding begins here
+  }
+  const auto last = text.last(last_len);
+  memxor(mixed.data(), last.data(), last_len);
+  const Block tag = cmac_on_stack(key.mac, text.first(text.size() - last_len), mixed);
+  wipe(mixed.data(), mixed.size());
+  return tag;
+}
+
+// siv_crypt is CTR under the tag with two bits cleared (section 2.5), in either direction.
+static void siv_crypt(const SivKey& key, Block counter, std::span<const std::uint8_t> in,
+                      std::uint8_t* out) noexcept {
+  counter[8] &= 0x7F;
+  counter[12] &= 0x7F;
+  const Cipher cipher(key.ctr);
+  ctr_crypt(cipher.context(), cipher.encryptor(), kBlockLen, counter.data(), in.size(), out,
+            in.data());
 }
 
 }  // namespace detail::aes
@@ -167,6 +221,7 @@ void set_key(XaesKey& schedule, std::span<const std::uint8_t, kKeyLen> key) noex
 void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) noexcept {
   set_key(schedule.mac, key.first<kKeyLen>());
   set_key(schedule.ctr, key.last<kKeyLen>());
+  schedule.mac_of_zeros = cmac(schedule.mac, Block{}, {});
 }
 
 // The blocks to encrypt are written to out and encrypted in place, so that no copy is left anywhere.
@@ -191,49 +246,61 @@ void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
 Block cmac(const CmacKey& key, std::span<const std::uint8_t> first,
            std::span<const std::uint8_t> second) noexcept {
   const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
-  const detail::aes::Cipher cipher(key.aes);
-  cmac128_ctx state;
-  cmac128_init(&state);
-  cmac128_update(&state, cipher.context(), cipher.encryptor(), first.size(), first.data());
-  cmac128_update(&state, cipher.context(), cipher.encryptor(), second.size(), second.data());
+  return detail::aes::cmac_on_stack(key, first, second);
+}
+
+SivHead siv_head(const SivKey& key, std::span<const std::uint8_t> label,
+                 std::span<const std::uint8_t> bound) noexcept {
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
+  SivHead head{key.mac_of_zeros};
+  for (const auto part : {label, bound}) {
+    detail::aes::double_block(head.bytes);
+    detail::aes::xor_into(head.bytes, detail::aes::cmac_on_stack(key.mac, part, {}));
+  }
+  return head;
+}
+
+void siv_seal(const SivKey& key, const SivHead& head, SecretView plaintext,
+              std::span<std::uint8_t> out) noexcept {
+  const bool fits = out.size() == kTagLen + plaintext.size();
+  assert(fits);
+  if (!fits) return detail::aes::zero(out);
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
+  const Block tag = detail::aes::siv_tag(key, head, plaintext.reveal());
+  std::memcpy(out.data(), tag.data(), kTagLen);
+  detail::aes::siv_crypt(key, tag, plaintext.reveal(), out.data() + kTagLen);
+}
+
+bool siv_open(const SivKey& key, const SivHead& head, std::span<const std::uint8_t> sealed,
+              std::span<std::uint8_t> out) noexcept {
+  if (sealed.size() < kTagLen || out.size() != sealed.size() - kTagLen) {
+    detail::aes::zero(out);
+    return false;
+  }
+  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
   Block tag;
-  cmac128_digest(&state, detail::aes::subkeys_of(key), cipher.context(), cipher.encryptor(),
-                 kBlockLen, tag.data());
-  sodium_memzero(&state, sizeof state);
-  return tag;
+  std::memcpy(tag.data(), sealed.data(), kTagLen);
+  detail::aes::siv_crypt(key, tag, sealed.subspan(kTagLen), out.data());
+  const Block wanted = detail::aes::siv_tag(key, head, out);
+  const bool genuine = crypto_verify_16(wanted.data(), tag.data()) == 0;
+  if (!genuine) detail::aes::zero(out);
+  return genuine;
 }
 
 void siv_seal(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<const std::uint8_t> bound, SecretView plaintext,
               std::span<std::uint8_t> out) noexcept {
-  const bool fits = !bound.empty() && out.size() == kTagLen + plaintext.size();
-  assert(fits);
-  if (!fits) return detail::aes::zero(out);
-  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
-  const detail::aes::Cipher mac(key.mac.aes);
-  const detail::aes::Cipher ctr(key.ctr);
-  const nettle_cipher meta = mac.meta();
-  siv_cmac_encrypt_message(detail::aes::subkeys_of(key.mac), mac.context(), &meta, ctr.context(),
-                           bound.size(), bound.data(), label.size(), label.data(), out.size(),
-                           out.data(), plaintext.reveal().data());
+  assert(!bound.empty());
+  if (bound.empty()) return detail::aes::zero(out);
+  siv_seal(key, siv_head(key, label, bound), plaintext, out);
 }
 
 bool siv_open(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<const std::uint8_t> bound, std::span<const std::uint8_t> sealed,
               std::span<std::uint8_t> out) noexcept {
-  if (bound.empty() || sealed.size() < kTagLen || out.size() != sealed.size() - kTagLen) {
-    detail::aes::zero(out);
-    return false;
-  }
-  const detail::aes::StackWiper wiper(detail::aes::StackWiper::kNettleLen);
-  const detail::aes::Cipher mac(key.mac.aes);
-  const detail::aes::Cipher ctr(key.ctr);
-  const nettle_cipher meta = mac.meta();
-  const int genuine = siv_cmac_decrypt_message(
-      detail::aes::subkeys_of(key.mac), mac.context(), &meta, ctr.context(), bound.size(),
-      bound.data(), label.size(), label.data(), out.size(), out.data(), sealed.data());
-  if (genuine != 1) detail::aes::zero(out);
-  return genuine == 1;
+  if (!bound.empty()) return siv_open(key, siv_head(key, label, bound), sealed, out);
+  detail::aes::zero(out);
+  return false;
 }
 
 }  // namespace strongroom

@@ -267,7 +267,7 @@ class FirstProcess(Signals):
         return subprocess.run(["unshare", *flags, "--fork", "--mount-proc", "true"],
                               capture_output=True, check=False).returncode == 0
 
-    def start(self, *command):
+    def start_first(self, *command):
         """Starts run as process 1. Returns the process, which is unshare."""
         return subprocess.Popen(
             ["unshare", *self.unshare, "--fork", "--mount-proc", "--kill-child", cli_test.PROGRAM,
@@ -275,8 +275,8 @@ class FirstProcess(Signals):
             stderr=subprocess.PIPE, cwd=self.place, start_new_session=True)
 
     def first(self, *command):
-        """Like start, for a command that stays. Returns what run is outside as well."""
-        process = self.start(*command)
+        """Like start_first, for a command that stays. Returns what run is outside as well."""
+        process = self.start_first(*command)
         self.wait_for(lambda: self.children(process.pid), "run did not start")
         return process, self.children(process.pid)[0]
 
@@ -294,8 +294,8 @@ class FirstProcess(Signals):
                 self.assertEqual(process.stdout.readline().split()[0], str(number).encode())
         os.kill(run, signal.SIGTERM)
         self.ends_by(process, 7)
-        process = self.start("--", "sh", "-c", "trap 'exit 9' USR1; kill -USR1 1; "
-                             "while :; do sleep 0.05; done")
+        process = self.start_first("--", "sh", "-c", "trap 'exit 9' USR1; kill -USR1 1; "
+                                   "while :; do sleep 0.05; done")
         self.ends_by(process, 9)
 
     def test_orphans_are_reaped_and_the_status_is_the_commands(self):

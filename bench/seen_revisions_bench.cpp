@@ -1,6 +1,6 @@
 // seen_revisions_bench.cpp: the time that remembering revisions adds to a read.
 //
-//   seen/<records>/strongroom   floor() and then saw() of a known record, as in every read
+//   seen/<records>/strongroom   floor() and then saw() of a known record, which is the most that a read does
 //   seen/<records>/load         one load of the cache line that the record falls on
 //
 // 16 records fit in the cache next to the core, 10,000 do not. The records come in random order.

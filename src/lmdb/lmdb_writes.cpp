@@ -223,10 +223,11 @@ Result<void> Env::finish() {
   if (rc == 0) {
     // In case lengthen guessed too low: repair that before the commit is reported.
     const std::size_t used = used_len();
-    const FileShape file = file_len_ < used ? shape_of(data_fd_) : FileShape{0, file_len_, 1};
-    if (file.error == 0 && file.len < used &&
-        ::ftruncate(data_fd_, static_cast<off_t>(used)) == 0) {
-      (void)::fdatasync(data_fd_);
+    if (file_len_ < used) {
+      const FileShape file = shape_of(data_fd_);
+      const bool is_short = file.error == 0 && file.len < used;
+      if (is_short && ::ftruncate(data_fd_, static_cast<off_t>(used)) == 0)
+        (void)::fdatasync(data_fd_);
     }
     end_write();
     return {};

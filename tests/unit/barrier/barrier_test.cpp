@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -222,6 +223,32 @@ TEST(Barrier, ListsAsTheSecretsApiDid) {
   EXPECT_EQ(names("folder/sub/key4"), "");
   EXPECT_EQ(names("fold"), "");
   EXPECT_EQ(names("not/a/folder"), "");
+}
+
+// The order is that of the bytes, whatever names have in common and wherever they end.
+TEST(Barrier, ListsAreInTheOrderOfBytes) {
+  const std::vector<std::vector<std::string>> folders = {
+      {"b", "a", "ab", "aa", "a-", "a0", "a~"},
+      {"same-12345678", "same-1234567", "same-123456789", "same-", "same", "same-12345670x"},
+      {"key-\u00e9", "key-z", "key-e", "key-\U0001f511", "key"},
+      {"only"},
+      {"12345678b", "12345678a", "12345678", "1234567"},
+  };
+  TestStore store;
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    const std::string folder = "f" + std::to_string(i);
+    std::vector<Entry> wanted;
+    for (const std::string& name : folders[i]) {
+      ASSERT_TRUE(put(store.barrier(), folder + "/" + name, "v"));
+      ASSERT_TRUE(put(store.barrier(), folder + "/" + name + "/below", "v"));
+      wanted.push_back({name, true});
+      wanted.push_back({name, false});
+    }
+    std::sort(wanted.begin(), wanted.end());
+    const auto entries = store.barrier().names().list(path(folder), false);
+    ASSERT_TRUE(entries);
+    EXPECT_EQ(*entries, wanted) << folder;
+  }
 }
 
 TEST(Barrier, OneLevelShowsFoldersOnlyWhileTheyHoldSecrets) {

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "strongroom/backend.hpp"
@@ -91,6 +93,50 @@ mesos::Secret reference(std::string name) {
   message.type = mesos::Secret::Type::reference;
   message.reference = mesos::Reference{std::move(name), {}};
   return message;
+}
+
+// OvertakenBackend calls a function once, between reading a record and returning it.
+class OvertakenBackend final : public testing::ForwardingBackend {
+ public:
+  using Meanwhile = std::shared_ptr<std::function<void()>>;
+
+  OvertakenBackend(std::unique_ptr<Backend> real, Meanwhile meanwhile)
+      : ForwardingBackend(std::move(real)), meanwhile_(std::move(meanwhile)) {}
+
+  Result<Stamp> read(std::span<const ByteView> keys, ReadSink sink, Timeout timeout) override {
+    auto stamp = real_->read(keys, sink, timeout);
+    if (const auto once = std::exchange(*meanwhile_, nullptr)) once();
+    return stamp;
+  }
+
+ private:
+  Meanwhile meanwhile_;
+};
+
+// A read that other writes of this process overtake is correct, and never a rollback.
+TEST(SecretReader, AReadThatIsOvertakenByAWriteIsNoRollback) {
+  TestStore near;
+  const auto meanwhile = std::make_shared<std::function<void()>>();
+  Store store{std::make_unique<OvertakenBackend>(near.records->share(), meanwhile)};
+  const Session session = store.as(kTrusted);
+  ASSERT_TRUE(session.unseal(std::span(&near.key, 1)));
+  const auto put = [&](const char* name, std::string_view value) {
+    EXPECT_TRUE(session.put(name, Content::text, secret(value).view()));
+  };
+  put("a", "old");
+  ASSERT_EQ(plain(session.get("a")->value), "old");
+  *meanwhile = [&] { put("a", "new"); };
+  const auto changed = session.get("a");
+  ASSERT_TRUE(changed) << changed.error().message;
+  EXPECT_EQ(plain(changed->value), "new");
+  *meanwhile = [&] { put("b", "made"); };
+  const auto made = session.get("b");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(plain(made->value), "made");
+  *meanwhile = [&] { EXPECT_TRUE(session.erase("b")); };
+  const auto erased = session.get("b");
+  ASSERT_FALSE(erased);
+  EXPECT_EQ(erased.error().code, Code::not_found);
 }
 
 TEST(SecretReader, APlainReadMayLagAndAFreshOneMayNot) {

@@ -37,8 +37,8 @@ static std::size_t common_len(const std::vector<Entry>& entries) {
   return len;
 }
 
-// sorted sorts by the eight bytes after what all names begin with, which are in place, and only where these are
-// equal by the names, each of which is somewhere in memory.
+// sorted compares the eight bytes that follow what all names begin with. They are next to each other in one array.
+// Only where they are equal does it compare the names, each of which has memory of its own.
 static std::vector<Entry> sorted(std::vector<Entry> entries) {
   if (entries.size() < 2) return entries;
   struct Key {

@@ -20,8 +20,9 @@ std::string own_file();
 std::string in_own_tree(std::string_view own, std::string_view relative);
 
 // check_not_foreign refuses a file that others can write.
+// name    what a message calls the file, such as "the OpenPGP helper".
 // Errors  not_found.  unavailable: it could not be examined.
-//         unsupported: no regular file, or others can write it; the message says what it `is`.
-Result<void> check_not_foreign(const std::string& path, std::string_view is);
+//         unsupported: it is no regular file, or others can write it.
+Result<void> check_not_foreign(const std::string& path, std::string_view name);
 
 }  // namespace strongroom

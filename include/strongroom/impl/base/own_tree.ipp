@@ -42,18 +42,18 @@ std::string in_own_tree(std::string_view own, std::string_view relative) {
   return {};
 }
 
-Result<void> check_not_foreign(const std::string& path, std::string_view is) {
-  const std::string name = std::string(is) + " '" + path + "'";
+Result<void> check_not_foreign(const std::string& path, std::string_view name) {
+  const std::string what = std::string(name) + " '" + path + "'";
   struct stat file {};
   if (::stat(path.c_str(), &file) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return Error{Code::not_found, name + " is not there"};
+    if (errno == ENOENT || errno == ENOTDIR) return Error{Code::not_found, what + " is not there"};
     return Error{Code::unavailable,
-                 name + " could not be examined (" + std::generic_category().message(errno) + ")"};
+                 what + " could not be examined (" + std::generic_category().message(errno) + ")"};
   }
-  if (!S_ISREG(file.st_mode)) return Error{Code::unsupported, name + " is not a file"};
+  if (!S_ISREG(file.st_mode)) return Error{Code::unsupported, what + " is not a file"};
   const bool own = file.st_uid == 0 || file.st_uid == ::geteuid();
   if (own && (file.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
-  return Error{Code::unsupported, name +
+  return Error{Code::unsupported, what +
                                       " can be written by others and was not used; make root its "
                                       "owner and run chmod go-w on it"};
 }

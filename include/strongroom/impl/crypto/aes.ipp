@@ -292,15 +292,22 @@ void siv_seal(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<std::uint8_t> out) noexcept {
   assert(!bound.empty());
   if (bound.empty()) return detail::aes::zero(out);
-  siv_seal(key, siv_head(key, label, bound), plaintext, out);
+  SivHead head = siv_head(key, label, bound);
+  siv_seal(key, head, plaintext, out);
+  wipe(&head, sizeof head);
 }
 
 bool siv_open(const SivKey& key, std::span<const std::uint8_t> label,
               std::span<const std::uint8_t> bound, std::span<const std::uint8_t> sealed,
               std::span<std::uint8_t> out) noexcept {
-  if (!bound.empty()) return siv_open(key, siv_head(key, label, bound), sealed, out);
-  detail::aes::zero(out);
-  return false;
+  if (bound.empty()) {
+    detail::aes::zero(out);
+    return false;
+  }
+  SivHead head = siv_head(key, label, bound);
+  const bool genuine = siv_open(key, head, sealed, out);
+  wipe(&head, sizeof head);
+  return genuine;
 }
 
 }  // namespace strongroom

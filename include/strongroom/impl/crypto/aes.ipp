@@ -152,6 +152,19 @@ static void xor_into(Block& to, const Block& from) noexcept {
   memxor(to.data(), from.data(), kBlockLen);
 }
 
+// xor_word writes one word of `from`, XOR one of the mask. The CPU would wait for bytes that were stored one by one
+// and are then loaded as a word.
+template <typename Word>
+static void xor_word(std::uint8_t* out, const std::uint8_t* from,
+                     const std::uint8_t* mask) noexcept {
+  Word word;
+  Word other;
+  std::memcpy(&word, from, sizeof word);
+  std::memcpy(&other, mask, sizeof other);
+  word ^= other;
+  std::memcpy(out, &word, sizeof word);
+}
+
 // siv_tag ends S2V (section 2.4): the last block of the text, or all of a shorter one, is mixed with the head.
 static Block siv_tag(const SivKey& key, const SivHead& head,
                      std::span<const std::uint8_t> text) noexcept {
@@ -228,17 +241,13 @@ void set_key(SivKey& schedule, std::span<const std::uint8_t, kSivKeyLen> key) no
 void xaes_derive(const XaesKey& key, const XaesNonce& nonce,
                  std::span<std::uint8_t, kKeyLen> out) noexcept {
   const detail::aes::StackWiper wiper(0);  // Nettle's block cipher, without a mode, leaves nothing
-  using Words = std::array<std::uint64_t, kBlockLen / sizeof(std::uint64_t)>;
-  Words subkey;
-  std::memcpy(subkey.data(), key.subkey.data(), sizeof subkey);
-  for (std::uint8_t i = 0; i < 2; ++i) {
-    Block block = {0, static_cast<std::uint8_t>(i + 1), 'X', 0};
-    std::memcpy(block.data() + 4, nonce.data(), kGcmNonceLen);
-    Words words;
-    std::memcpy(words.data(), block.data(), sizeof words);
-    words[0] ^= subkey[0];
-    words[1] ^= subkey[1];
-    std::memcpy(out.data() + i * kBlockLen, words.data(), sizeof words);
+  constexpr std::uint8_t kPrefixes[2][4] = {{0, 1, 'X', 0}, {0, 2, 'X', 0}};
+  const std::uint8_t* const mask = key.subkey.data();
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::uint8_t* const block = out.data() + i * kBlockLen;
+    detail::aes::xor_word<std::uint32_t>(block, kPrefixes[i], mask);
+    detail::aes::xor_word<std::uint32_t>(block + 4, nonce.data(), mask + 4);
+    detail::aes::xor_word<std::uint64_t>(block + 8, nonce.data() + 4, mask + 8);
   }
   detail::aes::Cipher(key.aes).encrypt(out.size(), out.data(), out.data());
 }

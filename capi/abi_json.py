@@ -14,7 +14,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
-HEADERS = ["strongroom.h", "strongroom_backend.h", "strongroom_policy_tools.h", "strongroom_zookeeper.h"]
+HEADERS = ["strongroom.h", "strongroom_backend.h", "strongroom_mesos.h", "strongroom_policy_tools.h",
+           "strongroom_zookeeper.h"]
 ARCHITECTURES = {"elf-amd-x86_64": "x86_64"}
 
 

@@ -18,10 +18,10 @@
  *   strongroom_session_free(session);
  *   strongroom_store_free(store);
  *
- * This header is what every caller needs. strongroom_zookeeper.h has what concerns the nodes of a
- * store in ZooKeeper, strongroom_policy_tools.h has tools for people who write policies, and
- * strongroom_backend.h is for vendors whose storage plugs in. strongroom_abi.hpp has owning types
- * for C++.
+ * This header is what every caller needs. strongroom_mesos.h is for hosts that start tasks,
+ * strongroom_zookeeper.h has what concerns the nodes of a store in ZooKeeper,
+ * strongroom_policy_tools.h has tools for people who write policies, and strongroom_backend.h is for
+ * vendors whose storage plugs in. strongroom_abi.hpp has owning types for C++.
  *
  * Ownership
  *   Inputs are borrowed for the call and never kept. A `T **out` is own: it belongs to the caller,
@@ -182,12 +182,6 @@ typedef struct strongroom_names strongroom_names;
 
 /* strongroom_batch is several secrets, each with its own status. Since: 0.1 */
 typedef struct strongroom_batch strongroom_batch;
-
-/* strongroom_environment is resolved environment variables. Since: 0.1 */
-typedef struct strongroom_environment strongroom_environment;
-
-/* strongroom_volumes is resolved secrets that are to become files. Since: 0.1 */
-typedef struct strongroom_volumes strongroom_volumes;
 
 /* strongroom_watch reports changes to the secrets below a prefix. Since: 0.1 */
 typedef struct strongroom_watch strongroom_watch;
@@ -1515,7 +1509,7 @@ strongroom_events_at(const strongroom_events* events, size_t index, strongroom_e
 /* strongroom_events_free frees events. Since: 0.1 */
 STRONGROOM_API void strongroom_events_free(strongroom_events* events) STRONGROOM_NOEXCEPT;
 
-/* ---- Mesos: secrets, environments, volumes ----
+/* ---- Mesos: Secret messages ----
  *
  * A Secret message of Mesos contains a value, or a reference: the path of a stored secret, and
  * perhaps the key of one member of it. JSON texts have up to 1,572,864 bytes. Texts and messages are
@@ -1552,82 +1546,6 @@ strongroom_resolve(strongroom_session* session, const strongroom_message* messag
 STRONGROOM_API strongroom_status strongroom_resolve_many(
     strongroom_session* session, const strongroom_message* messages, size_t num_messages,
     strongroom_batch** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
-
-/* strongroom_resolve_environment reads an Environment, {"variables":[...]}, and resolves its secrets
- * together: all or none. Of two variables with one name a plain one wins over a secret, and of two
- * of one sort the later one.
- *
- * json, len  the text.
- * out        own.
- * Errors     STRONGROOM_INVALID: no JSON, against Mesos' rules, a NUL in a name or value, or as for
- *            strongroom_resolve.  STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_resolve_environment(
-    strongroom_session* session, const void* json, size_t len, strongroom_environment** out,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
-
-/* strongroom_variable is one variable. Since: 0.1 */
-typedef struct strongroom_variable {
-  size_t struct_size;
-  const char* name;
-  const uint8_t* value; /* a secret, without a NUL inside or at its end; NULL where it is empty */
-  size_t value_len;
-} strongroom_variable;
-
-/* Since: 0.1 */
-#define STRONGROOM_VARIABLE_INIT \
-  { sizeof(strongroom_variable), NULL, NULL, 0 }
-
-/* strongroom_environment_size returns the number of variables. Since: 0.1 */
-STRONGROOM_API size_t strongroom_environment_size(const strongroom_environment* environment)
-    STRONGROOM_NOEXCEPT;
-
-/* strongroom_environment_at fills out_variable with one variable. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_environment_at(
-    const strongroom_environment* environment, size_t index, strongroom_variable* out_variable,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
-
-/* strongroom_environment_free wipes all values and frees the handle. Since: 0.1 */
-STRONGROOM_API void strongroom_environment_free(strongroom_environment* environment)
-    STRONGROOM_NOEXCEPT;
-
-/* strongroom_resolve_volumes reads one Volume, an array of them, or {"volumes":[...]}, and resolves
- * their secrets together: all or none. Container paths are checked: each names one file below where
- * it starts, without "..", and none twice or through the file of another.
- *
- * json, len  the text.
- * out        own.
- * Errors     STRONGROOM_INVALID: no JSON, against Mesos' rules, a container path, or as for
- *            strongroom_resolve.  STRONGROOM_UNSUPPORTED: a volume that is no secret.
- *            STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_resolve_volumes(
-    strongroom_session* session, const void* json, size_t len, strongroom_volumes** out,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
-
-/* strongroom_volume is one secret that is to become a file. Since: 0.1 */
-typedef struct strongroom_volume {
-  size_t struct_size;
-  const char* path;     /* in the container, as it was written: relative or absolute */
-  const uint8_t* value; /* a secret; NULL where it is empty */
-  size_t value_len;
-  uint32_t read_only; /* 1: mode RO; 0: RW */
-  uint32_t reserved;  /* 0 */
-} strongroom_volume;
-
-/* Since: 0.1 */
-#define STRONGROOM_VOLUME_INIT \
-  { sizeof(strongroom_volume), NULL, NULL, 0, 0, 0 }
-
-/* strongroom_volumes_size returns the number of volumes. Since: 0.1 */
-STRONGROOM_API size_t strongroom_volumes_size(const strongroom_volumes* volumes)
-    STRONGROOM_NOEXCEPT;
-
-/* strongroom_volumes_at fills out_volume with one volume. Since: 0.1 */
-STRONGROOM_API strongroom_status strongroom_volumes_at(
-    const strongroom_volumes* volumes, size_t index, strongroom_volume* out_volume,
-    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
-
-/* strongroom_volumes_free wipes all values and frees the handle. Since: 0.1 */
-STRONGROOM_API void strongroom_volumes_free(strongroom_volumes* volumes) STRONGROOM_NOEXCEPT;
 
 /* ---- reading without waiting: callbacks ----
  *

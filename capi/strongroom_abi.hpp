@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "strongroom.h"
+#include "strongroom_mesos.h"
 #include "strongroom_policy_tools.h"
 #include "strongroom_zookeeper.h"
 

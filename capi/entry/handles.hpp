@@ -1,4 +1,4 @@
-// handles.hpp: defines the opaque types of strongroom.h and strongroom_policy_tools.h.
+// handles.hpp: defines the opaque types of strongroom.h, strongroom_mesos.h and strongroom_policy_tools.h.
 //
 // A handle begins with the tag of its type. Every entry point checks the tag first: NULL and
 // handles of other types are refused instead of being used. Handles that reach the storage or keys
@@ -24,6 +24,7 @@
 #include "strongroom/queue.hpp"
 #include "strongroom/session.hpp"
 #include "strongroom/store.hpp"
+#include "strongroom_mesos.h"
 #include "strongroom_policy_tools.h"
 
 namespace strongroom::capi {

@@ -20,7 +20,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 {
-  for header in strongroom strongroom_backend strongroom_policy_tools strongroom_zookeeper; do
+  for header in strongroom strongroom_backend strongroom_mesos strongroom_policy_tools \
+      strongroom_zookeeper; do
     echo "#include \"$header.h\""
   done
   sed -n 's/^    \(strongroom_[a-z0-9_]*\);$/__typeof__(\1) *abi_\1 = \1;/p' \

@@ -2,6 +2,7 @@
 #include "strongroom.h"
 /* The others must do with what strongroom.h gave them, and again. */
 #include "strongroom_backend.h"
+#include "strongroom_mesos.h"
 #include "strongroom_policy_tools.h"
 #include "strongroom_zookeeper.h"
 

@@ -23,6 +23,7 @@
 #include "source_root.h"
 #include "strongroom.h"
 #include "strongroom_backend.h"
+#include "strongroom_mesos.h"
 
 namespace capi_test::every_export_test {
 namespace {
@@ -737,8 +738,8 @@ TEST(EveryExport, IsCalledHere) {
 
 TEST(EveryExport, TakesOrFillsEachGrowingStruct) {
   std::set<std::string> wanted;
-  for (const char* header : {"strongroom.h", "strongroom_backend.h", "strongroom_policy_tools.h",
-                             "strongroom_zookeeper.h"})
+  for (const char* header : {"strongroom.h", "strongroom_backend.h", "strongroom_mesos.h",
+                             "strongroom_policy_tools.h", "strongroom_zookeeper.h"})
     wanted.merge(names_in(header, std::regex(R"(sizeof\((strongroom_\w+)\))")));
   std::set<std::string> seen = {"strongroom_completion"};  // an array of it: queue_test.cpp
   Everything all;

@@ -19,6 +19,7 @@
 #include "source_root.h"
 #include "strongroom.h"
 #include "strongroom_backend.h"
+#include "strongroom_mesos.h"
 #include "strongroom_policy_tools.h"
 
 namespace capi_test::exports_test {
@@ -374,9 +375,8 @@ static_assert(STRONGROOM_ABI_VERSION == 0);
 using Names = std::set<std::string>;
 
 const std::vector<std::string> kHeaders = {
-    "strongroom.h",
-    "strongroom_backend.h",
-    "strongroom_policy_tools.h",
+    "strongroom.h",           "strongroom_backend.h",
+    "strongroom_mesos.h",     "strongroom_policy_tools.h",
     "strongroom_zookeeper.h",
 };
 

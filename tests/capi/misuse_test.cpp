@@ -11,6 +11,7 @@
 #include "fixture.hpp"
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
+#include "strongroom_mesos.h"
 
 namespace capi_test::misuse_test {
 namespace {

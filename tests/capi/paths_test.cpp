@@ -15,6 +15,7 @@
 #include "fixture.hpp"
 #include "strongroom.h"
 #include "strongroom_abi.hpp"
+#include "strongroom_mesos.h"
 
 namespace capi_test::paths_test {
 namespace {

@@ -76,7 +76,7 @@ const std::set<std::string> kPosix = words(
     "dirent.h errno.h fcntl.h limits.h poll.h pthread.h sched.h signal.h stddef.h stdint.h "
     "stdlib.h string.h time.h unistd.h sys/file.h sys/mman.h sys/random.h sys/resource.h "
     "sys/socket.h sys/stat.h sys/types.h sys/uio.h sys/un.h sys/wait.h");
-const std::set<std::string> kDoor = {"strongroom.h", "strongroom_abi.hpp",
+const std::set<std::string> kDoor = {"strongroom.h", "strongroom_abi.hpp", "strongroom_mesos.h",
                                      "strongroom_policy_tools.h", "strongroom_zookeeper.h"};
 
 // without_comments blanks comments out, and leaves lines and strings as they are.

@@ -217,7 +217,7 @@ class Strangers(Files):
         self.assertEqual(self.left(), ["a", "a/f"])
 
 
-class Owner(Files):
+class AsRoot(Files):
     def setUp(self):
         if os.geteuid() != 0:
             self.skipTest("only root can give files away")
@@ -228,6 +228,8 @@ class Owner(Files):
         for place in (self.place, self.box):
             os.chmod(place, 0o755)
 
+
+class Owner(AsRoot):
     def owned(self, owner, *command, **more):
         return self.run_it(*self.args(["a/b/f"], *command, more=["--owner", owner]), cwd=self.box, **more)
 
@@ -277,6 +279,35 @@ class Owner(Files):
 
 
 class OwnerNoNamespace(Owner):
+    options = ["--no-namespace"]
+
+
+class MesosModes(AsRoot):
+    """Files as Mesos has them: of the caller, and for every user to read."""
+
+    def mesos(self, file, *command, **more):
+        return self.run_it("run", "--volumes", file, "--mesos-modes", *self.options, "--", *command, cwd=self.box,
+                           **more)
+
+    def test_every_user_reads_and_only_the_caller_writes(self):
+        for mode in ("RO", "RW"):
+            file = self.write("m.json", volume("a/b/f", reference("my/secret"), mode))
+            done = self.mesos(file, "stat", "-L", "-c", "%u %g %a", "a/b/f")
+            self.assertEqual(done.out.decode().split(), ["0", "0", "444" if self.options else "644"], done.err)
+            done = self.mesos(file, "setpriv", "--reuid=nobody", "--clear-groups", "cat", "a/b/f",
+                              preexec_fn=lambda: os.umask(0o077))
+            self.assertEqual((done.returncode, done.out), (0, SECRET), done.err)
+            done = self.mesos(file, "setpriv", "--reuid=nobody", "--clear-groups", "sh", "-c", "echo x > a/b/f")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(self.left(), [])
+
+    def test_it_is_for_volumes_and_without_an_owner(self):
+        self.fails(USAGE, "run", "--mesos-modes", "--", "true", says="--volumes")
+        self.fails(USAGE, "run", "--volumes", self.path("missing"), "--mesos-modes", "--owner", "root", "--", "true",
+                   says="exclude")
+
+
+class MesosModesNoNamespace(MesosModes):
     options = ["--no-namespace"]
 
 

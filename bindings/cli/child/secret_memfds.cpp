@@ -44,7 +44,8 @@ UniqueFd sealed_copy(const SecretFile& secret) {
     content = content.subspan(static_cast<std::size_t>(written));
   }
   constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  if (::fchmod(file.get(), 0400) != 0) throw cannot("chmod");
+  constexpr mode_t kWritable = 0222;
+  if (::fchmod(file.get(), secret.mode & ~kWritable) != 0) throw cannot("chmod");
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) throw cannot("seal");
   if (::lseek(file.get(), 0, SEEK_SET) != 0) throw cannot("lseek");
   give_to(file.get(), secret.owner);

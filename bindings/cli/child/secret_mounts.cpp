@@ -80,7 +80,7 @@ void write_file(int folder, const std::string& name, const SecretFile& file) {
     if (written <= 0) throw cannot("write");
     left = left.subspan(static_cast<std::size_t>(written));
   }
-  if (::fchmod(out.get(), file.read_only ? 0400 : 0600) != 0) throw cannot("chmod");
+  if (::fchmod(out.get(), file.mode) != 0) throw cannot("chmod");
   give_to(out.get(), file.owner);
 }
 

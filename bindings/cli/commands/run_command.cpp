@@ -41,6 +41,8 @@ constexpr Option kOwner = {.names = "--owner",
                            .kind = Kind::text,
                            .about = "Whom the secret files belong to: USER[:GROUP], as for chown",
                            .value = "OWNER"};
+constexpr Option kMesosModes =
+    flag("--mesos-modes", "Let every user read the files (0644), as Mesos does");
 
 // Resolved is everything that the command gets to see.
 struct Resolved {
@@ -127,14 +129,27 @@ class CommandEnvironment {
   std::vector<char*> pointers_;
 };
 
-std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes, const Owner& owner) {
+// FileAccess is who may use the files: their owner only, or every user.
+struct FileAccess {
+  Owner owner;
+  bool mesos_modes = false;
+
+  mode_t mode(bool read_only) const noexcept {
+    if (mesos_modes) return 0644;
+    return read_only ? 0400 : 0600;
+  }
+  bool others_pass() const noexcept { return mesos_modes || owner != Owner{}; }
+};
+
+std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes, const FileAccess& access) {
   std::vector<SecretFile> files;
   for (std::size_t i = 0; i < volumes.size(); ++i) {
     const std::string_view value = volumes.reveal_value(i);
     files.push_back({volumes.path(i),
                      volumes.read_only(i),
                      {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()},
-                     owner});
+                     access.mode(volumes.read_only(i)),
+                     access.owner});
   }
   return files;
 }
@@ -142,8 +157,8 @@ std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes, const O
 // FilePlan makes the command's files visible to it, by mounts where they are allowed.
 class FilePlan {
  public:
-  FilePlan(std::vector<SecretFile> files, bool mounts)
-      : files_(std::move(files)), targets_(!files_.empty() && files_[0].owner != Owner{}) {
+  FilePlan(std::vector<SecretFile> files, bool mounts, bool others_pass)
+      : files_(std::move(files)), targets_(others_pass) {
     if (files_.empty()) return;
     if (mounts) {
       for (const SecretFile& file : files_) ids_.push_back(targets_.add_file(file.path));
@@ -176,22 +191,27 @@ class FilePlan {
   std::optional<SecretMemfds> memfds_;
 };
 
-Owner owner_of(const Options& options) {
-  if (!options.has(kOwner)) return {};
-  if (!options.has(kVolumes)) throw options.usage("--owner is for the files of --volumes");
-  return find_owner(options.text(kOwner));
+FileAccess access_of(const Options& options) {
+  const bool owned = options.has(kOwner);
+  const bool mesos_modes = options.has(kMesosModes);
+  if (owned && mesos_modes) throw options.usage("--owner and --mesos-modes exclude each other");
+  if (!options.has(kVolumes)) {
+    if (owned) throw options.usage("--owner is for the files of --volumes");
+    if (mesos_modes) throw options.usage("--mesos-modes is for the files of --volumes");
+  }
+  return {owned ? find_owner(options.text(kOwner)) : Owner{}, mesos_modes};
 }
 
 int run_run(const Options& options) {
-  const Owner owner = owner_of(options);
+  const FileAccess access = access_of(options);
   const bool mounts = options.has(kVolumes) && !options.has(kNoNamespace) && mounts_allowed();
   if (options.has(kEnv) || options.has(kVolumes)) options.check_store();
   Resolved resolved = resolve(options);
   // Until here a signal acts on this process as on any other: the command never starts.
   const Signals signals;
   CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
-  FilePlan files(resolved.volumes ? files_of(*resolved.volumes, owner) : std::vector<SecretFile>(),
-                 mounts);
+  FilePlan files(resolved.volumes ? files_of(*resolved.volumes, access) : std::vector<SecretFile>(),
+                 mounts, access.others_pass());
   Child child(signals, *options.process, options.program, environment.pointers(),
               [&] { files.apply_in_child(); });
   files.release();
@@ -215,7 +235,8 @@ starts. Where namespaces are forbidden, the files are sealed memfds behind symbo
 says who made it.
 --owner is for a command that drops its rights (gosu, setpriv, su): it takes USER, USER:GROUP, USER:
 (with the login group) or :GROUP, names or numbers. Without it the files belong to the caller.
-Giving files away needs root.
+Giving files away needs root. --mesos-modes is for a task that expects what Mesos gives it: files of
+the caller that every user may read (0644), so also every user who gets into the command's namespace.
 
 Every signal reaches the command, once it has started; before, signals act on strongroom. When the
 command stops, strongroom stops too, and SIGCONT to strongroom continues both. When SIGKILL ends
@@ -227,6 +248,7 @@ Examples:
   strongroom run --volumes v.json --owner nobody -- setpriv --reuid=nobody --clear-groups cat f)";
 
 const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
-                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner}, run_run, Needs::program);
+                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes}, run_run,
+                          Needs::program);
 
 }  // namespace strongroom_cli

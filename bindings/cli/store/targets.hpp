@@ -26,6 +26,7 @@ struct SecretFile {
   std::string path;
   bool read_only = true;
   std::span<const std::uint8_t> content;
+  mode_t mode = 0400;
   Owner owner;
 };
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -49,6 +50,11 @@ void send(pid_t pid, const signalfd_siginfo& signal) noexcept {
   info.si_uid = signal.ssi_uid;
   info.si_value.sival_ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(signal.ssi_ptr));
   ::syscall(SYS_rt_sigqueueinfo, pid, number, &info);
+}
+
+// ends_processes: what people and service managers send for that.
+bool ends_processes(std::uint32_t signal) noexcept {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
 }
 
 int exit_status_of(int status) noexcept {
@@ -135,6 +141,38 @@ int Child::wait() {
   return *exit_status_;
 }
 
+std::optional<int> Child::wait_until(int fd, int timeout_ms) {
+  while (!exit_status_) {
+    std::array<pollfd, 2> waiting{{{signals_.fd(), POLLIN, 0}, {fd, POLLIN, 0}}};
+    const int ready = ::poll(waiting.data(), waiting.size(), timeout_ms);
+    if (ready > 0 && waiting[0].revents != 0) {
+      take_signal();
+    } else if (ready >= 0) {
+      return std::nullopt;
+    }
+  }
+  return exit_status_;
+}
+
+bool Child::stop() {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds kPatience{10};
+  asked_to_end_ = false;
+  send(SIGTERM);
+  send(SIGCONT);  // a stopped process would take SIGTERM only then
+  for (const auto end = Clock::now() + kPatience; Clock::now() < end;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    if (wait_until(-1, static_cast<int>(left.count()))) return !asked_to_end_;
+  }
+  send(SIGKILL);
+  wait();
+  return !asked_to_end_;
+}
+
+void Child::send(int signal) noexcept {
+  if (!exit_status_) ::kill(pid_, signal);
+}
+
 void Child::take_signal() {
   const signalfd_siginfo signal = signals_.next();
   // SIGCHLD of the kernel and of a process may have become one, so children are looked at for both.
@@ -145,9 +183,10 @@ void Child::take_signal() {
 // pass_on leaves out what the terminal sent to the child as well: to the whole process group.
 void Child::pass_on(const signalfd_siginfo& signal) {
   if (exit_status_ || is_our_own(signal)) return;
+  if (ends_processes(signal.ssi_signo)) asked_to_end_ = true;
   if (signal.ssi_signo == SIGCONT && std::exchange(continued_, false)) return;
   if (is_of_terminal(signal) && ::getpgid(pid_) == ::getpgrp()) return;
-  send(pid_, signal);
+  strongroom_cli::send(pid_, signal);
 }
 
 // look_at_children reaps all that ended, and stops when the command is stopped.

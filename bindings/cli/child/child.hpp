@@ -37,6 +37,19 @@ class Child {
   // Returns  its exit status, or 128 + the signal that ended it.
   int wait();
 
+  // wait_until also returns when fd is readable or timeout_ms (of poll) is over.
+  // Returns  as wait; nothing while the child runs.
+  std::optional<int> wait_until(int fd, int timeout_ms);
+
+  // stop sends SIGTERM, 10 s later SIGKILL, and returns when the child has ended.
+  // Returns  whether it ended for that only: no signal that ends processes was passed on to it meanwhile.
+  bool stop();
+
+  // send sends a signal, unless the child has ended.
+  void send(int signal) noexcept;
+
+  pid_t pid() const noexcept { return pid_; }
+
  private:
   [[noreturn]] void become(int report, const Process& process, const std::vector<char*>& program,
                            char* const* environment, const std::function<void()>& prepare);
@@ -50,6 +63,7 @@ class Child {
   const Signals& signals_;
   pid_t pid_ = -1;
   std::optional<int> exit_status_;
+  bool asked_to_end_ = false;  // by a signal that was passed on
   bool continued_ = false;  // by the SIGCONT that waits for us: it went to the whole process group
 };
 

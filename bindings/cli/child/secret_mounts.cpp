@@ -9,11 +9,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <exception>
 #include <string>
 #include <vector>
 
 #include "store/failure.hpp"
+
+#ifndef MOVE_MOUNT_BENEATH
+#define MOVE_MOUNT_BENEATH 0x00000200  // Linux 6.5
+#endif
 
 namespace strongroom_cli {
 namespace {
@@ -110,14 +115,16 @@ Staged stage(std::span<const SecretFile> files) {
   return staged;
 }
 
-void attach(const UniqueFd& mount, const SecretFile& file, const FileId& target) {
-  if (file.read_only) {
-    mount_attr attributes{};
-    attributes.attr_set = MOUNT_ATTR_RDONLY;
-    if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
-      throw cannot("mount_setattr");
-    }
+void make_read_only(const UniqueFd& mount) {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
+    throw cannot("mount_setattr");
   }
+}
+
+void attach(const UniqueFd& mount, const SecretFile& file, const FileId& target) {
+  if (file.read_only) make_read_only(mount);
   FileId id;
   const UniqueFd place = open_target(file.path, id);
   if (id != target) {
@@ -130,7 +137,85 @@ void attach(const UniqueFd& mount, const SecretFile& file, const FileId& target)
   }
 }
 
+// exchange mounts below the old file and then takes that one away, or else mounts over it.
+void exchange(const UniqueFd& mount, const SecretFile& file) {
+  if (file.read_only) make_read_only(mount);
+  constexpr unsigned kEmptyPaths = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  FileId id;
+  const UniqueFd old = open_target(file.path, id);
+  if (::move_mount(mount.get(), "", old.get(), "", kEmptyPaths | MOVE_MOUNT_BENEATH) == 0) {
+    const std::string path = "/proc/self/fd/" + std::to_string(old.get());
+    if (::umount2(path.c_str(), MNT_DETACH) != 0) throw cannot("umount of " + file.path);
+  } else if (::move_mount(mount.get(), "", old.get(), "", kEmptyPaths) != 0) {
+    throw cannot("move_mount onto " + file.path);
+  }
+}
+
+UniqueFd open_namespace(pid_t process, const char* kind) {
+  const std::string path = "/proc/" + std::to_string(process) + "/ns/" + kind;
+  UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened) throw cannot("the namespace of the command");
+  return opened;
+}
+
+// join_user_namespace: the command may have one of its own, see enter_user_namespace.
+void join_user_namespace(pid_t process) {
+  const UniqueFd theirs = open_namespace(process, "user");
+  const UniqueFd ours = open_namespace(::getpid(), "user");
+  struct stat there {};
+  struct stat here {};
+  if (::fstat(theirs.get(), &there) != 0 || ::fstat(ours.get(), &here) != 0) throw cannot("fstat");
+  if (id_of(there) == id_of(here)) return;
+  if (::setns(theirs.get(), CLONE_NEWUSER) != 0) throw cannot("joining the command");
+}
+
+// replace_in_child runs in a process of its own, since it stays in the command's namespace. The files are staged
+// in a third one, in which no other process runs.
+void replace_in_child(std::span<const SecretFile> files, pid_t command, const std::string& folder) {
+  const UniqueFd theirs = open_namespace(command, "mnt");
+  join_user_namespace(command);
+  if (::unshare(CLONE_NEWNS) != 0) throw cannot("unshare");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) throw cannot("mount on /");
+  const Staged staged = stage(files);
+  if (::setns(theirs.get(), CLONE_NEWNS) != 0) throw cannot("joining the command");
+  if (::chdir(folder.c_str()) != 0) throw cannot("the working directory");
+  for (std::size_t i = 0; i < files.size(); ++i) exchange(staged[i], files[i]);
+}
+
 }  // namespace
+
+void replace_secret_files(std::span<const SecretFile> files, pid_t command,
+                          const std::string& folder) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw cannot("a pipe");
+  const UniqueFd report(ends[0]);
+  UniqueFd child_report(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) throw cannot("a process");
+  if (child == 0) {
+    std::string trouble;
+    try {
+      replace_in_child(files, command, folder);
+    } catch (const std::exception& error) {
+      trouble = error.what();
+    }
+    const ssize_t written = ::write(child_report.get(), trouble.data(), trouble.size());
+    ::_exit(trouble.empty() && written == 0 ? 0 : 1);
+  }
+  child_report.reset();
+  std::array<char, 512> trouble{};
+  ssize_t len = 0;
+  while ((len = ::read(report.get(), trouble.data(), trouble.size())) < 0 && errno == EINTR) {
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+  if (len > 0) {
+    throw Failure(kExitUnavailable, std::string(trouble.data(), static_cast<std::size_t>(len)));
+  }
+  throw Failure(kExitUnavailable, "mounting the secret files failed");
+}
 
 bool mounts_allowed() {
   const pid_t child = ::fork();

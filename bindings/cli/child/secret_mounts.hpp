@@ -6,7 +6,10 @@
 // else ramfs).
 #pragma once
 
+#include <sys/types.h>
+
 #include <span>
+#include <string>
 
 #include "store/targets.hpp"
 
@@ -19,5 +22,14 @@ bool mounts_allowed();
 // over their targets there. Call it only in a forked child.
 // targets  what Targets::add_file found for each file; if another file is there by now, it is refused.
 void mount_secret_files(std::span<const SecretFile> files, std::span<const FileId> targets);
+
+// replace_secret_files puts new files in the places of those that mount_secret_files mounted for a command. Each is
+// replaced at once: a reader sees the old file or the new one, and who has the old one open keeps it. Needs
+// Linux 6.5; before, the old files stay below the new ones until the command ends.
+// command  its process; a namespace that it made for itself meanwhile is not reached.
+// folder   the working directory that it was started in.
+// Throws   Failure: nothing, or not all, was replaced.
+void replace_secret_files(std::span<const SecretFile> files, pid_t command,
+                          const std::string& folder);
 
 }  // namespace strongroom_cli

@@ -1,10 +1,13 @@
 // run_command.cpp: a command that sees secrets, in its environment and in files.
 //
 // Everything is resolved before the command starts, and the store is closed by then. The child gets the
-// values by inheriting this process's memory until it execs; the parent wipes them once the command runs.
+// values by inheriting this process's memory until it execs; the parent wipes them once the command runs. With
+// --on-change the store stays open and the values stay in locked memory, to be compared with newer ones.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +21,7 @@
 #include "commands/groups.hpp"
 #include "credentials/credentials.hpp"
 #include "store/access.hpp"
+#include "store/changes.hpp"
 #include "store/failure.hpp"
 #include "store/owner.hpp"
 #include "store/strict_json.hpp"
@@ -40,9 +44,15 @@ constexpr Option kNoNamespace =
 constexpr Option kOwner = {.names = "--owner",
                            .kind = Kind::text,
                            .about = "Whom the secret files belong to: USER[:GROUP], as for chown",
-                           .value = "OWNER"};
+                           .value = "OWNER",
+                           .rivals = "owner"};
 constexpr Option kMesosModes =
-    flag("--mesos-modes", "Let every user read the files (0644), as Mesos does");
+    flag("--mesos-modes", "Let every user read the files (0644), as Mesos does", "owner");
+constexpr Option kOnChange = {
+    .names = "--on-change",
+    .kind = Kind::text,
+    .about = "When a secret changes: restart the command, or send it a signal",
+    .value = "restart|SIGNAL"};
 
 // Resolved is everything that the command gets to see.
 struct Resolved {
@@ -61,17 +71,45 @@ std::optional<Secret> read_json(const Options& options, const Option& option,
   return text;
 }
 
-Resolved resolve(const Options& options) {
-  Resolved resolved;
-  const auto environment = read_json(options, kEnv, "the environment", &check_environment);
-  const auto volumes = read_json(options, kVolumes, "the volumes", &check_volumes);
-  if (!environment && !volumes) return resolved;
-  Access access = open_unsealed(options);
-  if (environment) {
-    resolved.variables.emplace(access.session.resolve_environment(environment->reveal()));
+// Request is what the command is to see, and the open store that has it.
+class Request {
+ public:
+  explicit Request(const Options& options)
+      : environment_(read_json(options, kEnv, "the environment", &check_environment)),
+        volumes_(read_json(options, kVolumes, "the volumes", &check_volumes)) {
+    if (environment_ || volumes_) access_.emplace(open_unsealed(options));
   }
-  if (volumes) resolved.volumes.emplace(access.session.resolve_volumes(volumes->reveal()));
-  return resolved;
+
+  Resolved resolve() {
+    Resolved resolved;
+    if (environment_) {
+      resolved.variables.emplace(access_->session.resolve_environment(environment_->reveal()));
+    }
+    if (volumes_) resolved.volumes.emplace(access_->session.resolve_volumes(volumes_->reveal()));
+    return resolved;
+  }
+
+  strongroom_abi::Session& session() { return access_->session; }
+  void close() noexcept { access_.reset(); }
+
+ private:
+  std::optional<Secret> environment_;
+  std::optional<Secret> volumes_;
+  std::optional<Access> access_;
+};
+
+template <typename T>
+bool same_values(const std::optional<T>& one, const std::optional<T>& other) {
+  if (!one || !other) return !one && !other;
+  if (one->size() != other->size()) return false;
+  for (std::size_t i = 0; i < one->size(); ++i) {
+    if (one->reveal_value(i) != other->reveal_value(i)) return false;
+  }
+  return true;
+}
+
+bool same(const Resolved& one, const Resolved& other) {
+  return same_values(one.variables, other.variables) && same_values(one.volumes, other.volumes);
 }
 
 // CommandEnvironment is the environment that the child starts with: pointers to the inherited variables,
@@ -192,32 +230,163 @@ class FilePlan {
 };
 
 FileAccess access_of(const Options& options) {
-  const bool owned = options.has(kOwner);
-  const bool mesos_modes = options.has(kMesosModes);
-  if (owned && mesos_modes) throw options.usage("--owner and --mesos-modes exclude each other");
-  if (!options.has(kVolumes)) {
-    if (owned) throw options.usage("--owner is for the files of --volumes");
-    if (mesos_modes) throw options.usage("--mesos-modes is for the files of --volumes");
+  for (const Option* each : {&kOwner, &kMesosModes}) {
+    if (options.has(*each) && !options.has(kVolumes)) {
+      throw options.usage(std::string(each->names) + " is for the files of --volumes");
+    }
   }
-  return {owned ? find_owner(options.text(kOwner)) : Owner{}, mesos_modes};
+  return {options.has(kOwner) ? find_owner(options.text(kOwner)) : Owner{},
+          options.has(kMesosModes)};
 }
+
+// OnChange is what to do when a secret changes.
+struct OnChange {
+  bool follow = false;
+  int signal = 0;  // 0: restart
+};
+
+int signal_named(std::string_view name) noexcept {
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  for (int each = 1; each < _NSIG; ++each) {
+    const char* const known = ::sigabbrev_np(each);
+    if (name == std::to_string(each) || (known != nullptr && name == known)) return each;
+  }
+  return 0;
+}
+
+OnChange on_change_of(const Options& options, bool mounts) {
+  if (!options.has(kOnChange)) return {};
+  if (!options.has(kEnv) && !options.has(kVolumes)) {
+    throw options.usage("--on-change is for the secrets of --env and --volumes");
+  }
+  const std::string text = options.text(kOnChange);
+  if (text == "restart") return {true, 0};
+  const int signal = signal_named(text);
+  if (signal == 0) {
+    throw options.usage("--on-change takes 'restart' or a signal, as HUP, SIGUSR1 or 10");
+  }
+  if (!options.has(kVolumes)) {
+    throw options.usage(
+        "the variables of a running command cannot change; use --on-change=restart, or --volumes");
+  }
+  if (!mounts) {
+    throw Failure(kExitUnsupported,
+                  "without a mount namespace, the files of a running command cannot change; use "
+                  "--on-change=restart");
+  }
+  return {true, signal};
+}
+
+// How is what stays the same for every start of the command.
+struct How {
+  const Options& options;
+  const Signals& signals;
+  FileAccess access;
+  bool mounts;
+};
+
+// Run is one start of the command.
+class Run {
+ public:
+  Run(const How& how, const Resolved& resolved)
+      : environment_(resolved.variables ? &*resolved.variables : nullptr),
+        files_(files_of(how, resolved), how.mounts, how.access.others_pass()),
+        child(how.signals, *how.options.process, how.options.program, environment_.pointers(),
+              [this] { files_.apply_in_child(); }) {
+    files_.release();
+    environment_.wipe();
+  }
+
+  static std::vector<SecretFile> files_of(const How& how, const Resolved& resolved) {
+    if (!resolved.volumes) return {};
+    return strongroom_cli::files_of(*resolved.volumes, how.access);
+  }
+
+ private:
+  CommandEnvironment environment_;
+  FilePlan files_;
+
+ public:
+  Child child;
+};
+
+// Follower runs the command and acts on what changes in the store.
+class Follower {
+ public:
+  Follower(const How& how, const OnChange& on_change, Request& request, Changes& changes)
+      : how_(how),
+        on_change_(on_change),
+        request_(request),
+        folder_(std::filesystem::current_path()),
+        changes_(changes) {}
+
+  int run(Resolved resolved) {
+    resolved_ = std::move(resolved);
+    for (;;) {
+      Run run(how_, resolved_);
+      if (const auto exit_status = until_restart(run.child)) return *exit_status;
+    }
+  }
+
+ private:
+  // until_restart returns the exit status of the command when it ends by itself.
+  std::optional<int> until_restart(Child& child) {
+    for (;;) {
+      if (auto ended = child.wait_until(changes_.fd(), changes_.timeout_ms())) return ended;
+      if (!changes_.take() || !resolve_again()) continue;
+      if (on_change_.signal != 0) {
+        replace_files(child);
+      } else {
+        if (!child.stop()) return child.wait();
+        return std::nullopt;
+      }
+    }
+  }
+
+  // resolve_again reports whether there are other values. The command goes on with the old ones when a secret is
+  // missing or out of reach.
+  bool resolve_again() try {
+    Resolved newer = request_.resolve();
+    if (same(newer, resolved_)) return false;
+    resolved_ = std::move(newer);
+    return true;
+  } catch (const strongroom_abi::Error& error) {
+    complain(std::string(error.what()) + "; the command goes on with what it has");
+    return false;
+  }
+
+  void replace_files(Child& child) try {
+    replace_secret_files(Run::files_of(how_, resolved_), child.pid(), folder_);
+    child.send(on_change_.signal);
+  } catch (const Failure& failure) {
+    complain(std::string(failure.what()) + "; the command goes on with what it has");
+  }
+
+  const How& how_;
+  OnChange on_change_;
+  Request& request_;
+  std::string folder_;
+  Changes& changes_;
+  Resolved resolved_;
+};
 
 int run_run(const Options& options) {
   const FileAccess access = access_of(options);
   const bool mounts = options.has(kVolumes) && !options.has(kNoNamespace) && mounts_allowed();
+  const OnChange on_change = on_change_of(options, mounts);
   if (options.has(kEnv) || options.has(kVolumes)) options.check_store();
-  Resolved resolved = resolve(options);
+  Request request(options);
+  std::optional<Changes> changes;  // from before the secrets are read, so that none is missed
+  if (on_change.follow) changes.emplace(request.session());
+  Resolved resolved = request.resolve();
+  if (!changes) request.close();
   // Until here a signal acts on this process as on any other: the command never starts.
   const Signals signals;
-  CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
-  FilePlan files(resolved.volumes ? files_of(*resolved.volumes, access) : std::vector<SecretFile>(),
-                 mounts, access.others_pass());
-  Child child(signals, *options.process, options.program, environment.pointers(),
-              [&] { files.apply_in_child(); });
-  files.release();
-  environment.wipe();
+  const How how{options, signals, access, mounts};
+  if (changes) return Follower(how, on_change, request, *changes).run(std::move(resolved));
+  Run run(how, resolved);
   resolved = {};
-  return child.wait();
+  return run.child.wait();
 }
 
 }  // namespace
@@ -238,6 +407,12 @@ says who made it.
 Giving files away needs root. --mesos-modes is for a task that expects what Mesos gives it: files of
 the caller that every user may read (0644), so also every user who gets into the command's namespace.
 
+--on-change keeps the store open while the command runs, and looks at the secrets again when something
+in the store changed. If one of them has another value, "restart" ends the command (SIGTERM, and
+SIGKILL 10 s later) and starts it again with the new values; a signal (HUP, SIGUSR1, 10) is sent to it
+when the new files are in place of the old ones. Variables of a running command cannot change. When a
+secret is missing or out of reach, the command goes on with what it has, and a line says so.
+
 Every signal reaches the command, once it has started; before, signals act on strongroom. When the
 command stops, strongroom stops too, and SIGCONT to strongroom continues both. When SIGKILL ends
 strongroom, the command goes on; the next run in that directory then takes its places over.
@@ -248,7 +423,7 @@ Examples:
   strongroom run --volumes v.json --owner nobody -- setpriv --reuid=nobody --clear-groups cat f)";
 
 const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
-                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes}, run_run,
-                          Needs::program);
+                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes, &kOnChange},
+                          run_run, Needs::program);
 
 }  // namespace strongroom_cli

@@ -51,7 +51,7 @@ constexpr Option kMesosModes =
 constexpr Option kOnChange = {
     .names = "--on-change",
     .kind = Kind::text,
-    .about = "When a secret changes: restart the command, or send it a signal",
+    .about = "Restart the command when a secret changes, or send it a signal",
     .value = "restart|SIGNAL"};
 
 // Resolved is everything that the command gets to see.
@@ -404,14 +404,15 @@ starts. Where namespaces are forbidden, the files are sealed memfds behind symbo
 says who made it.
 --owner is for a command that drops its rights (gosu, setpriv, su): it takes USER, USER:GROUP, USER:
 (with the login group) or :GROUP, names or numbers. Without it the files belong to the caller.
-Giving files away needs root. --mesos-modes is for a task that expects what Mesos gives it: files of
-the caller that every user may read (0644), so also every user who gets into the command's namespace.
+Giving files away needs root. --mesos-modes is for a task that expects what Mesos gives it: files
+of the caller that every user may read (0644) who gets into the command's namespace.
 
---on-change keeps the store open while the command runs, and looks at the secrets again when something
-in the store changed. If one of them has another value, "restart" ends the command (SIGTERM, and
-SIGKILL 10 s later) and starts it again with the new values; a signal (HUP, SIGUSR1, 10) is sent to it
-when the new files are in place of the old ones. Variables of a running command cannot change. When a
-secret is missing or out of reach, the command goes on with what it has, and a line says so.
+--on-change keeps the store open while the command runs, and looks at the secrets again when
+something in the store changed. If one of them has another value, "restart" ends the command
+(SIGTERM, and SIGKILL 10 s later) and starts it again with the new values; a signal (HUP, SIGUSR1,
+10) is sent to it when the new files are in place of the old ones. Variables of a running command
+cannot change. When a secret is missing or out of reach, the command goes on with what it has, and
+a line says so.
 
 Every signal reaches the command, once it has started; before, signals act on strongroom. When the
 command stops, strongroom stops too, and SIGCONT to strongroom continues both. When SIGKILL ends

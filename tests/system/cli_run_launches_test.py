@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Many launches of `strongroom run`, and what others see of one: cli_run_launches_test.py PROGRAM [CASE...], or --cases
+to name them."""
+import concurrent.futures
+import os
+import random
+import signal
+import subprocess
+import time
+
+import cli_test
+from cli_test import Case, environment, mount_namespaces_allowed, reference, volume
+
+CANARY = b"canary-4f1c9e27-only-where-it-was-asked-for"
+IN_FILE = b"canary-77ad03b1-only-in-its-file"
+NUM_LAUNCHES = 1000
+NUM_AT_ONCE = 8
+
+
+def processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return int(stat.read().rsplit(b")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
+def below(ancestor):
+    """All processes that descend from one."""
+    parents = {pid: parent_of(pid) for pid in processes()}
+    found = {ancestor}
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {ancestor}
+        found |= more
+
+
+def read(*parts):
+    try:
+        with open(os.path.join(*map(str, parts)), "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+class Launches(Case):
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.ok("create", "my/variable", given=CANARY)
+        self.ok("create", "my/file", given=IN_FILE)
+        self.secrets += [CANARY, IN_FILE]
+        self.box = self.path("box")
+        os.mkdir(self.box)
+        self.environment = self.write("env.json", environment(SECRET=reference("my/variable")))
+        self.volumes = self.write("volumes.json", [volume("a/f", reference("my/file"))])
+
+    def args(self, *command, options=()):
+        return ["run", "--env", self.environment, "--volumes", self.volumes, *options, "--", *command]
+
+    def files_with(self, text):
+        """Files below this test's directory that contain a text, as everybody else sees them."""
+        return [os.path.join(root, name) for root, _, names in os.walk(self.place) for name in names
+                if text in read(root, name)]
+
+
+class Outside(Launches):
+    def look(self, options):
+        process = self.start(*self.args("sh", "-c", "cat a/f >/dev/null && echo ready; read -r _", options=options),
+                             cwd=self.box)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        command, = below(process.pid)
+        found = {"environ": [], "cmdline": [], "open files": [], "host mounts": []}
+        for pid in processes():
+            if CANARY in read("/proc", pid, "environ"):
+                found["environ"].append(pid)
+            if CANARY in read("/proc", pid, "cmdline") or IN_FILE in read("/proc", pid, "cmdline"):
+                found["cmdline"].append(pid)
+        for descriptor in os.listdir(f"/proc/{process.pid}/fd"):
+            path = f"/proc/{process.pid}/fd/{descriptor}"
+            if os.path.isfile(path) and read(path) in (CANARY, IN_FILE):
+                found["open files"].append(descriptor)
+        if self.box.encode() in read("/proc/self/mountinfo"):
+            found["host mounts"].append(self.box)
+        self.assertEqual(found, {"environ": [command], "cmdline": [], "open files": [], "host mounts": []})
+        self.assertEqual(self.files_with(CANARY), [])
+        return process, command
+
+    def test_in_a_namespace_only_the_command_sees_its_secrets(self):
+        if not mount_namespaces_allowed():
+            self.skipTest("mount namespaces are forbidden here")
+        process, command = self.look([])
+        self.assertEqual(self.files_with(IN_FILE), [])
+        self.assertEqual(read(f"/proc/{command}/root{self.box}/a/f"), IN_FILE)
+        self.finish(process, b"\n")
+        self.assertEqual(os.listdir(self.box), [])
+
+    def test_without_one_nothing_is_on_disk(self):
+        process, command = self.look(["--no-namespace"])
+        link = os.readlink(f"{self.box}/a/f")
+        self.assertEqual(read(f"/proc/{command}/fd/{link.rsplit('/', 1)[1]}"), IN_FILE)
+        self.finish(process, b"\n")
+        self.assertEqual(os.listdir(self.box), [])
+
+
+class Many(Launches):
+    def launch(self, number):
+        """One launch, with a fault in three of five; returns what went wrong."""
+        fault = number % 5
+        options = ["--no-namespace"] if number % 2 or not mount_namespaces_allowed() else []
+        box = os.path.join(self.box, str(number % NUM_AT_ONCE))
+        script = 'test "$SECRET" = "$1" && test "$(cat a/f)" = "$2" || exit 90'
+        if fault in (2, 3):
+            script += "; exec sleep 60"
+        process = self.start(*self.args("sh", "-c", script, "sh", CANARY, IN_FILE, options=options), cwd=box,
+                             env={"STRONGROOM_STORE": "lmdb:/nonexistent/store"} if fault == 1 else None)
+        if fault in (2, 3):
+            time.sleep(random.uniform(0, 0.03))
+            if fault == 2:
+                process.send_signal(signal.SIGTERM)
+            else:
+                os.killpg(process.pid, signal.SIGKILL)  # the command as well: it would go on
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                process.kill()
+        expected = {0: (0,), 1: (cli_test.NOT_INITIALIZED,), 2: (143, -15), 3: (-9,), 4: (0,)}[fault]
+        return [] if process.returncode in expected and not out else [(fault, process.returncode, out, err)]
+
+    def test_nothing_stays_after_a_thousand_launches_with_faults(self):
+        for number in range(NUM_AT_ONCE):
+            os.mkdir(os.path.join(self.box, str(number)))
+        mounts, before = read("/proc/self/mountinfo"), below(os.getpid())
+        descriptors = len(os.listdir("/proc/self/fd"))
+        with concurrent.futures.ThreadPoolExecutor(NUM_AT_ONCE) as pool:
+            wrong = [each for result in pool.map(self.launch, range(NUM_LAUNCHES)) for each in result]
+        self.assertEqual(wrong[:5], [])
+        for number in range(NUM_AT_ONCE):  # the last run of a directory takes away what a killed one left
+            for options in [["--no-namespace"]] + [[]] * mount_namespaces_allowed():
+                self.ok_quietly(self.args("true", options=options), os.path.join(self.box, str(number)))
+        self.assertEqual([name for _, folders, names in os.walk(self.box) for name in folders + names if len(name) > 1],
+                         [])
+        self.assertEqual(read("/proc/self/mountinfo"), mounts)
+        self.assertEqual(below(os.getpid()) - before, set())
+        self.assertEqual(len(os.listdir("/proc/self/fd")), descriptors)
+        self.assertEqual(self.files_with(CANARY) + self.files_with(IN_FILE), [])
+
+    def ok_quietly(self, args, box):
+        done = self.run_it(*args, cwd=box)
+        self.assertEqual(done.returncode, 0, done.err)
+
+
+class FullDisk(Launches):
+    def test_a_full_disk_stops_the_launch_and_leaves_nothing(self):
+        if os.geteuid() != 0 or not mount_namespaces_allowed():
+            self.skipTest("only root can mount a small disk")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,nr_inodes=3", "none", self.box], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.box], check=True)
+        for number in range(8):
+            try:
+                os.mkdir(os.path.join(self.box, str(number)))
+            except OSError:
+                break
+        left = os.listdir(self.box)
+        for options in ([], ["--no-namespace"]):
+            done = self.run_it(*self.args("touch", self.path("started"), options=options), cwd=self.box)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("No space left", done.err)
+            self.assertFalse(os.path.exists(self.path("started")))
+            self.assertEqual(os.listdir(self.box), left)
+
+
+if __name__ == "__main__":
+    cli_test.main(globals())

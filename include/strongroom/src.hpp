@@ -67,6 +67,7 @@
 #include "strongroom/impl/keys/slot_key.ipp"
 #include "strongroom/impl/keys/slot_making.ipp"
 #include "strongroom/impl/keys/slots.ipp"
+#include "strongroom/impl/mesos/docker_config.ipp"
 #include "strongroom/impl/mesos/environment.ipp"
 #include "strongroom/impl/mesos/resolution.ipp"
 #include "strongroom/impl/mesos/secret_json.ipp"

@@ -1029,6 +1029,28 @@ inline strongroom_backup_info backup_verify(const BackupSource& source,
   return info;
 }
 
+// docker_authorization and docker_credential take a Docker configuration: see strongroom_mesos.h.
+inline Secret docker_authorization(std::string_view config, const std::string& image,
+                                   const char* default_registry = nullptr) {
+  detail::Call call;
+  strongroom_secret* header = nullptr;
+  call.check(strongroom_docker_authorization(config.data(), config.size(), detail::text(image),
+                                             default_registry, &header, call));
+  return Secret(header);
+}
+struct DockerCredential {
+  Secret user;
+  Secret password;
+};
+inline DockerCredential docker_credential(std::string_view config, const std::string& registry) {
+  detail::Call call;
+  strongroom_secret* user = nullptr;
+  strongroom_secret* password = nullptr;
+  call.check(strongroom_docker_credential(config.data(), config.size(), detail::text(registry),
+                                          &user, &password, call));
+  return {Secret(user), Secret(password)};
+}
+
 // zk_check_access and zk_reauth need no keys: see strongroom_zookeeper.h.
 inline Findings zk_check_access(const std::string& url, const strongroom_store_options& options,
                                 const Progress& progress = {}) {

@@ -1,4 +1,5 @@
-/* strongroom_mesos.h: what a host needs that starts tasks of Mesos, Marathon or Metronome.
+/* strongroom_mesos.h: what a host needs that starts tasks of Mesos, Marathon or Metronome: their
+ * environment, files, and the credentials to pull their images.
  *
  * JSON texts have up to 1,572,864 bytes. Texts and messages are secrets themselves, and are read in
  * locked memory. Errors use Mesos' words where Mesos has some. The conventions, and the Secret
@@ -101,6 +102,38 @@ STRONGROOM_API strongroom_status strongroom_volumes_at(
 
 /* strongroom_volumes_free wipes all values and frees the handle. Since: 0.1 */
 STRONGROOM_API void strongroom_volumes_free(strongroom_volumes* volumes) STRONGROOM_NOEXCEPT;
+
+/* ---- credentials of image registries ----
+ *
+ * They are in a secret that holds a Docker configuration: the text of ~/.docker/config.json,
+ * {"auths":{REGISTRY:{"auth":BASE64}}}, or of the older ~/.dockercfg, which has the registries at
+ * the top. The entry is chosen as Mesos chooses it; only docker.io and the hosts below it are sent
+ * Docker's own credentials. */
+
+/* strongroom_docker_authorization returns the value of the header Authorization with which an image
+ * is pulled: "Basic " and the base64 of the configuration.
+ *
+ * json, len         the configuration, up to 1,572,864 bytes.
+ * image             [REGISTRY/]NAME[:TAG][@DIGEST]
+ * default_registry  for a name without a registry; NULL is https://registry-1.docker.io.
+ * out               own.
+ * Errors  STRONGROOM_INVALID: the image's name, or no Docker configuration.
+ *         STRONGROOM_NOT_FOUND: it has no credentials for this registry.  STRONGROOM_TOO_LARGE.
+ *         Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_docker_authorization(
+    const void* json, size_t len, const char* image, const char* default_registry,
+    strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_docker_credential returns a user and a password for a registry, as a credential helper
+ * of Docker does.
+ *
+ * registry                host[:port] or a URL; scheme and path do not count.
+ * out_user, out_password  own.
+ * Errors  as strongroom_docker_authorization.  STRONGROOM_INVALID: also, what is there is not the
+ *         base64 of user:password. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_docker_credential(
+    const void* json, size_t len, const char* registry, strongroom_secret** out_user,
+    strongroom_secret** out_password, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 #ifdef __cplusplus
 }

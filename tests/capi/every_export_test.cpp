@@ -126,6 +126,7 @@ strongroom_slots_options another_key() {
   return options;
 }
 
+constexpr std::string_view kDockerConfig = R"({"auths":{"r.io":{"auth":"dTpw"}}})";
 const char* const kPaths[] = {"a"};
 // Nothing listens there; what is wrong with a call is found before anybody would.
 const char* const kNoZooKeeper = "zk://127.0.0.1:1/x";
@@ -636,6 +637,23 @@ std::vector<Export> every_export() {
       SIZE(strongroom_volumes_size, kVolumes),
       ITEM(strongroom_volumes_at, kVolumes, strongroom_volume, STRONGROOM_VOLUME_INIT),
       FREE(strongroom_volumes_free, kVolumes),
+      {"strongroom_docker_authorization",
+       {},
+       CALL(c.gives(&strongroom_secret_free,
+                    OUT(strongroom_docker_authorization(kDockerConfig.data(), kDockerConfig.size(),
+                                                        "r.io/a", nullptr, out, error))))},
+      {"strongroom_docker_credential",
+       {},
+       [](Call& c) -> strongroom_status {
+         auto* password = dirt<strongroom_secret>();
+         const auto status = c.gives(
+             &strongroom_secret_free,
+             OUT(strongroom_docker_credential(kDockerConfig.data(), kDockerConfig.size(), "r.io",
+                                              out, &password, error)));
+         if (status != STRONGROOM_OK && password != nullptr) return kNotCleared;
+         strongroom_secret_free(password);
+         return status;
+       }},
 
       // ---- queues ----
       {"strongroom_queue_new",

@@ -377,6 +377,37 @@ TEST_F(Secrets, AnEmptyVariableAndAnEmptyFileHaveNoBytes) {
   EXPECT_EQ(volumes.at(0).reserved, 0u);
 }
 
+// ---- registries ----
+
+constexpr std::string_view kDockerConfig =
+    R"({"auths":{"https://r.io/v1":{"auth":"dXNlcjpwYTpzcw=="}}})";
+
+TEST_F(Secrets, AnImageGetsTheHeaderOfItsRegistry) {
+  EXPECT_EQ(strongroom_abi::docker_authorization(kDockerConfig, "r.io/a:1").reveal(),
+            "Basic dXNlcjpwYTpzcw==");
+  EXPECT_EQ(strongroom_abi::docker_authorization(kDockerConfig, "a", "http://r.io/v2").reveal(),
+            "Basic dXNlcjpwYTpzcw==");
+  EXPECT_EQ(status_of([] { strongroom_abi::docker_authorization(kDockerConfig, "a"); }),
+            STRONGROOM_NOT_FOUND);
+  EXPECT_EQ(status_of([] { strongroom_abi::docker_authorization(kDockerConfig, "a@b@c"); }),
+            STRONGROOM_INVALID);
+  EXPECT_EQ(status_of([] { strongroom_abi::docker_authorization("[]", "r.io/a"); }),
+            STRONGROOM_INVALID);
+}
+
+TEST_F(Secrets, ARegistryGetsItsUserAndPassword) {
+  const auto credential = strongroom_abi::docker_credential(kDockerConfig, "https://r.io/");
+  EXPECT_EQ(credential.user.reveal(), "user");
+  EXPECT_EQ(credential.password.reveal(), "pa:ss");
+  EXPECT_EQ(status_of([] { strongroom_abi::docker_credential(kDockerConfig, "other"); }),
+            STRONGROOM_NOT_FOUND);
+  strongroom_secret* user = nullptr;
+  EXPECT_EQ(strongroom_docker_credential(kDockerConfig.data(), kDockerConfig.size(), "r.io", &user,
+                                         nullptr, nullptr),
+            STRONGROOM_INVALID);
+  EXPECT_EQ(user, nullptr);
+}
+
 // ---- texts ----
 
 TEST_F(Secrets, ATextEndsInANulThatIsNotCounted) {

@@ -20,6 +20,7 @@
   COMMAND(delete)               \
   COMMAND(resolve)              \
   COMMAND(run)                  \
+  COMMAND(docker_credential)    \
   COMMAND(policy)               \
   COMMAND(policy_check)         \
   COMMAND(policy_explain)       \

@@ -5,9 +5,10 @@
 // the registries at the top. Only `auth`, the base64 of user:password, is used, as in Mesos; all other members
 // are ignored.
 //
-// Two things are stricter than in Mesos. Its errors quote the faulty piece of the secret, and these do not. And
-// there a host that only contains the text docker.io, such as docker.io.example.com, is sent Docker's
-// credentials; here it must be docker.io or below it.
+// Three things are stricter than in Mesos. Its errors quote the faulty piece of the secret, and these do not. A
+// host that only contains the text docker.io, such as docker.io.example.com, is sent Docker's credentials there;
+// here it must be docker.io or below it. And an `auth` with control characters, which could begin another
+// header, is refused.
 //
 // Source  Apache Mesos src/docker/spec.cpp, parseAuthConfig, parseAuthUrl, parseImageReference;
 //         src/uri/fetchers/docker.cpp, getAuthHeaderBasic.
@@ -40,7 +41,7 @@ Result<std::string> registry_of(std::string_view image,
 // registry  host[:port], as registry_of returns it, or a URL of which scheme and path are ignored. It is compared
 //           with the configuration's registries, likewise shortened, byte by byte: there are no default ports and
 //           no wildcards. The first entry in the text's order that fits and has an `auth` counts.
-// Errors    invalid: no Docker configuration, in Mesos' words up to what they quote.  not_found: no entry
+// Errors    invalid: no Docker configuration, in Mesos' words up to what they quote; control characters.  not_found: no entry
 //           fits.  too_large, unavailable.
 Result<SecretBytes> docker_authorization(SecretBytes config, std::string_view registry);
 

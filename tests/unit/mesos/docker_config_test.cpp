@@ -92,6 +92,13 @@ TEST(DockerConfig, AuthIsPassedOnAsItIs) {
   EXPECT_EQ(answer(R"({"auths":{"r":{"auth":"not base64 !!"}}})", "r"), "Basic not base64 !!");
 }
 
+TEST(DockerConfig, NoAuthBeginsAnotherHeader) {
+  for (const char* control : {"\\r\\nX: y", "\\n", "\\u0000", "\\u007f", "\\t"}) {
+    EXPECT_EQ(fault(R"({"auths":{"r":{"auth":"eA==)" + std::string(control) + R"("}}})"),
+              "'auth' has control characters");
+  }
+}
+
 TEST(DockerConfig, RegistriesAreComparedWithoutSchemeAndPath) {
   const std::vector<std::pair<std::string_view, std::string_view>> table = {
       {"registry.example.com", "registry.example.com"},

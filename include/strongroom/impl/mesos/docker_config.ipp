@@ -1,6 +1,7 @@
 // docker_config.ipp: reading a Docker configuration and choosing an entry; see docker_config.hpp.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -82,6 +83,13 @@ static Result<JsonText> parse(SecretBytes config) {
   return bad_config("JSON parse failed: " + text.error().message);
 }
 
+// has_controls: a line break would begin another header.
+static bool has_controls(SecretView text) noexcept {
+  const auto bytes = text.reveal();
+  return std::any_of(bytes.begin(), bytes.end(),
+                     [](std::uint8_t byte) { return byte < 0x20 || byte == 0x7f; });
+}
+
 static Error no_entry(std::string_view registry) {
   return {Code::not_found,
           "the docker config has no credentials for '" + std::string(registry) + "'"};
@@ -126,6 +134,7 @@ Result<SecretBytes> docker_authorization(SecretBytes config, std::string_view re
   STRONGROOM_ASSIGN(text, parse(std::move(config)));
   STRONGROOM_ASSIGN(auth, find_auth(text.root(), host));
   if (!auth) return no_entry(host);
+  if (has_controls(auth->text())) return bad_config("'auth' has control characters");
   constexpr std::string_view kBasic = "Basic ";
   const auto bytes = auth->text().reveal();
   STRONGROOM_ASSIGN(header, SecretBytes::for_value(kBasic.size() + bytes.size()));

@@ -69,6 +69,7 @@
 #include "strongroom/impl/keys/slots.ipp"
 #include "strongroom/impl/mesos/docker_config.ipp"
 #include "strongroom/impl/mesos/environment.ipp"
+#include "strongroom/impl/mesos/environment_wire.ipp"
 #include "strongroom/impl/mesos/resolution.ipp"
 #include "strongroom/impl/mesos/secret_json.ipp"
 #include "strongroom/impl/mesos/secret_wire.ipp"

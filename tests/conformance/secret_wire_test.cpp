@@ -1,5 +1,5 @@
-// secret_wire_test.cpp: our codec of mesos.Secret beside the code that protobuf generates: the same
-// bytes accepted, the same refused, the same fields, the same bytes written.
+// secret_wire_test.cpp: our codecs of mesos.Secret and mesos.Environment beside the code that protobuf
+// generates: the same bytes accepted, the same refused, the same fields, the same bytes written.
 #include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 #include <secret.pb.h>
@@ -14,6 +14,7 @@
 
 #include "secret_text.hpp"
 #include "strongroom/impl/crypto/aead.hpp"
+#include "strongroom/mesos/environment.hpp"
 #include "strongroom/mesos/secret.hpp"
 
 namespace strongroom::secret_wire_test {
@@ -336,6 +337,63 @@ TEST(SecretWire, DamagedMessagesAreJudgedAlike) {
   // Worth something only if both outcomes are frequent.
   EXPECT_GT(accepted, kInputs / 10);
   EXPECT_LT(accepted, kInputs * 9 / 10);
+}
+
+// agree_environment compares decoders over one input, and what they write of it: all fields of both.
+bool agree_environment(const std::string& wire) {
+  ::mesos::Environment theirs;
+  const bool accepted = theirs.ParseFromString(wire);
+  const auto ours = decode_environment(view(wire));
+  EXPECT_EQ(ours.ok(), accepted) << hex(wire) << " "
+                                 << (ours ? "was accepted" : ours.error().message);
+  if (!ours.ok() || !accepted) return accepted;
+  theirs.DiscardUnknownFields();
+  for (auto& variable : *theirs.mutable_variables()) {
+    // Defaults that were spelled out are as good as none.
+    if (variable.type() == ::mesos::Environment::Variable::VALUE) variable.clear_type();
+    if (variable.has_secret() && variable.secret().type() == ::mesos::Secret::UNKNOWN) {
+      variable.mutable_secret()->clear_type();
+    }
+  }
+  EXPECT_EQ(hex(text(encode_environment(*ours).value())), hex(theirs.SerializeAsString()));
+  return accepted;
+}
+
+TEST(EnvironmentWire, DamagedMessagesAreJudgedAlike) {
+  Mutator mutator(20262);
+  std::size_t accepted = 0;
+  constexpr std::size_t kInputs = 100'000;
+  for (std::size_t i = 0; i < kInputs && !HasFailure(); ++i) {
+    std::string variable = bytes(1, "NAME") + mutator.next();
+    if (i % 2 == 0) variable += tag(3, 0) + varint(i % 5) + bytes(4, mutator.next());
+    const std::string wire = bytes(1, variable) + (i % 3 == 0 ? mutator.next() : "");
+    if (agree_environment(wire)) ++accepted;
+  }
+  EXPECT_GT(accepted, kInputs / 10);
+  EXPECT_LT(accepted, kInputs * 9 / 10);
+}
+
+TEST(EnvironmentWire, EveryByteChangedIsJudgedAlike) {
+  const std::string wire = bytes(1, bytes(1, "A") + "\x18\x02" + bytes(4, kReference)) +
+                           bytes(1, bytes(1, "B") + bytes(2, "x") + "\x18\x01" + bytes(4, kValue));
+  EXPECT_TRUE(agree_environment(wire));
+  for (std::size_t at = 0; at < wire.size(); ++at) {
+    agree_environment(wire.substr(0, at));
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string changed = wire;
+      changed[at] = static_cast<char>(byte);
+      agree_environment(changed);
+    }
+  }
+}
+
+TEST(EnvironmentWire, NestingIsBoundedAsProtobufBoundsIt) {
+  for (std::size_t depth = 95; depth <= 105; ++depth) {
+    const std::string groups = repeated(tag(9, 3), depth) + repeated(tag(9, 4), depth);
+    EXPECT_EQ(agree_environment(groups), depth <= 100) << depth;
+    EXPECT_EQ(agree_environment(bytes(1, bytes(1, "n") + groups)), depth <= 99) << depth;
+    EXPECT_EQ(agree_environment(bytes(1, bytes(1, "n") + bytes(4, groups))), depth <= 98) << depth;
+  }
 }
 
 TEST(SecretWire, AMessageOfManyMebibytesIsReadWithinTheLimit) {

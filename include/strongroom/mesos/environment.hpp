@@ -51,6 +51,20 @@ using ResolveSecrets =
 Result<Environment> environment_from_json(SecretBytes text,
                                           std::size_t max_len = kDefaultMaxJsonLen);
 
+// The most variables that decode_environment reads.
+inline constexpr std::size_t kMaxWireVariables = 1'000'000;
+
+// decode_environment reads the protobuf wire format of mesos.Environment, as decode_secret reads a
+// Secret. It does not validate.
+// Errors  invalid: cut short, malformed, or `Missing required fields: ...`.
+//         too_large: over kMaxSecretWireLen or kMaxWireVariables, or memory.  unavailable: memory.
+Result<Environment> decode_environment(SecretView wire);
+
+// encode_environment writes the bytes that protobuf writes, in field order. The type VALUE, which is
+// the default, is left out.
+// Errors  too_large, unavailable.
+Result<SecretBytes> encode_environment(const Environment& environment);
+
 // validate_environment checks Mesos' rules in Mesos' order, and reports the first fault in Mesos' words.
 // It does not look at names, and two variables may have the same name.
 // Errors  invalid.

@@ -220,6 +220,110 @@ TEST(Environment, JsonFaultsAreMesosWords) {
             "Missing required fields: variables[1].name, variables[1].secret.reference.name");
 }
 
+// wire_seen gives what decode_environment understood, written again, or "!" and the error.
+std::string wire_seen(std::string_view wire) {
+  const auto read = decode_environment(SecretView(wire.data(), wire.size()));
+  if (!read) return "!" + read.error().message;
+  return text(encode_environment(*read).value());
+}
+
+std::string variables(std::string_view body) {
+  return "\x0A" + std::string(1, static_cast<char>(body.size())) + std::string(body);
+}
+
+TEST(Environment, WireIsTakenAsProtobufTakesIt) {
+  const std::string malformed = "!an Environment message was cut short or malformed";
+  using namespace std::string_literals;
+  const std::string typed = "\x0A\x01S\x18\x02\x22\x09\x08\x01\x12\x05\x0A\x03/ab";
+  const struct {
+    std::string wire;
+    std::string seen;
+  } kCases[] = {
+      {"", ""},
+      {variables("\x0A\x01"
+                 "A\x12\x01x"),
+       variables("\x0A\x01"
+                 "A\x12\x01x")},
+      {variables("\x12\x01x\x0A\x01"
+                 "A"),
+       variables("\x0A\x01"
+                 "A\x12\x01x")},  // any order
+      {variables("\x0A\x01"
+                 "A\x0A\x01"
+                 "B"),
+       variables("\x0A\x01"
+                 "B")},  // the last counts
+      {variables("\x0A\x01"
+                 "A\x18\x01"),
+       variables("\x0A\x01"
+                 "A")},  // VALUE is the default
+      {variables("\x0A\x01"
+                 "A\x18\x00"s),
+       variables("\x0A\x01"
+                 "A\x18\x00"s)},
+      {variables("\x0A\x01"
+                 "A\x18\x02\x18\x07"),
+       variables("\x0A\x01"
+                 "A\x18\x02")},
+      {variables("\x0A\x01"
+                 "A\x2A\x01z"),
+       variables("\x0A\x01"
+                 "A")},  // an unknown field
+      {"\x12\x01z" + variables("\x0A\x01"
+                               "A"),
+       variables("\x0A\x01"
+                 "A")},
+      {variables("\x0A\x03"
+                 "A=\n"),
+       variables("\x0A\x03"
+                 "A=\n")},
+      {variables("\x0A\x02"
+                 "A\x00"s),
+       variables("\x0A\x02"
+                 "A\x00"s)},
+      {variables(typed), variables(typed)},
+      // Two pieces of one secret are one secret.
+      {variables("\x0A\x01S\x22\x02\x08\x01\x22\x07\x12\x05\x0A\x03/ab"),
+       variables("\x0A\x01S\x22\x09\x08\x01\x12\x05\x0A\x03/ab")},
+      {variables(""), "!Missing required fields: variables[0].name"},
+      {variables("\x0A\x01"
+                 "A") +
+           variables("\x22\x04\x12\x00\x1A\x00"s),
+       "!Missing required fields: variables[1].name, variables[1].secret.reference.name, "
+       "variables[1].secret.value.data"},
+      {"\x0A", malformed},
+      {"\x0A\xFF\xFF\xFF\xFF\x07", malformed},
+      {variables("\x0A\x09"
+                 "A"),
+       malformed},
+      {"\x0C", malformed},
+      {std::string(101, '\x13'), malformed},
+  };
+  for (const auto& [wire, seen] : kCases) EXPECT_EQ(wire_seen(wire), seen);
+}
+
+TEST(Environment, WireHasLimits) {
+  std::string wire;
+  for (std::size_t i = 0; i <= kMaxWireVariables; ++i) wire += variables("");
+  EXPECT_EQ(wire_seen(wire), "!an Environment message had more than 1000000 variables");
+  wire.resize(wire.size() - 2);
+  const std::string missing = wire_seen(wire);
+  EXPECT_TRUE(
+      missing.starts_with("!Missing required fields: variables[0].name, variables[1].name"));
+  EXPECT_TRUE(missing.ends_with(".name, ..."));
+  EXPECT_LT(missing.size(), 4300u);
+  EXPECT_EQ(
+      wire_seen(std::string(kMaxSecretWireLen + 1, 'x')),
+      "!an Environment message was longer than " + std::to_string(kMaxSecretWireLen) + " bytes");
+}
+
+TEST(Environment, WireThatIsCutShortIsNeverMistaken) {
+  const std::string wire = variables("\x0A\x01S\x18\x02\x22\x09\x08\x01\x12\x05\x0A\x03/ab");
+  for (std::size_t len = 1; len < wire.size(); ++len) {
+    EXPECT_EQ(wire_seen(wire.substr(0, len)), "!an Environment message was cut short or malformed");
+  }
+}
+
 TEST(Environment, SecretAndPlainAreResolved) {
   Vault vault{{{"/a/b", "from-store"}}};
   EXPECT_EQ(resolved(environment(inline_secret("My_SeCrEt", "password"), plain("P", "x"),

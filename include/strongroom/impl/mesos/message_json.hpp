@@ -6,6 +6,7 @@
 // same one is reported. Source: stout protobuf.hpp, `struct Parser`.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,13 +22,14 @@
 
 namespace strongroom::mesos::message_json {
 
-// Missing collects the dotted paths of required fields that were not there.
+// Missing collects the dotted paths of required fields that were not there, the first of very many.
 class Missing {
  public:
   void require(bool present, const std::string& prefix, std::string_view field) {
-    if (present) return;
+    if (present || fields_.size() > kMaxLen) return;
     if (!fields_.empty()) fields_ += ", ";
     fields_.append(prefix).append(field);
+    if (fields_.size() > kMaxLen) fields_ += ", ...";
   }
   Result<void> check() const {
     if (fields_.empty()) return {};
@@ -35,6 +37,8 @@ class Missing {
   }
 
  private:
+  static constexpr std::size_t kMaxLen = 4096;
+
   std::string fields_;
 };
 

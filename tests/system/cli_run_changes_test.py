@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`strongroom run --on-change`: cli_run_changes_test.py PROGRAM [CASE...], or --cases to name them."""
+"""`strongroom run --on-change` and `--check`: cli_run_changes_test.py PROGRAM [CASE...], or --cases to name them."""
 import os
 import platform
 import signal
@@ -7,7 +7,8 @@ import subprocess
 import time
 
 import cli_test
-from cli_test import Case, INVALID, UNSUPPORTED, USAGE, environment, mount_namespaces_allowed, reference, volume
+from cli_test import (Case, INVALID, TOO_LARGE, UNSUPPORTED, USAGE, environment, mount_namespaces_allowed, reference,
+                      volume)
 
 OLD, NEW = b"old-value-of-the-secret", b"new-and-longer-value-of-the-secret"
 
@@ -101,7 +102,7 @@ class Restart(Changes):
         self.quiet(process)
         self.assertEqual(self.end(process), "")
 
-    def test_command_goes_on_when_its_secret_is_gone_and_hears_when_it_is_back(self):
+    def test_command_goes_on_when_its_secret_is_gone_and_restarts_when_it_is_back(self):
         process = self.follow("restart", SHOW_VARIABLE)
         self.assertEqual(self.line(process), OLD)
         self.ok("delete", "my/secret")
@@ -196,6 +197,28 @@ class Signal(Changes):
         self.change(NEW)
         self.assertEqual(self.line(process), NEW)
         self.end(process)
+
+
+class Check(Changes):
+    def check(self, *args):
+        return self.run_it("run", "--check", *args, "--", "touch", self.path("started"), cwd=self.box)
+
+    def test_it_reports_what_would_run_and_starts_nothing(self):
+        done = self.check("--env", self.environment, "--volumes", self.volumes)
+        self.assertEqual((done.returncode, done.err), (0, ""))
+        self.assertEqual(done.out, b"would run 'touch' with 1 variable and 1 file\n")
+        self.assertEqual(self.check().out, b"would run 'touch' with 0 variables and 0 files\n")
+        self.assertFalse(os.path.exists(self.path("started")))
+        self.assertEqual(os.listdir(self.box), [])
+
+    def test_what_would_fail_fails(self):
+        missing = self.write("missing.json", environment(SECRET=reference("my/missing")))
+        for args in (["--env", missing], ["--env", self.path("none.json")]):
+            done = self.check(*args)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.out, b"")
+        self.ok("update", "my/secret", given=b"x" * (128 << 10))
+        self.assertEqual(self.check("--env", self.environment).returncode, TOO_LARGE)
 
 
 class Usage(Changes):

@@ -24,8 +24,8 @@ bool mounts_allowed();
 void mount_secret_files(std::span<const SecretFile> files, std::span<const FileId> targets);
 
 // replace_secret_files puts new files in the places of those that mount_secret_files mounted for a command. Each is
-// replaced at once: a reader sees the old file or the new one, and who has the old one open keeps it. Needs
-// Linux 6.5; before, the old files stay below the new ones until the command ends.
+// replaced at once: a reader sees the old file or the new one, and a process that has the old one open keeps it.
+// Before Linux 6.5 the old files stay below the new ones until the command ends.
 // command  its process; a namespace that it made for itself meanwhile is not reached.
 // folder   the working directory that it was started in.
 // Throws   Failure: nothing, or not all, was replaced.

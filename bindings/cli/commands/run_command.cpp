@@ -48,6 +48,8 @@ constexpr Option kOwner = {.names = "--owner",
                            .rivals = "owner"};
 constexpr Option kMesosModes =
     flag("--mesos-modes", "Let every user read the files (0644), as Mesos does", "owner");
+constexpr Option kCheck =
+    flag("--check", "Start nothing; report whether the command would get its secrets");
 constexpr Option kOnChange = {
     .names = "--on-change",
     .kind = Kind::text,
@@ -332,35 +334,49 @@ class Follower {
   // until_restart returns the exit status of the command when it ends by itself.
   std::optional<int> until_restart(Child& child) {
     for (;;) {
-      if (auto ended = child.wait_until(changes_.fd(), changes_.timeout_ms())) return ended;
-      if (!changes_.take() || !resolve_again()) continue;
+      const int timeout_ms = again_ ? kRetryMs : changes_.timeout_ms();
+      if (auto ended = child.wait_until(changes_.fd(), timeout_ms)) return ended;
+      const bool changed = changes_.take();
+      if (!changed && !again_) continue;
+      std::optional<Resolved> newer = resolve_again();
+      if (!newer) continue;
       if (on_change_.signal != 0) {
-        replace_files(child);
-      } else {
-        if (!child.stop()) return child.wait();
-        return std::nullopt;
+        replace_files(child, std::move(*newer));
+        continue;
       }
+      resolved_ = std::move(*newer);
+      if (!child.stop()) return child.wait();
+      return std::nullopt;
     }
   }
 
-  // resolve_again reports whether there are other values. The command goes on with the old ones when a secret is
-  // missing or out of reach.
-  bool resolve_again() try {
+  // resolve_again returns other values, if there are any. The command goes on with the old ones when a secret is
+  // missing or out of reach; in the latter case it is read again a little later.
+  std::optional<Resolved> resolve_again() try {
     Resolved newer = request_.resolve();
-    if (same(newer, resolved_)) return false;
-    resolved_ = std::move(newer);
-    return true;
+    again_ = false;
+    if (same(newer, resolved_)) return std::nullopt;
+    return newer;
   } catch (const strongroom_abi::Error& error) {
-    complain(std::string(error.what()) + "; the command goes on with what it has");
-    return false;
+    const bool out_of_reach =
+        error.status() == STRONGROOM_UNAVAILABLE || error.status() == STRONGROOM_TIMEOUT;
+    if (!again_ || !out_of_reach) {
+      complain(std::string(error.what()) + "; the command goes on with what it has");
+    }
+    again_ = out_of_reach;
+    return std::nullopt;
   }
 
-  void replace_files(Child& child) try {
-    replace_secret_files(Run::files_of(how_, resolved_), child.pid(), folder_);
+  // After a failure the old values still count, so that the next change is a reason to try again.
+  void replace_files(Child& child, Resolved newer) try {
+    replace_secret_files(Run::files_of(how_, newer), child.pid(), folder_);
+    resolved_ = std::move(newer);
     child.send(on_change_.signal);
   } catch (const Failure& failure) {
     complain(std::string(failure.what()) + "; the command goes on with what it has");
   }
+
+  static constexpr int kRetryMs = 1000;
 
   const How& how_;
   OnChange on_change_;
@@ -368,7 +384,22 @@ class Follower {
   std::string folder_;
   Changes& changes_;
   Resolved resolved_;
+  bool again_ = false;  // the secrets could not be read after a change
 };
+
+std::string count_text(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// check_only does what can be done without a trace: nothing is made for the files.
+int check_only(const Options& options, const Resolved& resolved) {
+  const CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
+  const std::size_t variables = resolved.variables ? resolved.variables->size() : 0;
+  const std::size_t files = resolved.volumes ? resolved.volumes->size() : 0;
+  print("would run '" + printable(options.program[0]) + "' with " +
+        count_text(variables, "variable") + " and " + count_text(files, "file") + "\n");
+  return kExitOk;
+}
 
 int run_run(const Options& options) {
   const FileAccess access = access_of(options);
@@ -379,6 +410,7 @@ int run_run(const Options& options) {
   std::optional<Changes> changes;  // from before the secrets are read, so that none is missed
   if (on_change.follow) changes.emplace(request.session());
   Resolved resolved = request.resolve();
+  if (options.has(kCheck)) return check_only(options, resolved);
   if (!changes) request.close();
   // Until here a signal acts on this process as on any other: the command never starts.
   const Signals signals;
@@ -421,10 +453,12 @@ strongroom, the command goes on; the next run in that directory then takes its p
 Examples:
   strongroom run --env env.json -- ./server
   strongroom run --env env.json --volumes volumes.json -- sh -c 'cat path/to/secret/file'
+  strongroom run --check --env env.json -- ./server
   strongroom run --volumes v.json --owner nobody -- setpriv --reuid=nobody --clear-groups cat f)";
 
 const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
-                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes, &kOnChange},
+                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes, &kOnChange,
+                           &kCheck},
                           run_run, Needs::program);
 
 }  // namespace strongroom_cli

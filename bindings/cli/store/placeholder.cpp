@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -61,6 +63,13 @@ bool is_link_of_runs(int folder, const std::string& name, const UniqueFd& lock, 
          leads_to(folder, lock_name(link), id_of(locked));
 }
 
+// unused_name returns a name that no run has: hidden, and at random.
+std::string unused_name() {
+  std::uint64_t random = 0;
+  ::getentropy(&random, sizeof random);
+  return ".strongroom-run-new-" + std::to_string(random);
+}
+
 bool lock_alone(const UniqueFd& file) noexcept {
   return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
 }
@@ -111,28 +120,37 @@ void remove_empty_folder(int folder, const std::string& name, const FileId& made
   ::unlinkat(folder, name.c_str(), AT_REMOVEDIR);
 }
 
+// The link gets its name last, so that a run that is killed leaves no link without the file next to it.
 Link make_link(int folder, const std::string& name, int number) {
   const std::string target = std::string(kDescriptors) + std::to_string(number);
+  const std::string unused = unused_name();
   struct stat link {};
-  if (::symlinkat(target.c_str(), folder, name.c_str()) != 0) return {};
-  if (!look(folder, name, link)) return {};
+  if (::symlinkat(target.c_str(), folder, unused.c_str()) != 0) return {};
+  if (!look(folder, unused, link)) return {};
   // It may be there already: a run was killed after it removed a link that had the same inode number.
   UniqueFd lock(::openat(folder, lock_name(link).c_str(),
                          O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
   struct stat made {};
-  if (!lock || ::fstat(lock.get(), &made) != 0 || !is_mine(made, S_IFREG) || made.st_size != 0) {
-    const int error = lock ? EBUSY : errno;
-    ::unlinkat(folder, name.c_str(), 0);
-    errno = error;
-    return {};
+  int error = 0;
+  if (!lock) {
+    error = errno;
+  } else if (::fstat(lock.get(), &made) != 0 || !is_mine(made, S_IFREG) || made.st_size != 0) {
+    error = EBUSY;
+  } else if (::flock(lock.get(), LOCK_SH | LOCK_NB) != 0) {
+    error = EEXIST;
+  } else if (::linkat(folder, unused.c_str(), folder, name.c_str(), 0) != 0) {
+    error = errno;
+    ::unlinkat(folder, lock_name(link).c_str(), 0);
   }
-  // Another run may have taken both for a leftover before they were locked, and removed them.
-  const bool held = ::flock(lock.get(), LOCK_SH | LOCK_NB) == 0;
-  if (!held || !is_link_of_runs(folder, name, lock, made)) {
-    errno = EEXIST;
-    return {};
+  ::unlinkat(folder, unused.c_str(), 0);
+  // Another run that removed a link with this inode number may have taken the file away with it.
+  if (error == 0 && !is_link_of_runs(folder, name, lock, made)) {
+    if (leads_to(folder, name, id_of(link))) ::unlinkat(folder, name.c_str(), 0);
+    error = EEXIST;
   }
-  return {id_of(link), number, std::move(lock)};
+  if (error == 0) return {id_of(link), number, std::move(lock)};
+  errno = error;
+  return {};
 }
 
 Link share_link(int folder, const std::string& name) {

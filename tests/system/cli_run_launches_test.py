@@ -12,8 +12,9 @@ import time
 import cli_test
 from cli_test import Case, environment, mount_namespaces_allowed, reference, volume
 
-CANARY = b"canary-4f1c9e27-only-where-it-was-asked-for"
-IN_FILE = b"canary-77ad03b1-only-in-its-file"
+# Others run this at the same time, and all processes are looked at.
+CANARY = b"canary-only-where-it-was-asked-for-" + os.urandom(8).hex().encode()
+IN_FILE = b"canary-only-in-its-file-" + os.urandom(8).hex().encode()
 NUM_LAUNCHES = 1000
 NUM_AT_ONCE = 8
 

@@ -437,7 +437,7 @@ says who made it.
 --owner is for a command that drops its rights (gosu, setpriv, su): it takes USER, USER:GROUP, USER:
 (with the login group) or :GROUP, names or numbers. Without it the files belong to the caller.
 Giving files away needs root. --mesos-modes is for a task that expects what Mesos gives it: files
-of the caller that every user may read (0644) who gets into the command's namespace.
+that belong to the caller, and that every user in the command's namespace may read (0644).
 
 --on-change keeps the store open while the command runs, and looks at the secrets again when
 something in the store changed. If one of them has another value, "restart" ends the command

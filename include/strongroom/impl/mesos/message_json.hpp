@@ -22,7 +22,7 @@
 
 namespace strongroom::mesos::message_json {
 
-// Missing collects the dotted paths of required fields that were not there, the first of very many.
+// Missing collects the dotted paths of required fields that were not there; if they are very many, only the first.
 class Missing {
  public:
   void require(bool present, const std::string& prefix, std::string_view field) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "strongroom/backend.hpp"
+#include "tests/support/waiting_thread.hpp"
 
 namespace strongroom::lmdb::group_commit_test {
 namespace {
@@ -106,13 +108,12 @@ class GroupCommits : public ::testing::Test {
   std::vector<Result<Commit>> put_together(const std::vector<std::string>& keys) {
     std::vector<Result<Commit>> results(keys.size(), Commit{});
     disk_.hold_lock();
-    std::vector<std::thread> threads;
+    std::list<WaitingThread> threads;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       threads.emplace_back([&, i] { results[i] = put(keys[i], 10s); });
     }
-    std::this_thread::sleep_for(200ms);
     disk_.free_lock();
-    for (std::thread& thread : threads) thread.join();
+    for (WaitingThread& thread : threads) thread.join();
     return results;
   }
 
@@ -142,16 +143,14 @@ TEST_F(GroupCommits, GuiltyBatchFailsAloneAndTheOthersAreWritten) {
 TEST_F(GroupCommits, FollowerLeavesAHangingFlushAsIndeterminateAndIsNeverLookedAtAgain) {
   disk_.hold_lock();
   disk_.hold_flush();
-  std::thread leader([&] { EXPECT_TRUE(put("leader", 20s).ok()); });
-  std::this_thread::sleep_for(150ms);
-  std::thread follower([&] {
+  WaitingThread leader([&] { EXPECT_TRUE(put("leader", 20s).ok()); });
+  WaitingThread follower([&] {
     const auto start = std::chrono::steady_clock::now();
-    const auto result = put("follower", 200ms);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
+    const auto result = put("follower", 1s);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().code, Code::indeterminate);
   });
-  std::this_thread::sleep_for(150ms);
   disk_.free_lock();
   disk_.await_flush();
   follower.join();
@@ -177,13 +176,12 @@ TEST_F(GroupCommits, FollowerWhoseTimePassesInTheQueueWithdrawsAndIsNotWritten) 
 
 TEST_F(GroupCommits, LeaderWhoseTimePassesHandsTheLeadOn) {
   disk_.hold_lock();
-  std::thread first([&] {
-    const auto result = put("first", 400ms);
+  WaitingThread first([&] {
+    const auto result = put("first", 1s);
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().code, Code::timeout);
   });
-  std::this_thread::sleep_for(30ms);
-  std::thread second([&] { EXPECT_TRUE(put("second", 20s).ok()); });
+  WaitingThread second([&] { EXPECT_TRUE(put("second", 20s).ok()); });
   first.join();
   disk_.free_lock();
   second.join();

@@ -29,6 +29,7 @@
 
 #include "conformance.hpp"
 #include "strongroom/backend.hpp"
+#include "tests/support/waiting_thread.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STRONGROOM_SANITIZED 1
@@ -329,10 +330,8 @@ TEST_F(Lmdb, SoundFileReachesOverItsLastPageThoughLmdbNeedNotWriteThatFar) {
   const int held = hold_lock(path_, 0);
   ASSERT_GE(held, 0);
   const std::string large(3 << 20, 'l');
-  std::thread first([&] { EXPECT_TRUE(applied(commit(*store, {put("large", large)}))); });
-  std::this_thread::sleep_for(100ms);
-  std::thread second([&] { EXPECT_TRUE(applied(commit(*store, {erase("large")}))); });
-  std::this_thread::sleep_for(100ms);
+  WaitingThread first([&] { EXPECT_TRUE(applied(commit(*store, {put("large", large)}))); });
+  WaitingThread second([&] { EXPECT_TRUE(applied(commit(*store, {erase("large")}))); });
   ::close(held);
   first.join();
   second.join();

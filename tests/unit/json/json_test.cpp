@@ -34,12 +34,34 @@ std::string refusal(std::string_view json) {
   return parsed.error().message;
 }
 
+std::string refused_at(std::size_t offset, std::size_t line, std::size_t column,
+                       const std::string& fault) {
+  return "a JSON text was refused at byte " + std::to_string(offset) + " (line " +
+         std::to_string(line) + ", column " + std::to_string(column) + "): " + fault;
+}
+
 std::string refused_at(std::size_t offset, const std::string& fault) {
-  return "a JSON text was refused at byte " + std::to_string(offset) + ": " + fault;
+  return refused_at(offset, 1, offset + 1, fault);
 }
 
 std::string string_of(std::string_view json) {
   return text(parse(json).value().root().text());
+}
+
+// The text is decoded in place: a newline of an escape begins no line.
+TEST(Json, LinesAreThoseOfTheTextAsItWasWritten) {
+  const std::string comma = "a ',' or '}' was expected";
+  EXPECT_EQ(refusal("{\n \"a\": 1\n \"b\": 2\n}"), refused_at(11, 3, 2, comma));
+  EXPECT_EQ(refusal("{\n \"a\": \"x\\ny\\nz\\n\"\n \"b\": 2\n}"), refused_at(21, 3, 2, comma));
+  EXPECT_EQ(refusal("{\n \"\\n\\n\": 1\n 5}"), refused_at(14, 3, 2, comma));
+  EXPECT_EQ(refusal("[\n\"\\n\\n\\q\"]"),
+            refused_at(7, 2, 6, "an escape was unknown, or a control character stood in a string"));
+  EXPECT_EQ(refusal("[\n\"\\n\\n\", \"\\nopen"), refused_at(17, 2, 16, "a string was not closed"));
+  EXPECT_EQ(refusal("[\n\"\\n\",\n \"\\n\\uDC00\"]"),
+            refused_at(10, 3, 3, "a string was not Unicode"));
+  EXPECT_EQ(refusal("{\"\\n\":1,\n\"b\":\n2,\n\"\\n\":1\n}"),
+            refused_at(18, 4, 2, "a member appeared twice"));
+  EXPECT_EQ(refusal("[\n12\n13]"), refused_at(5, 3, 1, "a ',' or ']' was expected"));
 }
 
 TEST(Json, KindsAreTold) {
@@ -179,7 +201,7 @@ TEST(Json, ARawNulEndsNothing) {
 
 TEST(Json, EmptyTextIsRefused) {
   EXPECT_EQ(refusal(""), refused_at(0, "it was empty, or began with no value"));
-  EXPECT_EQ(refusal(" \n"), refused_at(2, "it was empty, or began with no value"));
+  EXPECT_EQ(refusal(" \n"), refused_at(2, 2, 1, "it was empty, or began with no value"));
   const auto none = JsonText::parse(SecretBytes());
   EXPECT_FALSE(none);
 }

@@ -2,7 +2,7 @@
 //
 // The text is decoded in place, in secret memory. The only other memory is a tape of offsets, which shows
 // the shape of the text but not its content. There is no document tree and no std::string of content.
-// An error names an offset and a kind of fault, never the text at that place. A text without secrets (a
+// An error names a place and a kind of fault, never the text at that place. A text without secrets (a
 // policy) is read by the same rules from ordinary memory, which has more room than the arena.
 //
 // It is stricter than RFC 8259 requires. Members of one object must have different names: two readers
@@ -191,7 +191,7 @@ class JsonText {
   // max_len  at most kMaxJsonLen. The tape takes up to 12 bytes of ordinary memory per two bytes of
   //          text.
   // Errors   invalid: not JSON, or outside the rules at the top of this file; the message has the byte
-  //          offset and the kind of fault.  too_large.
+  //          offset, the line and column (from 1, in bytes), and the kind of fault.  too_large.
   // Threads  any number at once, for different texts. Several threads may read one JsonText.
   // Source   RFC 8259.
   static Result<JsonText> parse(SecretBytes text, std::size_t max_len = kDefaultMaxJsonLen);

@@ -37,6 +37,7 @@ class InPlace {
       : begin_(reinterpret_cast<char*>(text.data())),
         src_(begin_),
         dst_(begin_),
+        string_begin_(begin_),
         end_(begin_ + text.size()) {}
 
   Ch Peek() const noexcept { return src_ != end_ ? *src_ : '\0'; }
@@ -47,8 +48,13 @@ class InPlace {
   }
   const char* at(std::size_t offset) const noexcept { return begin_ + offset; }
   bool at_end() const noexcept { return src_ == end_; }
+  // The offset of the string that was begun last.
+  std::size_t string_begin() const noexcept { return offset(string_begin_); }
 
-  Ch* PutBegin() noexcept { return dst_ = src_; }
+  Ch* PutBegin() noexcept {
+    string_begin_ = src_;
+    return dst_ = src_;
+  }
   void Put(Ch c) noexcept {
     if (dst_ != end_) *dst_++ = c;
   }
@@ -61,6 +67,7 @@ class InPlace {
   char* begin_;
   char* src_;
   char* dst_;
+  char* string_begin_;
   char* end_;
 };
 
@@ -102,6 +109,7 @@ class Tape : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Tape> {
   const char* fault() const noexcept { return fault_; }
   std::size_t fault_offset() const noexcept { return fault_offset_; }
   bool full() const noexcept { return full_; }
+  const std::vector<JsonNode>& nodes() const noexcept { return nodes_; }
   std::vector<JsonNode> take() noexcept { return std::move(nodes_); }
 
  private:
@@ -204,9 +212,31 @@ static const char* describe(rapidjson::ParseErrorCode code) noexcept {
   }
 }
 
-static Error refused(const JsonFault& fault) {
-  return {Code::invalid,
-          "a JSON text was refused at byte " + std::to_string(fault.offset) + ": " + fault.why};
+// place_of says in which line an offset is. Strings before it were decoded in place: a newline in one
+// was an escape, and what decoding left behind it holds none.
+//
+// nodes         the values before the fault.
+// string_begin  where the last string began; 0: there was none. One that was not good is not among the nodes.
+static std::string place_of(std::size_t offset, std::span<const std::uint8_t> text,
+                            std::span<const JsonNode> nodes, std::size_t string_begin) {
+  std::size_t line = 1, line_begin = 0, at = 0;
+  const auto count_to = [&](std::size_t end) {
+    for (; at < end; ++at) {
+      if (text[at] != '\n') continue;
+      ++line;
+      line_begin = at + 1;
+    }
+  };
+  for (const JsonNode& node : nodes) {
+    if (node.begin >= offset) break;
+    if (node.kind != JsonKind::string) continue;
+    count_to(node.begin);
+    at = node.begin + node.extent;
+  }
+  const bool in_string = string_begin > (nodes.empty() ? 0 : nodes.back().begin);
+  count_to(in_string ? std::min(string_begin, offset) : offset);
+  return "byte " + std::to_string(offset) + " (line " + std::to_string(line) + ", column " +
+         std::to_string(offset - line_begin + 1) + ")";
 }
 
 }  // namespace detail::json
@@ -275,7 +305,10 @@ static Result<void> read(std::span<std::uint8_t> text, std::size_t max_values,
     nodes = tape.take();
     return {};
   }
-  if (!tape.full()) return refused(fault);
+  if (!tape.full()) {
+    const std::string place = place_of(fault.offset, text, tape.nodes(), stream.string_begin());
+    return Error{Code::invalid, "a JSON text was refused at " + place + ": " + fault.why};
+  }
   return Error{Code::too_large,
                "a JSON text held more than " + std::to_string(max_values) + " values"};
 }

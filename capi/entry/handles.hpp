@@ -171,10 +171,10 @@ struct strongroom_batch : strongroom::capi::Tagged<strongroom::capi::Tag::batch>
 };
 
 struct strongroom_environment : strongroom::capi::Tagged<strongroom::capi::Tag::environment> {
-  explicit strongroom_environment(std::vector<strongroom::mesos::ResolvedVariable> resolved)
-      : variables(std::move(resolved)) {}
+  explicit strongroom_environment(strongroom::mesos::ResolvedEnvironment all)
+      : resolved(std::move(all)) {}
 
-  std::vector<strongroom::mesos::ResolvedVariable> variables;
+  strongroom::mesos::ResolvedEnvironment resolved;
 };
 
 struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volumes> {

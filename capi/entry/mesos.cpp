@@ -30,8 +30,8 @@ Result<std::vector<SecretBytes>> resolve_all(const strongroom_session& session,
   return session.caller.resolve_many(secrets);
 }
 
-Result<std::vector<mesos::ResolvedVariable>> resolve_variables(const strongroom_session& session,
-                                                               SecretBytes text) {
+Result<mesos::ResolvedEnvironment> resolve_variables(const strongroom_session& session,
+                                                     SecretBytes text) {
   STRONGROOM_ASSIGN(environment, mesos::environment_from_json(std::move(text)));
   return mesos::resolve_environment(std::move(environment),
                                     [&](std::span<const mesos::Secret* const> secrets) {
@@ -109,7 +109,7 @@ strongroom_status strongroom_resolve_environment(strongroom_session* session, co
 
 size_t strongroom_environment_size(const strongroom_environment* environment) noexcept {
   return size_of(
-      environment, [](const auto& each) -> auto& { return each.variables; });
+      environment, [](const auto& each) -> auto& { return each.resolved.variables; });
 }
 
 strongroom_status strongroom_environment_at(const strongroom_environment* environment, size_t index,
@@ -117,7 +117,7 @@ strongroom_status strongroom_environment_at(const strongroom_environment* enviro
                                             strongroom_error** out_error) noexcept {
   return item_at(
       environment, "environment", index, out_variable, strongroom_variable STRONGROOM_VARIABLE_INIT,
-      out_error, [](const auto& each) -> auto& { return each.variables; },
+      out_error, [](const auto& each) -> auto& { return each.resolved.variables; },
       [](const mesos::ResolvedVariable& variable, strongroom_variable& filled) {
         filled.name = variable.name.c_str();
         filled.value = lend(variable.value.reveal(), &filled.value_len);

@@ -43,7 +43,7 @@ void try_environment(const std::uint8_t* bytes, std::size_t len) {
   const auto all = resolve_environment(std::move(environment).value(), resolve);
   require(valid || !all);
   if (!all) return;
-  for (const auto& [name, value] : *all) {
+  for (const auto& [name, value] : all->variables) {
     require(name.find('\0') == std::string::npos);
     require(value.reveal_text().find('\0') == std::string_view::npos);
   }

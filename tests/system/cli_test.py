@@ -1198,6 +1198,19 @@ class LittleMemory(AsNobody):
             self.assertEqual("RLIMIT_MEMLOCK" in done.err, status != 0)
         self.assertEqual(self.ok("get", "a", "--allow-unlocked"), value)
 
+    def test_as_many_variables_as_a_message_holds_need_little_memory(self):
+        self.init()
+        number = 50_000
+        text = json.dumps({"variables": [{"name": f"V{i}", "value": "x"} for i in range(number)]}, separators=(",", ":"))
+        args = ["run", "--env", self.write("many", text), "--"]
+        count = "import os; print(sum(v == 'x' for n, v in os.environ.items() if n[0] == 'V'))"
+        done = self.finish(self.limited(8 * MEBIBYTE, *args, "python3", "-c", count))
+        self.assertEqual((done.returncode, done.out.split()), (0, [str(number).encode()]), done.err)
+        done = self.finish(self.limited(8 * MEBIBYTE, "run", "--env", self.write("more", text + " " * MEBIBYTE), "--",
+                                        "true"))
+        self.assertEqual(done.returncode, TOO_LARGE, done.err)
+        self.assertIn("1572864", done.err)
+
 
 class RunMemfds(Case):
     """Secret files where namespaces are forbidden."""

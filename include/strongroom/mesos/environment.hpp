@@ -1,7 +1,8 @@
 // environment.hpp: environment variables that are secrets, as Mesos' tasks ask for them.
 //
 // A variable is plain or a Secret. The secrets of an environment are resolved together, all or none: if
-// one fails, all fail. Plain values are kept like secrets, since people put secrets into them.
+// one fails, all fail. Plain values are kept like secrets, since people put secrets into them. All plain
+// values lie in one piece of locked memory, so that very many variables have room.
 //
 // Source  Apache Mesos src/common/validation.cpp, validateEnvironment;
 //         src/slave/containerizer/mesos/isolators/environment_secret.cpp; docs/secrets.md.
@@ -22,23 +23,35 @@
 
 namespace strongroom::mesos {
 
+// Variable is one variable. Its value points to bytes that the Environment holds.
 struct Variable {
   enum class Type : std::uint8_t { unknown = 0, value = 1, secret = 2 };
 
   std::string name;
   Type type = Type::value;
-  std::optional<SecretBytes> value;
+  std::optional<SecretView> value;
   std::optional<Secret> secret;
 };
 
 struct Environment {
   std::vector<Variable> variables;
+  std::vector<SecretBytes> held;  // the bytes that the values point to
 };
+
+// hold_values copies the bytes that the values point to into one piece of locked memory of the environment,
+// and points the values there.
+// Errors  too_large, unavailable: memory.
+Result<void> hold_values(Environment& environment);
 
 // ResolvedVariable is what a process will see: name=value.
 struct ResolvedVariable {
   std::string name;
-  SecretBytes value;
+  SecretView value;
+};
+
+struct ResolvedEnvironment {
+  std::vector<ResolvedVariable> variables;
+  std::vector<SecretBytes> held;  // the bytes that the values point to
 };
 
 // ResolveSecrets returns the bytes of every secret, in the order of its argument, or the first failure.
@@ -83,13 +96,11 @@ std::vector<const Secret*> secrets_of(const Environment& environment);
 // Errors       invalid: a name or value with a NUL, which no environment can hold; the message names
 //              the variable. (Mesos checks only inline secrets, and lets the kernel cut off others at
 //              the NUL.)  internal: resolved has another length.
-Result<std::vector<ResolvedVariable>> merge(Environment environment,
-                                            std::vector<SecretBytes> resolved);
+Result<ResolvedEnvironment> merge(Environment environment, std::vector<SecretBytes> resolved);
 
 // resolve_environment validates, resolves all secrets in one batch, and merges.
 // Errors  those of validate_environment and merge; those of the resolver, unchanged. The prefixes
 //         `Invalid environment specified: ` and `Collect failed: ` are Mesos' own and come from it.
-Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
-                                                          ResolveSecrets resolve);
+Result<ResolvedEnvironment> resolve_environment(Environment environment, ResolveSecrets resolve);
 
 }  // namespace strongroom::mesos

@@ -25,10 +25,12 @@ using testing::Masked;
 using testing::secret;
 using testing::text;
 
+constexpr std::size_t kMany = 100'000;
+
 Variable plain(const std::string& name, std::string_view value) {
   Variable made;
   made.name = name;
-  made.value = secret(value);
+  made.value = SecretView(value.data(), value.size());  // of a literal
   return made;
 }
 
@@ -109,7 +111,9 @@ std::string resolved(Environment environment, Vault& vault) {
   auto all = resolve_environment(std::move(environment), vault);
   if (!all) return "!" + all.error().message;
   std::string joined;
-  for (const auto& [name, value] : all.value()) joined += name + "=" + text(value) + ";";
+  for (const auto& [name, value] : all->variables) {
+    joined += name + "=" + std::string(value.reveal_text()) + ";";
+  }
   return joined;
 }
 
@@ -121,7 +125,7 @@ std::string resolved(Environment environment) {
 TEST(Environment, SecretVariableNeedsASecretAndNothingElse) {
   const std::string variable = "Environment variable 'ENV_VAR_KEY' ";
   Variable tested = inline_secret("ENV_VAR_KEY", "x");
-  tested.value = secret("y");
+  tested.value = SecretView("y", 1);
   EXPECT_EQ(fault(std::move(tested)), variable + "of type 'SECRET' must not have a value set");
   tested = inline_secret("ENV_VAR_KEY", "x");
   tested.secret.reset();
@@ -181,7 +185,7 @@ TEST(Environment, MesosExampleIsRead) {
   EXPECT_EQ(hidden.secret->reference->key, "username");
   const Variable& shown = parsed->variables[1];
   EXPECT_EQ(shown.type, Variable::Type::value);
-  EXPECT_EQ(text(*shown.value), "foo");
+  EXPECT_EQ(shown.value->reveal_text(), "foo");
   EXPECT_EQ(fault(*parsed), "");
 }
 
@@ -422,7 +426,58 @@ TEST(Environment, ManyVariablesTakeNoQuadraticTime) {
   Vault vault;
   const auto all = resolve_environment(std::move(many), vault);
   ASSERT_TRUE(all);
-  EXPECT_EQ(all->size(), 20'000u);
+  EXPECT_EQ(all->variables.size(), 20'000u);
+}
+
+// expect_hundred_thousand resolves an environment of that many plain variables, in less than the locked memory that
+// they would take one by one.
+void expect_hundred_thousand(Result<Environment> environment) {
+  ASSERT_TRUE(environment) << environment.error().message;
+  Vault vault;
+  const auto all = resolve_environment(std::move(environment).value(), vault);
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(all->variables.size(), kMany);
+  for (std::size_t i = 0; i < kMany; ++i) {
+    ASSERT_EQ(all->variables[i].name, "V" + std::to_string(i));
+    ASSERT_EQ(all->variables[i].value.reveal_text(), std::string(1 + i % 3, 'x'));
+  }
+}
+
+TEST(Environment, AHundredThousandPlainValuesHaveRoom) {
+  std::string wire;
+  std::string json = R"({"variables":[)";
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const std::string name = "V" + std::to_string(i);
+    const std::string value(1 + i % 3, 'x');
+    wire += variables("\x0A" + std::string(1, static_cast<char>(name.size())) + name + "\x12" +
+                      std::string(1, static_cast<char>(value.size())) + value);
+    json += (i == 0 ? "" : ",") + (R"({"name":")" + name) + R"(","value":")" + value + R"("})";
+  }
+  json += "]}";
+  EXPECT_LT(wire.size(), kDefaultMaxJsonLen);
+  expect_hundred_thousand(decode_environment(SecretView(wire.data(), wire.size())));
+  expect_hundred_thousand(environment_from_json(secret(json), json.size()));
+}
+
+TEST(Environment, MoreThanTheLimitsIsRefusedClearly) {
+  const std::string long_text =
+      R"({"variables":[{"name":"A","value":")" + std::string(kDefaultMaxJsonLen, 'x') + R"("}]})";
+  const auto json = environment_from_json(secret(long_text));
+  ASSERT_FALSE(json);
+  EXPECT_EQ(json.error().code, Code::too_large);
+  EXPECT_NE(json.error().message.find(std::to_string(kDefaultMaxJsonLen)), std::string::npos)
+      << json.error().message;
+  // Within the limit of messages, but not of locked memory.
+  const std::string name =
+      "\x0A\x01"
+      "A\x12\x80\x80\x80\x03";
+  const std::string body = name + std::string(6U << 20, 'x');
+  const std::string wire = "\x0A\x88\x80\x80\x03" + body;
+  const auto decoded = decode_environment(SecretView(wire.data(), wire.size()));
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, Code::too_large);
+  EXPECT_NE(decoded.error().message.find("locked memory budget"), std::string::npos)
+      << decoded.error().message;
 }
 
 TEST(Environment, NothingOfAnEnvironmentStaysInMemory) {
@@ -435,7 +490,7 @@ TEST(Environment, NothingOfAnEnvironmentStaysInMemory) {
     Vault vault{{{"/b", "x"}}};
     auto all = resolve_environment(environment_from_json(std::move(json)).value(), vault);
     ASSERT_TRUE(all);
-    EXPECT_TRUE(canary.matches(all.value()[0].value.reveal().data()));
+    EXPECT_TRUE(canary.matches(all->variables[0].value.reveal().data()));
     EXPECT_TRUE(in_memory(canary));
   }
   EXPECT_FALSE(in_memory(canary));

@@ -1,9 +1,11 @@
 // environment.ipp: reading, validating and merging environment variables; see environment.hpp.
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
+#include <iterator>
+#include <numeric>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -42,8 +44,8 @@ static Result<Variable> read_variable(JsonValue object, const std::string& prefi
   STRONGROOM_ASSIGN(type, message_json::name_field(object, "type"));
   if (type) variable.type = variable_type_named(*type);
 
-  STRONGROOM_ASSIGN(value, message_json::text_field(object, "value"));
-  variable.value = std::move(value);
+  STRONGROOM_ASSIGN(value, message_json::find(object, "value", JsonKind::string));
+  if (value) variable.value = value->text();
   return variable;
 }
 
@@ -87,22 +89,50 @@ static Result<void> validate_variable(const Variable& variable) {
   return Error{Code::invalid, "Environment variable of type 'UNKNOWN' is not allowed"};
 }
 
-// winners lists the variables that take effect, in their order.
+static bool is_plain(const Variable& variable) noexcept {
+  return variable.type == Variable::Type::value;
+}
+
+// winners lists the variables that take effect, in their order. It sorts the names: whoever chooses them could
+// make a hash table slow.
 static std::vector<std::size_t> winners(const std::vector<Variable>& variables) {
-  std::unordered_map<std::string_view, std::size_t> winner;
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    const auto [now, first] = winner.try_emplace(variables[i].name, i);
-    const bool shadowed = !first && variables[now->second].type == Variable::Type::value &&
-                          variables[i].type == Variable::Type::secret;
-    if (!shadowed) now->second = i;
-  }
+  std::vector<std::size_t> by_name(variables.size());
+  std::iota(by_name.begin(), by_name.end(), std::size_t{0});
+  std::stable_sort(by_name.begin(), by_name.end(), [&](std::size_t a, std::size_t b) {
+    return variables[a].name < variables[b].name;
+  });
   std::vector<std::size_t> order;
-  for (const auto& [name, index] : winner) order.push_back(index);
+  for (const std::size_t i : by_name) {
+    if (order.empty() || variables[order.back()].name != variables[i].name) {
+      order.push_back(i);
+    } else if (is_plain(variables[i]) || !is_plain(variables[order.back()])) {
+      order.back() = i;
+    }
+  }
   std::sort(order.begin(), order.end());
   return order;
 }
 
 }  // namespace detail::environment
+
+Result<void> hold_values(Environment& environment) {
+  std::size_t len = 0;
+  for (const Variable& variable : environment.variables) {
+    if (variable.value) len += variable.value->size();
+  }
+  STRONGROOM_ASSIGN(all, SecretBytes::for_value(len));
+  std::size_t at = 0;
+  for (Variable& variable : environment.variables) {
+    if (!variable.value) continue;
+    const std::size_t size = variable.value->size();
+    if (size != 0)
+      std::memcpy(all.reveal_mutable().data() + at, variable.value->reveal().data(), size);
+    variable.value = all.view().subview(at, size);
+    at += size;
+  }
+  environment.held.push_back(std::move(all));
+  return {};
+}
 
 Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len) {
   STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
@@ -121,6 +151,7 @@ Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len)
     STRONGROOM_TRY(message_json::each_message(*variables, "variables", read));
   }
   STRONGROOM_TRY(missing.check());
+  STRONGROOM_TRY(hold_values(environment));
   return environment;
 }
 
@@ -139,8 +170,7 @@ std::vector<const Secret*> secrets_of(const Environment& environment) {
   return secrets;
 }
 
-Result<std::vector<ResolvedVariable>> merge(Environment environment,
-                                            std::vector<SecretBytes> resolved) {
+Result<ResolvedEnvironment> merge(Environment environment, std::vector<SecretBytes> resolved) {
   const auto is_secret = [](const Variable& variable) {
     return variable.type == Variable::Type::secret;
   };
@@ -151,24 +181,24 @@ Result<std::vector<ResolvedVariable>> merge(Environment environment,
   }
   auto next = resolved.begin();
   for (Variable& variable : variables) {
-    if (is_secret(variable)) variable.value = std::move(*next++);
+    if (is_secret(variable)) variable.value = (next++)->view();
     if (!variable.value) return Error{Code::internal, "an environment was not validated"};
     const SecretView name(variable.name.data(), variable.name.size());
-    if (detail::environment::has_nul(variable.value->view()) ||
-        detail::environment::has_nul(name)) {
+    if (detail::environment::has_nul(*variable.value) || detail::environment::has_nul(name)) {
       return detail::environment::refused(variable,
                                           "held a null byte, which no environment can hold");
     }
   }
-  std::vector<ResolvedVariable> merged;
+  ResolvedEnvironment merged;
   for (const std::size_t i : detail::environment::winners(variables)) {
-    merged.push_back({std::move(variables[i].name), std::move(*variables[i].value)});
+    merged.variables.push_back({std::move(variables[i].name), *variables[i].value});
   }
+  merged.held = std::move(environment.held);
+  std::move(resolved.begin(), resolved.end(), std::back_inserter(merged.held));
   return merged;
 }
 
-Result<std::vector<ResolvedVariable>> resolve_environment(Environment environment,
-                                                          ResolveSecrets resolve) {
+Result<ResolvedEnvironment> resolve_environment(Environment environment, ResolveSecrets resolve) {
   STRONGROOM_TRY(validate_environment(environment));
   const std::vector<const Secret*> secrets = secrets_of(environment);
   STRONGROOM_ASSIGN(resolved, resolve(secrets));

@@ -76,10 +76,7 @@ static Result<Variable> complete(Draft draft, const std::string& prefix,
   missing.require(draft.name.has_value(), prefix, "name");
   variable.name = std::move(draft.name).value_or(std::string());
   variable.type = draft.type;
-  if (draft.value) {
-    STRONGROOM_ASSIGN(value, SecretBytes::copy_value(draft.value->reveal()));
-    variable.value = std::move(value);
-  }
+  variable.value = draft.value;
   if (draft.secret) {
     STRONGROOM_ASSIGN(secret, message_wire::complete(std::move(*draft.secret), draft.data,
                                                      prefix + "secret.", missing));
@@ -142,6 +139,7 @@ Result<Environment> decode_environment(SecretView wire) {
     environment.variables.push_back(std::move(variable));
   }
   STRONGROOM_TRY(missing.check());
+  STRONGROOM_TRY(hold_values(environment));
   return environment;
 }
 

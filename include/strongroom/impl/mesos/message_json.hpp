@@ -67,14 +67,6 @@ inline Result<std::optional<std::string>> name_field(JsonValue object, std::stri
   return std::optional<std::string>((value)->text().reveal_text());
 }
 
-// text_field returns a string that may be secret.
-inline Result<std::optional<SecretBytes>> text_field(JsonValue object, std::string_view field) {
-  STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
-  if (!value) return std::optional<SecretBytes>();
-  STRONGROOM_ASSIGN(copy, SecretBytes::copy_value((value)->text().reveal()));
-  return std::optional<SecretBytes>(std::move(copy));
-}
-
 inline Result<std::optional<SecretBytes>> bytes_field(JsonValue object, std::string_view field) {
   STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
   if (!value) return std::optional<SecretBytes>();

@@ -12,6 +12,7 @@
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
+#include "strongroom/impl/mesos/definition.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/environment.hpp"
 #include "strongroom/mesos/secret.hpp"
@@ -134,25 +135,30 @@ Result<void> hold_values(Environment& environment) {
   return {};
 }
 
+Result<Environment> message_json::read_environment(JsonValue object, const std::string& prefix,
+                                                   Missing& missing) {
+  Environment environment;
+  const auto read = [&](JsonValue variable) -> Result<void> {
+    const std::string index = std::to_string(environment.variables.size());
+    STRONGROOM_ASSIGN(made, detail::environment::read_variable(
+                                variable, prefix + "variables[" + index + "].", missing));
+    environment.variables.push_back(std::move(made));
+    return {};
+  };
+  if (const auto variables = object.member("variables")) {
+    STRONGROOM_TRY(each_message(*variables, "variables", read));
+  }
+  return environment;
+}
+
 Result<Environment> environment_from_json(SecretBytes text, std::size_t max_len) {
   STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
   if (!json.root().is(JsonKind::object)) return Error{Code::invalid, "Expecting a JSON object"};
-
-  Environment environment;
   message_json::Missing missing;
-  const auto read = [&](JsonValue object) -> Result<void> {
-    const std::string index = std::to_string(environment.variables.size());
-    STRONGROOM_ASSIGN(
-        variable, detail::environment::read_variable(object, "variables[" + index + "].", missing));
-    environment.variables.push_back(std::move(variable));
-    return {};
-  };
-  if (const auto variables = json.root().member("variables")) {
-    STRONGROOM_TRY(message_json::each_message(*variables, "variables", read));
-  }
+  STRONGROOM_ASSIGN(environment, message_json::read_environment(json.root(), "", missing));
   STRONGROOM_TRY(missing.check());
   STRONGROOM_TRY(hold_values(environment));
-  return environment;
+  return std::move(environment);
 }
 
 Result<void> validate_environment(const Environment& environment) {

@@ -11,6 +11,7 @@
 #include "strongroom/function_ref.hpp"
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/json.hpp"
+#include "strongroom/impl/mesos/definition.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/mesos/volume.hpp"
@@ -108,6 +109,18 @@ static Result<Volume> finish(Draft draft) {
   return std::move(draft.volume);
 }
 
+static Result<std::vector<Draft>> read_list(JsonValue list, bool single, Missing& missing) {
+  std::vector<Draft> drafts;
+  const auto read = [&](JsonValue object) -> Result<void> {
+    const std::string index = std::to_string(drafts.size());
+    STRONGROOM_ASSIGN(draft, read_volume(object, single ? "" : "volumes[" + index + "].", missing));
+    drafts.push_back(std::move(draft));
+    return {};
+  };
+  STRONGROOM_TRY(message_json::each_message(list, "volumes", read));
+  return drafts;
+}
+
 // Segments is a path without its empty and "." segments; an absolute one begins with "/".
 using Segments = std::vector<std::string_view>;
 
@@ -170,6 +183,20 @@ Result<void> validate_container_paths(std::span<const Volume> volumes) {
   return {};
 }
 
+Result<std::vector<Volume>> message_json::read_secret_volumes(JsonValue list) {
+  Missing missing;
+  STRONGROOM_ASSIGN(drafts, detail::volume::read_list(list, false, missing));
+  STRONGROOM_TRY(missing.check());
+  std::vector<Volume> volumes;
+  for (detail::volume::Draft& draft : drafts) {
+    auto volume = detail::volume::finish(std::move(draft));
+    if (!volume && volume.error().code == Code::unsupported) continue;
+    STRONGROOM_TRY(volume);
+    volumes.push_back(std::move(volume).value());
+  }
+  return volumes;
+}
+
 Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_len) {
   STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
   const JsonValue root = json.root();
@@ -179,18 +206,9 @@ Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_
   const std::optional<JsonValue> list = root.member("volumes");
   const bool single = root.is(JsonKind::object) && !list;
 
-  std::vector<detail::volume::Draft> drafts;
   message_json::Missing missing;
-  const auto read = [&](JsonValue object) -> Result<void> {
-    const std::string index = std::to_string(drafts.size());
-    STRONGROOM_ASSIGN(draft, detail::volume::read_volume(
-                                 object, single ? "" : "volumes[" + index + "].", missing));
-    drafts.push_back(std::move(draft));
-    return {};
-  };
-  STRONGROOM_TRY(message_json::each_message(list.value_or(root), "volumes", read));
+  STRONGROOM_ASSIGN(drafts, detail::volume::read_list(list.value_or(root), single, missing));
   STRONGROOM_TRY(missing.check());
-
   std::vector<Volume> volumes;
   for (detail::volume::Draft& draft : drafts) {
     STRONGROOM_ASSIGN(volume, detail::volume::finish(std::move(draft)));

@@ -1,0 +1,90 @@
+// task.ipp: reading definitions, and resolving what they name; see task.hpp.
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/crypto/base64.hpp"
+#include "strongroom/impl/json/json.hpp"
+#include "strongroom/impl/mesos/definition.hpp"
+#include "strongroom/mesos/environment.hpp"
+#include "strongroom/mesos/task.hpp"
+#include "strongroom/mesos/volume.hpp"
+#include "strongroom/result.hpp"
+#include "strongroom/secret_bytes.hpp"
+
+namespace strongroom::mesos {
+namespace detail::task {
+
+static Result<Task> read(Definition definition, JsonValue root, std::string_view container) {
+  if (!root.is(JsonKind::object)) return Error{Code::invalid, "Expecting a JSON object"};
+  if (!container.empty() && definition != Definition::pod) {
+    return Error{Code::invalid, "only a pod has containers to choose from"};
+  }
+  switch (definition) {
+    case Definition::app:
+      return definition::read_app(root);
+    case Definition::pod:
+      return definition::read_pod(root, container);
+    case Definition::job:
+      return definition::read_job(root);
+    case Definition::task_info:
+      return definition::read_task_info(root);
+  }
+  return Error{Code::invalid, "a definition of an unknown kind"};
+}
+
+static bool is_base64(const Secret& secret) {
+  constexpr std::string_view kPrefix = "__dcos_base64__";
+  if (!secret.reference) return false;
+  const std::string_view path = secret.reference->name;
+  return path.substr(path.rfind('/') + 1).starts_with(kPrefix);  // npos + 1 is 0
+}
+
+static Result<SecretBytes> decoded(const Secret& secret, SecretBytes stored) {
+  if (!is_base64(secret)) return stored;
+  auto bytes = base64_decode(stored.view());
+  if (bytes || bytes.error().code != Code::invalid) return bytes;
+  return Error{Code::invalid,
+               "the secret '" + secret.reference->name + "' is not base64, as its name says it is"};
+}
+
+}  // namespace detail::task
+
+Result<Task> task_from_json(Definition definition, SecretBytes text, std::string_view container,
+                            std::size_t max_len) {
+  STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
+  STRONGROOM_ASSIGN(task, detail::task::read(definition, json.root(), container));
+  STRONGROOM_TRY(validate_environment(task.environment));
+  STRONGROOM_TRY(validate_container_paths(task.volumes));
+  STRONGROOM_TRY(hold_values(task.environment));
+  return std::move(task);
+}
+
+Error not_accessible(const Source& source) {
+  return {Code::denied, source.place + "Secret " + source.path + " is not accessible"};
+}
+
+Result<ResolvedTask> resolve_task(Task task, ResolveSecrets resolve) {
+  std::vector<const Secret*> secrets = secrets_of(task.environment);
+  const std::size_t num_variables = secrets.size();
+  for (const Volume& volume : task.volumes) secrets.push_back(&volume.secret);
+
+  STRONGROOM_ASSIGN(values, resolve(secrets));
+  if (values.size() != secrets.size()) {
+    return Error{Code::internal, "not every secret of a task was resolved"};
+  }
+  std::vector<SecretBytes> variables;
+  ResolvedTask resolved;
+  for (std::size_t i = 0; i < secrets.size(); ++i) {
+    STRONGROOM_ASSIGN(value, detail::task::decoded(*secrets[i], std::move(values[i])));
+    (i < num_variables ? variables : resolved.files).push_back(std::move(value));
+  }
+  STRONGROOM_ASSIGN(environment, merge(std::move(task.environment), std::move(variables)));
+  resolved.environment = std::move(environment);
+  return resolved;
+}
+
+}  // namespace strongroom::mesos

@@ -490,6 +490,34 @@ class Volumes {
   detail::Handle<strongroom_volumes, &strongroom_volumes_free> handle_;
 };
 
+// Task is what a definition says: see strongroom_mesos.h.
+class Task {
+ public:
+  Task(std::uint32_t definition, std::string_view json, const std::string& container = {}) {
+    detail::Call call;
+    strongroom_task* made = nullptr;
+    call.check(strongroom_task_read(definition, json.data(), json.size(), detail::text(container),
+                                    &made, call));
+    handle_.reset(made);
+  }
+
+  strongroom_task_description describe() const {
+    detail::Call call;
+    strongroom_task_description out = STRONGROOM_TASK_DESCRIPTION_INIT;
+    call.check(strongroom_task_describe(raw(), &out, call));
+    return out;
+  }
+  strongroom_task* raw() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<strongroom_task, &strongroom_task_free> handle_;
+};
+
+struct ResolvedTask {
+  Environment environment;
+  Volumes volumes;
+};
+
 // Findings is what the doctor found.
 class Findings {
  public:
@@ -857,6 +885,19 @@ class Session {
   }
   Volumes resolve_volumes(std::string_view json) {
     return make<Volumes, strongroom_volumes>(&strongroom_resolve_volumes, json.data(), json.size());
+  }
+
+  ResolvedTask resolve(const Task& task) {
+    detail::Call call;
+    strongroom_environment* environment = nullptr;
+    strongroom_volumes* volumes = nullptr;
+    call.check(strongroom_task_resolve(raw(), task.raw(), &environment, &volumes, call));
+    return {Environment(environment), Volumes(volumes)};
+  }
+  Secret authorization(const Task& task, const char* default_registry = nullptr) {
+    return make<Secret, strongroom_secret>(&strongroom_task_authorization,
+                                           static_cast<const strongroom_task*>(task.raw()),
+                                           default_registry);
   }
 
   strongroom_session* raw() const noexcept { return handle_.get(); }

@@ -103,6 +103,102 @@ STRONGROOM_API strongroom_status strongroom_volumes_at(
 /* strongroom_volumes_free wipes all values and frees the handle. Since: 0.1 */
 STRONGROOM_API void strongroom_volumes_free(strongroom_volumes* volumes) STRONGROOM_NOEXCEPT;
 
+/* ---- definitions of tasks ----
+ *
+ * People write definitions for a scheduler: an app or a pod of Marathon, a job of Metronome, a
+ * TaskInfo of Mesos. What they say about the command, its environment, secret files and image is
+ * read here; networks, resources, checks and other volumes are for the scheduler.
+ *
+ *   strongroom_task_read -> strongroom_task_describe -> strongroom_session_open for a service with
+ *   that id and space -> strongroom_task_resolve -> start the command -> free all
+ *
+ * With such a session a task gets what lies in its space, but for what the policy denies. */
+
+/* strongroom_definition is a kind of definition. Since: 0.1 */
+typedef enum strongroom_definition {
+  STRONGROOM_DEFINITION_APP = 1,
+  STRONGROOM_DEFINITION_POD = 2,
+  STRONGROOM_DEFINITION_JOB = 3,
+  STRONGROOM_DEFINITION_TASK_INFO = 4
+} strongroom_definition;
+
+/* strongroom_task is what one definition says. Since: 0.1 */
+typedef struct strongroom_task strongroom_task;
+
+/* strongroom_task_read reads and checks a definition. Faults are reported in the words of Marathon,
+ * Metronome or Mesos' master, after their place:
+ * "/env/PASSWORD/secret: references an undefined secret".
+ *
+ * definition  of strongroom_definition.
+ * container   of a pod, by name; NULL: the only one.
+ * out         own.
+ * Errors      STRONGROOM_INVALID: no JSON, a fault in it, a container path, or a pod of several
+ *             containers where none was named.  STRONGROOM_NOT_FOUND: the pod has no such
+ *             container.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_task_read(uint32_t definition, const void* json, size_t len, const char* container,
+                     strongroom_task** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_command says what a definition starts. Since: 0.1 */
+typedef enum strongroom_command {
+  STRONGROOM_COMMAND_NONE = 0,
+  STRONGROOM_COMMAND_SHELL = 1,     /* one word, for /bin/sh -c */
+  STRONGROOM_COMMAND_PROGRAM = 2,   /* a program; the first word is its own name */
+  STRONGROOM_COMMAND_IMAGE_ARGS = 3 /* arguments for the program that the image has by itself */
+} strongroom_command;
+
+/* strongroom_task_description is a task without its secrets. Texts are borrowed from the task.
+ * Since: 0.1 */
+typedef struct strongroom_task_description {
+  size_t struct_size;
+  const char* id;      /* of the service: "/group/app"; of a TaskInfo its name */
+  const char* space;   /* the path of the service; "/" for a TaskInfo without a label DCOS_SPACE */
+  const char* user;    /* NULL: not said */
+  const char* image;   /* NULL: none */
+  const char* program; /* NULL unless command is STRONGROOM_COMMAND_PROGRAM */
+  const char* const* words; /* ends in NULL */
+  size_t num_words;
+  uint32_t command;         /* of strongroom_command */
+  uint32_t has_pull_config; /* 1: strongroom_task_authorization returns something */
+  uint32_t num_variables;
+  uint32_t num_volumes;
+} strongroom_task_description;
+
+/* Since: 0.1 */
+#define STRONGROOM_TASK_DESCRIPTION_INIT \
+  { sizeof(strongroom_task_description), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0 }
+
+/* strongroom_task_describe fills out_description. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_task_describe(const strongroom_task* task, strongroom_task_description* out_description,
+                         strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_task_resolve resolves what a task sees, together: all or none. It may be called again,
+ * for newer values. A secret whose name begins with __dcos_base64__ is base64 and is decoded.
+ *
+ * session                       of the service that the task is.
+ * out_environment, out_volumes  own.
+ * Errors  STRONGROOM_DENIED: "secrets.0: Secret a/b is not accessible", for any secret that the
+ *         definition declares.  Those of strongroom_resolve_environment and _volumes. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_task_resolve(strongroom_session* session, const strongroom_task* task,
+                        strongroom_environment** out_environment, strongroom_volumes** out_volumes,
+                        strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_task_authorization returns the value of the header Authorization with which the task's
+ * image is pulled, from the secret that its pullConfig names: see strongroom_docker_authorization.
+ *
+ * default_registry  as there.
+ * out               own.
+ * Errors  as strongroom_task_resolve and strongroom_docker_authorization.  STRONGROOM_NOT_FOUND:
+ *         also, the task has no image or no pullConfig. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_task_authorization(
+    strongroom_session* session, const strongroom_task* task, const char* default_registry,
+    strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_task_free wipes the definition and frees the handle. Since: 0.1 */
+STRONGROOM_API void strongroom_task_free(strongroom_task* task) STRONGROOM_NOEXCEPT;
+
 /* ---- credentials of image registries ----
  *
  * They are in a secret that holds a Docker configuration: the text of ~/.docker/config.json,

@@ -19,6 +19,7 @@
 #include "strongroom/doctor.hpp"
 #include "strongroom/impl/base/fork_guard.hpp"
 #include "strongroom/mesos/environment.hpp"
+#include "strongroom/mesos/task.hpp"
 #include "strongroom/policy/compiled_policy.hpp"
 #include "strongroom/policy/rules.hpp"
 #include "strongroom/queue.hpp"
@@ -48,6 +49,7 @@ enum class Tag : std::uint64_t {
   documents,
   analysis,
   queue,
+  task,
 };
 
 template <Tag kTag>
@@ -179,6 +181,25 @@ struct strongroom_environment : strongroom::capi::Tagged<strongroom::capi::Tag::
 
 struct strongroom_volumes : strongroom::capi::Tagged<strongroom::capi::Tag::volumes> {
   std::vector<strongroom::capi::FileSecret> files;
+};
+
+struct strongroom_task : strongroom::capi::Tagged<strongroom::capi::Tag::task> {
+  strongroom_task(strongroom::mesos::Definition definition_, strongroom::SecretBytes text_,
+                  std::string container_, strongroom::mesos::Task task_)
+      : definition(definition_),
+        text(std::move(text_)),
+        container(std::move(container_)),
+        task(std::move(task_)) {
+    for (const std::string& word : task.command.words) words.push_back(word.c_str());
+    words.push_back(nullptr);
+  }
+
+  // The text is read again each time that the task is resolved.
+  strongroom::mesos::Definition definition;
+  strongroom::SecretBytes text;
+  std::string container;
+  strongroom::mesos::Task task;
+  std::vector<const char*> words;
 };
 
 struct strongroom_findings : strongroom::capi::Tagged<strongroom::capi::Tag::findings> {

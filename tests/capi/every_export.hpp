@@ -50,6 +50,7 @@ enum Place {
   kWatch,
   kEvents,
   kQueue,
+  kTask,
   kFindings,
   kPolicy,
   kAfter,  // another policy
@@ -59,9 +60,9 @@ enum Place {
 };
 
 constexpr std::array<const char*, kNumPlaces> kTypes = {
-    "error",   "store",    "session", "session", "secret",      "secret",  "text",  "pending",
-    "pending", "report",   "names",   "batch",   "environment", "volumes", "watch", "events",
-    "queue",   "findings", "policy",  "policy",  "documents",   "analysis"};
+    "error",   "store",  "session",  "session", "secret",      "secret",    "text",    "pending",
+    "pending", "report", "names",    "batch",   "environment", "volumes",   "watch",   "events",
+    "queue",   "task",   "findings", "policy",  "policy",      "documents", "analysis"};
 
 // Handle is a handle that passes for any type.
 struct Handle {
@@ -78,6 +79,7 @@ class Everything {
  public:
   Everything() {
     fresh.session.put("a", STRONGROOM_CONTENT_TEXT, R"({"k":"v"})");
+    fresh.session.put("docker", STRONGROOM_CONTENT_TEXT, R"({"auths":{"r.io":{"auth":"dTpw"}}})");
     fresh.session.put_document("p", R"({"version": 1, "rules": []})");
     strongroom_session* const session = fresh.session.raw();
     handles[kStore] = {fresh.store.raw()};
@@ -130,6 +132,10 @@ class Everything {
       return strongroom_watch_next(handles[kWatch], 10'000, out, nullptr);
     });
     take<strongroom_queue>(kQueue, [](auto out) { return strongroom_queue_new(out, nullptr); });
+    take<strongroom_task>(kTask, [&](auto out) {
+      return strongroom_task_read(STRONGROOM_DEFINITION_APP, app.data(), app.size(), nullptr, out,
+                                  nullptr);
+    });
     take<strongroom_findings>(kFindings, [&](auto out) {
       return strongroom_doctor(fresh.store.raw(), nullptr, 0, out, nullptr);
     });
@@ -173,6 +179,7 @@ class Everything {
     strongroom_watch_free(std::exchange(handles[kWatch], {}));
     strongroom_events_free(std::exchange(handles[kEvents], {}));
     strongroom_queue_free(std::exchange(handles[kQueue], {}));
+    strongroom_task_free(std::exchange(handles[kTask], {}));
     strongroom_findings_free(std::exchange(handles[kFindings], {}));
     strongroom_policy_free(std::exchange(handles[kPolicy], {}));
     strongroom_policy_free(std::exchange(handles[kAfter], {}));
@@ -186,6 +193,9 @@ class Everything {
       R"([{"mode":"RO","container_path":"p","source":{"type":"SECRET","secret":)" +
       reference_to("a") + "}}]";
   const std::string reference = reference_to("a");
+  const std::string app =
+      R"({"id":"/i","cmd":"true","secrets":{"s":{"source":"docker"}},"env":{"E":{"secret":"s"}},)"
+      R"("container":{"type":"MESOS","docker":{"image":"r.io/a","pullConfig":{"secret":"s"}}}})";
 
   Fresh fresh{"memory:"};
   strongroom_abi::Store empty{"memory:"};

@@ -637,6 +637,30 @@ std::vector<Export> every_export() {
       SIZE(strongroom_volumes_size, kVolumes),
       ITEM(strongroom_volumes_at, kVolumes, strongroom_volume, STRONGROOM_VOLUME_INIT),
       FREE(strongroom_volumes_free, kVolumes),
+      {"strongroom_task_read",
+       {},
+       CALL(c.gives(&strongroom_task_free,
+                    OUT(strongroom_task_read(STRONGROOM_DEFINITION_APP, c.all.app.data(),
+                                             c.all.app.size(), nullptr, out, error))))},
+      DESCRIBE(strongroom_task_describe, kTask, strongroom_task_description,
+               STRONGROOM_TASK_DESCRIPTION_INIT),
+      {"strongroom_task_resolve",
+       {kSession, kTask},
+       [](Call& c) -> strongroom_status {
+         auto* volumes = dirt<strongroom_volumes>();
+         const auto status = c.gives(
+             &strongroom_environment_free,
+             OUT(strongroom_task_resolve(c[kSession], c[kTask], out, &volumes, error)));
+         if (status != STRONGROOM_OK && volumes != nullptr) return kNotCleared;
+         strongroom_volumes_free(volumes);
+         return status;
+       }},
+      {"strongroom_task_authorization",
+       {kSession, kTask},
+       CALL(c.gives(&strongroom_secret_free,
+                    OUT(strongroom_task_authorization(c[kSession], c[kTask], nullptr, out,
+                                                      error))))},
+      FREE(strongroom_task_free, kTask),
       {"strongroom_docker_authorization",
        {},
        CALL(c.gives(&strongroom_secret_free,

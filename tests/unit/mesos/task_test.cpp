@@ -252,6 +252,12 @@ const Fault kFaults[] = {
     {kApp, app(R"("env":{"A":"1","A":"2"})"),
      "a JSON text was refused at byte 75 (line 1, column 76): a member appeared twice"},
 
+    {kApp, R"({"id":"a","cmd":"x\u0000y"})", "the id, user, image or command held a null byte"},
+    {kApp, R"({"id":"a","args":["x","y\u0000"]})", "the id, user, image or command held a null byte"},
+    {kApp, R"({"id":"a\u0000","cmd":"x"})", "the id, user, image or command held a null byte"},
+    {kApp, R"({"id":"a","cmd":"x","user":"\u0000"})",
+     "the id, user, image or command held a null byte"},
+
     {kPod, pod(R"("x":1)"), "/containers: must not be empty"},
     {kPod, pod(R"("containers":[])"), "/containers: must not be empty"},
     {kPod, pod(R"("containers":["x"])"), "/containers(0): must be an object"},

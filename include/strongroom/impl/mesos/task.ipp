@@ -36,6 +36,18 @@ static Result<Task> read(Definition definition, JsonValue root, std::string_view
   return Error{Code::invalid, "a definition of an unknown kind"};
 }
 
+// check_texts refuses what would be cut short where a process is started.
+static Result<void> check_texts(const Task& task) {
+  std::vector<std::string_view> texts = {task.id, task.space, task.user, task.image,
+                                         task.command.program};
+  texts.insert(texts.end(), task.command.words.begin(), task.command.words.end());
+  for (const std::string_view text : texts) {
+    if (text.find('\0') == std::string_view::npos) continue;
+    return Error{Code::invalid, "the id, user, image or command held a null byte"};
+  }
+  return {};
+}
+
 static bool is_base64(const Secret& secret) {
   constexpr std::string_view kPrefix = "__dcos_base64__";
   if (!secret.reference) return false;
@@ -57,6 +69,7 @@ Result<Task> task_from_json(Definition definition, SecretBytes text, std::string
                             std::size_t max_len) {
   STRONGROOM_ASSIGN(json, JsonText::parse(std::move(text), max_len));
   STRONGROOM_ASSIGN(task, detail::task::read(definition, json.root(), container));
+  STRONGROOM_TRY(detail::task::check_texts(task));
   STRONGROOM_TRY(validate_environment(task.environment));
   STRONGROOM_TRY(validate_container_paths(task.volumes));
   STRONGROOM_TRY(hold_values(task.environment));

@@ -274,6 +274,20 @@ EXPECT_AT(strongroom_volume, value_len, 24);
 EXPECT_AT(strongroom_volume, read_only, 32);
 EXPECT_AT(strongroom_volume, reserved, 36);
 
+static_assert(sizeof(strongroom_task_description) == 80);
+EXPECT_AT(strongroom_task_description, struct_size, 0);
+EXPECT_AT(strongroom_task_description, id, 8);
+EXPECT_AT(strongroom_task_description, space, 16);
+EXPECT_AT(strongroom_task_description, user, 24);
+EXPECT_AT(strongroom_task_description, image, 32);
+EXPECT_AT(strongroom_task_description, program, 40);
+EXPECT_AT(strongroom_task_description, words, 48);
+EXPECT_AT(strongroom_task_description, num_words, 56);
+EXPECT_AT(strongroom_task_description, command, 64);
+EXPECT_AT(strongroom_task_description, has_pull_config, 68);
+EXPECT_AT(strongroom_task_description, num_variables, 72);
+EXPECT_AT(strongroom_task_description, num_volumes, 76);
+
 static_assert(sizeof(strongroom_completion) == 56);
 EXPECT_AT(strongroom_completion, struct_size, 0);
 EXPECT_AT(strongroom_completion, user_data, 8);
@@ -341,6 +355,10 @@ static_assert(STRONGROOM_SLOT_SHARES == 1 && STRONGROOM_SLOT_KEY == 2 &&
               STRONGROOM_SLOT_SYSTEM_CREDENTIAL == 5);
 static_assert(STRONGROOM_CREDENTIAL_SHARE == 1 && STRONGROOM_CREDENTIAL_KEY == 2 &&
               STRONGROOM_CREDENTIAL_WRAPPED_SHARE == 3);
+static_assert(STRONGROOM_DEFINITION_APP == 1 && STRONGROOM_DEFINITION_POD == 2 &&
+              STRONGROOM_DEFINITION_JOB == 3 && STRONGROOM_DEFINITION_TASK_INFO == 4);
+static_assert(STRONGROOM_COMMAND_NONE == 0 && STRONGROOM_COMMAND_SHELL == 1 &&
+              STRONGROOM_COMMAND_PROGRAM == 2 && STRONGROOM_COMMAND_IMAGE_ARGS == 3);
 static_assert(STRONGROOM_SEAL_PROCESS == 1 && STRONGROOM_SEAL_EVERYWHERE == 2);
 static_assert(STRONGROOM_ROTATE_DATA_KEY == 1 && STRONGROOM_ROTATE_ROOT_KEY == 2);
 static_assert(STRONGROOM_FINDING_GOOD == 0 && STRONGROOM_FINDING_NOTE == 1 &&

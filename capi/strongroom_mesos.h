@@ -2,8 +2,9 @@
  * environment, files, and the credentials to pull their images.
  *
  * JSON texts have up to 1,572,864 bytes. Texts and messages are secrets themselves, and are read in
- * locked memory. Errors use Mesos' words where Mesos has some. The conventions, and the Secret
- * messages themselves, are those of strongroom.h.
+ * locked memory. Errors use Mesos' words where Mesos has some; those of resolving name the variable or
+ * the file, and the secret. One environment or list of volumes has up to 1,000 references to secrets. The
+ * conventions, and the Secret messages themselves, are those of strongroom.h.
  */
 #ifndef STRONGROOM_MESOS_H
 #define STRONGROOM_MESOS_H

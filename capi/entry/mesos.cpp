@@ -1,4 +1,5 @@
 // mesos.cpp: resolves Mesos' Secret messages, environments and volumes.
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <utility>
@@ -20,30 +21,32 @@ using namespace strongroom::capi;
 
 namespace {
 
-// resolve_all resolves the secret pick(thing) of each thing.
-template <typename T, typename F>
-Result<std::vector<SecretBytes>> resolve_all(const strongroom_session& session,
-                                             const std::vector<T>& things, F pick) {
+Result<std::vector<SecretBytes>> resolve_each(const strongroom_session& session,
+                                              const std::vector<mesos::Volume>& volumes) {
   std::vector<const mesos::Secret*> secrets;
-  secrets.reserve(things.size());
-  for (const T& each : things) secrets.push_back(pick(each));
-  return session.caller.resolve_many(secrets);
+  secrets.reserve(volumes.size());
+  for (const mesos::Volume& each : volumes) secrets.push_back(&each.secret);
+  std::size_t failed = 0;
+  auto values = session.caller.resolve_many(secrets, {}, &failed);
+  if (values || failed == secrets.size()) return values;
+  return mesos::about_secret("Volume '" + volumes[failed].container_path + "'", *secrets[failed],
+                             std::move(values).error());
 }
 
 Result<mesos::ResolvedEnvironment> resolve_variables(const strongroom_session& session,
                                                      SecretBytes text) {
   STRONGROOM_ASSIGN(environment, mesos::environment_from_json(std::move(text)));
-  return mesos::resolve_environment(std::move(environment),
-                                    [&](std::span<const mesos::Secret* const> secrets) {
-                                      return session.caller.resolve_many(secrets);
-                                    });
+  return mesos::resolve_environment(
+      std::move(environment),
+      [&](std::span<const mesos::Secret* const> secrets, std::size_t& failed) {
+        return session.caller.resolve_many(secrets, {}, &failed);
+      });
 }
 
 Result<std::unique_ptr<strongroom_volumes>> resolve_files(const strongroom_session& session,
                                                           SecretBytes text) {
   STRONGROOM_ASSIGN(volumes, mesos::volumes_from_json(std::move(text)));
-  auto values =
-      resolve_all(session, volumes, [](const mesos::Volume& each) { return &each.secret; });
+  auto values = resolve_each(session, volumes);
   STRONGROOM_TRY(values);
   auto out = std::make_unique<strongroom_volumes>();
   out->files.reserve(values->size());

@@ -241,8 +241,11 @@ class Session {
   Result<SecretBytes> resolve(const mesos::Secret& secret, ReadOptions options = {}) const;
 
   // resolve_many resolves up to 1,000 secrets with one read; the first failure fails all.
+  // failed  where not null, *failed is set to the index of the secret that an error is about, or to their
+  //         number if it is about none of them.
   Result<std::vector<SecretBytes>> resolve_many(std::span<const mesos::Secret* const> secrets,
-                                                ReadOptions options = {}) const;
+                                                ReadOptions options = {},
+                                                std::size_t* failed = nullptr) const;
 
   // ---- records of the host: tokens, the head of an audit log ----
   //
@@ -295,7 +298,8 @@ class Session {
   Result<StoredSecret> get_member(std::string_view path, const GetOptions& options) const;
 
   Result<std::vector<Result<StoredSecret>>> read_many(Action action, std::span<const Path> paths,
-                                                      ReadOptions options) const;
+                                                      ReadOptions options,
+                                                      std::size_t* refused = nullptr) const;
 
   // only_host refuses everyone but trusted callers.
   Result<void> only_host() const;

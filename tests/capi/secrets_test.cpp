@@ -19,6 +19,7 @@ namespace {
 using strongroom_abi::Session;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr std::uint32_t kText = STRONGROOM_CONTENT_TEXT;
 constexpr std::uint32_t kBinary = STRONGROOM_CONTENT_BINARY;
@@ -375,6 +376,80 @@ TEST_F(Secrets, AnEmptyVariableAndAnEmptyFileHaveNoBytes) {
   EXPECT_EQ(volumes.at(0).value_len, 0u);
   EXPECT_EQ(volumes.at(0).read_only, 1u);
   EXPECT_EQ(volumes.at(0).reserved, 0u);
+}
+
+template <typename F>
+std::string message_of(F call) {
+  try {
+    call();
+  } catch (const strongroom_abi::Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// environment_error returns what is said of an environment with this secret as its last variable, and volumes_error
+// of volumes with it as the last one.
+std::string environment_error(Session& session, const std::string& secret) {
+  return message_of([&] {
+    session.resolve_environment(
+        R"({"variables":[{"name":"P","value":"x"},{"name":"I","type":"SECRET","secret":{"value":{"data":"eA=="}}},)"
+        R"({"name":"GOOD","type":"SECRET","secret":)" +
+        reference_to("a") + R"(},{"name":"DB_PASSWORD","type":"SECRET","secret":)" + secret +
+        "}]}");
+  });
+}
+
+std::string volumes_error(Session& session, const std::string& secret) {
+  const std::string volume = R"({"mode":"RO","source":{"type":"SECRET","secret":)";
+  return message_of([&] {
+    session.resolve_volumes("[" + volume + reference_to("a") + R"(},"container_path":"good"},)" +
+                            volume + secret + R"(},"container_path":"db/password"}])");
+  });
+}
+
+TEST_F(Secrets, AFailureNamesTheVariableOrTheFileAndTheSecret) {
+  session_.put("nul", kText, std::string_view("CANARY\0x", 8));
+  session_.put_document(
+      "p", R"({"version":1,"rules":[{"to":["user:u"],"allow":["read"],"paths":["a"]}]})");
+  Session user = fresh_.store.user("u");
+  struct {
+    Session& session;
+    std::string secret;
+    std::string says;
+  } cases[] = {
+      {session_, reference_to("dev/none"), "there is no secret 'dev/none'"},
+      {session_, reference_to("/dev/none"), "there is no secret 'dev/none'"},
+      {session_, reference_to("dev//db"), "secret 'dev//db': a path had an empty segment"},
+      {session_, R"({"reference":{"name":"json","key":"none"}})",
+       "the secret 'json' had no key 'none'"},
+      {session_, "{}", "Secret has no value"},
+      {user, reference_to("json"), "'u' may not read 'json'"},
+  };
+  for (auto& [session, secret, says] : cases) {
+    EXPECT_THAT(environment_error(session, secret),
+                StartsWith("Environment variable 'DB_PASSWORD': " + says));
+    EXPECT_THAT(volumes_error(session, secret), StartsWith("Volume 'db/password': " + says));
+  }
+  EXPECT_EQ(environment_error(session_, reference_to("nul")),
+            "Environment variable 'DB_PASSWORD': secret 'nul' held a null byte, which no "
+            "environment can hold");
+}
+
+TEST_F(Secrets, MoreSecretsThanOneCallReadsAreRefusedWithTheLimit) {
+  std::string variables, volumes;
+  for (int i = 0; i < 1001; ++i) {
+    const std::string comma = i == 0 ? "" : ",";
+    variables += comma + R"({"name":"V)" + std::to_string(i) + R"(","type":"SECRET","secret":)" +
+                 reference_to("a") + "}";
+    volumes += comma + R"({"mode":"RO","container_path":")" + std::to_string(i) +
+               R"(","source":{"type":"SECRET","secret":)" + reference_to("a") + "}}";
+  }
+  const std::string says = "1001 secrets were asked for at once; the most is 1,000";
+  EXPECT_EQ(
+      message_of([&] { session_.resolve_environment(R"({"variables":[)" + variables + "]}"); }),
+      says);
+  EXPECT_EQ(message_of([&] { session_.resolve_volumes("[" + volumes + "]"); }), says);
 }
 
 // ---- registries ----

@@ -36,7 +36,7 @@ void try_environment(const std::uint8_t* bytes, std::size_t len) {
   auto environment = environment_from_json(copy(bytes, len));
   if (!environment) return;
   const bool valid = validate_environment(*environment).ok();
-  const auto resolve = [](std::span<const Secret* const> secrets) {
+  const auto resolve = [](std::span<const Secret* const> secrets, std::size_t&) {
     std::vector<SecretBytes> all(secrets.size());
     return Result<std::vector<SecretBytes>>(std::move(all));
   };

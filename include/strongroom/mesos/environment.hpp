@@ -54,9 +54,10 @@ struct ResolvedEnvironment {
   std::vector<SecretBytes> held;  // the bytes that the values point to
 };
 
-// ResolveSecrets returns the bytes of every secret, in the order of its argument, or the first failure.
-using ResolveSecrets =
-    FunctionRef<Result<std::vector<SecretBytes>>(std::span<const Secret* const>)>;
+// ResolveSecrets returns the bytes of every secret, in the order of its argument, or the first failure. If that
+// is about one of the secrets, it sets `failed`, which is their number, to the index of that one.
+using ResolveSecrets = FunctionRef<Result<std::vector<SecretBytes>>(std::span<const Secret* const>,
+                                                                    std::size_t& failed)>;
 
 // environment_from_json reads {"variables": [...]} as Mesos reads it (see secret_from_json). A
 // variable without a type, or with a type of unknown name, is a plain one. It does not validate.
@@ -99,8 +100,9 @@ std::vector<const Secret*> secrets_of(const Environment& environment);
 Result<ResolvedEnvironment> merge(Environment environment, std::vector<SecretBytes> resolved);
 
 // resolve_environment validates, resolves all secrets in one batch, and merges.
-// Errors  those of validate_environment and merge; those of the resolver, unchanged. The prefixes
-//         `Invalid environment specified: ` and `Collect failed: ` are Mesos' own and come from it.
+// Errors  those of validate_environment and merge; those of the resolver, with the names of the variable and the
+//         secret that failed. The prefixes `Invalid environment specified: ` and `Collect failed: ` are Mesos'
+//         own and come from it.
 Result<ResolvedEnvironment> resolve_environment(Environment environment, ResolveSecrets resolve);
 
 }  // namespace strongroom::mesos

@@ -72,6 +72,10 @@ Result<Secret> decode_secret(SecretView wire);
 // Errors  too_large, unavailable.
 Result<SecretBytes> encode_secret(const Secret& secret);
 
+// about_secret returns an error of a secret that something asks for, with the names of both:
+// "Environment variable 'DB': there is no secret 'dev/db'".
+Error about_secret(const std::string& asking, const Secret& secret, Error error);
+
 // select_key returns one member of a secret that is a JSON object: the UTF-8 bytes of its string.
 //
 // secret  taken over, and wiped.

@@ -89,7 +89,8 @@ struct Vault {
   int calls = 0;
   std::size_t asked = 0;
 
-  Result<std::vector<SecretBytes>> operator()(std::span<const Secret* const> wanted) {
+  Result<std::vector<SecretBytes>> operator()(std::span<const Secret* const> wanted,
+                                              std::size_t& failed) {
     ++calls;
     asked += wanted.size();
     std::vector<SecretBytes> found;
@@ -99,7 +100,10 @@ struct Vault {
         continue;
       }
       const auto it = secrets.find(each->reference->name);
-      if (it == secrets.end()) return Error{Code::not_found, "no such secret"};
+      if (it == secrets.end()) {
+        failed = found.size();
+        return Error{Code::not_found, "no such secret"};
+      }
       found.push_back(secret(it->second));
     }
     return found;
@@ -357,7 +361,7 @@ TEST(Environment, OneFailureFailsAll) {
   Vault vault{{{"/a", "x"}, {"/c", "x"}}};
   EXPECT_EQ(resolved(environment(reference("A", "/a"), reference("B", "/b"), reference("C", "/c")),
                      vault),
-            "!no such secret");
+            "!Environment variable 'B': secret '/b': no such secret");
 }
 
 TEST(Environment, PlainWinsOverSecretInBothOrders) {
@@ -366,7 +370,17 @@ TEST(Environment, PlainWinsOverSecretInBothOrders) {
   EXPECT_EQ(resolved(environment(reference("S", "/s"), plain("S", "plain")), vault), "S=plain;");
   EXPECT_EQ(vault.asked, 2u);  // the secret is resolved all the same
   EXPECT_EQ(resolved(environment(reference("S", "/gone"), plain("S", "plain")), vault),
-            "!no such secret");
+            "!Environment variable 'S': secret '/gone': no such secret");
+}
+
+TEST(Environment, AFailureThatIsAboutNoSecretIsPassedOn) {
+  const auto away = [](std::span<const Secret* const>,
+                       std::size_t&) -> Result<std::vector<SecretBytes>> {
+    return Error{Code::unavailable, "the storage is away"};
+  };
+  const auto all = resolve_environment(environment(plain("P", "x"), reference("A", "/a")), away);
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().message, "the storage is away");
 }
 
 TEST(Environment, OfTwoOfOneSortTheLaterWins) {
@@ -384,13 +398,14 @@ TEST(Environment, WinnersStandInRequestOrder) {
 }
 
 TEST(Environment, AResolvedNulIsRefusedAndNamed) {
-  const std::string message =
-      "!Environment variable 'R' held a null byte, which no environment can hold";
+  const std::string held = " held a null byte, which no environment can hold";
+  const std::string message = "!Environment variable 'R': secret '/a'" + held;
   Vault vault{{{"/a", std::string("ab\0cd", 5)}, {"/b", "fine"}}};
   EXPECT_EQ(resolved(environment(reference("B", "/b"), reference("R", "/a")), vault), message);
-  EXPECT_EQ(resolved(environment(plain("R", std::string_view("a\0", 2)))), message);
-  EXPECT_EQ(resolved(environment(plain(std::string("R\0", 2), "x"))).substr(0, 24),
-            "!Environment variable 'R");
+  EXPECT_EQ(resolved(environment(plain("R", std::string_view("a\0", 2)))),
+            "!Environment variable 'R'" + held);
+  EXPECT_EQ(resolved(environment(plain(std::string("R\0x", 3), "x"))),
+            "!Environment variable 'R' had a null byte in its name");
   // Also one that would have lost to a plain variable: a NUL there is a mistake all the same.
   EXPECT_EQ(resolved(environment(plain("R", "x"), reference("R", "/a")), vault), message);
 }
@@ -404,7 +419,8 @@ TEST(Environment, BytesPassUnchanged) {
 }
 
 TEST(Environment, AResolverThatGivesTooFewIsCaught) {
-  const auto lazy = [](std::span<const Secret* const>) -> Result<std::vector<SecretBytes>> {
+  const auto lazy = [](std::span<const Secret* const>,
+                       std::size_t&) -> Result<std::vector<SecretBytes>> {
     return std::vector<SecretBytes>();
   };
   const auto all = resolve_environment(environment(reference("A", "/a")), lazy);

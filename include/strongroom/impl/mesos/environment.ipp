@@ -54,6 +54,20 @@ static bool has_nul(SecretView bytes) noexcept {
   return bytes.reveal_text().find('\0') != std::string_view::npos;
 }
 
+// check_nul refuses what no environment can hold.
+static Result<void> check_nul(const Variable& variable) {
+  if (const std::size_t at = variable.name.find('\0'); at != std::string::npos) {
+    return Error{Code::invalid, "Environment variable '" + variable.name.substr(0, at) +
+                                    "' had a null byte in its name"};
+  }
+  if (!has_nul(*variable.value)) return {};
+  const bool named = variable.secret && variable.secret->reference;
+  return Error{Code::invalid,
+               "Environment variable '" + variable.name + "'" +
+                   (named ? ": secret '" + variable.secret->reference->name + "'" : "") +
+                   " held a null byte, which no environment can hold"};
+}
+
 static Error refused(const Variable& variable, const std::string& why) {
   return {Code::invalid, "Environment variable '" + variable.name + "' " + why};
 }
@@ -189,11 +203,7 @@ Result<ResolvedEnvironment> merge(Environment environment, std::vector<SecretByt
   for (Variable& variable : variables) {
     if (is_secret(variable)) variable.value = (next++)->view();
     if (!variable.value) return Error{Code::internal, "an environment was not validated"};
-    const SecretView name(variable.name.data(), variable.name.size());
-    if (detail::environment::has_nul(*variable.value) || detail::environment::has_nul(name)) {
-      return detail::environment::refused(variable,
-                                          "held a null byte, which no environment can hold");
-    }
+    STRONGROOM_TRY(detail::environment::check_nul(variable));
   }
   ResolvedEnvironment merged;
   for (const std::size_t i : detail::environment::winners(variables)) {
@@ -207,8 +217,16 @@ Result<ResolvedEnvironment> merge(Environment environment, std::vector<SecretByt
 Result<ResolvedEnvironment> resolve_environment(Environment environment, ResolveSecrets resolve) {
   STRONGROOM_TRY(validate_environment(environment));
   const std::vector<const Secret*> secrets = secrets_of(environment);
-  STRONGROOM_ASSIGN(resolved, resolve(secrets));
-  return merge(std::move(environment), std::move(resolved));
+  std::size_t failed = secrets.size();
+  auto resolved = resolve(secrets, failed);
+  if (resolved) return merge(std::move(environment), std::move(resolved).value());
+  for (const Variable& variable : environment.variables) {
+    if (failed >= secrets.size() || !variable.secret || &*variable.secret != secrets[failed])
+      continue;
+    return about_secret("Environment variable '" + variable.name + "'", *variable.secret,
+                        std::move(resolved).error());
+  }
+  return std::move(resolved).error();
 }
 
 }  // namespace strongroom::mesos

@@ -4,6 +4,7 @@
 // the messages, so that the secrets can be read asynchronously.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,14 +20,20 @@ namespace strongroom::mesos {
 class Resolution {
  public:
   // of copies what it needs from the messages: references, and the values they carry.
+  // failed  set to the index of the message that an error is about.
   // Errors  invalid: a message breaks Mesos' rules.  Those of locked memory.
-  static Result<Resolution> of(std::span<const Secret* const> secrets);
+  static Result<Resolution> of(std::span<const Secret* const> secrets, std::size_t& failed);
 
   // paths returns the paths of the secrets to read.
   const std::vector<Path>& paths() const noexcept { return paths_; }
 
+  // message_of returns the index of the message that asks for the path with this index.
+  std::size_t message_of(std::size_t path) const noexcept;
+
   // finish takes one outcome per path, and is called once. The first failure fails all.
-  Result<std::vector<SecretBytes>> finish(std::vector<Result<StoredSecret>> found);
+  // failed  set to the index of the message that failed.
+  Result<std::vector<SecretBytes>> finish(std::vector<Result<StoredSecret>> found,
+                                          std::size_t& failed);
 
  private:
   struct Step {

@@ -1,4 +1,5 @@
 // resolution.ipp: the bodies of resolution.hpp.
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <utility>
@@ -14,12 +15,24 @@
 
 namespace strongroom::mesos {
 
-Result<Resolution> Resolution::of(std::span<const Secret* const> secrets) {
+Error about_secret(const std::string& asking, const Secret& secret, Error error) {
+  std::string named;
+  if (secret.reference) {
+    const std::string& name = secret.reference->name;
+    const bool said =
+        error.message.find(name.substr(name.starts_with('/')) + "'") != std::string::npos;
+    if (!said) named = "secret '" + name + "': ";
+  }
+  return {error.code, asking + ": " + named + error.message};
+}
+
+Result<Resolution> Resolution::of(std::span<const Secret* const> secrets, std::size_t& failed) {
   Resolution plan;
-  for (const Secret* secret : secrets) {
-    STRONGROOM_ASSIGN(reference, named(*secret));
+  for (failed = 0; failed < secrets.size(); ++failed) {
+    const Secret& secret = *secrets[failed];
+    STRONGROOM_ASSIGN(reference, named(secret));
     if (reference == nullptr) {
-      STRONGROOM_ASSIGN(value, SecretBytes::copy_value(secret->value->data.reveal()));
+      STRONGROOM_ASSIGN(value, SecretBytes::copy_value(secret.value->data.reveal()));
       plan.steps_.push_back({std::nullopt, std::move(value)});
       continue;
     }
@@ -30,11 +43,21 @@ Result<Resolution> Resolution::of(std::span<const Secret* const> secrets) {
   return plan;
 }
 
-Result<std::vector<SecretBytes>> Resolution::finish(std::vector<Result<StoredSecret>> found) {
+std::size_t Resolution::message_of(std::size_t path) const noexcept {
+  std::size_t message = 0;
+  for (; message < steps_.size(); ++message) {
+    if (steps_[message].reference && path-- == 0) break;
+  }
+  return message;
+}
+
+Result<std::vector<SecretBytes>> Resolution::finish(std::vector<Result<StoredSecret>> found,
+                                                    std::size_t& failed) {
   std::vector<SecretBytes> values;
   values.reserve(steps_.size());
   auto next = found.begin();
-  for (Step& step : steps_) {
+  for (failed = 0; failed < steps_.size(); ++failed) {
+    Step& step = steps_[failed];
     if (!step.reference) {
       values.push_back(std::move(step.value));
       continue;

@@ -49,9 +49,11 @@ static_assert(detail::kMaxPolicyEntries == kMaxPolicyDocuments &&
 // Request is what a caller wants to do: each of the actions to each of the paths, or nothing at all.
 struct Request {
   ActionSet actions;
-  std::span<const Path> paths;  // borrowed
+  std::span<const Path> paths;     // borrowed
+  std::size_t* refused = nullptr;  // where not null, set to the index of the path that is refused
 
-  Request(ActionSet wanted, std::span<const Path> on) : actions(wanted), paths(on) {}
+  Request(ActionSet wanted, std::span<const Path> on, std::size_t* refused_one = nullptr)
+      : actions(wanted), paths(on), refused(refused_one) {}
   Request(ActionSet wanted, const Path& on) : actions(wanted), paths(&on, 1) {}
   // of_store returns the request for an action on the whole store.
   static Request of_store(Action action) {

@@ -121,8 +121,11 @@ Result<void> PolicyInForce::check(const Policy& policy, const Identity& who,
                                   const Request& request) {
   for (unsigned bits = request.actions.bits(); bits != 0; bits &= bits - 1) {
     const auto action = static_cast<Action>(std::countr_zero(bits));
-    for (const Path& path : request.paths) {
-      STRONGROOM_TRY(policy.check(who, action, path));
+    for (std::size_t i = 0; i < request.paths.size(); ++i) {
+      auto allowed = policy.check(who, action, request.paths[i]);
+      if (allowed) continue;
+      if (request.refused != nullptr) *request.refused = i;
+      return allowed;
     }
   }
   return {};

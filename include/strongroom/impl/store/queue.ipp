@@ -340,7 +340,8 @@ Result<void> Queue::resolve(const Session& session, std::span<const mesos::Secre
   STRONGROOM_ASSIGN(plan, resolution_of(secrets));
   auto finish = [plan](Result<AsyncReads::Secrets> found) -> Item::Answer {
     if (!found) return Completion::Resolve(std::move(found).error());
-    return Completion::Resolve(plan->finish(std::move(found).value()));
+    std::size_t failed = 0;
+    return Completion::Resolve(plan->finish(std::move(found).value(), failed));
   };
   return begin(session, AsyncReads::Wanted{session.resolving(), plan->paths(), {}, {}},
                std::move(finish), user_data);

@@ -39,8 +39,10 @@ Result<StoredSecret> only_secret(Result<AsyncReads::Secrets> secrets, const std:
 Result<StoredSecret> select_member(Result<StoredSecret> secret, std::string_view path,
                                    std::optional<std::string_view> key);
 
-// resolution_of is what resolving these Mesos secrets reads. Errors  as of mesos::Resolution::of.  too_large.
+// resolution_of is what resolving these Mesos secrets reads.
+// failed  where not null, set to the index of the secret that an error is about, or to their number.
+// Errors  as of mesos::Resolution::of.  too_large.
 Result<std::shared_ptr<mesos::Resolution>> resolution_of(
-    std::span<const mesos::Secret* const> secrets);
+    std::span<const mesos::Secret* const> secrets, std::size_t* failed = nullptr);
 
 }  // namespace strongroom

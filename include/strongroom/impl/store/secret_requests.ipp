@@ -22,7 +22,8 @@ namespace strongroom {
 
 Result<void> check_num(std::size_t num_secrets) {
   if (num_secrets <= kMaxSecretsAtOnce) return {};
-  return Error{Code::too_large, "more than 1,000 secrets were asked for at once"};
+  return Error{Code::too_large,
+               std::to_string(num_secrets) + " secrets were asked for at once; the most is 1,000"};
 }
 
 Result<std::optional<Path>> parse_judged(std::optional<std::string_view> text, bool folder) {
@@ -54,8 +55,9 @@ Result<StoredSecret> select_member(Result<StoredSecret> secret, std::string_view
 }
 
 Result<std::shared_ptr<mesos::Resolution>> resolution_of(
-    std::span<const mesos::Secret* const> secrets) {
-  STRONGROOM_ASSIGN(plan, mesos::Resolution::of(secrets));
+    std::span<const mesos::Secret* const> secrets, std::size_t* failed) {
+  std::size_t unasked = 0;
+  STRONGROOM_ASSIGN(plan, mesos::Resolution::of(secrets, failed == nullptr ? unasked : *failed));
   STRONGROOM_TRY(check_num(plan.paths().size()));
   return std::make_shared<mesos::Resolution>(std::move(plan));
 }

@@ -181,10 +181,17 @@ Result<SecretBytes> Session::resolve(const mesos::Secret& secret, ReadOptions op
 }
 
 Result<std::vector<SecretBytes>> Session::resolve_many(
-    std::span<const mesos::Secret* const> secrets, ReadOptions options) const {
-  STRONGROOM_ASSIGN(plan, resolution_of(secrets));
-  STRONGROOM_ASSIGN(found, read_many(resolving(), plan->paths(), options));
-  return plan->finish(std::move(found));
+    std::span<const mesos::Secret* const> secrets, ReadOptions options, std::size_t* failed) const {
+  std::size_t unasked = 0;
+  std::size_t& index = failed == nullptr ? unasked : *failed;
+  STRONGROOM_ASSIGN(plan, resolution_of(secrets, &index));
+  std::size_t refused = plan->paths().size();
+  auto found = read_many(resolving(), plan->paths(), options, &refused);
+  if (!found) {
+    index = plan->message_of(refused);
+    return std::move(found).error();
+  }
+  return plan->finish(std::move(found).value(), index);
 }
 
 Result<void> Session::get_async(std::string_view path, GetCallback done,
@@ -210,12 +217,13 @@ Result<void> Session::get_many_async(std::span<const std::string_view> paths, Ge
 Result<void> Session::resolve_async(std::span<const mesos::Secret* const> secrets,
                                     ResolveCallback done) const {
   STRONGROOM_ASSIGN(plan, resolution_of(secrets));
-  return engine_->async.read_many(who_, {resolving(), plan->paths(), {}, {}},
-                                  [plan, done = std::move(done)](auto found) {
-                                    if (!found) return done(std::move(found).error());
-                                    done(detail::session_secrets::or_no_memory(
-                                        [&] { return plan->finish(std::move(found).value()); }));
-                                  });
+  return engine_->async.read_many(
+      who_, {resolving(), plan->paths(), {}, {}}, [plan, done = std::move(done)](auto found) {
+        if (!found) return done(std::move(found).error());
+        std::size_t failed = 0;
+        done(detail::session_secrets::or_no_memory(
+            [&] { return plan->finish(std::move(found).value(), failed); }));
+      });
 }
 
 // A trusted caller may do everything under every policy, so nothing is left to decide or to confirm.
@@ -269,9 +277,10 @@ Action Session::resolving() const noexcept {
 
 Result<std::vector<Result<StoredSecret>>> Session::read_many(Action action,
                                                              std::span<const Path> paths,
-                                                             ReadOptions options) const {
+                                                             ReadOptions options,
+                                                             std::size_t* refused) const {
   if (paths.empty()) return std::vector<Result<StoredSecret>>();  // which needs no keys
-  return engine_->policy.under(who_, {action, paths},
+  return engine_->policy.under(who_, {action, paths, refused},
                                [&] { return engine_->barrier.reader().read_many(paths, options); });
 }
 

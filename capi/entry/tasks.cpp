@@ -1,4 +1,5 @@
 // tasks.cpp: definitions of tasks, and what they see.
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -61,9 +62,10 @@ Result<mesos::ResolvedTask> resolve(const Session& caller, const strongroom_task
   STRONGROOM_ASSIGN(text, SecretBytes::copy_value(handle.text.reveal()));
   STRONGROOM_ASSIGN(task,
                     mesos::task_from_json(handle.definition, std::move(text), handle.container));
-  return mesos::resolve_task(std::move(task), [&](std::span<const mesos::Secret* const> secrets) {
-    return caller.resolve_many(secrets);
-  });
+  return mesos::resolve_task(
+      std::move(task), [&](std::span<const mesos::Secret* const> secrets, std::size_t& failed) {
+        return caller.resolve_many(secrets, {}, &failed);
+      });
 }
 
 std::unique_ptr<strongroom_volumes> files_of(const std::vector<mesos::Volume>& volumes,

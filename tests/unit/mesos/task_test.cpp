@@ -253,7 +253,8 @@ const Fault kFaults[] = {
      "a JSON text was refused at byte 75 (line 1, column 76): a member appeared twice"},
 
     {kApp, R"({"id":"a","cmd":"x\u0000y"})", "the id, user, image or command held a null byte"},
-    {kApp, R"({"id":"a","args":["x","y\u0000"]})", "the id, user, image or command held a null byte"},
+    {kApp, R"({"id":"a","args":["x","y\u0000"]})",
+     "the id, user, image or command held a null byte"},
     {kApp, R"({"id":"a\u0000","cmd":"x"})", "the id, user, image or command held a null byte"},
     {kApp, R"({"id":"a","cmd":"x","user":"\u0000"})",
      "the id, user, image or command held a null byte"},
@@ -476,7 +477,9 @@ Result<std::vector<SecretBytes>> by_name(std::span<const Secret* const> secrets)
   return values;
 }
 
-const auto kByName = [](std::span<const Secret* const> secrets) { return by_name(secrets); };
+const auto kByName = [](std::span<const Secret* const> secrets, std::size_t&) {
+  return by_name(secrets);
+};
 
 TEST(Task, VariablesAndFilesAreResolvedInOneBatch) {
   auto task =
@@ -485,7 +488,7 @@ TEST(Task, VariablesAndFilesAreResolvedInOneBatch) {
                  R"({"containerPath":"p","secret":"s"},{"containerPath":"q","secret":"t"}]}})");
   ASSERT_TRUE(task);
   int num_batches = 0;
-  const auto count = [&](std::span<const Secret* const> secrets) {
+  const auto count = [&](std::span<const Secret* const> secrets, std::size_t&) {
     ++num_batches;
     return by_name(secrets);
   };
@@ -498,6 +501,23 @@ TEST(Task, VariablesAndFilesAreResolvedInOneBatch) {
   ASSERT_EQ(resolved->files.size(), 2u);
   EXPECT_EQ(text(resolved->files[0]), "one");
   EXPECT_EQ(text(resolved->files[1]), "two");
+}
+
+TEST(Task, AFailureNamesWhatTheSecretIsFor) {
+  const std::string json =
+      R"({"id":"a","cmd":"x","secrets":{"s":{"source":"one"},"t":{"source":"two"}},)"
+      R"("env":{"P":"plain","A":{"secret":"s"}},"container":{"volumes":[)"
+      R"({"containerPath":"p","secret":"t"}]}})";
+  const auto failing = [&](std::size_t index) {
+    const auto resolve = [&](std::span<const Secret* const>, std::size_t& failed) {
+      failed = index;
+      return Result<std::vector<SecretBytes>>(Error{Code::not_found, "no such secret"});
+    };
+    return resolve_task(read(kApp, json).value(), resolve).error().message;
+  };
+  EXPECT_EQ(failing(0), "Environment variable 'A': secret 'one': no such secret");
+  EXPECT_EQ(failing(1), "Volume 'p': secret 'two': no such secret");
+  EXPECT_EQ(failing(2), "no such secret");
 }
 
 std::string file_of(const std::string& source) {
@@ -524,7 +544,8 @@ TEST(Task, ABinarySecretDoesNotFitIntoAVariable) {
   const auto resolved = resolve_task(std::move(task).value(), kByName);
   ASSERT_FALSE(resolved);
   EXPECT_EQ(resolved.error().message,
-            "Environment variable 'A' held a null byte, which no environment can hold");
+            "Environment variable 'A': secret '__dcos_base64__AAEC' held a null byte, which no "
+            "environment can hold");
 }
 
 TEST(Task, ManyVariablesHaveRoom) {

@@ -10,6 +10,7 @@
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/definition.hpp"
 #include "strongroom/mesos/environment.hpp"
+#include "strongroom/mesos/secret.hpp"
 #include "strongroom/mesos/task.hpp"
 #include "strongroom/mesos/volume.hpp"
 #include "strongroom/result.hpp"
@@ -46,6 +47,17 @@ static Result<void> check_texts(const Task& task) {
     return Error{Code::invalid, "the id, user, image or command held a null byte"};
   }
   return {};
+}
+
+// asking names what a secret of the task is for.
+static std::string asking(const Task& task, const Secret& secret) {
+  for (const Variable& each : task.environment.variables) {
+    if (each.secret && &*each.secret == &secret) return "Environment variable '" + each.name + "'";
+  }
+  for (const Volume& each : task.volumes) {
+    if (&each.secret == &secret) return "Volume '" + each.container_path + "'";
+  }
+  return "a task";
 }
 
 static bool is_base64(const Secret& secret) {
@@ -85,14 +97,20 @@ Result<ResolvedTask> resolve_task(Task task, ResolveSecrets resolve) {
   const std::size_t num_variables = secrets.size();
   for (const Volume& volume : task.volumes) secrets.push_back(&volume.secret);
 
-  STRONGROOM_ASSIGN(values, resolve(secrets));
-  if (values.size() != secrets.size()) {
+  std::size_t failed = secrets.size();
+  auto values = resolve(secrets, failed);
+  if (!values && failed < secrets.size()) {
+    return about_secret(detail::task::asking(task, *secrets[failed]), *secrets[failed],
+                        std::move(values).error());
+  }
+  STRONGROOM_TRY(values);
+  if (values->size() != secrets.size()) {
     return Error{Code::internal, "not every secret of a task was resolved"};
   }
   std::vector<SecretBytes> variables;
   ResolvedTask resolved;
   for (std::size_t i = 0; i < secrets.size(); ++i) {
-    STRONGROOM_ASSIGN(value, detail::task::decoded(*secrets[i], std::move(values[i])));
+    STRONGROOM_ASSIGN(value, detail::task::decoded(*secrets[i], std::move(values.value()[i])));
     (i < num_variables ? variables : resolved.files).push_back(std::move(value));
   }
   STRONGROOM_ASSIGN(environment, merge(std::move(task.environment), std::move(variables)));

@@ -1,52 +1,26 @@
-// secret_wire_test.cpp: our codecs of mesos.Secret and mesos.Environment beside the code that protobuf
-// generates: the same bytes accepted, the same refused, the same fields, the same bytes written.
-#include <google/protobuf/stubs/logging.h>
+// secret_wire_test.cpp: our codec of mesos.Secret beside the code that protobuf generates: the same bytes
+// accepted, the same refused, the same fields, the same bytes written.
 #include <gtest/gtest.h>
-#include <secret.pb.h>
 
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
+#include "canonical.hpp"
 #include "secret_text.hpp"
-#include "strongroom/impl/crypto/aead.hpp"
-#include "strongroom/mesos/environment.hpp"
 #include "strongroom/mesos/secret.hpp"
+#include "wire.hpp"
 
 namespace strongroom::secret_wire_test {
 namespace {
 
 using namespace mesos;
+using namespace wire;
 
 using testing::secret;
 using testing::text;
 using testing::view;
-
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes.substr(0, 200)) {
-    out += kDigits[static_cast<std::uint8_t>(c) >> 4];
-    out += kDigits[static_cast<std::uint8_t>(c) & 15];
-  }
-  return out;
-}
-
-// canonical gives what protobuf understood, in protobuf's bytes: without unknown fields, and with an
-// explicit UNKNOWN as none, since Mesos reads both alike.
-template <typename Message>
-std::string canonical(Message message) {
-  message.DiscardUnknownFields();
-  if (message.has_type() && message.type() == Message::UNKNOWN) message.clear_type();
-  return message.SerializeAsString();
-}
-
-// protobuf says on stderr what was missing from each message that it refuses; we only compare.
-[[maybe_unused]] const auto kQuiet = google::protobuf::SetLogHandler(nullptr);
 
 // agree compares our decoder with protobuf's over one input, and our encoder over its outcome.
 // Returns whether the input was accepted.
@@ -79,37 +53,6 @@ bool agree(const std::string& wire) {
   EXPECT_EQ(agree<::mesos::v1::Secret>(wire), accepted);
   return accepted;
 }
-
-std::string varint(std::uint64_t value) {
-  std::string out;
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  return out + static_cast<char>(value);
-}
-
-std::string tag(std::uint64_t field, unsigned wire) {
-  return varint(field << 3 | wire);
-}
-
-std::string bytes(std::uint64_t field, const std::string& content) {
-  return tag(field, 2) + varint(content.size()) + content;
-}
-
-std::string repeated(std::string_view part, std::size_t times) {
-  std::string out;
-  for (std::size_t i = 0; i < times; ++i) out += part;
-  return out;
-}
-
-// overlong spells a small number in that many bytes.
-std::string overlong(std::uint8_t value, std::size_t len) {
-  std::string out(len, '\x80');
-  out.front() = static_cast<char>(value | 0x80);
-  out.back() = '\0';
-  return out;
-}
-
-const std::string kReference = "\x08\x01" + bytes(2, bytes(1, "/my/secret") + bytes(2, "username"));
-const std::string kValue = "\x08\x02" + bytes(3, bytes(1, "password"));
 
 TEST(SecretWire, ReferenceAndValueAreRead) {
   EXPECT_TRUE(agree(""));
@@ -265,68 +208,6 @@ TEST(SecretWire, EveryByteChangedIsJudgedAlike) {
   }
 }
 
-// Mutator makes inputs that are nearly messages: parts of good ones, joined and damaged.
-class Mutator {
- public:
-  explicit Mutator(std::uint32_t seed) : random_(seed) {}
-
-  std::string next() {
-    std::string wire;
-    for (std::size_t parts = below(4); parts-- > 0;) wire += part(0);
-    for (std::size_t faults = below(3); faults-- > 0 && !wire.empty();) damage(wire);
-    return wire;
-  }
-
- private:
-  std::size_t below(std::size_t limit) { return random_() % limit; }
-
-  std::string content() {
-    std::string out(below(12), 'a');
-    for (char& c : out) c = static_cast<char>(below(256));
-    return out;
-  }
-
-  std::string part(int depth) {
-    const std::size_t field = below(5);
-    switch (depth > 3 ? 0 : below(7)) {
-      case 0:
-        return tag(field, 0) + varint(random_() >> below(32));
-      case 1:
-        return bytes(field, content());
-      case 2:
-        return bytes(field, part(depth + 1) + part(depth + 1));
-      case 3:
-        return tag(field, 3) + part(depth + 1) + tag(field, 4);
-      case 4:
-        return bytes(2, bytes(1, content()) + bytes(2, content()));
-      case 5:
-        return bytes(3, bytes(1, content()));
-      default:
-        return tag(field, below(2) == 0 ? 1 : 5) + content();
-    }
-  }
-
-  void damage(std::string& wire) {
-    const std::size_t at = below(wire.size());
-    switch (below(4)) {
-      case 0:
-        wire[at] = static_cast<char>(below(256));
-        break;
-      case 1:
-        wire.erase(at, 1 + below(3));
-        break;
-      case 2:
-        wire.insert(at, content());
-        break;
-      default:
-        wire.resize(at);
-        break;
-    }
-  }
-
-  std::mt19937 random_;
-};
-
 TEST(SecretWire, DamagedMessagesAreJudgedAlike) {
   Mutator mutator(20261);
   std::size_t accepted = 0;
@@ -337,63 +218,6 @@ TEST(SecretWire, DamagedMessagesAreJudgedAlike) {
   // Worth something only if both outcomes are frequent.
   EXPECT_GT(accepted, kInputs / 10);
   EXPECT_LT(accepted, kInputs * 9 / 10);
-}
-
-// agree_environment compares decoders over one input, and what they write of it: all fields of both.
-bool agree_environment(const std::string& wire) {
-  ::mesos::Environment theirs;
-  const bool accepted = theirs.ParseFromString(wire);
-  const auto ours = decode_environment(view(wire));
-  EXPECT_EQ(ours.ok(), accepted) << hex(wire) << " "
-                                 << (ours ? "was accepted" : ours.error().message);
-  if (!ours.ok() || !accepted) return accepted;
-  theirs.DiscardUnknownFields();
-  for (auto& variable : *theirs.mutable_variables()) {
-    // Defaults that were spelled out are as good as none.
-    if (variable.type() == ::mesos::Environment::Variable::VALUE) variable.clear_type();
-    if (variable.has_secret() && variable.secret().type() == ::mesos::Secret::UNKNOWN) {
-      variable.mutable_secret()->clear_type();
-    }
-  }
-  EXPECT_EQ(hex(text(encode_environment(*ours).value())), hex(theirs.SerializeAsString()));
-  return accepted;
-}
-
-TEST(EnvironmentWire, DamagedMessagesAreJudgedAlike) {
-  Mutator mutator(20262);
-  std::size_t accepted = 0;
-  constexpr std::size_t kInputs = 100'000;
-  for (std::size_t i = 0; i < kInputs && !HasFailure(); ++i) {
-    std::string variable = bytes(1, "NAME") + mutator.next();
-    if (i % 2 == 0) variable += tag(3, 0) + varint(i % 5) + bytes(4, mutator.next());
-    const std::string wire = bytes(1, variable) + (i % 3 == 0 ? mutator.next() : "");
-    if (agree_environment(wire)) ++accepted;
-  }
-  EXPECT_GT(accepted, kInputs / 10);
-  EXPECT_LT(accepted, kInputs * 9 / 10);
-}
-
-TEST(EnvironmentWire, EveryByteChangedIsJudgedAlike) {
-  const std::string wire = bytes(1, bytes(1, "A") + "\x18\x02" + bytes(4, kReference)) +
-                           bytes(1, bytes(1, "B") + bytes(2, "x") + "\x18\x01" + bytes(4, kValue));
-  EXPECT_TRUE(agree_environment(wire));
-  for (std::size_t at = 0; at < wire.size(); ++at) {
-    agree_environment(wire.substr(0, at));
-    for (int byte = 0; byte < 256; ++byte) {
-      std::string changed = wire;
-      changed[at] = static_cast<char>(byte);
-      agree_environment(changed);
-    }
-  }
-}
-
-TEST(EnvironmentWire, NestingIsBoundedAsProtobufBoundsIt) {
-  for (std::size_t depth = 95; depth <= 105; ++depth) {
-    const std::string groups = repeated(tag(9, 3), depth) + repeated(tag(9, 4), depth);
-    EXPECT_EQ(agree_environment(groups), depth <= 100) << depth;
-    EXPECT_EQ(agree_environment(bytes(1, bytes(1, "n") + groups)), depth <= 99) << depth;
-    EXPECT_EQ(agree_environment(bytes(1, bytes(1, "n") + bytes(4, groups))), depth <= 98) << depth;
-  }
 }
 
 TEST(SecretWire, AMessageOfManyMebibytesIsReadWithinTheLimit) {

@@ -65,6 +65,10 @@ using ResolveSecrets = FunctionRef<Result<std::vector<SecretBytes>>(std::span<co
 Result<Environment> environment_from_json(SecretBytes text,
                                           std::size_t max_len = kDefaultMaxJsonLen);
 
+// environment_to_json writes the members that are set, and every `type`, as secret_to_json does.
+// Errors  as secret_to_json; also a name or value that is not UTF-8.
+Result<SecretBytes> environment_to_json(const Environment& environment);
+
 // The most variables that decode_environment reads.
 inline constexpr std::size_t kMaxWireVariables = 1'000'000;
 

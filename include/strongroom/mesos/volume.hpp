@@ -29,6 +29,9 @@ struct Volume {
   Secret secret;
 };
 
+// The most volumes that decode_volumes reads.
+inline constexpr std::size_t kMaxWireVolumes = 100'000;
+
 // volumes_from_json reads one Volume object, an array of them, or an object with an array "volumes" (as
 // in ContainerInfo), as Mesos reads them (see secret_from_json). It validates them all, including their
 // secrets and container paths.
@@ -37,6 +40,21 @@ struct Volume {
 //         too_large: over max_len, or memory.  unavailable: memory.
 Result<std::vector<Volume>> volumes_from_json(SecretBytes text,
                                               std::size_t max_len = kDefaultMaxJsonLen);
+
+// volumes_to_json writes {"volumes":[...]}, as secret_to_json does.
+// Errors  as secret_to_json; also a container path that is not UTF-8.
+Result<SecretBytes> volumes_to_json(std::span<const Volume> volumes);
+
+// decode_volumes reads the protobuf wire format of mesos.ContainerInfo, of which it takes the volumes, as
+// decode_secret reads a Secret. It validates them as volumes_from_json does. All other fields of a
+// ContainerInfo are skipped, and may be missing; so are the contents of sources that are not secrets.
+// Errors  as volumes_from_json and decode_secret.  too_large: also, over kMaxWireVolumes.
+Result<std::vector<Volume>> decode_volumes(SecretView wire);
+
+// encode_volumes writes a ContainerInfo that has only these volumes, with the bytes that protobuf writes,
+// in field order.
+// Errors  too_large, unavailable.
+Result<SecretBytes> encode_volumes(std::span<const Volume> volumes);
 
 // validate_container_path refuses a path that does not name one file below where it starts: the empty
 // path, "..", a last segment that is empty or ".", a NUL, and what the kernel would refuse (a segment

@@ -228,6 +228,29 @@ TEST(Environment, JsonFaultsAreMesosWords) {
             "Missing required fields: variables[1].name, variables[1].secret.reference.name");
 }
 
+TEST(Environment, JsonIsWrittenAsMesosWritesIt) {
+  const auto written = [](std::string_view json) {
+    return text(environment_to_json(from_json(json).value()).value());
+  };
+  EXPECT_EQ(written("{}"), "{}");
+  // VALUE is a default, and Mesos writes defaults.
+  EXPECT_EQ(written(R"({"variables":[{"value":"x\n","name":"A"},{"name":"B","type":"UNKNOWN"},)"
+                    R"({"type":"SECRET","secret":{"value":{"data":"QQ"}},"name":"C"}]})"),
+            R"({"variables":[{"name":"A","type":"VALUE","value":"x\n"},)"
+            R"({"name":"B","type":"UNKNOWN"},)"
+            R"({"name":"C","secret":{"value":{"data":"QQ=="}},"type":"SECRET"}]})");
+}
+
+TEST(Environment, JsonHoldsNoTextThatIsNotUtf8) {
+  const auto refused = [](Variable variable) {
+    const auto json = environment_to_json(environment(std::move(variable)));
+    return json ? "" : json.error().message;
+  };
+  EXPECT_EQ(refused(plain("A", "hunter2\xFF")), "the value of the variable 'A' was not UTF-8");
+  EXPECT_EQ(refused(plain("A\xFF", "x")), "the name of a variable was not UTF-8");
+  EXPECT_EQ(refused(reference("A", "a\xFF")), "the name or key of a reference was not UTF-8");
+}
+
 // wire_seen gives what decode_environment understood, written again, or "!" and the error.
 std::string wire_seen(std::string_view wire) {
   const auto read = decode_environment(SecretView(wire.data(), wire.size()));

@@ -82,16 +82,15 @@ TEST(Volume, InlineSecretIsRead) {
 }
 
 TEST(Volume, MesosRulesHoldInMesosWords) {
-  EXPECT_EQ(fault(with_source(R"({"type":"SECRET"})")),
-            "'source.secret' is not set for SECRET volume");
   for (const char* unknown :
        {"{}", R"({"type":"UNKNOWN"})", R"({"type":"secret","secret":{}})", R"({"type":null})"}) {
     EXPECT_EQ(fault(with_source(unknown)), "'source.type' is unknown") << unknown;
   }
   const std::string one = "Only one of them should be set: 'host_path', 'image' and 'source'";
   EXPECT_EQ(fault(volume("p", R"("mode":"RO","host_path":"/x")")), one);
-  EXPECT_EQ(fault(volume("p", R"("mode":"RO","image":{})")), one);
-  EXPECT_EQ(fault(R"({"container_path":"p","mode":"RO","host_path":"x","image":{}})"), one);
+  EXPECT_EQ(fault(volume("p", R"("mode":"RO","image":{"type":"APPC"})")), one);
+  EXPECT_EQ(fault(R"({"container_path":"p","mode":"RO","host_path":"x","image":{"type":"APPC"}})"),
+            one);
   EXPECT_EQ(fault(R"({"container_path":"p","mode":"RO"})"), one);
   EXPECT_EQ(fault(with_source(R"({"type":"SECRET","secret":{"type":"VALUE"}})")),
             "Invalid secret specified in volume: Secret of type VALUE must have the 'value' field "
@@ -102,12 +101,42 @@ TEST(Volume, MesosRulesHoldInMesosWords) {
             "'value' field set");
 }
 
+// Mesos looks at the fields only for the volume's own type.
+TEST(Volume, ASourceNeedsTheFieldOfItsType) {
+  const struct {
+    const char* source;
+    const char* message;
+  } kCases[] = {
+      {R"({"type":"SECRET"})", "'source.secret' is not set for SECRET volume"},
+      {R"({"type":"SECRET","secret":null,"host_path":{}})",
+       "'source.secret' is not set for SECRET volume"},
+      {R"({"type":"DOCKER_VOLUME","secret":{}})",
+       "'source.docker_volume' is not set for DOCKER_VOLUME volume"},
+      {R"({"type":"HOST_PATH"})", "'source.host_path' is not set for HOST_PATH volume"},
+      {R"({"type":"SANDBOX_PATH"})", "'source.sandbox_path' is not set for SANDBOX_PATH volume"},
+      {R"({"type":"CSI_VOLUME"})", "'source.csi_volume' is not set for CSI volume"},
+      {R"({"type":"CSI_VOLUME","csi_volume":{}})",
+       "'source.csi_volume.static_provisioning' is not set for CSI volume"},
+  };
+  for (const auto& [source, message] : kCases) {
+    EXPECT_EQ(fault(with_source(source)), message) << source;
+  }
+}
+
 TEST(Volume, JsonFaultsAreMesosWords) {
   EXPECT_EQ(fault("{}"), "Missing required fields: mode, container_path");
   EXPECT_EQ(fault("[" + volume("a") +
                   R"(,{"mode":"RO","source":{"type":"SECRET","secret":{"value":{}}}}])"),
             "Missing required fields: volumes[1].container_path, "
             "volumes[1].source.secret.value.data");
+  EXPECT_EQ(fault(R"({"image":{"docker":{"config":{"reference":{}},"credential":{}}}})"),
+            "Missing required fields: mode, container_path, image.type, image.docker.name, "
+            "image.docker.credential.principal, image.docker.config.reference.name");
+  EXPECT_EQ(fault(volume("a", R"("mode":"RO","image":5)")),
+            "Not expecting a JSON number for field 'image'");
+  EXPECT_EQ(fault(with_source(R"({"csi_volume":[],"docker_volume":5,"type":5})")),
+            "Not expecting a JSON array for field 'csi_volume'");
+  EXPECT_EQ(fault(with_source(R"({"type":3})")), "Not expecting a JSON number for field 'type'");
   EXPECT_EQ(fault("5"), "Expecting a JSON object");
   EXPECT_EQ(fault("[5]"), "Not expecting a JSON number for field 'volumes'");
   EXPECT_EQ(fault("{\"volumes\":\"x\"}"), "Not expecting a JSON string for field 'volumes'");
@@ -117,15 +146,46 @@ TEST(Volume, JsonFaultsAreMesosWords) {
 
 TEST(Volume, VolumesOfOtherKindsAreUnsupported) {
   const std::string message = "the volume 'p' was no secret volume";
-  for (const char* other : {"DOCKER_VOLUME", "HOST_PATH", "SANDBOX_PATH", "CSI_VOLUME"}) {
-    EXPECT_EQ(fault(with_source(std::string(R"({"type":")") + other + "\"}"), Code::unsupported),
-              message);
+  for (const char* other :
+       {R"("type":"DOCKER_VOLUME","docker_volume":{})", R"("type":"HOST_PATH","host_path":{})",
+        R"("type":"SANDBOX_PATH","sandbox_path":{})",
+        R"("type":"CSI_VOLUME","csi_volume":{"static_provisioning":{}})"}) {
+    EXPECT_EQ(fault(with_source("{" + std::string(other) + "}"), Code::unsupported), message);
   }
   EXPECT_EQ(fault(R"({"container_path":"p","mode":"RO","host_path":"/x"})", Code::unsupported),
             message);
   EXPECT_EQ(
       fault(R"({"container_path":"p","mode":"RO","image":{"type":"DOCKER"}})", Code::unsupported),
       message);
+}
+
+TEST(Volume, JsonIsWrittenAsMesosWritesIt) {
+  const auto written = [](std::string_view json) {
+    return text(volumes_to_json(from_json(json).value()).value());
+  };
+  EXPECT_EQ(written("[]"), "{}");
+  const std::string secret_volume =
+      R"({"container_path":"a\"b","mode":"RW","source":{"secret":)"
+      R"({"reference":{"name":"/my/secret"},"type":"REFERENCE"},"type":"SECRET"}})";
+  EXPECT_EQ(written("[" + volume("a\\\"b") + "," + volume("c", "\"mode\":\"RO\"") + "]"),
+            "{\"volumes\":[" + secret_volume + "," +
+                R"({"container_path":"c","mode":"RO","source":{"secret":)"
+                R"({"reference":{"name":"/my/secret"},"type":"REFERENCE"},"type":"SECRET"}}]})");
+  std::vector<Volume> odd = from_json(volume("a")).value();
+  odd[0].container_path = "a\xFF";
+  EXPECT_EQ(volumes_to_json(odd).error().message, "a container path was not UTF-8");
+}
+
+TEST(Volume, WireHasLimits) {
+  std::string wire;
+  for (std::size_t i = 0; i <= kMaxWireVolumes; ++i) wire += std::string("\x12\0", 2);
+  const auto many = decode_volumes(testing::view(wire));
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().code, Code::too_large);
+  EXPECT_EQ(many.error().message, "a ContainerInfo message had more than 100000 volumes");
+  const auto over = decode_volumes(testing::view(std::string(kMaxSecretWireLen + 1, 'x')));
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().code, Code::too_large);
 }
 
 TEST(Volume, PathsThatMesosTakesAreTaken) {

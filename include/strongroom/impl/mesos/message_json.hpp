@@ -16,6 +16,7 @@
 #include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/crypto/base64.hpp"
 #include "strongroom/impl/json/json.hpp"
+#include "strongroom/impl/mesos/message_rules.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -30,6 +31,12 @@ class Missing {
     if (!fields_.empty()) fields_ += ", ";
     fields_.append(prefix).append(field);
     if (fields_.size() > kMaxLen) fields_ += ", ...";
+  }
+  // append adds what is missing in a message that was read earlier than it is declared.
+  void append(const Missing& other) {
+    if (other.fields_.empty() || fields_.size() > kMaxLen) return;
+    if (!fields_.empty()) fields_ += ", ";
+    fields_ += other.fields_;
   }
   Result<void> check() const {
     if (fields_.empty()) return {};
@@ -67,6 +74,37 @@ inline Result<std::optional<std::string>> name_field(JsonValue object, std::stri
   return std::optional<std::string>((value)->text().reveal_text());
 }
 
+// required_enum returns what named(name) returns, a std::optional, for the name in a required enum.
+template <typename Named>
+auto required_enum(JsonValue object, std::string_view field, Named named)
+    -> Result<decltype(named(std::string_view()))> {
+  STRONGROOM_ASSIGN(name, name_field(object, field));
+  if (!name) return decltype(named(std::string_view()))();
+  if (auto value = named(*name)) return value;
+  // Mesos quotes the name.
+  return Error{Code::invalid, "Failed to find enum for field '" + std::string(field) + "'"};
+}
+
+// bool_field also accepts the strings "true" and "false".
+inline Result<std::optional<bool>> bool_field(JsonValue object, std::string_view field) {
+  const std::optional<JsonValue> value = object.member(field);
+  if (!value || value->is(JsonKind::null)) return std::optional<bool>();
+  if (value->is(JsonKind::boolean)) return std::optional(value->is_true());
+  if (!value->is(JsonKind::string)) return unexpected(*value, field);
+  if (value->text().reveal_text() == "true") return std::optional(true);
+  if (value->text().reveal_text() == "false") return std::optional(false);
+  return Error{Code::invalid,
+               "Failed to parse a JSON boolean for field '" + std::string(field) + "'"};
+}
+
+// text_field returns a string that may be secret.
+inline Result<std::optional<SecretBytes>> text_field(JsonValue object, std::string_view field) {
+  STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
+  if (!value) return std::optional<SecretBytes>();
+  STRONGROOM_ASSIGN(copy, SecretBytes::copy_value((value)->text().reveal()));
+  return std::optional<SecretBytes>(std::move(copy));
+}
+
 inline Result<std::optional<SecretBytes>> bytes_field(JsonValue object, std::string_view field) {
   STRONGROOM_ASSIGN(value, find(object, field, JsonKind::string));
   if (!value) return std::optional<SecretBytes>();
@@ -92,5 +130,9 @@ inline Result<void> each_message(JsonValue value, std::string_view field,
 
 // read_secret reads the message Secret, which is at prefix ("variables[0].secret.") in another message.
 Result<Secret> read_secret(JsonValue object, const std::string& prefix, Missing& missing);
+
+// read_image reads the message Image, likewise.
+Result<message_rules::ReadImage> read_image(JsonValue object, const std::string& prefix,
+                                            Missing& missing);
 
 }  // namespace strongroom::mesos::message_json

@@ -1,4 +1,4 @@
-// message_wire.hpp: protobuf's wire format, and Secret as a part of other messages.
+// message_wire.hpp: protobuf's wire format, and the messages that are parts of others.
 //
 // The codec is our own: there are only a few messages, all small, and a second protobuf in the process
 // of a Mesos agent is the classic way to crash it.
@@ -11,9 +11,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "strongroom/impl/base/propagate.hpp"
 #include "strongroom/impl/json/byte_sink.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
+#include "strongroom/impl/mesos/message_rules.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
@@ -119,14 +122,115 @@ class WireReader {
   std::size_t nesting_left_;
 };
 
-// Partial is a Secret before its required fields are checked: messages may come in pieces.
-struct Partial {
-  Secret::Type type = Secret::Type::unknown;
-  bool has_reference = false;
+// ---- reading: a message may come in several pieces, so required fields are checked at the end ----
+
+// each_field calls read(tag, reader) for every field. It stops at a malformed one, and returns false.
+template <typename Read>
+bool each_field(WireReader reader, Read read) {
+  while (!reader.done()) {
+    std::uint32_t tag = 0;
+    if (!reader.tag(tag) || !read(tag, reader)) return false;
+  }
+  return true;
+}
+
+// read_message reads one more piece of a message with read(reader, draft).
+template <typename Draft, typename Read>
+bool read_message(WireReader& reader, std::optional<Draft>& draft, Read read) {
+  SecretView message;
+  if (!reader.bytes(message)) return false;
+  if (!draft) draft.emplace();
+  return read(WireReader(message, reader.nesting_left() - 1), *draft);
+}
+
+inline bool read_text(WireReader& reader, std::optional<std::string>& out) {
+  SecretView bytes;
+  if (!reader.bytes(bytes)) return false;
+  out.emplace(bytes.reveal_text());
+  return true;
+}
+
+// read_secret_bytes only remembers where the bytes are, since only the last field counts.
+inline bool read_secret_bytes(WireReader& reader, std::optional<SecretView>& out) noexcept {
+  SecretView bytes;
+  if (!reader.bytes(bytes)) return false;
+  out = bytes;
+  return true;
+}
+
+// read_enum keeps the value before an unknown one: to protobuf that is an unknown field.
+template <typename Enum>
+bool read_enum(WireReader& reader, Enum first, Enum last, std::optional<Enum>& out) noexcept {
+  std::uint64_t number = 0;
+  if (!reader.varint(number)) return false;
+  const auto value = static_cast<std::uint32_t>(number);  // an enum is an int32 on the wire
+  if (value >= static_cast<std::uint32_t>(first) && value <= static_cast<std::uint32_t>(last)) {
+    out = static_cast<Enum>(value);
+  }
+  return true;
+}
+
+struct ReferenceDraft {
   std::optional<std::string> name;
   std::optional<std::string> key;
-  bool has_value = false;
 };
+
+struct ValueDraft {
+  std::optional<SecretView> data;
+};
+
+struct SecretDraft {
+  std::optional<Secret::Type> type;
+  std::optional<ReferenceDraft> reference;
+  std::optional<ValueDraft> value;
+};
+
+bool read_secret(WireReader reader, SecretDraft& secret);
+
+// complete copies the data, and names the required fields that are missing.
+Result<Secret> complete(SecretDraft draft, const std::string& prefix,
+                        message_json::Missing& missing);
+
+struct CredentialDraft {
+  std::optional<std::string> principal;
+  std::optional<SecretView> secret;
+};
+
+struct DockerDraft {
+  std::optional<std::string> name;
+  std::optional<CredentialDraft> credential;
+  std::optional<SecretDraft> config;
+};
+
+struct ImageDraft {
+  std::optional<message_rules::ImageType> type;
+  bool cached = true;
+  std::optional<DockerDraft> docker;
+};
+
+bool read_image(WireReader reader, ImageDraft& image);
+
+Result<message_rules::ReadImage> complete(ImageDraft draft, const std::string& prefix,
+                                          message_json::Missing& missing);
+
+inline Result<std::optional<SecretBytes>> complete(std::optional<SecretView> bytes) {
+  if (!bytes) return std::optional<SecretBytes>();
+  STRONGROOM_ASSIGN(copy, SecretBytes::copy_value(bytes->reveal()));
+  return std::optional<SecretBytes>(std::move(copy));
+}
+
+// malformed and check_len take the message's name with its article.
+inline Error malformed(std::string_view what) {
+  return {Code::invalid, std::string(what) + " was cut short or malformed"};
+}
+
+inline Result<void> check_len(std::size_t len, std::string_view what) {
+  if (len <= kMaxSecretWireLen) return {};
+  return Error{Code::too_large, std::string(what) + " was longer than " +
+                                    std::to_string(kMaxSecretWireLen) + " bytes"};
+}
+
+// ---- writing ----
 
 inline void put_varint(ByteSink& sink, std::uint64_t value) noexcept {
   for (; value >= 0x80; value >>= 7) sink.put(static_cast<std::uint8_t>(value | 0x80));
@@ -148,22 +252,22 @@ void put_message(ByteSink& sink, std::uint32_t field, Write write) noexcept {
   write(sink);
 }
 
-inline bool read_text(WireReader& reader, std::optional<std::string>& out) {
-  SecretView bytes;
-  if (!reader.bytes(bytes)) return false;
-  out.emplace(bytes.reveal_text());
-  return true;
+template <typename Enum>
+void put_enum(ByteSink& sink, std::uint32_t field, Enum value) noexcept {
+  put_varint(sink, tag_of(field, kVarint));
+  put_varint(sink, static_cast<std::uint8_t>(value));
 }
-
-// read_secret reads a Secret, or one more piece of it. The last data field counts: it is only remembered
-// in data, to be copied once at the end.
-bool read_secret(WireReader reader, Partial& secret, std::optional<SecretView>& data);
-
-// complete copies data, and names the required fields that are missing.
-Result<Secret> complete(Partial partial, std::optional<SecretView> data, const std::string& prefix,
-                        message_json::Missing& missing);
 
 // put_secret writes the fields of a Secret.
 void put_secret(ByteSink& sink, const Secret& secret) noexcept;
+
+// make writes a message with write(sink).
+template <typename Write>
+Result<SecretBytes> make(std::string_view what, Write write) {
+  auto wire = ByteSink::make(write);
+  STRONGROOM_TRY(wire);
+  STRONGROOM_TRY(check_len(wire->size(), what));
+  return wire;
+}
 
 }  // namespace strongroom::mesos::message_wire

@@ -1,18 +1,14 @@
-// secret_json.ipp: the JSON form of Secret, and the choice of one member of a JSON secret.
+// secret_json.ipp: reading Secret from JSON, and the choice of one member of a JSON secret.
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "strongroom/impl/base/propagate.hpp"
-#include "strongroom/impl/crypto/base64.hpp"
-#include "strongroom/impl/json/byte_sink.hpp"
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
 #include "strongroom/mesos/secret.hpp"
-#include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
@@ -25,10 +21,6 @@ static Secret::Type secret_type_named(std::string_view name) noexcept {
   if (name == "REFERENCE") return Secret::Type::reference;
   if (name == "VALUE") return Secret::Type::value;
   return Secret::Type::unknown;
-}
-
-static std::string_view name_of(Secret::Type type) noexcept {
-  return type == Secret::Type::reference ? "REFERENCE" : "VALUE";
 }
 
 static Result<Reference> read_reference(JsonValue object, const std::string& prefix,
@@ -47,60 +39,6 @@ static Result<Value> read_value(JsonValue object, const std::string& prefix, Mis
   missing.require(data.has_value(), prefix, "data");
   if (!data) return Value{};
   return Value{std::move(*data)};
-}
-
-// Escapes as RapidJSON's writer does, which Mesos writes with.
-static void put_string(ByteSink& sink, std::string_view text) noexcept {
-  constexpr std::string_view kShort = "\b\t\n\f\r\"\\";
-  constexpr std::string_view kLetter = "btnfr\"\\";
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  sink.put('"');
-  for (const char c : text) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (const std::size_t at = kShort.find(c); at != std::string_view::npos) {
-      sink.put('\\');
-      sink.put(static_cast<std::uint8_t>(kLetter[at]));
-    } else if (byte < 0x20) {
-      sink.put("\\u00");
-      sink.put(static_cast<std::uint8_t>(kHex[byte >> 4]));
-      sink.put(static_cast<std::uint8_t>(kHex[byte & 15]));
-    } else {
-      sink.put(byte);
-    }
-  }
-  sink.put('"');
-}
-
-static void put_json(ByteSink& sink, const Secret& secret) noexcept {
-  std::string_view separator = "{";
-  const auto member = [&](std::string_view name) {
-    sink.put(std::exchange(separator, ","));
-    sink.put(name);
-  };
-  if (secret.reference) {
-    member("\"reference\":{");
-    if (secret.reference->key) {
-      sink.put("\"key\":");
-      put_string(sink, *secret.reference->key);
-      sink.put(",");
-    }
-    sink.put("\"name\":");
-    put_string(sink, secret.reference->name);
-    sink.put("}");
-  }
-  if (secret.type != Secret::Type::unknown) {
-    member("\"type\":");
-    put_string(sink, name_of(secret.type));
-  }
-  if (secret.value) {
-    const SecretView data = secret.value->data.view();
-    member("\"value\":{\"data\":\"");
-    sink.put_with(base64_encoded_len(data.size()),
-                  [&](std::uint8_t* out) { base64_encode(data, out); });
-    sink.put("\"}");
-  }
-  if (separator == "{") sink.put("{");
-  sink.put("}");
 }
 
 }  // namespace detail::secret_json
@@ -134,15 +72,6 @@ Result<Secret> secret_from_json(SecretBytes text, std::size_t max_len) {
   STRONGROOM_TRY(secret);
   STRONGROOM_TRY(missing.check());
   return secret;
-}
-
-Result<SecretBytes> secret_to_json(const Secret& secret) {
-  if (secret.reference) {
-    const bool good = well_formed_utf8(secret.reference->name) &&
-                      (!secret.reference->key || well_formed_utf8(*secret.reference->key));
-    if (!good) return Error{Code::invalid, "the name or key of a reference was not UTF-8"};
-  }
-  return ByteSink::make([&](ByteSink& sink) { detail::secret_json::put_json(sink, secret); });
 }
 
 Result<SecretBytes> select_key(SecretBytes secret, const std::string& key,

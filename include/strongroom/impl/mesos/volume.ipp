@@ -13,6 +13,7 @@
 #include "strongroom/impl/json/json.hpp"
 #include "strongroom/impl/mesos/definition.hpp"
 #include "strongroom/impl/mesos/message_json.hpp"
+#include "strongroom/impl/mesos/message_rules.hpp"
 #include "strongroom/mesos/secret.hpp"
 #include "strongroom/mesos/volume.hpp"
 #include "strongroom/result.hpp"
@@ -22,103 +23,129 @@ namespace strongroom::mesos {
 namespace detail::volume {
 
 using message_json::Missing;
+using message_rules::ReadSource;
+using message_rules::ReadVolume;
+using message_rules::SourceType;
 
 constexpr std::size_t kMaxContainerPathLen = 4095;  // PATH_MAX counts the NUL
 constexpr std::size_t kMaxContainerSegmentLen = 255;
 
-enum class Source { absent, unknown, secret, other };
-
-// Draft is a volume as it was read: Mesos first checks for missing fields, and then the rules.
-struct Draft {
-  Volume volume;
-  bool has_host_path = false;
-  bool has_image = false;
-  Source source = Source::absent;
-  std::optional<Secret> secret;
+// Kind is a type of Volume.Source, with the member that it needs.
+struct Kind {
+  std::string_view name;
+  SourceType type;
+  std::string_view member;
+  std::string_view spoken;  // in Mesos' message
+};
+// In the order in which Mesos reads the members.
+constexpr Kind kKinds[] = {
+    {"CSI_VOLUME", SourceType::csi_volume, "csi_volume", "CSI"},
+    {"DOCKER_VOLUME", SourceType::docker_volume, "docker_volume", "DOCKER_VOLUME"},
+    {"HOST_PATH", SourceType::host_path, "host_path", "HOST_PATH"},
+    {"SANDBOX_PATH", SourceType::sandbox_path, "sandbox_path", "SANDBOX_PATH"},
+    {"SECRET", SourceType::secret, "secret", "SECRET"},
 };
 
-static Source source_named(std::string_view type) noexcept {
-  if (type == "SECRET") return Source::secret;
-  for (const std::string_view other :
-       {"DOCKER_VOLUME", "HOST_PATH", "SANDBOX_PATH", "CSI_VOLUME"}) {
-    if (type == other) return Source::other;
+static SourceType source_named(std::string_view name) noexcept {
+  for (const Kind& kind : kKinds) {
+    if (kind.name == name) return kind.type;
   }
-  return Source::unknown;
+  return SourceType::unknown;
 }
 
-static Result<void> read_source(JsonValue object, const std::string& prefix, Missing& missing,
-                                Draft& draft) {
-  STRONGROOM_ASSIGN(secret, message_json::message_field(object, "secret"));
-  if (secret) {
-    STRONGROOM_ASSIGN(read, message_json::read_secret(*secret, prefix + "secret.", missing));
-    draft.secret = std::move(read);
+static Result<ReadSource> read_source(JsonValue object, const std::string& prefix,
+                                      Missing& missing) {
+  ReadSource source;
+  for (const Kind& kind : kKinds) {
+    STRONGROOM_ASSIGN(member, message_json::message_field(object, kind.member));
+    if (!member) continue;
+    source.has[static_cast<std::size_t>(kind.type)] = true;
+    if (kind.type == SourceType::csi_volume) {
+      STRONGROOM_ASSIGN(provisioning, message_json::message_field(*member, "static_provisioning"));
+      source.has_static_provisioning = provisioning.has_value();
+    }
+    if (kind.type == SourceType::secret) {
+      STRONGROOM_ASSIGN(read, message_json::read_secret(*member, prefix + "secret.", missing));
+      source.secret = std::move(read);
+    }
   }
   STRONGROOM_ASSIGN(type, message_json::name_field(object, "type"));
-  draft.source = type ? source_named(*type) : Source::unknown;
-  return {};
+  if (type) source.type = source_named(*type);
+  return source;
 }
 
-static Result<std::optional<Volume::Mode>> read_mode(JsonValue object) {
-  STRONGROOM_ASSIGN(mode, message_json::name_field(object, "mode"));
-  if (!mode) return std::optional<Volume::Mode>();
-  if (*mode == "RW") return std::optional(Volume::Mode::read_write);
-  if (*mode == "RO") return std::optional(Volume::Mode::read_only);
-  return Error{Code::invalid, "Failed to find enum for field 'mode'"};  // Mesos quotes it
+static std::optional<Volume::Mode> mode_named(std::string_view name) noexcept {
+  if (name == "RW") return Volume::Mode::read_write;
+  if (name == "RO") return Volume::Mode::read_only;
+  return std::nullopt;
 }
 
-static Result<Draft> read_volume(JsonValue object, const std::string& prefix, Missing& missing) {
-  Draft draft;
+static Result<ReadVolume> read_volume(JsonValue object, const std::string& prefix,
+                                      Missing& missing) {
+  ReadVolume volume;
   STRONGROOM_ASSIGN(path, message_json::name_field(object, "container_path"));
   STRONGROOM_ASSIGN(host_path, message_json::name_field(object, "host_path"));
+  volume.has_host_path = host_path.has_value();
   STRONGROOM_ASSIGN(image, message_json::message_field(object, "image"));
-  STRONGROOM_ASSIGN(mode, read_mode(object));
+  volume.has_image = image.has_value();
+  Missing of_image;
+  if (image) STRONGROOM_TRY(message_json::read_image(*image, prefix + "image.", of_image));
+  STRONGROOM_ASSIGN(mode, message_json::required_enum(object, "mode", &mode_named));
   missing.require(mode.has_value(), prefix, "mode");  // declared before container_path
   missing.require(path.has_value(), prefix, "container_path");
-  if (path) draft.volume.container_path = std::move(*path);
-  if (mode) draft.volume.mode = *mode;
-  draft.has_host_path = host_path.has_value();
-  draft.has_image = image.has_value();
+  missing.append(of_image);
+  volume.container_path = std::move(path).value_or(std::string());
+  volume.mode = mode.value_or(Volume::Mode::read_only);
 
   STRONGROOM_ASSIGN(source, message_json::message_field(object, "source"));
   if (source) {
-    STRONGROOM_TRY(read_source(*source, prefix + "source.", missing, draft));
+    STRONGROOM_ASSIGN(read, read_source(*source, prefix + "source.", missing));
+    volume.source = std::move(read);
   }
-  return draft;
+  return volume;
 }
 
-static Result<Volume> finish(Draft draft) {
-  const int num_set = draft.has_host_path + draft.has_image + (draft.source != Source::absent);
-  if (num_set != 1) {
-    return Error{Code::invalid,
-                 "Only one of them should be set: 'host_path', 'image' and 'source'"};
-  }
-  if (draft.source == Source::unknown) {
-    return Error{Code::invalid, "'source.type' is unknown"};
-  }
-  if (draft.source != Source::secret) {
-    return Error{Code::unsupported,
-                 "the volume '" + draft.volume.container_path + "' was no secret volume"};
-  }
-  if (!draft.secret) {
-    return Error{Code::invalid, "'source.secret' is not set for SECRET volume"};
-  }
-  if (const auto valid = validate(*draft.secret); !valid) {
-    return Error{Code::invalid, "Invalid secret specified in volume: " + valid.error().message};
-  }
-  draft.volume.secret = std::move(*draft.secret);
-  return std::move(draft.volume);
-}
-
-static Result<std::vector<Draft>> read_list(JsonValue list, bool single, Missing& missing) {
-  std::vector<Draft> drafts;
+static Result<std::vector<ReadVolume>> read_list(JsonValue list, bool single, Missing& missing) {
+  std::vector<ReadVolume> volumes;
   const auto read = [&](JsonValue object) -> Result<void> {
-    const std::string index = std::to_string(drafts.size());
-    STRONGROOM_ASSIGN(draft, read_volume(object, single ? "" : "volumes[" + index + "].", missing));
-    drafts.push_back(std::move(draft));
+    const std::string index = std::to_string(volumes.size());
+    STRONGROOM_ASSIGN(volume,
+                      read_volume(object, single ? "" : "volumes[" + index + "].", missing));
+    volumes.push_back(std::move(volume));
     return {};
   };
   STRONGROOM_TRY(message_json::each_message(list, "volumes", read));
-  return drafts;
+  return volumes;
+}
+
+static Result<void> check_source(const ReadSource& source) {
+  if (source.type == SourceType::unknown) return Error{Code::invalid, "'source.type' is unknown"};
+  for (const Kind& kind : kKinds) {
+    if (kind.type != source.type || source.has[static_cast<std::size_t>(kind.type)]) continue;
+    return Error{Code::invalid, "'source." + std::string(kind.member) + "' is not set for " +
+                                    std::string(kind.spoken) + " volume"};
+  }
+  if (source.type == SourceType::csi_volume && !source.has_static_provisioning) {
+    return Error{Code::invalid,
+                 "'source.csi_volume.static_provisioning' is not set for CSI volume"};
+  }
+  return {};
+}
+
+static Result<Volume> check(ReadVolume read) {
+  if (read.has_host_path + read.has_image + read.source.has_value() != 1) {
+    return Error{Code::invalid,
+                 "Only one of them should be set: 'host_path', 'image' and 'source'"};
+  }
+  if (read.source) STRONGROOM_TRY(check_source(*read.source));
+  if (!read.source || read.source->type != SourceType::secret) {
+    return Error{Code::unsupported,
+                 "the volume '" + read.container_path + "' was no secret volume"};
+  }
+  if (const auto valid = validate(*read.source->secret); !valid) {
+    return Error{Code::invalid, "Invalid secret specified in volume: " + valid.error().message};
+  }
+  return Volume{std::move(read.container_path), read.mode, std::move(*read.source->secret)};
 }
 
 // Segments is a path without its empty and "." segments; an absolute one begins with "/".
@@ -183,13 +210,23 @@ Result<void> validate_container_paths(std::span<const Volume> volumes) {
   return {};
 }
 
+Result<std::vector<Volume>> message_rules::check(std::vector<ReadVolume> read) {
+  std::vector<Volume> volumes;
+  for (ReadVolume& each : read) {
+    STRONGROOM_ASSIGN(volume, detail::volume::check(std::move(each)));
+    volumes.push_back(std::move(volume));
+  }
+  STRONGROOM_TRY(validate_container_paths(volumes));
+  return volumes;
+}
+
 Result<std::vector<Volume>> message_json::read_secret_volumes(JsonValue list) {
   Missing missing;
-  STRONGROOM_ASSIGN(drafts, detail::volume::read_list(list, false, missing));
+  STRONGROOM_ASSIGN(read, detail::volume::read_list(list, false, missing));
   STRONGROOM_TRY(missing.check());
   std::vector<Volume> volumes;
-  for (detail::volume::Draft& draft : drafts) {
-    auto volume = detail::volume::finish(std::move(draft));
+  for (message_rules::ReadVolume& each : read) {
+    auto volume = detail::volume::check(std::move(each));
     if (!volume && volume.error().code == Code::unsupported) continue;
     STRONGROOM_TRY(volume);
     volumes.push_back(std::move(volume).value());
@@ -205,17 +242,10 @@ Result<std::vector<Volume>> volumes_from_json(SecretBytes text, std::size_t max_
   }
   const std::optional<JsonValue> list = root.member("volumes");
   const bool single = root.is(JsonKind::object) && !list;
-
   message_json::Missing missing;
-  STRONGROOM_ASSIGN(drafts, detail::volume::read_list(list.value_or(root), single, missing));
+  STRONGROOM_ASSIGN(read, detail::volume::read_list(list.value_or(root), single, missing));
   STRONGROOM_TRY(missing.check());
-  std::vector<Volume> volumes;
-  for (detail::volume::Draft& draft : drafts) {
-    STRONGROOM_ASSIGN(volume, detail::volume::finish(std::move(draft)));
-    volumes.push_back(std::move(volume));
-  }
-  STRONGROOM_TRY(validate_container_paths(volumes));
-  return volumes;
+  return message_rules::check(std::move(read));
 }
 
 }  // namespace strongroom::mesos

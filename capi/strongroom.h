@@ -1519,10 +1519,11 @@ STRONGROOM_API void strongroom_events_free(strongroom_events* events) STRONGROOM
 /* The forms of a message. Since: 0.1 */
 enum {
   STRONGROOM_FORMAT_JSON = 1, /* {"type":"REFERENCE","reference":{"name":"my/secret"}} */
-  STRONGROOM_FORMAT_WIRE = 2  /* protobuf wire format of mesos.Secret and mesos.v1.Secret */
+  STRONGROOM_FORMAT_WIRE = 2  /* protobuf's wire format, the same for mesos and mesos.v1 */
 };
 
-/* strongroom_message is one Secret message, borrowed. Since: 0.1 */
+/* strongroom_message is a message of Mesos, borrowed: here a Secret. strongroom_mesos.h has functions
+ * for other messages. Since: 0.1 */
 typedef struct strongroom_message {
   const void* data;
   size_t len;

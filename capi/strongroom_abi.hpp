@@ -879,12 +879,13 @@ class Session {
     return make<Batch, strongroom_batch>(&strongroom_resolve_many, messages.data(),
                                          messages.size());
   }
-  Environment resolve_environment(std::string_view json) {
-    return make<Environment, strongroom_environment>(&strongroom_resolve_environment, json.data(),
-                                                     json.size());
+  Environment resolve_environment(std::uint32_t format, std::string_view message) {
+    const strongroom_message wanted = {message.data(), message.size(), format, 0};
+    return make<Environment, strongroom_environment>(&strongroom_resolve_environment, &wanted);
   }
-  Volumes resolve_volumes(std::string_view json) {
-    return make<Volumes, strongroom_volumes>(&strongroom_resolve_volumes, json.data(), json.size());
+  Volumes resolve_volumes(std::uint32_t format, std::string_view message) {
+    const strongroom_message wanted = {message.data(), message.size(), format, 0};
+    return make<Volumes, strongroom_volumes>(&strongroom_resolve_volumes, &wanted);
   }
 
   ResolvedTask resolve(const Task& task) {
@@ -1068,6 +1069,21 @@ inline strongroom_backup_info backup_verify(const BackupSource& source,
   work.check(call,
              strongroom_backup_verify(&detail::Work::fill, work.on_progress(), &work, &info, call));
   return info;
+}
+
+// validate_message and convert_message take a STRONGROOM_MESSAGE_ constant and the message's format.
+inline void validate_message(std::uint32_t kind, std::uint32_t format, std::string_view message) {
+  detail::Call call;
+  const strongroom_message given = {message.data(), message.size(), format, 0};
+  call.check(strongroom_message_validate(kind, &given, call));
+}
+inline Secret convert_message(std::uint32_t kind, std::uint32_t format, std::string_view message,
+                              std::uint32_t to_format) {
+  detail::Call call;
+  const strongroom_message given = {message.data(), message.size(), format, 0};
+  strongroom_secret* written = nullptr;
+  call.check(strongroom_message_convert(kind, &given, to_format, &written, call));
+  return Secret(written);
 }
 
 // docker_authorization and docker_credential take a Docker configuration: see strongroom_mesos.h.

@@ -1,10 +1,12 @@
 /* strongroom_mesos.h: what a host needs that starts tasks of Mesos, Marathon or Metronome: their
  * environment, files, and the credentials to pull their images.
  *
- * JSON texts have up to 1,572,864 bytes. Texts and messages are secrets themselves, and are read in
- * locked memory. Errors use Mesos' words where Mesos has some; those of resolving name the variable or
- * the file, and the secret. One environment or list of volumes has up to 1,000 references to secrets. The
- * conventions, and the Secret messages themselves, are those of strongroom.h.
+ * A strongroom_message (see strongroom.h) is JSON, as Mesos' HTTP API has it, of up to 1,572,864
+ * bytes, or protobuf's wire format, of mesos or mesos.v1, of up to 67,174,400 bytes. Texts and
+ * messages are secrets themselves, and are read in locked memory. Errors use Mesos' words where
+ * Mesos has some; those of resolving name the variable or the file, and the secret. One environment
+ * or list of volumes has up to 1,000 references to secrets. The conventions are those of
+ * strongroom.h.
  */
 #ifndef STRONGROOM_MESOS_H
 #define STRONGROOM_MESOS_H
@@ -18,21 +20,53 @@
 extern "C" {
 #endif
 
+/* ---- messages ---- */
+
+/* The kinds of messages. In JSON, volumes are one Volume, an array of them, or {"volumes":[...]}. In
+ * wire format they are those of a ContainerInfo, all other fields of which are skipped. Since: 0.1 */
+enum {
+  STRONGROOM_MESSAGE_SECRET = 1,
+  STRONGROOM_MESSAGE_ENVIRONMENT = 2,
+  STRONGROOM_MESSAGE_VOLUMES = 3,
+  STRONGROOM_MESSAGE_IMAGE = 4 /* of type DOCKER; its secret is docker.config */
+};
+
+/* strongroom_message_validate checks a message as Mesos does: whether it is well-formed, then its
+ * required fields, and then Mesos' rules for it. Secrets are not looked up.
+ *
+ * kind    a STRONGROOM_MESSAGE_ constant.
+ * Errors  STRONGROOM_INVALID: what is wrong first.  STRONGROOM_UNSUPPORTED: a volume that is no
+ *         secret; an Appc image.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_message_validate(uint32_t kind, const strongroom_message* message,
+                            strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
+/* strongroom_message_convert validates a message and writes it anew: in wire format as protobuf
+ * writes it, in JSON as Mesos does. Unknown fields are left out, and so is everything in a
+ * ContainerInfo but its volumes.
+ *
+ * format  of the result, a STRONGROOM_FORMAT_ constant.
+ * out     own.
+ * Errors  as strongroom_message_validate.  STRONGROOM_INVALID: also, JSON cannot hold a name or a
+ *         plain value, since it is not UTF-8. Since: 0.1 */
+STRONGROOM_API strongroom_status strongroom_message_convert(
+    uint32_t kind, const strongroom_message* message, uint32_t format, strongroom_secret** out,
+    strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* ---- environments ---- */
 
 /* strongroom_environment is resolved environment variables. Since: 0.1 */
 typedef struct strongroom_environment strongroom_environment;
 
-/* strongroom_resolve_environment reads an Environment, {"variables":[...]}, and resolves its secrets
+/* strongroom_resolve_environment resolves the secrets of an Environment, {"variables":[...]},
  * together: all or none. Of two variables with one name a plain one wins over a secret, and of two
  * of one sort the later one.
  *
- * json, len  the text.
- * out        own.
- * Errors     STRONGROOM_INVALID: no JSON, against Mesos' rules, a NUL in a name or value, or as for
- *            strongroom_resolve.  STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+ * out     own.
+ * Errors  STRONGROOM_INVALID: malformed, against Mesos' rules, a NUL in a name or value, or as for
+ *         strongroom_resolve.  STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_resolve_environment(
-    strongroom_session* session, const void* json, size_t len, strongroom_environment** out,
+    strongroom_session* session, const strongroom_message* message, strongroom_environment** out,
     strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_variable is one variable. Since: 0.1 */
@@ -65,17 +99,16 @@ STRONGROOM_API void strongroom_environment_free(strongroom_environment* environm
 /* strongroom_volumes is resolved secrets that are to become files. Since: 0.1 */
 typedef struct strongroom_volumes strongroom_volumes;
 
-/* strongroom_resolve_volumes reads one Volume, an array of them, or {"volumes":[...]}, and resolves
- * their secrets together: all or none. Container paths are checked: each names one file below where
- * it starts, without "..", and none twice or through the file of another.
+/* strongroom_resolve_volumes resolves the secrets of volumes (see STRONGROOM_MESSAGE_VOLUMES)
+ * together: all or none. Container paths are checked: each names one file below where it starts,
+ * without "..", and none twice or through the file of another.
  *
- * json, len  the text.
- * out        own.
- * Errors     STRONGROOM_INVALID: no JSON, against Mesos' rules, a container path, or as for
- *            strongroom_resolve.  STRONGROOM_UNSUPPORTED: a volume that is no secret.
- *            STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
+ * out     own.
+ * Errors  STRONGROOM_INVALID: malformed, against Mesos' rules, a container path, or as for
+ *         strongroom_resolve.  STRONGROOM_UNSUPPORTED: a volume that is no secret.
+ *         STRONGROOM_NOT_FOUND.  STRONGROOM_TOO_LARGE. Since: 0.1 */
 STRONGROOM_API strongroom_status strongroom_resolve_volumes(
-    strongroom_session* session, const void* json, size_t len, strongroom_volumes** out,
+    strongroom_session* session, const strongroom_message* message, strongroom_volumes** out,
     strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
 /* strongroom_volume is one secret that is to become a file. Since: 0.1 */

@@ -34,8 +34,8 @@ Result<std::vector<SecretBytes>> resolve_each(const strongroom_session& session,
 }
 
 Result<mesos::ResolvedEnvironment> resolve_variables(const strongroom_session& session,
-                                                     SecretBytes text) {
-  STRONGROOM_ASSIGN(environment, mesos::environment_from_json(std::move(text)));
+                                                     const strongroom_message& message) {
+  STRONGROOM_ASSIGN(environment, decode_environment(message));
   return mesos::resolve_environment(
       std::move(environment),
       [&](std::span<const mesos::Secret* const> secrets, std::size_t& failed) {
@@ -44,8 +44,8 @@ Result<mesos::ResolvedEnvironment> resolve_variables(const strongroom_session& s
 }
 
 Result<std::unique_ptr<strongroom_volumes>> resolve_files(const strongroom_session& session,
-                                                          SecretBytes text) {
-  STRONGROOM_ASSIGN(volumes, mesos::volumes_from_json(std::move(text)));
+                                                          const strongroom_message& message) {
+  STRONGROOM_ASSIGN(volumes, decode_volumes(message));
   auto values = resolve_each(session, volumes);
   STRONGROOM_TRY(values);
   auto out = std::make_unique<strongroom_volumes>();
@@ -100,13 +100,14 @@ strongroom_status strongroom_resolve_async(strongroom_session* session,
 
 // ---- environments ----
 
-strongroom_status strongroom_resolve_environment(strongroom_session* session, const void* json,
-                                                 size_t len, strongroom_environment** out,
+strongroom_status strongroom_resolve_environment(strongroom_session* session,
+                                                 const strongroom_message* message,
+                                                 strongroom_environment** out,
                                                  strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_environment>> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(text, json_of(json, len));
-    return give<strongroom_environment>(resolve_variables(*session, std::move(text)));
+    if (message == nullptr) return was_null("message");
+    return give<strongroom_environment>(resolve_variables(*session, *message));
   });
 }
 
@@ -133,13 +134,14 @@ void strongroom_environment_free(strongroom_environment* environment) noexcept {
 
 // ---- volumes ----
 
-strongroom_status strongroom_resolve_volumes(strongroom_session* session, const void* json,
-                                             size_t len, strongroom_volumes** out,
+strongroom_status strongroom_resolve_volumes(strongroom_session* session,
+                                             const strongroom_message* message,
+                                             strongroom_volumes** out,
                                              strongroom_error** out_error) noexcept {
   return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_volumes>> {
     STRONGROOM_TRY(check_handle(session, "session"));
-    STRONGROOM_ASSIGN(text, json_of(json, len));
-    return resolve_files(*session, std::move(text));
+    if (message == nullptr) return was_null("message");
+    return resolve_files(*session, *message);
   });
 }
 

@@ -20,14 +20,33 @@ Result<SecretBytes> json_of(const void* json, std::size_t len) {
   return SecretBytes::copy_value(text);
 }
 
-Result<mesos::Secret> decode(const strongroom_message& message) {
+Error unknown_format() {
+  return {Code::invalid, "format must be STRONGROOM_FORMAT_JSON or STRONGROOM_FORMAT_WIRE"};
+}
+
+// decode_as reads a message with one of the engine's two functions for its kind.
+template <typename T>
+static Result<T> decode_as(const strongroom_message& message, Result<T> (*from_wire)(SecretView),
+                           Result<T> (*from_json)(SecretBytes, std::size_t)) {
   if (message.reserved != 0) return Error{Code::invalid, "a reserved field is not 0"};
   STRONGROOM_ASSIGN(bytes, bytes_of(message.data, message.len, "data"));
-  if (message.format == STRONGROOM_FORMAT_WIRE) return mesos::decode_secret(SecretView(bytes));
-  if (message.format != STRONGROOM_FORMAT_JSON)
-    return Error{Code::invalid, "format must be STRONGROOM_FORMAT_JSON or STRONGROOM_FORMAT_WIRE"};
+  if (message.format == STRONGROOM_FORMAT_WIRE) return from_wire(SecretView(bytes));
+  if (message.format != STRONGROOM_FORMAT_JSON) return unknown_format();
   STRONGROOM_ASSIGN(text, json_of(message.data, message.len));
-  return mesos::secret_from_json(std::move(text));
+  return from_json(std::move(text), kDefaultMaxJsonLen);
+}
+
+Result<mesos::Secret> decode(const strongroom_message& message) {
+  return decode_as(message, &mesos::decode_secret, &mesos::secret_from_json);
+}
+Result<mesos::Environment> decode_environment(const strongroom_message& message) {
+  return decode_as(message, &mesos::decode_environment, &mesos::environment_from_json);
+}
+Result<std::vector<mesos::Volume>> decode_volumes(const strongroom_message& message) {
+  return decode_as(message, &mesos::decode_volumes, &mesos::volumes_from_json);
+}
+Result<mesos::Image> decode_image(const strongroom_message& message) {
+  return decode_as(message, &mesos::decode_image, &mesos::image_from_json);
 }
 
 Result<std::vector<mesos::Secret>> decode_all(const strongroom_message* messages, std::size_t num) {

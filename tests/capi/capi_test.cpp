@@ -478,6 +478,7 @@ TEST_P(Capi, TheEnvironmentOfAMesosTaskResolves) {
   Fresh fresh(url());
   fresh.session.put("my/secret", kText, R"({"username": "my-user", "password": "my-password"})");
   const auto environment = fresh.session.resolve_environment(
+      STRONGROOM_FORMAT_JSON,
       R"({"variables":[{"name":"MY_SECRET_ENV","type":"SECRET","secret":{"type":"REFERENCE",)"
       R"("reference":{"name":"/my/secret","key":"username"}}},)"
       R"({"name":"MY_NORMAL_ENV","value":"foo"}]})");
@@ -489,6 +490,7 @@ TEST_P(Capi, TheEnvironmentOfAMesosTaskResolves) {
   EXPECT_EQ(status_of([&] { environment.at(2); }), STRONGROOM_NOT_FOUND);
   EXPECT_EQ(status_of([&] {
               fresh.session.resolve_environment(
+                  STRONGROOM_FORMAT_JSON,
                   R"({"variables":[{"name":"A","value":"b"},{"name":"B","type":"SECRET","secret":)"
                   R"({"type":"REFERENCE","reference":{"name":"absent"}}}]})");
             }),
@@ -501,16 +503,20 @@ TEST_P(Capi, TheVolumesOfAMesosTaskResolve) {
   const std::string volume =
       R"({"mode":"RW","container_path":"path/to/secret/file","source":{"type":"SECRET","secret":)"
       R"({"type":"REFERENCE","reference":{"name":"/my/secret","key":"username"}}}})";
-  const auto volumes = fresh.session.resolve_volumes(volume);
+  const auto volumes = fresh.session.resolve_volumes(STRONGROOM_FORMAT_JSON, volume);
   ASSERT_EQ(volumes.size(), 1u);
   EXPECT_STREQ(volumes.path(0), "path/to/secret/file");
   EXPECT_FALSE(volumes.read_only(0));
   EXPECT_EQ(volumes.reveal_value(0), "my-user");
   EXPECT_EQ(status_of([&] { volumes.at(1); }), STRONGROOM_NOT_FOUND);
-  EXPECT_EQ(status_of([&] { fresh.session.resolve_volumes("[" + volume + "," + volume + "]"); }),
+  EXPECT_EQ(status_of([&] {
+              fresh.session.resolve_volumes(STRONGROOM_FORMAT_JSON,
+                                            "[" + volume + "," + volume + "]");
+            }),
             STRONGROOM_INVALID);
-  EXPECT_EQ(status_of([&] { fresh.session.resolve_volumes(R"({"mode":"RO"})"); }),
-            STRONGROOM_INVALID);
+  EXPECT_EQ(
+      status_of([&] { fresh.session.resolve_volumes(STRONGROOM_FORMAT_JSON, R"({"mode":"RO"})"); }),
+      STRONGROOM_INVALID);
 }
 
 // ---- memory ----

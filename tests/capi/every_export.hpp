@@ -119,11 +119,12 @@ class Everything {
       return strongroom_get_many(session, paths, 1, nullptr, out, nullptr);
     });
     take<strongroom_environment>(kEnvironment, [&](auto out) {
-      return strongroom_resolve_environment(session, environment.data(), environment.size(), out,
-                                            nullptr);
+      const strongroom_message message = json_message(environment);
+      return strongroom_resolve_environment(session, &message, out, nullptr);
     });
     take<strongroom_volumes>(kVolumes, [&](auto out) {
-      return strongroom_resolve_volumes(session, volumes.data(), volumes.size(), out, nullptr);
+      const strongroom_message message = json_message(volumes);
+      return strongroom_resolve_volumes(session, &message, out, nullptr);
     });
     take<strongroom_watch>(
         kWatch, [&](auto out) { return strongroom_watch_open(session, "", out, nullptr); });

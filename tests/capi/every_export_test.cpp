@@ -157,9 +157,9 @@ const char* const kNoZooKeeper = "zk://127.0.0.1:1/x";
 #function, {or_null(place) }, FREES(function, place), kUntried \
   }
 
-const strongroom_message& message_of(Call& c) {
+const strongroom_message& message_of(const std::string& json) {
   static strongroom_message message;
-  message = json_message(c.all.reference);
+  message = json_message(json);
   return message;
 }
 
@@ -612,28 +612,27 @@ std::vector<Export> every_export() {
       {"strongroom_resolve",
        {kSession},
        CALL(c.gives(&strongroom_secret_free,
-                    OUT(strongroom_resolve(c[kSession], &message_of(c), out, error))))},
+                    OUT(strongroom_resolve(c[kSession], &message_of(c.all.reference), out, error))))},
       {"strongroom_resolve_many",
        {kSession},
        CALL(c.gives(&strongroom_batch_free,
-                    OUT(strongroom_resolve_many(c[kSession], &message_of(c), 1, out, error))))},
+                    OUT(strongroom_resolve_many(c[kSession], &message_of(c.all.reference), 1, out, error))))},
       {"strongroom_resolve_async",
        {kSession},
-       CALL(c.runs(RUN(strongroom_resolve_async(c[kSession], &message_of(c), 1, got_batch, nullptr,
+       CALL(c.runs(RUN(strongroom_resolve_async(c[kSession], &message_of(c.all.reference), 1, got_batch, nullptr,
                                                 error))))},
       {"strongroom_resolve_environment",
        {kSession},
        CALL(c.gives(&strongroom_environment_free,
-                    OUT(strongroom_resolve_environment(c[kSession], c.all.environment.data(),
-                                                       c.all.environment.size(), out, error))))},
+                    OUT(strongroom_resolve_environment(c[kSession], &message_of(c.all.environment), out,
+                                                       error))))},
       SIZE(strongroom_environment_size, kEnvironment),
       ITEM(strongroom_environment_at, kEnvironment, strongroom_variable, STRONGROOM_VARIABLE_INIT),
       FREE(strongroom_environment_free, kEnvironment),
       {"strongroom_resolve_volumes",
        {kSession},
        CALL(c.gives(&strongroom_volumes_free,
-                    OUT(strongroom_resolve_volumes(c[kSession], c.all.volumes.data(),
-                                                   c.all.volumes.size(), out, error))))},
+                    OUT(strongroom_resolve_volumes(c[kSession], &message_of(c.all.volumes), out, error))))},
       SIZE(strongroom_volumes_size, kVolumes),
       ITEM(strongroom_volumes_at, kVolumes, strongroom_volume, STRONGROOM_VOLUME_INIT),
       FREE(strongroom_volumes_free, kVolumes),
@@ -661,6 +660,16 @@ std::vector<Export> every_export() {
                     OUT(strongroom_task_authorization(c[kSession], c[kTask], nullptr, out,
                                                       error))))},
       FREE(strongroom_task_free, kTask),
+      {"strongroom_message_validate",
+       {},
+       CALL(c.runs(RUN(strongroom_message_validate(
+           STRONGROOM_MESSAGE_VOLUMES, &message_of(c.all.volumes), error))))},
+      {"strongroom_message_convert",
+       {},
+       CALL(c.gives(&strongroom_secret_free,
+                    OUT(strongroom_message_convert(STRONGROOM_MESSAGE_ENVIRONMENT,
+                                                   &message_of(c.all.environment),
+                                                   STRONGROOM_FORMAT_WIRE, out, error))))},
       {"strongroom_docker_authorization",
        {},
        CALL(c.gives(&strongroom_secret_free,
@@ -695,7 +704,7 @@ std::vector<Export> every_export() {
                                                          nullptr, error))))))},
       {"strongroom_queue_resolve",
        {kQueue, kSession},
-       CALL(c.runs(RUN(strongroom_queue_resolve(c[kQueue], c[kSession], &message_of(c), 1, nullptr,
+       CALL(c.runs(RUN(strongroom_queue_resolve(c[kQueue], c[kSession], &message_of(c.all.reference), 1, nullptr,
                                                 error))))},
       {"strongroom_queue_watch",
        {kQueue, kWatch},

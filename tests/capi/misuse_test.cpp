@@ -32,6 +32,9 @@ template <typename T, typename F>
                             STRONGROOM_INVALID);
 }
 
+constexpr std::uint32_t kMessages[] = {STRONGROOM_MESSAGE_SECRET, STRONGROOM_MESSAGE_ENVIRONMENT,
+                                       STRONGROOM_MESSAGE_VOLUMES, STRONGROOM_MESSAGE_IMAGE};
+
 class Misuse : public ::testing::Test {
  protected:
   Misuse() : fresh_("memory:"), session_(fresh_.session.raw()), store_(fresh_.store.raw()) {
@@ -98,12 +101,21 @@ TEST_F(Misuse, NullInputsAreRefused) {
   EXPECT_TRUE(refused<strongroom_batch>([&](auto out, auto error) {
     return strongroom_resolve_many(session_, nullptr, 1, out, error);
   }));
-  EXPECT_TRUE(refused<strongroom_environment>([&](auto out, auto error) {
-    return strongroom_resolve_environment(session_, nullptr, 1, out, error);
-  }));
-  EXPECT_TRUE(refused<strongroom_volumes>([&](auto out, auto error) {
-    return strongroom_resolve_volumes(session_, nullptr, 1, out, error);
-  }));
+  for (const strongroom_message* message :
+       {(const strongroom_message*)nullptr, &null_json, &null_wire}) {
+    EXPECT_TRUE(refused<strongroom_environment>([&](auto out, auto error) {
+      return strongroom_resolve_environment(session_, message, out, error);
+    }));
+    EXPECT_TRUE(refused<strongroom_volumes>([&](auto out, auto error) {
+      return strongroom_resolve_volumes(session_, message, out, error);
+    }));
+    for (const std::uint32_t kind : kMessages) {
+      EXPECT_EQ(strongroom_message_validate(kind, message, nullptr), STRONGROOM_INVALID);
+      EXPECT_TRUE(refused<strongroom_secret>([&](auto out, auto error) {
+        return strongroom_message_convert(kind, message, STRONGROOM_FORMAT_JSON, out, error);
+      }));
+    }
+  }
   EXPECT_TRUE(refused<strongroom_pending>([&](auto out, auto error) {
     return strongroom_init_prepare(session_, nullptr, out, error);
   }));
@@ -163,6 +175,25 @@ TEST_F(Misuse, UnknownFlagsAndConstantsAreRefused) {
     EXPECT_TRUE(refused<strongroom_batch>([&](auto out, auto error) {
       return strongroom_resolve_many(session_, &message, 1, out, error);
     }));
+    EXPECT_TRUE(refused<strongroom_environment>([&](auto out, auto error) {
+      return strongroom_resolve_environment(session_, &message, out, error);
+    }));
+    EXPECT_TRUE(refused<strongroom_volumes>([&](auto out, auto error) {
+      return strongroom_resolve_volumes(session_, &message, out, error);
+    }));
+    const strongroom_message good = {"{}", 2, STRONGROOM_FORMAT_JSON, 0};
+    for (const std::uint32_t kind : kMessages) {
+      EXPECT_TRUE(refused<strongroom_secret>([&](auto out, auto error) {
+        return strongroom_message_convert(kind, &message, STRONGROOM_FORMAT_JSON, out, error);
+      }));
+      EXPECT_TRUE(refused<strongroom_secret>([&](auto out, auto error) {
+        return strongroom_message_convert(kind, &good, unknown, out, error);
+      }));
+    }
+  }
+  for (const std::uint32_t kind : {0u, 5u, UINT32_MAX}) {
+    const strongroom_message good = {"{}", 2, STRONGROOM_FORMAT_JSON, 0};
+    EXPECT_EQ(strongroom_message_validate(kind, &good, nullptr), STRONGROOM_INVALID);
   }
   EXPECT_EQ(strongroom_check(session_, STRONGROOM_ACTION_BACKUP + 1, "", nullptr),
             STRONGROOM_INVALID);

@@ -270,8 +270,10 @@ Statuses asked_of_secret(Session& session, const std::string& path) {
       {"queue_resolve", status_of([&] { queue.resolve(session, {message(json)}, nullptr); })},
       {"resolve_async",
        status_of([&] { session.resolve_async({message(json)}, [](auto&&...) {}); })},
-      {"resolve_environment", status_of([&] { session.resolve_environment(variables); })},
-      {"resolve_volumes", status_of([&] { session.resolve_volumes(volumes); })},
+      {"resolve_environment",
+       status_of([&] { session.resolve_environment(STRONGROOM_FORMAT_JSON, variables); })},
+      {"resolve_volumes",
+       status_of([&] { session.resolve_volumes(STRONGROOM_FORMAT_JSON, volumes); })},
       {"put", status_of([&] { session.put(path, kText, "x"); })},
       {"delete", status_of([&] { session.erase(path); })},
   };

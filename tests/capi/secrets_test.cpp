@@ -362,16 +362,17 @@ TEST_F(Secrets, ADeniedPathDeniesTheWholeBatchAndABadOneIsInvalid) {
 
 TEST_F(Secrets, AnEmptyVariableAndAnEmptyFileHaveNoBytes) {
   session_.put("empty", kText, "");
-  const auto environment =
-      session_.resolve_environment(R"({"variables":[{"name":"E","type":"SECRET","secret":)" +
-                                   reference_to("empty") + R"(},{"name":"F","value":""}]})");
+  const auto environment = session_.resolve_environment(
+      STRONGROOM_FORMAT_JSON, R"({"variables":[{"name":"E","type":"SECRET","secret":)" +
+                                  reference_to("empty") + R"(},{"name":"F","value":""}]})");
   for (const std::size_t i : {0u, 1u}) {
     EXPECT_EQ(environment.at(i).value, nullptr) << i;
     EXPECT_EQ(environment.at(i).value_len, 0u) << i;
   }
   const auto volumes = session_.resolve_volumes(
+      STRONGROOM_FORMAT_JSON,
       R"({"mode":"RO","container_path":"p","source":{"type":"SECRET","secret":)" +
-      reference_to("empty") + "}}");
+          reference_to("empty") + "}}");
   EXPECT_EQ(volumes.at(0).value, nullptr);
   EXPECT_EQ(volumes.at(0).value_len, 0u);
   EXPECT_EQ(volumes.at(0).read_only, 1u);

@@ -85,9 +85,12 @@ class Request {
   Resolved resolve() {
     Resolved resolved;
     if (environment_) {
-      resolved.variables.emplace(access_->session.resolve_environment(environment_->reveal()));
+      resolved.variables.emplace(
+          access_->session.resolve_environment(STRONGROOM_FORMAT_JSON, environment_->reveal()));
     }
-    if (volumes_) resolved.volumes.emplace(access_->session.resolve_volumes(volumes_->reveal()));
+    if (volumes_)
+      resolved.volumes.emplace(
+          access_->session.resolve_volumes(STRONGROOM_FORMAT_JSON, volumes_->reveal()));
     return resolved;
   }
 

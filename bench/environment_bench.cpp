@@ -59,9 +59,9 @@ abi::Session make_store(abi::Store& store) {
 }
 
 void resolve(strongroom_session* session, const std::string& json) {
+  const strongroom_message message = {json.data(), json.size(), STRONGROOM_FORMAT_JSON, 0};
   strongroom_environment* environment = nullptr;
-  if (strongroom_resolve_environment(session, json.data(), json.size(), &environment, nullptr) !=
-          STRONGROOM_OK ||
+  if (strongroom_resolve_environment(session, &message, &environment, nullptr) != STRONGROOM_OK ||
       strongroom_environment_size(environment) != kNumVariables) {
     give_up("the environment did not resolve");
   }

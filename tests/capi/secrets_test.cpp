@@ -394,18 +394,20 @@ std::string message_of(F call) {
 std::string environment_error(Session& session, const std::string& secret) {
   return message_of([&] {
     session.resolve_environment(
+        STRONGROOM_FORMAT_JSON,
         R"({"variables":[{"name":"P","value":"x"},{"name":"I","type":"SECRET","secret":{"value":{"data":"eA=="}}},)"
         R"({"name":"GOOD","type":"SECRET","secret":)" +
-        reference_to("a") + R"(},{"name":"DB_PASSWORD","type":"SECRET","secret":)" + secret +
-        "}]}");
+            reference_to("a") + R"(},{"name":"DB_PASSWORD","type":"SECRET","secret":)" + secret +
+            "}]}");
   });
 }
 
 std::string volumes_error(Session& session, const std::string& secret) {
   const std::string volume = R"({"mode":"RO","source":{"type":"SECRET","secret":)";
   return message_of([&] {
-    session.resolve_volumes("[" + volume + reference_to("a") + R"(},"container_path":"good"},)" +
-                            volume + secret + R"(},"container_path":"db/password"}])");
+    session.resolve_volumes(STRONGROOM_FORMAT_JSON,
+                            "[" + volume + reference_to("a") + R"(},"container_path":"good"},)" +
+                                volume + secret + R"(},"container_path":"db/password"}])");
   });
 }
 
@@ -447,10 +449,14 @@ TEST_F(Secrets, MoreSecretsThanOneCallReadsAreRefusedWithTheLimit) {
                R"(","source":{"type":"SECRET","secret":)" + reference_to("a") + "}}";
   }
   const std::string says = "1001 secrets were asked for at once; the most is 1,000";
+  EXPECT_EQ(message_of([&] {
+              session_.resolve_environment(STRONGROOM_FORMAT_JSON,
+                                           R"({"variables":[)" + variables + "]}");
+            }),
+            says);
   EXPECT_EQ(
-      message_of([&] { session_.resolve_environment(R"({"variables":[)" + variables + "]}"); }),
+      message_of([&] { session_.resolve_volumes(STRONGROOM_FORMAT_JSON, "[" + volumes + "]"); }),
       says);
-  EXPECT_EQ(message_of([&] { session_.resolve_volumes("[" + volumes + "]"); }), says);
 }
 
 // ---- registries ----

@@ -325,6 +325,123 @@ class OwnerAsNobody(AsNobody, Files):
             self.assertEqual((done.returncode, done.out), (0, SECRET), done.err)
 
 
+CREDENTIALS = ".strongroom-credentials"
+
+
+class Credentials(Files):
+    """The files in one directory, as systemd gives them to a service."""
+
+    SHOW = 'cat "$CREDENTIALS_DIRECTORY/$0"'
+
+    def args(self, paths, *command, options=None, more=()):
+        return super().args(paths, *command, options=options, more=["--credentials-directory", *more])
+
+    def begin(self, *paths, options=None):
+        script = 'cd "$CREDENTIALS_DIRECTORY" && cat "$@" && echo && read -r _ && cd / && cd - >/dev/null && cat "$@"'
+        process = self.start(*self.args(paths, "sh", "-c", script, "sh", *paths, options=options), cwd=self.box)
+        self.assertEqual(process.stdout.readline().strip(), SECRET * len(paths))
+        return process
+
+    def test_the_variable_leads_to_the_files(self):
+        script = 'echo "$CREDENTIALS_DIRECTORY"; cd "$CREDENTIALS_DIRECTORY"; cat db-password b.x'
+        done = self.run_it(*self.args(["db-password", "b.x"], "sh", "-c", script), cwd=self.box,
+                           env={"CREDENTIALS_DIRECTORY": "/of/the/caller"})
+        place = os.path.join(self.box, CREDENTIALS).encode()
+        self.assertEqual((done.returncode, done.out), (0, place + b"\n" + SECRET * 2), done.err)
+        self.assertEqual(self.left(), [])
+
+    def test_only_the_owner_reads_and_nobody_writes(self):
+        for mode in ("RO", "RW"):
+            volumes = self.write("v.json", [volume("f", reference("my/secret"), mode)])
+            script = 'cd "$CREDENTIALS_DIRECTORY"; stat -L -c "%a %u" f; echo x 2>/dev/null >f || echo no; cat f'
+            done = self.run_it("run", *self.options, "--credentials-directory", "--volumes", volumes, "--", "sh", "-c",
+                               script, cwd=self.box)
+            self.assertEqual(done.out, f"400 {self.user or os.geteuid()}\nno\n".encode() + SECRET, done.err)
+            self.assertEqual(self.left(), [])
+
+    def test_the_directory_is_read_only_in_memory_and_unseen_outside(self):
+        if self.options:
+            return  # links to memfds
+        process = self.begin("f")
+        self.assertEqual(self.left(), [CREDENTIALS, f"{CREDENTIALS}/.in-use"])
+        self.assertEqual(os.path.getsize(os.path.join(self.box, CREDENTIALS, ".in-use")), 0)
+        self.end(process, 1)
+        script = 'cd "$CREDENTIALS_DIRECTORY"; stat -c "%a %u" .; stat -f -c %T .; touch new 2>/dev/null || echo no; ls -A'
+        done = self.run_it(*self.args(["f"], "sh", "-c", script), cwd=self.box)
+        rights, kind, new, names = done.out.decode().splitlines()
+        self.assertEqual((rights, new, names), (f"500 {self.user or os.geteuid()}", "no", "f"), done.err)
+        self.assertIn(kind, ("tmpfs", "ramfs"))
+
+    def test_runs_in_one_directory_keep_their_files(self):
+        for order in ((0, 1), (1, 0)):
+            for paths in ((["a"], ["a"]), (["a"], ["b", "c"])):
+                both = [self.begin(*mine) for mine in paths]
+                for i in order:
+                    self.end(both[i], len(paths[i]))
+                self.assertEqual(self.left(), [], (order, paths))
+
+    def test_next_run_takes_over_what_a_killed_one_left(self):
+        self.kill(self.begin("a", "b"))
+        self.assertNotEqual(self.left(), [])
+        for options in [["--no-namespace"]] + [[]] * mount_namespaces_allowed():
+            done = self.run_it(*self.args(["a"], "sh", "-c", self.SHOW, "a", options=options), cwd=self.box)
+            self.assertEqual((done.returncode, done.out), (0, SECRET), done.err)
+        if not self.options:
+            self.assertEqual(self.left(), [])
+
+    def test_a_folder_that_is_something_else_is_refused(self):
+        for make in (lambda place: os.symlink(self.place, place), lambda place: self.write(place, "x")):
+            make(os.path.join(self.box, CREDENTIALS))
+            done = self.run_it(*self.args(["a"], "touch", self.path("started")), cwd=self.box)
+            self.assertEqual(done.returncode, INVALID, done.err)
+            self.assertFalse(os.path.exists(self.path("started")))
+            os.unlink(os.path.join(self.box, CREDENTIALS))
+
+    def test_what_is_no_name_of_a_credential_is_refused(self):
+        for path in ("a/b", "./a", "/bin/true", "a:b", "\u00e4", "a\tb"):
+            for more in ([], ["--check"]):
+                done = self.run_it(*self.args([path], "touch", self.path("started"), more=more), cwd=self.box)
+                self.assertEqual(done.returncode, INVALID, (path, done.err))
+                self.assertIn("is no name of a credential", done.err)
+        self.assertFalse(os.path.exists(self.path("started")))
+        self.assertEqual(self.left(), [])
+
+    def test_it_does_not_go_with_what_contradicts_it(self):
+        volumes = self.write("v.json", volume("a", reference("my/secret")))
+        run = ["run", "--credentials-directory"]
+        self.fails(USAGE, *run, "--", "true", says="--volumes")
+        self.fails(USAGE, *run, "--volumes", volumes, "--mesos-modes", "--", "true", says="exclude")
+        self.fails(USAGE, *run, "--volumes", volumes, "--on-change=HUP", "--", "true", says="--on-change=restart")
+        env = self.write("e.json", cli_test.environment(CREDENTIALS_DIRECTORY="x"))
+        self.fails(INVALID, *run, "--volumes", volumes, "--env", env, "--", "true", says="CREDENTIALS_DIRECTORY")
+
+    def test_no_files_are_no_directory(self):
+        done = self.run_it(*self.args([], "sh", "-c", 'echo "${CREDENTIALS_DIRECTORY-unset}"'), cwd=self.box)
+        self.assertEqual((done.returncode, done.out), (0, b"unset\n"), done.err)
+        self.assertEqual(self.left(), [])
+
+
+class CredentialsNoNamespace(Credentials):
+    options = ["--no-namespace"]
+
+
+class CredentialsAsNobody(AsNobody, Credentials):
+    """In a user namespace, if one may be made."""
+
+
+class CredentialsOfOwner(AsRoot):
+    def test_command_that_drops_its_rights_reads_them(self):
+        for options in ([], ["--no-namespace"]):
+            more = ["--credentials-directory", "--owner", NOBODY]
+            done = self.run_it(*self.args(["a"], "setpriv", "--reuid=nobody", "--clear-groups", "sh", "-c",
+                                          Credentials.SHOW, "a", options=options, more=more), cwd=self.box)
+            self.assertEqual((done.returncode, done.out), (0, SECRET), done.err)
+            self.assertEqual(self.left(), [])
+        done = self.run_it(*self.args(["a"], "setpriv", "--reuid=nobody", "--clear-groups", "sh", "-c",
+                                      Credentials.SHOW, "a", more=["--credentials-directory"]), cwd=self.box)
+        self.assertEqual((done.out, done.returncode != 0), (b"", True))
+
+
 class OwnerUsage(Case):
     def test_what_is_no_owner_is_refused_before_anything_is_read(self):
         for owner in ("", ":", "a:b:c", "nobody:nogroup:", "::", "no-such-user", ":no-such-group",
@@ -340,6 +457,7 @@ class OwnerUsage(Case):
     def test_help_and_completions_have_it(self):
         self.assertIn("--owner", self.ok("run", "--help").decode())
         for shell in ("bash", "zsh", "fish"):
+            self.assertIn("credentials-directory", self.ok("completion", shell).decode())
             self.assertIn("owner", self.ok("completion", shell).decode())
 
 

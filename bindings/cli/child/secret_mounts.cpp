@@ -235,6 +235,24 @@ bool mounts_allowed() {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+void mount_credentials(std::span<const SecretFile> files, const Owner& owner,
+                       const std::string& folder) {
+  enter_namespace();
+  const UniqueFd mount = unswapped_file_system();
+  for (const SecretFile& file : files) write_file(mount.get(), file.path, file);
+  {
+    const UniqueFd root(::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root || ::fchmod(root.get(), 0500) != 0) throw cannot("chmod");
+    give_to(root.get(), owner);
+  }
+  make_read_only(mount);
+  const UniqueFd place = open_folder(folder);
+  if (::move_mount(mount.get(), "", place.get(), "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
+    throw cannot("move_mount onto " + folder);
+  }
+}
+
 void mount_secret_files(std::span<const SecretFile> files, std::span<const FileId> targets) {
   enter_namespace();
   const Staged staged = stage(files);

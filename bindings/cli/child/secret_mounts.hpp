@@ -23,6 +23,13 @@ bool mounts_allowed();
 // targets  what Targets::add_file found for each file; if another file is there by now, it is refused.
 void mount_secret_files(std::span<const SecretFile> files, std::span<const FileId> targets);
 
+// mount_credentials moves the calling process into a namespace of its own and mounts a read-only directory with the
+// files over a folder of the working directory there. Call it only in a forked child.
+// files  each path is a name in the directory.
+// owner  of the directory, which only its owner may read.
+void mount_credentials(std::span<const SecretFile> files, const Owner& owner,
+                       const std::string& folder);
+
 // replace_secret_files puts new files in the places of those that mount_secret_files mounted for a command. Each is
 // replaced at once: a reader sees the old file or the new one, and a process that has the old one open keeps it.
 // Before Linux 6.5 the old files stay below the new ones until the command ends.

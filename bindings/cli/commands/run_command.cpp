@@ -5,6 +5,7 @@
 // --on-change the store stays open and the values stay in locked memory, to be compared with newer ones.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -48,6 +49,8 @@ constexpr Option kOwner = {.names = "--owner",
                            .rivals = "owner"};
 constexpr Option kMesosModes =
     flag("--mesos-modes", "Let every user read the files (0644), as Mesos does", "owner");
+constexpr Option kCredentialsDirectory =
+    flag("--credentials-directory", "Put the files into $CREDENTIALS_DIRECTORY, as systemd does");
 constexpr Option kCheck =
     flag("--check", "Start nothing; report whether the command would get its secrets");
 constexpr Option kOnChange = {
@@ -117,15 +120,51 @@ bool same(const Resolved& one, const Resolved& other) {
   return same_values(one.variables, other.variables) && same_values(one.volumes, other.volumes);
 }
 
+// What systemd calls the directory of a service's credentials, and the folder of the working directory that
+// --credentials-directory makes it in. A file in that keeps the folder until the last run ends.
+constexpr std::string_view kCredentialsVariable = "CREDENTIALS_DIRECTORY";
+constexpr const char* kCredentialsFolder = ".strongroom-credentials";
+constexpr const char* kCredentialsInUse = ".strongroom-credentials/.in-use";
+
+// check_credential_name refuses names that systemd refuses for a credential.
+void check_credential_name(std::string_view name) {
+  const auto fits = [](char c) { return c >= ' ' && c <= '~' && c != ':' && c != '/'; };
+  constexpr std::size_t kMaxNameLen = 255;
+  if (!name.empty() && name.size() <= kMaxNameLen && name != "." && name != ".." &&
+      std::all_of(name.begin(), name.end(), fits)) {
+    return;
+  }
+  throw Failure(
+      kExitInvalid,
+      "the container path '" + printable(std::string(name)) +
+          "' is no name of a credential: printable ASCII without '/' and ':', as 'db-password'");
+}
+
+void check_credentials(const Resolved& resolved) {
+  for (std::size_t i = 0; i < resolved.volumes->size(); ++i) {
+    check_credential_name(resolved.volumes->path(i));
+  }
+  const std::size_t count = resolved.variables ? resolved.variables->size() : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (resolved.variables->name(i) != kCredentialsVariable) continue;
+    throw Failure(kExitInvalid,
+                  "--env has a variable CREDENTIALS_DIRECTORY, which --credentials-directory sets");
+  }
+}
+
 // CommandEnvironment is the environment that the child starts with: pointers to the inherited variables,
 // and the resolved ones as "NAME=VALUE" in locked memory.
 class CommandEnvironment {
  public:
-  explicit CommandEnvironment(const strongroom_abi::Environment* variables) {
+  // credentials  the value of $CREDENTIALS_DIRECTORY; empty: as inherited.
+  explicit CommandEnvironment(const strongroom_abi::Environment* variables,
+                              const std::string& credentials = "") {
     const std::size_t count = variables == nullptr ? 0 : variables->size();
+    if (!credentials.empty()) credentials_ = std::string(kCredentialsVariable) + "=" + credentials;
     for (char** inherited = ::environ; *inherited != nullptr; ++inherited) {
       if (!replaced(*inherited, variables, count)) pointers_.push_back(*inherited);
     }
+    if (!credentials_.empty()) pointers_.push_back(credentials_.data());
     std::size_t len = 0;
     for (std::size_t i = 0; i < count; ++i) len += checked_len(*variables, i);
     block_.emplace(len);
@@ -140,14 +179,18 @@ class CommandEnvironment {
     pointers_.push_back(nullptr);
   }
 
+  CommandEnvironment(const CommandEnvironment&) = delete;  // it points into itself
+  CommandEnvironment& operator=(const CommandEnvironment&) = delete;
+
   char* const* pointers() const noexcept { return pointers_.data(); }
   void wipe() noexcept { block_.reset(); }
 
  private:
-  static bool replaced(std::string_view entry, const strongroom_abi::Environment* variables,
-                       std::size_t count) {
+  bool replaced(std::string_view entry, const strongroom_abi::Environment* variables,
+                std::size_t count) const {
     if (entry.starts_with("STRONGROOM_")) return true;
     const std::string_view name = entry.substr(0, entry.find('='));
+    if (name == kCredentialsVariable && !credentials_.empty()) return true;
     for (std::size_t i = 0; i < count; ++i) {
       if (name == variables->name(i)) return true;
     }
@@ -168,6 +211,7 @@ class CommandEnvironment {
     return out + bytes.size();
   }
 
+  std::string credentials_;
   std::optional<Secret> block_;
   std::vector<char*> pointers_;
 };
@@ -176,6 +220,7 @@ class CommandEnvironment {
 struct FileAccess {
   Owner owner;
   bool mesos_modes = false;
+  bool all_read_only = false;  // whatever the volumes say
 
   mode_t mode(bool read_only) const noexcept {
     if (mesos_modes) return 0644;
@@ -188,28 +233,46 @@ std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes, const F
   std::vector<SecretFile> files;
   for (std::size_t i = 0; i < volumes.size(); ++i) {
     const std::string_view value = volumes.reveal_value(i);
+    const bool read_only = access.all_read_only || volumes.read_only(i);
     files.push_back({volumes.path(i),
-                     volumes.read_only(i),
+                     read_only,
                      {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()},
-                     access.mode(volumes.read_only(i)),
+                     access.mode(read_only),
                      access.owner});
   }
   return files;
 }
 
+// How is what stays the same for every start of the command.
+struct How {
+  const Options& options;
+  const Signals& signals;
+  FileAccess access;
+  bool mounts;
+  bool credentials;  // in one directory
+};
+
 // FilePlan makes the command's files visible to it, by mounts where they are allowed.
 class FilePlan {
  public:
-  FilePlan(std::vector<SecretFile> files, bool mounts, bool others_pass)
-      : files_(std::move(files)), targets_(others_pass) {
+  FilePlan(std::vector<SecretFile> files, const How& how)
+      : files_(std::move(files)),
+        targets_(how.access.others_pass()),
+        credentials_(how.credentials),
+        owner_(how.access.owner) {
     if (files_.empty()) return;
-    if (mounts) {
+    if (how.mounts && credentials_) {
+      targets_.add_file(kCredentialsInUse);
+      return;
+    }
+    if (how.mounts) {
       for (const SecretFile& file : files_) ids_.push_back(targets_.add_file(file.path));
       return;
     }
     memfds_.emplace(files_);
+    const std::string folder = credentials_ ? std::string(kCredentialsFolder) + "/" : "";
     for (std::size_t i = 0; i < files_.size(); ++i) {
-      memfds_->move(i, targets_.add_link(files_[i].path, memfds_->number(i)));
+      memfds_->move(i, targets_.add_link(folder + files_[i].path, memfds_->number(i)));
     }
     complain(
         "no mount namespace: the secret files are sealed, read-only memfds, which the command "
@@ -218,7 +281,9 @@ class FilePlan {
 
   void apply_in_child() const {
     if (memfds_) return memfds_->leave_open();
-    if (!files_.empty()) mount_secret_files(files_, ids_);
+    if (files_.empty()) return;
+    if (credentials_) return mount_credentials(files_, owner_, kCredentialsFolder);
+    mount_secret_files(files_, ids_);
   }
 
   // release frees what only the child needs; the targets stay until the end.
@@ -230,18 +295,23 @@ class FilePlan {
  private:
   std::vector<SecretFile> files_;
   Targets targets_;
+  bool credentials_;
+  Owner owner_;
   std::vector<FileId> ids_;
   std::optional<SecretMemfds> memfds_;
 };
 
 FileAccess access_of(const Options& options) {
-  for (const Option* each : {&kOwner, &kMesosModes}) {
+  for (const Option* each : {&kOwner, &kMesosModes, &kCredentialsDirectory}) {
     if (options.has(*each) && !options.has(kVolumes)) {
       throw options.usage(std::string(each->names) + " is for the files of --volumes");
     }
   }
+  if (options.has(kMesosModes) && options.has(kCredentialsDirectory)) {
+    throw options.usage("--credentials-directory and --mesos-modes exclude each other");
+  }
   return {options.has(kOwner) ? find_owner(options.text(kOwner)) : Owner{},
-          options.has(kMesosModes)};
+          options.has(kMesosModes), options.has(kCredentialsDirectory)};
 }
 
 // OnChange is what to do when a secret changes.
@@ -274,6 +344,11 @@ OnChange on_change_of(const Options& options, bool mounts) {
     throw options.usage(
         "the variables of a running command cannot change; use --on-change=restart, or --volumes");
   }
+  if (options.has(kCredentialsDirectory)) {
+    throw options.usage(
+        "the files of --credentials-directory do not change while the command runs; use "
+        "--on-change=restart");
+  }
   if (!mounts) {
     throw Failure(kExitUnsupported,
                   "without a mount namespace, the files of a running command cannot change; use "
@@ -282,20 +357,13 @@ OnChange on_change_of(const Options& options, bool mounts) {
   return {true, signal};
 }
 
-// How is what stays the same for every start of the command.
-struct How {
-  const Options& options;
-  const Signals& signals;
-  FileAccess access;
-  bool mounts;
-};
-
 // Run is one start of the command.
 class Run {
  public:
   Run(const How& how, const Resolved& resolved)
-      : environment_(resolved.variables ? &*resolved.variables : nullptr),
-        files_(files_of(how, resolved), how.mounts, how.access.others_pass()),
+      : environment_(resolved.variables ? &*resolved.variables : nullptr,
+                     credentials_of(how, resolved)),
+        files_(files_of(how, resolved), how),
         child(how.signals, *how.options.process, how.options.program, environment_.pointers(),
               [this] { files_.apply_in_child(); }) {
     files_.release();
@@ -308,6 +376,12 @@ class Run {
   }
 
  private:
+  // credentials_of returns what $CREDENTIALS_DIRECTORY is to be; empty without files.
+  static std::string credentials_of(const How& how, const Resolved& resolved) {
+    if (!how.credentials || resolved.volumes->size() == 0) return "";
+    return std::filesystem::current_path() / kCredentialsFolder;
+  }
+
   CommandEnvironment environment_;
   FilePlan files_;
 
@@ -413,11 +487,13 @@ int run_run(const Options& options) {
   std::optional<Changes> changes;  // from before the secrets are read, so that none is missed
   if (on_change.follow) changes.emplace(request.session());
   Resolved resolved = request.resolve();
+  const bool credentials = options.has(kCredentialsDirectory);
+  if (credentials) check_credentials(resolved);
   if (options.has(kCheck)) return check_only(options, resolved);
   if (!changes) request.close();
   // Until here a signal acts on this process as on any other: the command never starts.
   const Signals signals;
-  const How how{options, signals, access, mounts};
+  const How how{options, signals, access, mounts, credentials};
   if (changes) return Follower(how, on_change, request, *changes).run(std::move(resolved));
   Run run(how, resolved);
   resolved = {};
@@ -441,6 +517,11 @@ says who made it.
 (with the login group) or :GROUP, names or numbers. Without it the files belong to the caller.
 Giving files away needs root. --mesos-modes is for a task that expects what Mesos gives it: files
 that belong to the caller, and that every user in the command's namespace may read (0644).
+--credentials-directory is for a command that expects the credentials of a systemd service: each
+container_path is a plain name, as db-password, and $CREDENTIALS_DIRECTORY names the directory with
+the files (0400), which nobody may write. Nothing in it changes while the command runs. It is
+mounted read-only (0500) over .strongroom-credentials in the working directory; where namespaces
+are forbidden, that directory has the links to the memfds.
 
 --on-change keeps the store open while the command runs, and looks at the secrets again when
 something in the store changed. If one of them has another value, "restart" ends the command
@@ -460,8 +541,8 @@ Examples:
   strongroom run --volumes v.json --owner nobody -- setpriv --reuid=nobody --clear-groups cat f)";
 
 const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
-                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes, &kOnChange,
-                           &kCheck},
+                          {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes,
+                           &kCredentialsDirectory, &kOnChange, &kCheck},
                           run_run, Needs::program);
 
 }  // namespace strongroom_cli

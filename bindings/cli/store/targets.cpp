@@ -95,6 +95,12 @@ UniqueFd open_target(const std::string& path, FileId& id) {
   return at;
 }
 
+UniqueFd open_folder(const std::string& name) {
+  UniqueFd folder(::open(name.c_str(), kWalkFlags));
+  if (!folder) throw walk_failure(name, name);
+  return folder;
+}
+
 FileId Targets::add_file(const std::string& path) {
   FileId id;
   if (path.starts_with('/')) {

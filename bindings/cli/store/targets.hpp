@@ -34,6 +34,9 @@ struct SecretFile {
 // id  receives its identity.
 UniqueFd open_target(const std::string& path, FileId& id);
 
+// open_folder opens a folder of the working directory with O_PATH.
+UniqueFd open_folder(const std::string& name);
+
 class Targets {
  public:
   // passable  whether every user may pass through the directories that are made.

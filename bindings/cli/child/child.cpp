@@ -79,7 +79,7 @@ void send_report(int fd, int exit_status, const std::string& message) noexcept t
 
 }  // namespace
 
-Child::Child(const Signals& signals, const Process& process, const std::vector<char*>& program,
+Child::Child(const Signals& signals, const Process& process, const Program& program,
              char* const* environment, const std::function<void()>& prepare)
     : signals_(signals) {
   std::array<int, 2> ends{};
@@ -95,16 +95,17 @@ Child::Child(const Signals& signals, const Process& process, const std::vector<c
   started(report.get());
 }
 
-void Child::become(int report, const Process& process, const std::vector<char*>& program,
+void Child::become(int report, const Process& process, const Program& program,
                    char* const* environment, const std::function<void()>& prepare) {
   try {
     prepare();
     process.restore();
-    auto arguments = program;
+    auto arguments = program.words;
     arguments.push_back(nullptr);
     ::environ = const_cast<char**>(environment);  // execvp takes PATH from it
-    ::execvp(arguments[0], arguments.data());
-    throw exec_failure(arguments[0]);
+    if (program.account != nullptr) strongroom_cli::become(*program.account);
+    ::execvp(program.file, arguments.data());
+    throw exec_failure(program.file);
   } catch (const Failure& failure) {
     send_report(report, failure.exit_status(), failure.what());
   } catch (const std::exception& error) {

@@ -16,19 +16,27 @@
 
 #include "child/process.hpp"
 #include "child/signals.hpp"
+#include "store/owner.hpp"
 
 namespace strongroom_cli {
+
+// Program is what a child runs.
+struct Program {
+  const char* file;          // looked up in the PATH of its environment
+  std::vector<char*> words;  // its own name for itself and its arguments, without a null at the end
+  const Account* account = nullptr;  // who runs it; null: the caller
+};
 
 class Child {
  public:
   // Child starts the program and returns when it runs.
   //
   // signals      borrowed; what is blocked reaches the program.
-  // program      its name (looked up in the PATH of its environment) and arguments.
+  // program      borrowed until it runs.
   // environment  ends in a null.
   // prepare      runs in the child before exec; a Failure that it throws is thrown here.
   // Throws       Failure: that of prepare, or kExitNoCommand, kExitCannotRun.
-  Child(const Signals& signals, const Process& process, const std::vector<char*>& program,
+  Child(const Signals& signals, const Process& process, const Program& program,
         char* const* environment, const std::function<void()>& prepare);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -51,7 +59,7 @@ class Child {
   pid_t pid() const noexcept { return pid_; }
 
  private:
-  [[noreturn]] void become(int report, const Process& process, const std::vector<char*>& program,
+  [[noreturn]] void become(int report, const Process& process, const Program& program,
                            char* const* environment, const std::function<void()>& prepare);
   void started(int report);
   std::string read_report(int report);

@@ -23,6 +23,7 @@
 #include "credentials/credentials.hpp"
 #include "store/access.hpp"
 #include "store/changes.hpp"
+#include "store/definition.hpp"
 #include "store/failure.hpp"
 #include "store/owner.hpp"
 #include "store/strict_json.hpp"
@@ -79,31 +80,52 @@ std::optional<Secret> read_json(const Options& options, const Option& option,
 // Request is what the command is to see, and the open store that has it.
 class Request {
  public:
-  explicit Request(const Options& options)
+  // definition  borrowed; null where there is none.
+  Request(const Options& options, const Definition* definition)
       : environment_(read_json(options, kEnv, "the environment", &check_environment)),
-        volumes_(read_json(options, kVolumes, "the volumes", &check_volumes)) {
-    if (environment_ || volumes_) access_.emplace(open_unsealed(options));
+        volumes_(read_json(options, kVolumes, "the volumes", &check_volumes)),
+        definition_(definition) {
+    if (environment_ || volumes_ || definition_ != nullptr) access_.emplace(open_unsealed(options));
+    if (definition_ != nullptr) service_.emplace(definition_->service(access_->store));
   }
 
   Resolved resolve() {
     Resolved resolved;
+    if (definition_ != nullptr) {
+      strongroom_abi::ResolvedTask task = service_->resolve(definition_->task());
+      resolved.variables.emplace(std::move(task.environment));
+      if (definition_->has_volumes()) resolved.volumes.emplace(std::move(task.volumes));
+      return resolved;
+    }
     if (environment_) {
       resolved.variables.emplace(
           access_->session.resolve_environment(STRONGROOM_FORMAT_JSON, environment_->reveal()));
     }
-    if (volumes_)
+    if (volumes_) {
       resolved.volumes.emplace(
           access_->session.resolve_volumes(STRONGROOM_FORMAT_JSON, volumes_->reveal()));
+    }
     return resolved;
   }
 
+  // check_pull_secret throws where the image of the definition could not be pulled for a lack of credentials.
+  void check_pull_secret() {
+    if (definition_ == nullptr || definition_->task().describe().has_pull_config == 0) return;
+    service_->authorization(definition_->task());
+  }
+
   strongroom_abi::Session& session() { return access_->session; }
-  void close() noexcept { access_.reset(); }
+  void close() noexcept {
+    service_.reset();
+    access_.reset();
+  }
 
  private:
   std::optional<Secret> environment_;
   std::optional<Secret> volumes_;
+  const Definition* definition_;
   std::optional<Access> access_;
+  std::optional<strongroom_abi::Session> service_;
 };
 
 template <typename T>
@@ -152,19 +174,24 @@ void check_credentials(const Resolved& resolved) {
   }
 }
 
-// CommandEnvironment is the environment that the child starts with: pointers to the inherited variables,
-// and the resolved ones as "NAME=VALUE" in locked memory.
+// CommandEnvironment is the environment that the child starts with: pointers to the inherited variables, those
+// that this program sets itself, and the resolved ones as "NAME=VALUE" in locked memory. The later win.
 class CommandEnvironment {
  public:
-  // credentials  the value of $CREDENTIALS_DIRECTORY; empty: as inherited.
+  // own  "NAME=VALUE", without secrets.
   explicit CommandEnvironment(const strongroom_abi::Environment* variables,
-                              const std::string& credentials = "") {
+                              std::vector<std::string> own = {})
+      : own_(std::move(own)) {
     const std::size_t count = variables == nullptr ? 0 : variables->size();
-    if (!credentials.empty()) credentials_ = std::string(kCredentialsVariable) + "=" + credentials;
     for (char** inherited = ::environ; *inherited != nullptr; ++inherited) {
-      if (!replaced(*inherited, variables, count)) pointers_.push_back(*inherited);
+      const std::string_view entry = *inherited;
+      if (!entry.starts_with("STRONGROOM_") && !is_own(entry) && !resolved(entry, variables)) {
+        pointers_.push_back(*inherited);
+      }
     }
-    if (!credentials_.empty()) pointers_.push_back(credentials_.data());
+    for (std::string& each : own_) {
+      if (!resolved(each, variables)) pointers_.push_back(each.data());
+    }
     std::size_t len = 0;
     for (std::size_t i = 0; i < count; ++i) len += checked_len(*variables, i);
     block_.emplace(len);
@@ -186,13 +213,19 @@ class CommandEnvironment {
   void wipe() noexcept { block_.reset(); }
 
  private:
-  bool replaced(std::string_view entry, const strongroom_abi::Environment* variables,
-                std::size_t count) const {
-    if (entry.starts_with("STRONGROOM_")) return true;
-    const std::string_view name = entry.substr(0, entry.find('='));
-    if (name == kCredentialsVariable && !credentials_.empty()) return true;
+  static std::string_view name_in(std::string_view entry) {
+    return entry.substr(0, entry.find('='));
+  }
+
+  bool is_own(std::string_view entry) const {
+    return std::any_of(own_.begin(), own_.end(),
+                       [&](const std::string& each) { return name_in(each) == name_in(entry); });
+  }
+
+  static bool resolved(std::string_view entry, const strongroom_abi::Environment* variables) {
+    const std::size_t count = variables == nullptr ? 0 : variables->size();
     for (std::size_t i = 0; i < count; ++i) {
-      if (name == variables->name(i)) return true;
+      if (name_in(entry) == variables->name(i)) return true;
     }
     return false;
   }
@@ -211,7 +244,7 @@ class CommandEnvironment {
     return out + bytes.size();
   }
 
-  std::string credentials_;
+  std::vector<std::string> own_;
   std::optional<Secret> block_;
   std::vector<char*> pointers_;
 };
@@ -246,6 +279,8 @@ std::vector<SecretFile> files_of(const strongroom_abi::Volumes& volumes, const F
 // How is what stays the same for every start of the command.
 struct How {
   const Options& options;
+  const Program& program;
+  bool by_definition;
   const Signals& signals;
   FileAccess access;
   bool mounts;
@@ -301,17 +336,30 @@ class FilePlan {
   std::optional<SecretMemfds> memfds_;
 };
 
-FileAccess access_of(const Options& options) {
+// What tells the command from its files: how many there are is known once they are resolved.
+constexpr const char* kFilesOf = "the files of --volumes, or of a definition";
+
+bool wants_files(const Options& options, const std::optional<Definition>& definition) {
+  return options.has(kVolumes) || (definition && definition->has_volumes());
+}
+
+FileAccess access_of(const Options& options, const std::optional<Definition>& definition) {
   for (const Option* each : {&kOwner, &kMesosModes, &kCredentialsDirectory}) {
-    if (options.has(*each) && !options.has(kVolumes)) {
-      throw options.usage(std::string(each->names) + " is for the files of --volumes");
+    if (options.has(*each) && !wants_files(options, definition)) {
+      throw options.usage(std::string(each->names) + " is for " + kFilesOf);
     }
   }
   if (options.has(kMesosModes) && options.has(kCredentialsDirectory)) {
     throw options.usage("--credentials-directory and --mesos-modes exclude each other");
   }
-  return {options.has(kOwner) ? find_owner(options.text(kOwner)) : Owner{},
-          options.has(kMesosModes), options.has(kCredentialsDirectory)};
+  const bool mesos_modes = options.has(kMesosModes);
+  Owner owner;
+  if (options.has(kOwner)) {
+    owner = find_owner(options.text(kOwner));
+  } else if (definition && definition->account() && !mesos_modes) {
+    owner = definition->account()->owner();
+  }
+  return {owner, mesos_modes, options.has(kCredentialsDirectory)};
 }
 
 // OnChange is what to do when a secret changes.
@@ -329,10 +377,11 @@ int signal_named(std::string_view name) noexcept {
   return 0;
 }
 
-OnChange on_change_of(const Options& options, bool mounts) {
+OnChange on_change_of(const Options& options, const std::optional<Definition>& definition,
+                      bool mounts) {
   if (!options.has(kOnChange)) return {};
-  if (!options.has(kEnv) && !options.has(kVolumes)) {
-    throw options.usage("--on-change is for the secrets of --env and --volumes");
+  if (!options.has(kEnv) && !options.has(kVolumes) && !definition) {
+    throw options.usage("--on-change is for the secrets of --env, --volumes or a definition");
   }
   const std::string text = options.text(kOnChange);
   if (text == "restart") return {true, 0};
@@ -340,9 +389,9 @@ OnChange on_change_of(const Options& options, bool mounts) {
   if (signal == 0) {
     throw options.usage("--on-change takes 'restart' or a signal, as HUP, SIGUSR1 or 10");
   }
-  if (!options.has(kVolumes)) {
+  if (!wants_files(options, definition)) {
     throw options.usage(
-        "the variables of a running command cannot change; use --on-change=restart, or --volumes");
+        "the variables of a running command cannot change; use --on-change=restart, or files");
   }
   if (options.has(kCredentialsDirectory)) {
     throw options.usage(
@@ -361,10 +410,9 @@ OnChange on_change_of(const Options& options, bool mounts) {
 class Run {
  public:
   Run(const How& how, const Resolved& resolved)
-      : environment_(resolved.variables ? &*resolved.variables : nullptr,
-                     credentials_of(how, resolved)),
+      : environment_(resolved.variables ? &*resolved.variables : nullptr, own_of(how, resolved)),
         files_(files_of(how, resolved), how),
-        child(how.signals, *how.options.process, how.options.program, environment_.pointers(),
+        child(how.signals, *how.options.process, how.program, environment_.pointers(),
               [this] { files_.apply_in_child(); }) {
     files_.release();
     environment_.wipe();
@@ -376,10 +424,15 @@ class Run {
   }
 
  private:
-  // credentials_of returns what $CREDENTIALS_DIRECTORY is to be; empty without files.
-  static std::string credentials_of(const How& how, const Resolved& resolved) {
-    if (!how.credentials || resolved.volumes->size() == 0) return "";
-    return std::filesystem::current_path() / kCredentialsFolder;
+  // own_of returns the variables that are set for the command besides those that were asked for.
+  static std::vector<std::string> own_of(const How& how, const Resolved& resolved) {
+    std::vector<std::string> own;
+    const std::filesystem::path here = std::filesystem::current_path();
+    if (how.by_definition) own.push_back("MESOS_SANDBOX=" + here.string());
+    if (how.credentials && resolved.volumes->size() != 0) {
+      own.push_back(std::string(kCredentialsVariable) + "=" + (here / kCredentialsFolder).string());
+    }
+    return own;
   }
 
   CommandEnvironment environment_;
@@ -468,32 +521,64 @@ std::string count_text(std::size_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
+// program_of returns what to run: what stands behind "--", or else the definition's own command.
+Program program_of(const Options& options, const std::optional<Definition>& definition) {
+  Program program{};
+  if (!options.program.empty()) {
+    program = {options.program[0], options.program};
+  } else if (definition) {
+    program = definition->program(options);
+  } else {
+    throw options.usage("no command to run was given; it goes behind '--'");
+  }
+  if (definition && definition->account()) program.account = &*definition->account();
+  return program;
+}
+
+// read_definition refuses what a definition says itself.
+std::optional<Definition> read_definition(const Options& options) {
+  std::optional<Definition> definition = Definition::read(options);
+  if (definition && (options.has(kEnv) || options.has(kVolumes))) {
+    throw options.usage(
+        "a definition has its own variables and files; leave out --env and --volumes");
+  }
+  return definition;
+}
+
 // check_only does what can be done without a trace: nothing is made for the files.
-int check_only(const Options& options, const Resolved& resolved) {
+int check_only(const Program& program, const Resolved& resolved) {
   const CommandEnvironment environment(resolved.variables ? &*resolved.variables : nullptr);
   const std::size_t variables = resolved.variables ? resolved.variables->size() : 0;
   const std::size_t files = resolved.volumes ? resolved.volumes->size() : 0;
-  print("would run '" + printable(options.program[0]) + "' with " +
+  const std::string whose =
+      program.account != nullptr ? " as '" + printable(program.account->name) + "'" : "";
+  print("would run '" + printable(program.file) + "'" + whose + " with " +
         count_text(variables, "variable") + " and " + count_text(files, "file") + "\n");
   return kExitOk;
 }
 
 int run_run(const Options& options) {
-  const FileAccess access = access_of(options);
-  const bool mounts = options.has(kVolumes) && !options.has(kNoNamespace) && mounts_allowed();
-  const OnChange on_change = on_change_of(options, mounts);
-  if (options.has(kEnv) || options.has(kVolumes)) options.check_store();
-  Request request(options);
+  const std::optional<Definition> definition = read_definition(options);
+  const Program program = program_of(options, definition);
+  const FileAccess access = access_of(options, definition);
+  const bool mounts =
+      wants_files(options, definition) && !options.has(kNoNamespace) && mounts_allowed();
+  const OnChange on_change = on_change_of(options, definition, mounts);
+  if (options.has(kEnv) || options.has(kVolumes) || definition) options.check_store();
+  Request request(options, definition ? &*definition : nullptr);
   std::optional<Changes> changes;  // from before the secrets are read, so that none is missed
   if (on_change.follow) changes.emplace(request.session());
   Resolved resolved = request.resolve();
   const bool credentials = options.has(kCredentialsDirectory);
   if (credentials) check_credentials(resolved);
-  if (options.has(kCheck)) return check_only(options, resolved);
+  if (options.has(kCheck)) {
+    request.check_pull_secret();
+    return check_only(program, resolved);
+  }
   if (!changes) request.close();
   // Until here a signal acts on this process as on any other: the command never starts.
   const Signals signals;
-  const How how{options, signals, access, mounts, credentials};
+  const How how{options, program, definition.has_value(), signals, access, mounts, credentials};
   if (changes) return Follower(how, on_change, request, *changes).run(std::move(resolved));
   Run run(how, resolved);
   resolved = {};
@@ -523,6 +608,13 @@ the files (0400), which nobody may write. Nothing in it changes while the comman
 mounted read-only (0500) over .strongroom-credentials in the working directory; where namespaces
 are forbidden, that directory has the links to the memfds.
 
+--app, --pod, --job and --task take the definition of a service instead: its variables and secret
+files become the command's, and without one behind "--" its own cmd or args are run. Networks,
+resources, images, checks and other volumes are ignored. It is checked in the words of Marathon,
+Metronome or Mesos. The service gets what lies in its space: the path of its id; for a TaskInfo the
+one in its label DCOS_SPACE. As root the command runs as the definition's user, whom the files then
+belong to. $MESOS_SANDBOX is the working directory. With --check its pullConfig is read too.
+
 --on-change keeps the store open while the command runs, and looks at the secrets again when
 something in the store changed. If one of them has another value, "restart" ends the command
 (SIGTERM, and SIGKILL 10 s later) and starts it again with the new values; a signal (HUP, SIGUSR1,
@@ -538,11 +630,14 @@ Examples:
   strongroom run --env env.json -- ./server
   strongroom run --env env.json --volumes volumes.json -- sh -c 'cat path/to/secret/file'
   strongroom run --check --env env.json -- ./server
+  strongroom run --app app.json
+  strongroom run --pod pod.json --container web -- ./server
   strongroom run --volumes v.json --owner nobody -- setpriv --reuid=nobody --clear-groups cat f)";
 
 const Command run_command("run", kSecretsGroup, "Run a command that sees secrets", kRunHelp,
                           {&kEnv, &kVolumes, &kNoNamespace, &kOwner, &kMesosModes,
-                           &kCredentialsDirectory, &kOnChange, &kCheck},
+                           &kCredentialsDirectory, &kAppOption, &kPodOption, &kJobOption,
+                           &kTaskOption, &kContainerOption, &kOnChange, &kCheck},
                           run_run, Needs::program);
 
 }  // namespace strongroom_cli

@@ -100,4 +100,27 @@ void give_to(int fd, const Owner& owner) {
   throw system_failure(kExitUnavailable, what, error);
 }
 
+Account find_account(const std::string& name) {
+  std::vector<char> buffer;
+  const auto record = look_up(&::getpwnam_r, name.c_str(), buffer);
+  if (!record) throw Failure(kExitInvalid, "there is no user '" + name + "' on this system");
+  Account account{name, record->pw_uid, record->pw_gid, {}};
+  int count = 16;
+  for (;;) {
+    account.groups.resize(static_cast<std::size_t>(count));
+    if (::getgrouplist(name.c_str(), account.group, account.groups.data(), &count) >= 0) break;
+  }
+  account.groups.resize(static_cast<std::size_t>(count));
+  return account;
+}
+
+void become(const Account& account) {
+  if (::setgroups(account.groups.size(), account.groups.data()) == 0 &&
+      ::setresgid(account.group, account.group, account.group) == 0 &&
+      ::setresuid(account.user, account.user, account.user) == 0) {
+    return;
+  }
+  throw system_failure(kExitUnsupported, "becoming the user '" + account.name + "' failed");
+}
+
 }  // namespace strongroom_cli

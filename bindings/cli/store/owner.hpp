@@ -1,9 +1,10 @@
-// owner.hpp: whom the files of a command belong to, as chown(1) takes it.
+// owner.hpp: whom the files of a command belong to, as chown(1) takes it, and who the command runs as.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 namespace strongroom_cli {
 
@@ -22,5 +23,23 @@ Owner find_owner(const std::string& text);
 // give_to changes the owner of an open file.
 // Throws  Failure(kExitUnsupported) where this process may not.
 void give_to(int fd, const Owner& owner);
+
+// Account is a user of the system, as a login has it.
+struct Account {
+  std::string name;
+  uid_t user = 0;
+  gid_t group = 0;
+  std::vector<gid_t> groups;
+
+  Owner owner() const noexcept { return {user, group}; }
+};
+
+// find_account looks up a user by name.
+// Throws  Failure(kExitInvalid): there is none.
+Account find_account(const std::string& name);
+
+// become gives up root for that user, for good.
+// Throws  Failure(kExitUnsupported) where this process may not.
+void become(const Account& account);
 
 }  // namespace strongroom_cli

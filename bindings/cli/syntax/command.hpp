@@ -17,7 +17,7 @@ class Options;
 enum class Needs {
   store,
   perhaps_store,  // the command finds out by itself
-  program,        // behind "--", and perhaps a store
+  program,        // perhaps one behind "--", and perhaps a store
 };
 
 struct Command {

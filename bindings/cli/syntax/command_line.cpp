@@ -168,9 +168,6 @@ class Parser {
       if (each->optional || options_.has(*each)) continue;
       throw options_.usage(std::string(each->names) + " is missing");
     }
-    if (options_.command->needs == Needs::program && options_.program.empty()) {
-      throw options_.usage("no command to run was given; it goes behind '--'");
-    }
   }
 
   std::vector<char*> all_;

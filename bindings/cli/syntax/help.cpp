@@ -81,7 +81,7 @@ std::string usage_of(const Command& command) {
     const std::string name = std::string(each->names) + (each->many ? "..." : "");
     usage += each->optional ? " [" + name + "]" : " " + name;
   }
-  return usage + (command.needs == Needs::program ? " -- COMMAND...\n" : "\n");
+  return usage + (command.needs == Needs::program ? " [-- COMMAND...]\n" : "\n");
 }
 
 std::string help_of_program() {

@@ -25,6 +25,7 @@
 #include "support/faulty_backend.hpp"
 #include "support/forwarding_backend.hpp"
 #include "support/process.hpp"
+#include "support/scratch.hpp"
 #include "support/sharded_backend.hpp"
 
 namespace strongroom::tree_watch_test {
@@ -67,9 +68,9 @@ Storage sharded() {
 
 #if STRONGROOM_HAVE_LMDB
 Storage lmdb() {
-  std::string directory = ::testing::TempDir() + "strongroom-watch-XXXXXX";
-  EXPECT_NE(::mkdtemp(directory.data()), nullptr);
-  return {"lmdb", [url = "lmdb:" + directory] { return open_backend(url).value(); }};
+  const auto directory = std::make_shared<testing::Scratch>();
+  return {"lmdb",
+          [directory] { return open_backend("lmdb:" + directory->path().string()).value(); }};
 }
 std::vector<Storage (*)()> storages() {
   return {&memory, &sharded, &lmdb};

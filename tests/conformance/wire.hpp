@@ -11,7 +11,7 @@ namespace strongroom::wire {
 inline std::string hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
-  for (const char c : bytes.substr(0, 200)) {
+  for (const char c : bytes) {
     out += kDigits[static_cast<std::uint8_t>(c) >> 4];
     out += kDigits[static_cast<std::uint8_t>(c) & 15];
   }

@@ -97,6 +97,86 @@ TEST(Conversions, NoMessageIsWrittenThatMesosRefuses) {
             "an Image message was cut short or malformed");
 }
 
+// The outcomes of Mesos' own tests (slave_validation_tests.cpp, common_validation_tests.cpp), and of its JSON parser as
+// it answered these texts. "" is accepted.
+TEST(Conversions, MesosTablesHold) {
+  constexpr std::uint32_t kSecret = STRONGROOM_MESSAGE_SECRET;
+  constexpr std::uint32_t kEnvironment = STRONGROOM_MESSAGE_ENVIRONMENT;
+  constexpr std::uint32_t kVolumes = STRONGROOM_MESSAGE_VOLUMES;
+  const std::string base64 = "Failed to base64 decode bytes field 'data': Invalid character ";
+  const std::string key = "Environment variable 'ENV_VAR_KEY' ";
+  const auto variable = [](const std::string& rest) {
+    return R"({"variables":[{"name":"ENV_VAR_KEY")" + rest + "}]}";
+  };
+  const struct {
+    std::uint32_t kind;
+    std::string json;
+    std::string fault;
+  } kRows[] = {
+      {kSecret, R"({"type":"VALUE"})", "Secret of type VALUE must have the 'value' field set"},
+      {kSecret, R"({"type":"VALUE","value":{"data":"eA=="},"reference":{"name":"n"}})",
+       "Secret of type VALUE must not have the 'reference' field set"},
+      {kSecret, R"({"type":"VALUE","reference":{"name":"n"}})",
+       "Secret of type VALUE must have the 'value' field set"},
+      {kSecret, R"({"type":"VALUE","value":{"data":"eA=="}})", ""},
+      {kSecret, R"({"type":"REFERENCE"})",
+       "Secret of type REFERENCE must have the 'reference' field set"},
+      {kSecret, R"({"type":"REFERENCE","reference":{"name":"SECRET_NAME"},"value":{"data":""}})",
+       "Secret 'SECRET_NAME' of type REFERENCE must not have the 'value' field set"},
+      {kSecret, R"({"type":"REFERENCE","reference":{"name":"SECRET_NAME"}})", ""},
+      {kSecret, R"({"reference":{"name":"n"},"value":{"data":""}})", ""},
+      {kSecret, R"({"type":"VALUE","value":{"data":"cGFzc3dvcmQ="}})", ""},
+      {kSecret, R"({"type":"VALUE","value":{"data":"cGFzc3dvcmQ"}})", ""},
+      {kSecret, R"({"type":"VALUE","value":{"data":"cGFz c3dv\ncmQ="}})", ""},
+      {kSecret, R"({"type":"VALUE","value":{"data":"cGFz_c3dv"}})", base64 + "'_'"},
+      {kSecret, R"({"type":"VALUE","value":{"data":"!!"}})", base64 + "'!'"},
+      {kSecret, R"({"type":"value","value":{"data":"eA=="}})", ""},
+      {kSecret, R"({"type":"NOPE"})", ""},
+      {kSecret, R"({"type":null})", ""},
+      {kSecret, R"({"type":2})", "Not expecting a JSON number for field 'type'"},
+      {kSecret, R"({"value":{}})", "Missing required fields: value.data"},
+      {kSecret, R"({"reference":{"name":5}})", "Not expecting a JSON number for field 'name'"},
+      {kSecret, R"({"reference":"x"})", "Not expecting a JSON string for field 'reference'"},
+      {kSecret, R"({"extra":{"name":5}})", ""},
+
+      {kEnvironment, variable(R"(,"type":"SECRET")"),
+       key + "of type 'SECRET' must have a secret set"},
+      {kEnvironment, variable(R"(,"type":"SECRET","secret":{},"value":"x")"),
+       key + "of type 'SECRET' must not have a value set"},
+      {kEnvironment,
+       variable(R"(,"type":"SECRET","secret":{"type":"VALUE","value":{"data":"YWIAY2Q="}})"),
+       key + "specifies a secret containing null bytes, which is not allowed in the environment"},
+      {kEnvironment,
+       variable(R"(,"type":"SECRET","secret":{"type":"VALUE","reference":{"name":"n"}})"),
+       key + "specifies an invalid secret: Secret of type VALUE must have the 'value' field set"},
+      {kEnvironment,
+       variable(R"(,"type":"SECRET","secret":{"type":"VALUE","value":{"data":"eA=="}})"), ""},
+      {kEnvironment, variable(R"(,"type":"SECRET","secret":{})"), ""},
+      {kEnvironment, variable(""), key + "of type 'VALUE' must have a value set"},
+      {kEnvironment, variable(R"(,"value":"x","secret":{})"),
+       key + "of type 'VALUE' must not have a secret set"},
+      {kEnvironment, variable(R"(,"value":"x")"), ""},
+      {kEnvironment, variable(R"(,"type":"UNKNOWN","value":"x")"),
+       "Environment variable of type 'UNKNOWN' is not allowed"},
+      {kEnvironment, variable(R"(,"type":"NOPE","value":"x")"), ""},
+      {kEnvironment, variable(R"(,"type":"NOPE","secret":{})"),
+       key + "of type 'VALUE' must have a value set"},
+      {kEnvironment,
+       R"({"variables":[{"name":"","value":""},{"name":"A=B","value":""},{"name":"","value":""}]})",
+       ""},
+
+      {kVolumes, R"({"container_path":"p","mode":"RO","source":{"type":"SECRET"}})",
+       "'source.secret' is not set for SECRET volume"},
+      {kVolumes, R"({"container_path":"p","mode":"RO","host_path":"h","image":{"type":"DOCKER"}})",
+       "Only one of them should be set: 'host_path', 'image' and 'source'"},
+      {kVolumes, R"({"container_path":"p","mode":"RO"})",
+       "Only one of them should be set: 'host_path', 'image' and 'source'"},
+      {kVolumes, R"({"container_path":"p","mode":"RO","source":{}})", "'source.type' is unknown"},
+  };
+  for (const auto& [kind, json, wanted] : kRows)
+    EXPECT_EQ(fault(kind, kJson, json), wanted) << json;
+}
+
 TEST(Conversions, JsonHoldsNoNameThatIsNotUtf8) {
   const std::string_view odd = "\x12\x03\x0a\x01\xff";
   validate_message(STRONGROOM_MESSAGE_SECRET, kWire, odd);

@@ -41,7 +41,7 @@ inline constexpr std::size_t kMaxWireVolumes = 100'000;
 Result<std::vector<Volume>> volumes_from_json(SecretBytes text,
                                               std::size_t max_len = kDefaultMaxJsonLen);
 
-// volumes_to_json writes {"volumes":[...]}, as secret_to_json does.
+// volumes_to_json writes {"volumes":[...]}, also of no volumes, as secret_to_json does.
 // Errors  as secret_to_json; also a container path that is not UTF-8.
 Result<SecretBytes> volumes_to_json(std::span<const Volume> volumes);
 

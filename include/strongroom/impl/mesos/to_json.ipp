@@ -67,10 +67,11 @@ class ObjectWriter {
   std::string_view separator_;
 };
 
-// put_list writes one item or more as an array, each with put(sink, item).
+// put_list writes the items as an array, each with put(sink, item).
 template <typename Items, typename Put>
 void put_list(ByteSink& sink, const Items& items, Put put) noexcept {
-  std::string_view separator = "[";
+  std::string_view separator;
+  sink.put("[");
   for (const auto& item : items) {
     sink.put(std::exchange(separator, ","));
     put(sink, item);
@@ -193,7 +194,6 @@ Result<SecretBytes> volumes_to_json(std::span<const Volume> volumes) {
   for (const Volume& each : volumes) STRONGROOM_TRY(impl::check_volume(each));
   return ByteSink::make([&](ByteSink& sink) {
     impl::ObjectWriter object(sink);
-    if (volumes.empty()) return;
     impl::put_list(object.member("volumes"), volumes, &impl::put_volume);
   });
 }

@@ -47,9 +47,15 @@ inline const mesos::modules::Module<mesos::SecretResolver>& object() {
   return *static_cast<const mesos::modules::Module<mesos::SecretResolver>*>(found);
 }
 
+inline void add(mesos::Parameters& message, const std::string& key, const std::string& value) {
+  mesos::Parameter* const parameter = message.add_parameter();
+  parameter->set_key(key);
+  parameter->set_value(value);
+}
+
 inline mesos::Parameters as_message(const Parameters& parameters) {
   mesos::Parameters message;
-  for (const auto& [key, value] : parameters) message.add(key, value);
+  for (const auto& [key, value] : parameters) add(message, key, value);
   return message;
 }
 

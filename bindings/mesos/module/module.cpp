@@ -126,3 +126,9 @@ extern "C" __attribute__((visibility("default"))) mesos::modules::Module<mesos::
 mesos::modules::Module<mesos::SecretResolver> strongroom_SecretResolver(
     MESOS_MODULE_API_VERSION, MESOS_VERSION, "strongroom", "none",
     "Resolves references to secrets from a strongroom store.", nullptr, strongroom_mesos::create);
+
+// For strongroom-mesos-check, which reads it without loading the module.
+extern "C" {
+extern __attribute__((visibility("default"))) const char strongroom_mesos_version[];
+const char strongroom_mesos_version[] = MESOS_VERSION;
+}

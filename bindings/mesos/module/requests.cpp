@@ -240,7 +240,7 @@ void Requests::leave_started(const Ref& request) {
 void Requests::note(const Request& request, const Outcome& outcome) const {
   const auto taken =
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - request.begin);
-  const std::string after = " after " + std::to_string(taken.count()) + " us";
+  const std::string after = " (" + std::to_string(taken.count()) + " us)";
   switch (outcome.kind) {
     case Outcome::Kind::resolved:
       return log_(Severity::info, "resolved secret '" + request.name + "'" + after);

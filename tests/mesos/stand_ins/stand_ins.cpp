@@ -5,6 +5,7 @@
 
 #include <mesos/mesos.hpp>
 #include <mutex>
+#include <utility>
 
 namespace {
 

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <mesos/version.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace google::protobuf {
@@ -97,9 +96,10 @@ class Secret : public google::protobuf::MessageLite {
 
 class Parameter {
  public:
-  Parameter(std::string key, std::string value) : key_(std::move(key)), value_(std::move(value)) {}
   const std::string& key() const { return key_; }
   const std::string& value() const { return value_; }
+  void set_key(const std::string& key) { key_ = key; }
+  void set_value(const std::string& value) { value_ = value; }
 
  private:
   std::string key_;
@@ -110,7 +110,7 @@ class Parameters {
  public:
   int parameter_size() const { return static_cast<int>(all_.size()); }
   const Parameter& parameter(int index) const { return all_[static_cast<std::size_t>(index)]; }
-  void add(const std::string& key, const std::string& value) { all_.emplace_back(key, value); }
+  Parameter* add_parameter() { return &all_.emplace_back(); }
 
  private:
   std::vector<Parameter> all_;

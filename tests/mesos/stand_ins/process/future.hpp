@@ -58,6 +58,12 @@ class Future {
     return *this;
   }
 
+  const Future& onReady(std::function<void(const T&)> callback) const {
+    return onAny([callback](const Future& future) {
+      if (future.isReady()) callback(future.get());
+    });
+  }
+
   // onAny calls back on whatever thread completes the future, or now.
   const Future& onAny(std::function<void(const Future&)> callback) const {
     {

@@ -327,6 +327,12 @@ const Fault kFaults[] = {
      "Task's `ContainerInfo` is invalid: Invalid volume: 'source.secret' is not set for SECRET "
      "volume"},
     {kTask, task_info(R"("command":{},"container":{})"), "Missing required fields: container.type"},
+    {kTask,
+     task_info(R"("command":{},"container":{"type":"MESOS","mesos":{"image":{"docker":{}}}})"),
+     "Missing required fields: container.mesos.image.type, container.mesos.image.docker.name"},
+    {kTask,
+     task_info(R"("command":{},"container":{"type":"MESOS","mesos":{"image":{"type":"docker"}}})"),
+     "Failed to find enum for field 'type'"},
     {kTask, task_info(R"("command":{"value":5})"), "Not expecting a JSON number for field 'value'"},
     {kTask, task_info(R"("command":{"arguments":["a",5]})"),
      "Not expecting a JSON number for field 'arguments'"},

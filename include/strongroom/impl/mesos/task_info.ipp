@@ -67,23 +67,6 @@ static Result<void> read_command(JsonValue object, const std::string& prefix, Mi
   return {};
 }
 
-// read_image reads the parts of an Image of Docker's kind that are about secrets.
-static Result<void> read_image(JsonValue image, const std::string& prefix, Missing& missing,
-                               Task& task) {
-  STRONGROOM_ASSIGN(docker, message_json::message_field(image, "docker"));
-  if (!docker) return {};
-  STRONGROOM_ASSIGN(config, message_json::message_field(*docker, "config"));
-  if (config) {
-    STRONGROOM_ASSIGN(secret,
-                      message_json::read_secret(*config, prefix + "docker.config.", missing));
-    task.pull_config = std::move(secret);
-  }
-  STRONGROOM_ASSIGN(name, message_json::name_field(*docker, "name"));
-  missing.require(name.has_value(), prefix, "docker.name");
-  if (name) task.image = std::move(*name);
-  return {};
-}
-
 // read_container reads a ContainerInfo but for its volumes.
 static Result<void> read_container(JsonValue object, const std::string& prefix, Missing& missing,
                                    Task& task) {
@@ -98,7 +81,11 @@ static Result<void> read_container(JsonValue object, const std::string& prefix, 
   if (!mesos) return {};
   STRONGROOM_ASSIGN(image, message_json::message_field(*mesos, "image"));
   if (!image) return {};
-  return read_image(*image, prefix + "mesos.image.", missing, task);
+  STRONGROOM_ASSIGN(read, message_json::read_image(*image, prefix + "mesos.image.", missing));
+  if (!read.has_docker) return {};
+  task.image = std::move(read.image.name);
+  task.pull_config = std::move(read.image.config);
+  return {};
 }
 
 // Labels are those that DC/OS gave a meaning.

@@ -1,8 +1,8 @@
 // docker_credential_command.cpp: a credential helper for Docker, podman and others that speak its protocol.
 //
 // The protocol: `get` reads a registry's URL from standard input and prints {"ServerURL","Username","Secret"}. A
-// helper that fails says why on standard output, which Docker shows, and these words mean "go on without
-// credentials".
+// helper that fails says why on standard output, which Docker shows, and kNoDockerCredentials means "go on
+// without credentials". What `store` is given on standard input is never read.
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -26,11 +26,11 @@ constexpr Option kHelperAction = {
     .names = "ACTION",
     .kind = Kind::word,
     .about = "get: print the credentials of the registry on standard input",
-    .words = "get"};
+    .words = "get store erase"};
 constexpr Option kDockerConfigPath = {
     .names = "--config",
     .kind = Kind::secret,
-    .about = "The secret that holds a Docker configuration (STRONGROOM_DOCKER_CONFIG)",
+    .about = "Secret with a Docker configuration (STRONGROOM_DOCKER_CONFIG)",
     .value = "PATH"};
 
 std::string read_registry() {
@@ -51,7 +51,23 @@ std::string config_path(const Options& options) {
       "the secret with the Docker configuration is named by --config or STRONGROOM_DOCKER_CONFIG");
 }
 
+// print_utf8 prints a string of JSON, which holds only UTF-8.
+void print_utf8(SecretOutput& out, std::string_view bytes, const std::string& registry) {
+  if (!is_utf8(bytes)) {
+    throw Failure(kExitInvalid, "the user or password for '" + printable(registry) +
+                                    "' is not UTF-8, which a credential helper cannot print; "
+                                    "Mesos' image pull takes it");
+  }
+  out.json_string(bytes);
+}
+
 int print_credential(const Options& options) {
+  if (options.text(kHelperAction) != "get") {
+    throw Failure(
+        kExitUnsupported,
+        "this credential helper only reads; write the secret with the Docker configuration "
+        "by 'strongroom update'");
+  }
   const std::string path = config_path(options);
   const std::string registry = read_registry();
   Access access = open_unsealed(options);
@@ -62,9 +78,9 @@ int print_credential(const Options& options) {
     out.text("{\"ServerURL\":");
     out.json_string(registry);
     out.text(",\"Username\":");
-    out.json_string(credential.user.reveal());
+    print_utf8(out, credential.user.reveal(), registry);
     out.text(",\"Secret\":");
-    out.json_string(credential.password.reveal());
+    print_utf8(out, credential.password.reveal(), registry);
     out.text("}\n");
     out.flush();
     return kExitOk;
@@ -93,7 +109,8 @@ next to strongroom, calls this command. Name it in ~/.docker/config.json,
 and give Docker STRONGROOM_STORE, a credential such as STRONGROOM_KEY_FILE, and
 STRONGROOM_DOCKER_CONFIG in its environment. The secret is a text as in ~/.docker/config.json,
 {"auths":{"registry.example.com":{"auth":"BASE64 OF user:password"}}}, and the entry is chosen as
-Mesos chooses it. Helpers can also store, erase and list; this one only reads.
+Mesos chooses it. Helpers can also store and erase; this one only reads, so `docker login` fails:
+write the secret by strongroom update.
 
 Examples:
   echo registry.example.com | strongroom docker-credential get --config my/pull-config)";

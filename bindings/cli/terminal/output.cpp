@@ -219,6 +219,15 @@ void show_secret(std::string_view bytes, bool raw) {
   if (!bytes.ends_with('\n')) print("\n");
 }
 
+bool is_utf8(std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const std::size_t len = utf8_length(bytes);
+    if (len == 0) return false;
+    bytes.remove_prefix(len);
+  }
+  return true;
+}
+
 bool well_formed_text(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const std::size_t len = utf8_length(bytes);

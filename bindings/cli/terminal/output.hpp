@@ -69,6 +69,8 @@ class SecretOutput {
 // raw is set. A terminal gets only text, and a newline where the text does not end in one.
 void show_secret(std::string_view bytes, bool raw);
 
+bool is_utf8(std::string_view bytes) noexcept;
+
 // well_formed_text reports whether bytes are UTF-8 without control characters other than tab, line
 // feed and carriage return: what a terminal may be sent.
 bool well_formed_text(std::string_view bytes) noexcept;

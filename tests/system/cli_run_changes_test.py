@@ -94,6 +94,16 @@ class Restart(Changes):
             self.end(process)
             self.change(OLD)
 
+    def test_and_with_new_credentials(self):
+        for options in [["--no-namespace"]] + [[]] * mount_namespaces_allowed():
+            process = self.follow("restart", 'cat "$CREDENTIALS_DIRECTORY/f"; echo; read -r _', "--credentials-directory",
+                                  *options)
+            self.assertEqual(self.line(process), OLD)
+            self.change(NEW)
+            self.assertEqual(self.line(process), NEW)
+            self.end(process)
+            self.change(OLD)
+
     def test_what_gives_no_other_value_changes_nothing(self):
         process = self.follow("restart", SHOW_VARIABLE)
         self.assertEqual(self.line(process), OLD)
@@ -165,6 +175,23 @@ class Signal(Changes):
         self.end(process)
         seen = process.out.split(b"\n")
         self.assertEqual(set(seen[:-2]), {OLD, NEW})
+
+    def test_after_a_failed_replacement_the_next_change_tries_again(self):
+        self.needs_mounts()
+        self.write("volumes.json", [volume("a/f", reference("my/secret"))])
+        process = self.begin("--on-change", "HUP", "--volumes", self.volumes, "--", "sh", "-c",
+                             'exec 3<a; cd a; trap "cat f; echo" HUP; cat f; echo; while :; do sleep 0.05; done')
+        self.assertEqual(self.line(process), OLD)
+        os.rename(f"{self.box}/a", f"{self.box}/b")
+        self.change(NEW)
+        self.quiet(process)
+        os.rename(f"{self.box}/b", f"{self.box}/a")
+        self.quiet(process)
+        self.change(NEW + b"er")
+        self.assertEqual(self.line(process), NEW + b"er")
+        said = self.end(process)
+        self.assertIn("goes on with what it has", said)
+        self.assertEqual(said.count("\n"), 1)
 
     def test_old_files_do_not_pile_up_and_stay_private(self):
         self.needs_mounts()

@@ -5,6 +5,8 @@ import concurrent.futures
 import os
 import queue
 import random
+import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -112,6 +114,64 @@ class Outside(Launches):
         self.assertEqual(os.listdir(self.box), [])
 
 
+class Core(Launches):
+    """Core dumps of run itself, which root can make of any process."""
+
+    def begin(self, *options):
+        process = self.start(*self.args("sh", "-c", "cat a/f >/dev/null && echo ready; read -r _", options=options),
+                             cwd=self.box)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        return process
+
+    @staticmethod
+    def in_memory(pid, text):
+        found = False
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            for line in maps:
+                begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+                if line.split()[1].startswith("rw"):
+                    try:
+                        memory.seek(begin)
+                        found = found or text in memory.read(end - begin)
+                    except OSError:
+                        pass  # pages that nobody may read
+        return found
+
+    def test_a_dump_by_root_holds_no_secret(self):
+        if os.geteuid() != 0 or not shutil.which("gcore") or cli_test.sanitized("asan", "tsan"):
+            self.skipTest("this needs root, gcore, and no sanitizer")
+        for options in (["--on-change=restart"], ["--on-change=restart", "--no-namespace"], []):
+            process = self.begin(*options)
+            # With --on-change the values stay: then the dump leaves out memory that really has them.
+            for secret in (CANARY, IN_FILE):
+                self.assertEqual(self.in_memory(process.pid, secret), bool(options), options)
+            dump = self.path("core")
+            done = subprocess.run(["gcore", "-o", dump, str(process.pid)], capture_output=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(b"STRONGROOM_KEY_FILE", read(f"{dump}.{process.pid}"))  # it is a dump of that process
+            self.assertEqual(self.files_with(CANARY) + self.files_with(IN_FILE), [])
+            os.unlink(f"{dump}.{process.pid}")
+            self.finish(process, b"\n")
+
+    def test_run_that_aborts_leaves_no_core(self):
+        def unlimited():
+            most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+            resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+        process = self.start("run", "--env", "-", "--", "true", cwd=self.box, preexec_fn=unlimited)
+        self.wait_until_it_reads(process)
+        with open(f"/proc/{process.pid}/limits", encoding="ascii") as limits:
+            core = next(line for line in limits if line.startswith("Max core file size"))
+        self.assertEqual(core.split()[4], "0")
+        process.send_signal(signal.SIGABRT)
+        _, status = os.waitpid(process.pid, 0)
+        process.returncode = -os.WTERMSIG(status)
+        process.communicate()
+        self.assertEqual((os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGABRT, False))
+        self.assertEqual(os.listdir(self.box), [])
+
+
 class Many(Launches):
     def launch(self, number):
         """One launch, in a directory in which no other is, with a fault in three of five; returns what went wrong."""
@@ -143,7 +203,9 @@ class Many(Launches):
             if process.poll() is None:
                 process.kill()
         expected = {0: (0,), 1: (cli_test.NOT_INITIALIZED,), 2: (143, -15), 3: (-9,), 4: (0,)}[fault]
-        return [] if process.returncode in expected and not out else [(fault, process.returncode, out, err)]
+        leaked = CANARY in err or IN_FILE in err
+        good = process.returncode in expected and not out and not leaked
+        return [] if good else [(fault, process.returncode, out, err)]
 
     def test_nothing_stays_after_a_thousand_launches_with_faults(self):
         boxes = [os.path.join(self.box, str(number)) for number in range(NUM_AT_ONCE)]

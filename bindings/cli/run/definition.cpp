@@ -1,11 +1,12 @@
 // definition.cpp: reading definitions; see definition.hpp.
-#include "store/definition.hpp"
+#include "run/definition.hpp"
 
 #include <unistd.h>
 
 #include <cstring>
 #include <utility>
 
+#include "credentials/credentials.hpp"
 #include "store/failure.hpp"
 #include "terminal/input.hpp"
 #include "terminal/output.hpp"

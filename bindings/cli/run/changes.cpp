@@ -1,5 +1,5 @@
 // changes.cpp: one call of the watch after the other, through a queue; see changes.hpp.
-#include "store/changes.hpp"
+#include "run/changes.hpp"
 
 #include <algorithm>
 #include <cstdint>

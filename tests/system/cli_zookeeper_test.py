@@ -3,6 +3,7 @@
 
 One real server for all cases; it dies with this process. Skipped where there is no ZooKeeper.
 """
+import concurrent.futures
 import ctypes
 import json
 import os
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -21,6 +23,7 @@ from cli_test import DENIED, INVALID, NOT_FOUND, NOT_INITIALIZED, SECRET, UNAVAI
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "zookeeper.sh")
 WARNING, DANGER = 3, 4
+TIMED_OUT = 23
 PR_SET_PDEATHSIG = 1
 
 
@@ -186,6 +189,98 @@ class Store(ZooKeeper):
                 changed = watching.stdout.readline()
                 break
         self.assertRegex(changed.decode(), r"\Achanged \d+ db/a\n\Z")
+
+
+class Outage(ZooKeeper):
+    """`run` while the server does not answer."""
+
+    NUM_LAUNCHES, NUM_AT_ONCE = 96, 8
+
+    def setUp(self):
+        super().setUp()
+        self.made()
+        self.canary = b"zk-outage-" + os.urandom(8).hex().encode()
+        self.secrets.append(self.canary)
+        self.zk("create", "my/secret", given=self.canary)
+        self.env = self.write("env.json", cli_test.environment(SECRET=cli_test.reference("my/secret")))
+        self.addCleanup(os.kill, SERVER.process.pid, signal.SIGCONT)
+
+    def server(self, number):
+        os.kill(SERVER.process.pid, number)
+
+    def run_args(self, *more):
+        return ["run", "--zk-auth-file", self.auth, "--timeout", "2", "--env", self.env, *more]
+
+    def launch(self, number):
+        box = self.path(f"box{number % self.NUM_AT_ONCE}")
+        volumes = self.volumes if number % 3 else None
+        check = 'test "$SECRET" = "$0"' + (' && test "$(cat a/f)" = "$0"' if volumes else "")
+        options = ["--volumes", volumes] * bool(volumes) + ["--no-namespace"] * (number % 2)
+        done = self.start(*self.run_args(*options), "--", "sh", "-c", check, self.canary.decode(), cwd=box)
+        out, err = done.communicate(timeout=60)
+        with self.lock:
+            self.ended += 1
+            if self.ended == self.NUM_LAUNCHES // 4:
+                self.stopped_at = time.monotonic()
+                self.server(signal.SIGSTOP)
+        return done.returncode, out, err
+
+    def test_launches_fail_clearly_and_leak_nothing(self):
+        self.volumes = self.write("volumes.json", cli_test.volume("a/f", cli_test.reference("my/secret")))
+        for number in range(self.NUM_AT_ONCE):
+            os.mkdir(self.path(f"box{number}"))
+        self.lock, self.ended, self.stopped_at = threading.Lock(), 0, None
+        with concurrent.futures.ThreadPoolExecutor(self.NUM_AT_ONCE) as pool:
+            # One after another in a directory: those of one run share places with others only there.
+            chains = [pool.submit(lambda first=first: [self.launch(number) for number in range(
+                first, self.NUM_LAUNCHES, self.NUM_AT_ONCE)]) for first in range(self.NUM_AT_ONCE)]
+            deadline = time.monotonic() + 120
+            while self.stopped_at is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(5)
+            self.server(signal.SIGCONT)
+            results = [result for chain in chains for result in chain.result()]
+        good = [result for result in results if result[0] == 0]
+        bad = [result for result in results if result[0] != 0]
+        self.assertGreaterEqual(len(good), self.NUM_LAUNCHES // 4)
+        self.assertGreater(len(bad), 0)
+        for status, out, err in bad:
+            self.assertIn(status, (UNAVAILABLE, TIMED_OUT), err)
+            self.assertEqual((out, err.count(b"\n")), (b"", 1), err)
+            self.assertTrue(err.startswith(b"strongroom: "), err)
+        for _, _, err in results:
+            self.assertNotIn(self.canary, err)
+        self.assertEqual([os.listdir(self.path(f"box{number}")) for number in range(self.NUM_AT_ONCE)],
+                         [[]] * self.NUM_AT_ONCE)
+        for root, _, names in os.walk(self.place):
+            for name in names:
+                self.assertNotIn(self.canary, self.read(root, name), name)
+
+    @staticmethod
+    def end(process):
+        """Nothing stays after a failure: the command ends when its input does."""
+        process.stdin.close()
+        process.kill()
+        process.wait()
+
+    def test_on_change_follows_again_when_the_server_answers(self):
+        process = self.start(*self.run_args("--on-change", "restart"), "--", "sh", "-c", 'echo "$SECRET"; read -r _')
+        self.addCleanup(self.end, process)
+        self.assertEqual(process.stdout.readline().strip(), self.canary)
+        for seconds in (1, 6):  # the session outlives the first outage only
+            newer = self.canary + b"-%d" % seconds
+            # The change is made while the process stands still, and the server stands still before it can read.
+            process.send_signal(signal.SIGSTOP)
+            self.zk("update", "my/secret", given=newer)
+            self.server(signal.SIGSTOP)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(seconds)
+            self.assertIsNone(process.poll())
+            self.server(signal.SIGCONT)
+            self.assertEqual(process.stdout.readline().strip(), newer)
+        process.send_signal(signal.SIGTERM)
+        self.finish(process)
+        self.assertEqual(process.returncode, 143)
 
 
 class Access(ZooKeeper):

@@ -40,10 +40,12 @@ void log_line(Severity severity, const std::string& line) {
   }
 }
 
-// Promised answers the agent's future. From here on the value is in the agent's ordinary memory: that is
-// what Mesos' interface asks for.
-class Promised : public Answer {
+// Promised completes the agent's future. From then on the value is in the agent's ordinary memory: that is what Mesos'
+// interface asks for.
+class Promised : public Request {
  public:
+  using Request::Request;
+
   process::Future<Value> future() const { return promise_.future(); }
 
   void resolved(std::string_view value) override {
@@ -73,16 +75,15 @@ class Resolver : public mesos::SecretResolver {
     }
     std::string wire;
     secret.SerializePartialToString(&wire);
-    auto answer = std::make_unique<Promised>();
-    const auto future = answer->future();
-    const auto request =
-        requests_->resolve(std::move(wire), secret.reference().name(), std::move(answer));
-    future.onDiscard([requests = std::weak_ptr<Requests>(requests_),
-                      wanted = std::weak_ptr<Requests::Request>(request)] {
-      const auto all = requests.lock();
-      const auto one = wanted.lock();
-      if (all != nullptr && one != nullptr) all->discard(one);
-    });
+    const auto request = std::make_shared<Promised>(std::move(wire), secret.reference().name());
+    const auto future = request->future();
+    requests_->resolve(request);
+    future.onDiscard(
+        [requests = std::weak_ptr<Requests>(requests_), wanted = std::weak_ptr<Request>(request)] {
+          const auto all = requests.lock();
+          const auto one = wanted.lock();
+          if (all != nullptr && one != nullptr) all->discard(one);
+        });
     return future;
   }
 

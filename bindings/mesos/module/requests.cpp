@@ -16,12 +16,8 @@ namespace strongroom_mesos {
 namespace {
 
 constexpr std::size_t kAnswersAtOnce = 64;
-
-// why returns what a framework may know about a refused call, and frees the error.
-std::string why(const std::string& name, strongroom_status status, strongroom_error* error) {
-  const strongroom_abi::Error owned(status, error);
-  return "secret '" + name + "' cannot be resolved: " + printable(owned.what());
-}
+// How long a start may take before another starter goes on with the others.
+constexpr std::chrono::milliseconds kLongestStart{1};
 
 }  // namespace
 
@@ -33,6 +29,9 @@ strongroom_message Message::view() const noexcept {
   return {wire_.data(), wire_.size(), STRONGROOM_FORMAT_WIRE, 0};
 }
 
+Request::Request(std::string wire, std::string_view name)
+    : message_(std::move(wire)), name_(printable(name, kMaxNameShown)) {}
+
 Requests::Requests(const Settings& settings, Log log)
     : timeout_(settings.timeout_ms),
       log_(std::move(log)),
@@ -41,7 +40,7 @@ Requests::Requests(const Settings& settings, Log log)
   if (wake_ < 0) throw Trouble("no descriptor is left; raise the limit of open files");
   try {
     for (int i = 0; i < kNumStarters; ++i)
-      threads_.push_back(quiet_thread([this] { start_all(); }));
+      threads_.push_back(quiet_thread([this, i] { start_all(i); }));
     threads_.push_back(quiet_thread([this] { answer_all(); }));
   } catch (...) {
     stop();
@@ -55,30 +54,32 @@ Requests::~Requests() {
   ::close(wake_);
 }
 
-Requests::Ref Requests::resolve(std::string wire, std::string_view name,
-                                std::unique_ptr<Answer> answer) {
-  const bool too_long = wire.size() > kMaxMessage;
-  auto request =
-      std::make_shared<Request>(std::move(wire), printable(name, kMaxNameShown), std::move(answer));
+void Requests::resolve(const Ref& request) {
+  const bool too_long = request->message_.view().len > kMaxMessage;
+  std::list<Ref> node{request};
+  request->at_ = node.begin();
   const char* refused = nullptr;
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_)
+    if (stopping_) {
       refused = "the agent is shutting down";
-    else if (too_long)
+    } else if (too_long) {
       refused = "the message is over 65,536 bytes";
-    else if (live_.size() >= kMaxRequests)
+    } else if (live_.size() >= kMaxRequests) {
       refused = "16,384 requests are under way already";
-    request->live = live_.insert(live_.end(), request);
-    if (refused == nullptr) waiting_.push_back(request);
+    }
+    live_.splice(live_.end(), node);
+    if (refused == nullptr) {
+      waiting_.push_back(request);
+      wakes = leader_ == kNobody || !watched_;
+    }
   }
-  if (refused == nullptr) {
-    work_.notify_one();
-  } else {
+  if (wakes) work_.notify_one();
+  if (refused != nullptr) {
     end(request,
-        {Outcome::Kind::failed, "secret '" + request->name + "' cannot be resolved: " + refused});
+        {Outcome::Kind::failed, "secret '" + request->name_ + "' cannot be resolved: " + refused});
   }
-  return request;
 }
 
 void Requests::discard(const Ref& request) {
@@ -105,38 +106,56 @@ void Requests::stop() {
 
 // ---- starting ----
 
-void Requests::start_all() {
+void Requests::start_all(int me) {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    work_.wait(
-        lock, [this] { return stopping_ || (!waiting_.empty() && started_.size() < kMaxStarted); });
-    if (stopping_) return;
+  while (!stopping_) {
+    if (leader_ == kNobody && has_work()) {
+      lead(lock, me);
+    } else if (leader_ == kNobody || watched_) {
+      work_.wait(lock);
+    } else {
+      const std::uint64_t before = num_begun_;
+      watched_ = true;
+      work_.wait_for(lock, kLongestStart);
+      watched_ = false;
+      if (leader_ != kNobody && has_work() && num_begun_ == before) lead(lock, me);
+    }
+  }
+}
+
+// lead starts what waits, until there is nothing, or another starter has taken the lead.
+void Requests::lead(std::unique_lock<std::mutex>& lock, int me) {
+  leader_ = me;
+  work_.notify_one();  // somebody must watch
+  while (leader_ == me && !stopping_ && has_work()) {
     const Ref request = std::move(waiting_.front());
     waiting_.pop_front();
-    if (request->answer == nullptr) continue;  // too late, or not wanted any more
-    request->started = started_.insert(started_.end(), request);
+    ++num_begun_;
+    if (request->ended_) continue;  // too late, or not wanted any more
+    request->started_ = true;
+    ++num_started_;
     lock.unlock();
     start(request);
     lock.lock();
   }
+  if (leader_ == me) leader_ = kNobody;
 }
 
 void Requests::start(const Ref& request) {
   std::string not_open;
   const auto session = store_.session(not_open);
   if (session == nullptr) {
-    leave_started(request);
-    return end(request, {Outcome::Kind::failed,
-                         "secret '" + request->name + "' cannot be resolved: " + not_open});
+    return end_started(request, {Outcome::Kind::failed, "secret '" + request->name_ +
+                                                            "' cannot be resolved: " + not_open});
   }
-  const strongroom_message message = request->message.view();
+  const strongroom_message message = request->message_.view();
   strongroom_error* error = nullptr;
   const strongroom_status status =
       strongroom_queue_resolve(queue_.raw(), session->raw(), &message, 1, request.get(), &error);
   if (status == STRONGROOM_OK) return;
   if (status == STRONGROOM_SEALED) store_.found_sealed();
-  leave_started(request);
-  end(request, {Outcome::Kind::failed, why(request->name, status, error)});
+  end_started(request,
+              {Outcome::Kind::failed, refusal(*request, strongroom_abi::Error(status, error))});
 }
 
 // ---- answering ----
@@ -158,7 +177,7 @@ void Requests::answer_all() {
 std::chrono::milliseconds Requests::until_next_deadline() const {
   const std::lock_guard lock(mutex_);
   if (live_.empty()) return timeout_;
-  const auto left = live_.front()->begin + timeout_ - Clock::now();
+  const auto left = live_.front()->begin_ + timeout_ - Request::Clock::now();
   return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left),
                   std::chrono::milliseconds(0));
 }
@@ -168,25 +187,33 @@ void Requests::take_answers() {
   done[0] = STRONGROOM_COMPLETION_INIT;
   std::size_t num = 0;
   static_cast<void>(strongroom_queue_next(queue_.raw(), done, kAnswersAtOnce, &num, nullptr));
-  for (std::size_t i = 0; i < num; ++i) take(done[i]);
+  if (num == 0) return;
+  Ref requests[kAnswersAtOnce];
+  bool first[kAnswersAtOnce] = {};
+  std::list<Ref> dropped;
+  bool was_full = false;
+  {
+    const std::lock_guard lock(mutex_);
+    was_full = num_started_ >= kMaxStarted;
+    for (std::size_t i = 0; i < num; ++i) {
+      // Until now, the request is in one of the lists.
+      requests[i] = *static_cast<Request*>(done[i].user_data)->at_;
+      leave_store(*requests[i], dropped);
+      first[i] = claim(*requests[i], dropped);
+    }
+  }
+  if (was_full) work_.notify_all();
+  for (std::size_t i = 0; i < num; ++i) take(done[i], requests[i], first[i]);
 }
 
-void Requests::take(strongroom_completion& completion) {
+void Requests::take(const strongroom_completion& completion, const Ref& request, bool first) {
   const strongroom_abi::Batch batch(completion.batch);
-  Ref request;
-  {
-    // The list of started requests holds it until now.
-    const std::lock_guard lock(mutex_);
-    request = *static_cast<Request*>(completion.user_data)->started;
-  }
-  leave_started(request);
-  if (completion.status == STRONGROOM_OK) {
-    const auto value = batch.secret(0).reveal();
-    strongroom_error_free(completion.error);
-    return end(request, {Outcome::Kind::resolved, {}, value});
-  }
+  const strongroom_abi::Error error(completion.status, completion.error);
   if (completion.status == STRONGROOM_SEALED) store_.found_sealed();
-  end(request, {Outcome::Kind::failed, why(request->name, completion.status, completion.error)});
+  if (!first) return;
+  if (completion.status == STRONGROOM_OK)
+    return give(request, {Outcome::Kind::resolved, {}, batch.secret(0).reveal()});
+  give(request, {Outcome::Kind::failed, refusal(*request, error)});
 }
 
 void Requests::expire() {
@@ -194,10 +221,10 @@ void Requests::expire() {
     Ref late;
     {
       const std::lock_guard lock(mutex_);
-      if (live_.empty() || live_.front()->begin + timeout_ > Clock::now()) return;
+      if (live_.empty() || live_.front()->begin_ + timeout_ > Request::Clock::now()) return;
       late = live_.front();
     }
-    end(late, {Outcome::Kind::failed, "secret '" + late->name + "' was not resolved within " +
+    end(late, {Outcome::Kind::failed, "secret '" + late->name_ + "' was not resolved within " +
                                           std::to_string(timeout_.count()) +
                                           " ms (timeout_ms of the module)"});
   }
@@ -206,46 +233,68 @@ void Requests::expire() {
 // ---- the outcome ----
 
 void Requests::end(const Ref& request, const Outcome& outcome) {
-  std::unique_ptr<Answer> answer;
+  bool first = false;
+  std::list<Ref> dropped;
   {
     const std::lock_guard lock(mutex_);
-    if (request->answer == nullptr) return;
-    answer = std::move(request->answer);
-    live_.erase(request->live);
+    first = claim(*request, dropped);
   }
+  if (first) give(request, outcome);
+}
+
+void Requests::end_started(const Ref& request, const Outcome& outcome) {
+  bool first = false;
+  std::list<Ref> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    leave_store(*request, dropped);
+    first = claim(*request, dropped);
+  }
+  if (first) give(request, outcome);
+}
+
+bool Requests::claim(Request& request, std::list<Ref>& dropped) {
+  if (request.ended_) return false;
+  request.ended_ = true;
+  std::list<Ref>& next = request.started_ ? over_ : dropped;
+  next.splice(next.end(), live_, request.at_);
+  return true;
+}
+
+void Requests::leave_store(Request& request, std::list<Ref>& dropped) {
+  request.started_ = false;
+  --num_started_;
+  if (request.ended_) dropped.splice(dropped.end(), over_, request.at_);
+}
+
+std::string Requests::refusal(const Request& request, const strongroom_abi::Error& error) {
+  return "secret '" + request.name_ + "' cannot be resolved: " + printable(error.what());
+}
+
+void Requests::give(const Ref& request, const Outcome& outcome) const {
   switch (outcome.kind) {
     case Outcome::Kind::resolved:
-      answer->resolved(outcome.value);
+      request->resolved(outcome.value);
       break;
     case Outcome::Kind::failed:
-      answer->failed(outcome.text);
+      request->failed(outcome.text);
       break;
     case Outcome::Kind::discarded:
-      answer->discarded();
+      request->discarded();
       break;
   }
   note(*request, outcome);
 }
 
-void Requests::leave_started(const Ref& request) {
-  bool was_full = false;
-  {
-    const std::lock_guard lock(mutex_);
-    was_full = started_.size() >= kMaxStarted;
-    started_.erase(request->started);
-  }
-  if (was_full) work_.notify_all();
-}
-
 void Requests::note(const Request& request, const Outcome& outcome) const {
   const auto taken =
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - request.begin);
+      std::chrono::duration_cast<std::chrono::microseconds>(Request::Clock::now() - request.begin_);
   const std::string after = " (" + std::to_string(taken.count()) + " us)";
   switch (outcome.kind) {
     case Outcome::Kind::resolved:
-      return log_(Severity::info, "resolved secret '" + request.name + "'" + after);
+      return log_(Severity::info, "resolved secret '" + request.name_ + "'" + after);
     case Outcome::Kind::discarded:
-      return log_(Severity::info, "secret '" + request.name + "' was not wanted any more" + after);
+      return log_(Severity::info, "secret '" + request.name_ + "' was not wanted any more" + after);
     case Outcome::Kind::failed:
       return log_(Severity::warning, outcome.text + after);
   }

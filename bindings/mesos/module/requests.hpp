@@ -1,12 +1,14 @@
 // requests.hpp: resolves that are under way, none of which blocks its caller.
 //
-//   resolve ──> waiting ──> a starter ──> the store's queue ──> the answering thread ──> Answer
+//   resolve ──> waiting ──> a starter ──> the store's queue ──> the answering thread ──> outcome
 //                    └─────────── the deadline, a discard ───────────────────────────────┘
 //
-// Starters hand messages to the store, since even the start of a call may wait: for changed policies, or for
-// a page of an LMDB file. There are several, so that one that waits holds up no other request. One thread
-// takes the answers from the completion queue, and looks after the deadlines. Each request gets exactly one
-// outcome, whatever comes first. It must never keep a caller waiting, and never lose a request.
+// Starters hand messages to the store, since even the start of a call may wait: for changed policies, or for a page of
+// an LMDB file. One of them, the leader, does so as long as it makes progress: several at once would mostly wait for
+// each other's locks. Another one watches, and takes the lead when nothing was started for a millisecond. So a call
+// whose start waits holds up no other request, until as many wait as there are starters. One thread takes the answers
+// from the completion queue, and looks after the deadlines. Each request gets exactly one outcome, whatever comes
+// first. It must never keep a caller waiting, and never lose a request.
 //
 // Threads  any number at once.
 #pragma once
@@ -30,15 +32,6 @@
 
 namespace strongroom_mesos {
 
-// Answer takes the outcome of one request. Exactly one of these is called, once, from any thread.
-class Answer {
- public:
-  virtual ~Answer() = default;
-  virtual void resolved(std::string_view value) = 0;  // borrowed, in locked memory
-  virtual void failed(const std::string& text) = 0;
-  virtual void discarded() = 0;
-};
-
 // Message is the wire form of a Secret message. It may carry a value, so it is wiped.
 class Message {
  public:
@@ -52,11 +45,37 @@ class Message {
   std::string wire_;
 };
 
+// Request is one resolve. It is made by its owner, who is passed the outcome: exactly one of the three functions is
+// called, once, on any thread.
+class Request {
+ public:
+  // wire  of a Secret message that has a reference.
+  // name  of the secret, for the log.
+  Request(std::string wire, std::string_view name);
+  virtual ~Request() = default;
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  virtual void resolved(std::string_view value) = 0;  // borrowed, in locked memory
+  virtual void failed(const std::string& text) = 0;
+  virtual void discarded() = 0;
+
+ private:
+  friend class Requests;
+  using Clock = std::chrono::steady_clock;
+
+  const Message message_;
+  const std::string name_;  // printable
+  const Clock::time_point begin_ = Clock::now();
+
+  // Under the mutex of Requests.
+  bool ended_ = false;                                // it has its outcome
+  bool started_ = false;                              // its completion is still to come
+  std::list<std::shared_ptr<Request>>::iterator at_;  // in live_, or else in over_
+};
+
 class Requests {
  public:
-  using Clock = std::chrono::steady_clock;
-  // Request is one resolve; what it is made of is the business of Requests.
-  struct Request;
   using Ref = std::shared_ptr<Request>;
 
   // What may wait at once, and what may be under way in the store at once; how long a message may be.
@@ -64,6 +83,7 @@ class Requests {
   static constexpr std::size_t kMaxStarted = 4'000;
   static constexpr std::size_t kMaxMessage = 65'536;
   static constexpr int kNumStarters = 4;
+  static constexpr int kNobody = -1;
 
   // Throws  as of OpenStore.
   Requests(const Settings& settings, Log log);
@@ -72,10 +92,7 @@ class Requests {
   Requests& operator=(const Requests&) = delete;
 
   // resolve begins a request and returns at once.
-  //
-  // wire  of a Secret message that has a reference.
-  // name  of the secret, for the log.
-  Ref resolve(std::string wire, std::string_view name, std::unique_ptr<Answer> answer);
+  void resolve(const Ref& request);
 
   // discard ends a request, if nothing else has.
   void discard(const Ref& request);
@@ -90,19 +107,35 @@ class Requests {
     std::string_view value{};  // borrowed
   };
 
-  void start_all();
+  // ---- starters ----
+
+  void start_all(int me);
+  void lead(std::unique_lock<std::mutex>& lock, int me);
+  bool has_work() const { return !waiting_.empty() && num_started_ < kMaxStarted; }
   void start(const Ref& request);
+
+  // ---- the answering thread ----
+
   void answer_all();
   void take_answers();
-  void take(strongroom_completion& completion);
+  void take(const strongroom_completion& completion, const Ref& request, bool first);
   void expire();
   std::chrono::milliseconds until_next_deadline() const;
 
+  // ---- outcomes ----
+
   // end gives a request its outcome, unless it has one.
   void end(const Ref& request, const Outcome& outcome);
-  bool leave_live(const Ref& request);
-  void leave_started(const Ref& request);
+  // end_started is end for a call that the store has nothing to do with any more.
+  void end_started(const Ref& request, const Outcome& outcome);
+  static std::string refusal(const Request& request, const strongroom_abi::Error& error);
+  void give(const Ref& request, const Outcome& outcome) const;
   void note(const Request& request, const Outcome& outcome) const;
+
+  // These need the mutex. Each moves the request out of the list that it need not be in any longer.
+  // claim returns whether the request had no outcome yet: the caller gives it one.
+  bool claim(Request& request, std::list<Ref>& dropped);
+  void leave_store(Request& request, std::list<Ref>& dropped);
 
   const std::chrono::milliseconds timeout_;
   const Log log_;
@@ -112,26 +145,16 @@ class Requests {
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable work_;
-  std::list<Ref> live_;      // without an outcome, by deadline: all have the same time
-  std::deque<Ref> waiting_;  // to be started
-  std::list<Ref> started_;   // whose completion is still to come; they may have an outcome
+  std::list<Ref> live_;          // without an outcome, by deadline: all have the same time
+  std::list<Ref> over_;          // with an outcome, whose completion is still to come
+  std::deque<Ref> waiting_;      // to be started
+  std::size_t num_started_ = 0;  // whose completion is still to come
+  int leader_ = kNobody;
+  bool watched_ = false;         // a starter looks whether the leader makes progress
+  std::uint64_t num_begun_ = 0;  // that progress
   bool stopping_ = false;
 
   std::vector<std::thread> threads_;
-};
-
-struct Requests::Request {
-  Request(std::string wire, std::string_view shown_name, std::unique_ptr<Answer> to)
-      : message(std::move(wire)), name(shown_name), answer(std::move(to)) {}
-
-  const Message message;
-  const std::string name;  // printable
-  const Clock::time_point begin = Clock::now();
-
-  // Under the mutex of Requests.
-  std::unique_ptr<Answer> answer;  // null: it has its outcome
-  std::list<Ref>::iterator live;
-  std::list<Ref>::iterator started;
 };
 
 }  // namespace strongroom_mesos

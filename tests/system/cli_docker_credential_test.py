@@ -75,11 +75,11 @@ class Helper(Helping):
             self.config({"reg.example.com": {"auth": auth}}, "update")
             self.assertEqual(self.get(b"reg.example.com").returncode, INVALID)
 
-    def test_store_and_erase_are_refused_with_what_to_do(self):
-        for action in ("store", "erase"):
+    def test_all_but_get_is_refused_with_what_to_do(self):
+        for action, says in (("store", b"strongroom update"), ("erase", b"strongroom update"), ("list", b"credHelpers")):
             done = self.run_it("docker-credential", action, given=b'{"ServerURL":"r","Username":"u","Secret":"CANARY"}')
             self.assertEqual(done.returncode, UNSUPPORTED)
-            self.assertIn(b"strongroom update", done.out)
+            self.assertIn(says, done.out)
             self.assertNotIn(b"CANARY", done.out)
             self.assertEqual(done.err, "strongroom: " + done.out.decode())
         self.assertEqual(self.get(b"reg.example.com").returncode, 0)

@@ -13,7 +13,7 @@ user_packages=(
 test_packages=(
   clang-14 libclang-rt-14-dev clang-format-14
   libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler
-  abigail-tools ccache gdb gnupg lmdb-utils python3 strace tmux util-linux valgrind
+  abigail-tools ccache gdb gnupg lmdb-utils python3 skopeo strace tmux util-linux valgrind
   zookeeper default-jre-headless
 )
 

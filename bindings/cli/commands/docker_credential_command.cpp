@@ -26,7 +26,7 @@ constexpr Option kHelperAction = {
     .names = "ACTION",
     .kind = Kind::word,
     .about = "get: print the credentials of the registry on standard input",
-    .words = "get store erase"};
+    .words = "get store erase list"};
 constexpr Option kDockerConfigPath = {
     .names = "--config",
     .kind = Kind::secret,
@@ -62,7 +62,13 @@ void print_utf8(SecretOutput& out, std::string_view bytes, const std::string& re
 }
 
 int print_credential(const Options& options) {
-  if (options.text(kHelperAction) != "get") {
+  const std::string action = options.text(kHelperAction);
+  if (action == "list") {
+    throw Failure(kExitUnsupported,
+                  "this credential helper does not list registries; name each in 'credHelpers' of "
+                  "Docker's configuration");
+  }
+  if (action != "get") {
     throw Failure(
         kExitUnsupported,
         "this credential helper only reads; write the secret with the Docker configuration "
@@ -109,8 +115,8 @@ next to strongroom, calls this command. Name it in ~/.docker/config.json,
 and give Docker STRONGROOM_STORE, a credential such as STRONGROOM_KEY_FILE, and
 STRONGROOM_DOCKER_CONFIG in its environment. The secret is a text as in ~/.docker/config.json,
 {"auths":{"registry.example.com":{"auth":"BASE64 OF user:password"}}}, and the entry is chosen as
-Mesos chooses it. Helpers can also store and erase; this one only reads, so `docker login` fails:
-write the secret by strongroom update.
+Mesos chooses it. Helpers can also store, erase and list; this one only reads, so `docker login`
+fails: write the secret by strongroom update.
 
 Examples:
   echo registry.example.com | strongroom docker-credential get --config my/pull-config)";

@@ -448,6 +448,14 @@ TEST(Task, ATaskInfoHasTheSpaceAndTheVariablesOfItsLabels) {
       "n in /e, none\n");
 }
 
+TEST(Task, AnEmptySpaceIsTheRootsAndNotNone) {
+  for (const std::string label :
+       {R"({"key":"DCOS_SPACE"})", R"({"key":"DCOS_SPACE","value":""})"}) {
+    EXPECT_EQ(shown(kTask, task_info(R"("command":{},"labels":{"labels":[)" + label + "]}")),
+              "n in /, none\n");
+  }
+}
+
 TEST(Task, LabelsOfAnAppDoNotMoveItIntoAnotherSpace) {
   EXPECT_EQ(shown(kApp, app(R"("labels":{"DCOS_SPACE":"/other"})")).substr(0, 12), "/a/b in /a/b");
 }

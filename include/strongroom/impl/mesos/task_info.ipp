@@ -243,7 +243,8 @@ Result<Task> definition::read_task_info(JsonValue object) {
     }
     task.volumes = std::move(volumes).value();
   }
-  task.space = info.labels.space.value_or("/");
+  task.space = info.labels.space.value_or("");
+  if (task.space.empty()) task.space = "/";
   task.sources = impl::sources_of(task);
   return std::move(task);
 }

@@ -26,7 +26,7 @@ def undefined(module):
     names = subprocess.run(["c++filt"], input="\n".join(symbols), check=True, capture_output=True, text=True)
     short = names.stdout.replace(
         "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string")
-    return sorted(short.splitlines())
+    return sorted(set(short.splitlines()))  # a constructor may have two symbols of one name
 
 
 def main():

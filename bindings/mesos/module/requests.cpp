@@ -16,6 +16,8 @@ namespace strongroom_mesos {
 namespace {
 
 constexpr std::size_t kAnswersAtOnce = 64;
+// How many requests wait before another starter helps.
+constexpr std::size_t kEnoughForMore = 16;
 // How long a start may take before another starter goes on with the others.
 constexpr std::chrono::milliseconds kLongestStart{1};
 
@@ -40,7 +42,7 @@ Requests::Requests(const Settings& settings, Log log)
   if (wake_ < 0) throw Trouble("no descriptor is left; raise the limit of open files");
   try {
     for (int i = 0; i < kNumStarters; ++i)
-      threads_.push_back(quiet_thread([this, i] { start_all(i); }));
+      threads_.push_back(quiet_thread([this] { start_all(); }));
     threads_.push_back(quiet_thread([this] { answer_all(); }));
   } catch (...) {
     stop();
@@ -72,7 +74,8 @@ void Requests::resolve(const Ref& request) {
     live_.splice(live_.end(), node);
     if (refused == nullptr) {
       waiting_.push_back(request);
-      wakes = leader_ == kNobody || !watched_;
+      wakes = num_leaders_ == 0 || !watched_ ||
+              (waiting_.size() == kEnoughForMore && num_leaders_ < kMaxLeaders);
     }
   }
   if (wakes) work_.notify_one();
@@ -106,39 +109,52 @@ void Requests::stop() {
 
 // ---- starting ----
 
-void Requests::start_all(int me) {
+void Requests::start_all() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (leader_ == kNobody && has_work()) {
-      lead(lock, me);
-    } else if (leader_ == kNobody || watched_) {
+    if (wants_leader()) {
+      lead(lock);
+    } else if (num_leaders_ == 0 || watched_) {
       work_.wait(lock);
     } else {
       const std::uint64_t before = num_begun_;
       watched_ = true;
-      work_.wait_for(lock, kLongestStart);
+      const bool over = work_.wait_for(lock, kLongestStart) == std::cv_status::timeout;
       watched_ = false;
-      if (leader_ != kNobody && has_work() && num_begun_ == before) lead(lock, me);
+      if (over && num_leaders_ > 0 && has_work() && num_begun_ == before) {
+        ++turn_;
+        num_leaders_ = 0;  // whoever was it finds that the turn has changed
+      }
     }
   }
 }
 
-// lead starts what waits, until there is nothing, or another starter has taken the lead.
-void Requests::lead(std::unique_lock<std::mutex>& lock, int me) {
-  leader_ = me;
+bool Requests::wants_leader() const {
+  if (!has_work()) return false;
+  return num_leaders_ == 0 || (num_leaders_ < kMaxLeaders && waiting_.size() >= kEnoughForMore);
+}
+
+// lead starts what waits, until there is nothing, or the turn has changed. It also takes the answers that are there
+// already, as of LMDB: memory that one thread takes and another one frees is slow.
+void Requests::lead(std::unique_lock<std::mutex>& lock) {
+  const std::uint64_t turn = turn_;
+  ++num_leaders_;
   work_.notify_one();  // somebody must watch
-  while (leader_ == me && !stopping_ && has_work()) {
+  std::size_t num = 0;
+  while (turn_ == turn && !stopping_ && has_work()) {
     const Ref request = std::move(waiting_.front());
     waiting_.pop_front();
     ++num_begun_;
     if (request->ended_) continue;  // too late, or not wanted any more
     request->started_ = true;
     ++num_started_;
+    const bool last = waiting_.empty();
     lock.unlock();
     start(request);
+    if (last || ++num % kAnswersAtOnce == 0) take_answers();
     lock.lock();
   }
-  if (leader_ == me) leader_ = kNobody;
+  if (turn_ == turn) --num_leaders_;
 }
 
 void Requests::start(const Ref& request) {
@@ -162,14 +178,21 @@ void Requests::start(const Ref& request) {
 
 void Requests::answer_all() {
   for (;;) {
-    struct pollfd ready[] = {{queue_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
+    // While a starter takes answers as well, this thread only looks now and then whether it goes on.
+    const bool helped = is_led();
+    struct pollfd ready[] = {{wake_, POLLIN, 0}, {queue_.fd(), POLLIN, 0}};
     // Rounded up, so that the deadline is over when poll returns.
-    const auto wait = until_next_deadline() + std::chrono::milliseconds(1);
-    static_cast<void>(::poll(ready, 2, static_cast<int>(wait.count())));
-    if (ready[1].revents != 0) return;
+    const auto wait = helped ? kLongestStart : until_next_deadline() + std::chrono::milliseconds(1);
+    static_cast<void>(::poll(ready, helped ? 1 : 2, static_cast<int>(wait.count())));
+    if (ready[0].revents != 0) return;
     take_answers();
     expire();
   }
+}
+
+bool Requests::is_led() const {
+  const std::lock_guard lock(mutex_);
+  return num_leaders_ > 0;
 }
 
 // A request that begins while this thread waits is due after timeout_ at the earliest, so waiting that long
@@ -289,15 +312,20 @@ void Requests::give(const Ref& request, const Outcome& outcome) const {
 void Requests::note(const Request& request, const Outcome& outcome) const {
   const auto taken =
       std::chrono::duration_cast<std::chrono::microseconds>(Request::Clock::now() - request.begin_);
-  const std::string after = " (" + std::to_string(taken.count()) + " us)";
-  switch (outcome.kind) {
-    case Outcome::Kind::resolved:
-      return log_(Severity::info, "resolved secret '" + request.name_ + "'" + after);
-    case Outcome::Kind::discarded:
-      return log_(Severity::info, "secret '" + request.name_ + "' was not wanted any more" + after);
-    case Outcome::Kind::failed:
-      return log_(Severity::warning, outcome.text + after);
+  std::string line;
+  line.reserve(outcome.text.size() + request.name_.size() + 64);
+  if (outcome.kind == Outcome::Kind::failed) {
+    line += outcome.text;
+  } else {
+    line += outcome.kind == Outcome::Kind::resolved ? "resolved secret '"
+                                                    : "not wanted any more: secret '";
+    line += request.name_;
+    line += '\'';
   }
+  line += " (";
+  line += std::to_string(taken.count());
+  line += " us)";
+  log_(outcome.kind == Outcome::Kind::failed ? Severity::warning : Severity::info, line);
 }
 
 }  // namespace strongroom_mesos

@@ -4,11 +4,11 @@
 //                    └─────────── the deadline, a discard ───────────────────────────────┘
 //
 // Starters hand messages to the store, since even the start of a call may wait: for changed policies, or for a page of
-// an LMDB file. One of them, the leader, does so as long as it makes progress: several at once would mostly wait for
-// each other's locks. Another one watches, and takes the lead when nothing was started for a millisecond. So a call
-// whose start waits holds up no other request, until as many wait as there are starters. One thread takes the answers
-// from the completion queue, and looks after the deadlines. Each request gets exactly one outcome, whatever comes
-// first. It must never keep a caller waiting, and never lose a request.
+// an LMDB file. One of them leads, and more do while much waits. Another one watches, and takes the lead when nothing
+// was started for a millisecond. So a call whose start waits holds up no other request, until as many wait as there are
+// starters. Answers are taken from the completion queue by the leaders, and by a thread that also looks after the
+// deadlines. Each request gets exactly one outcome, whatever comes first. It must never keep a caller waiting, and
+// never lose a request.
 //
 // Threads  any number at once.
 #pragma once
@@ -83,7 +83,7 @@ class Requests {
   static constexpr std::size_t kMaxStarted = 4'000;
   static constexpr std::size_t kMaxMessage = 65'536;
   static constexpr int kNumStarters = 4;
-  static constexpr int kNobody = -1;
+  static constexpr int kMaxLeaders = 3;
 
   // Throws  as of OpenStore.
   Requests(const Settings& settings, Log log);
@@ -109,14 +109,16 @@ class Requests {
 
   // ---- starters ----
 
-  void start_all(int me);
-  void lead(std::unique_lock<std::mutex>& lock, int me);
+  void start_all();
+  void lead(std::unique_lock<std::mutex>& lock);
+  bool wants_leader() const;
   bool has_work() const { return !waiting_.empty() && num_started_ < kMaxStarted; }
   void start(const Ref& request);
 
   // ---- the answering thread ----
 
   void answer_all();
+  bool is_led() const;
   void take_answers();
   void take(const strongroom_completion& completion, const Ref& request, bool first);
   void expire();
@@ -149,8 +151,9 @@ class Requests {
   std::list<Ref> over_;          // with an outcome, whose completion is still to come
   std::deque<Ref> waiting_;      // to be started
   std::size_t num_started_ = 0;  // whose completion is still to come
-  int leader_ = kNobody;
-  bool watched_ = false;         // a starter looks whether the leader makes progress
+  int num_leaders_ = 0;
+  std::uint64_t turn_ = 0;       // grows when the lead is taken from those who have it
+  bool watched_ = false;         // a starter looks whether the leaders make progress
   std::uint64_t num_begun_ = 0;  // that progress
   bool stopping_ = false;
 

@@ -350,6 +350,15 @@ const Fault kFaults[] = {
          R"("command":{},"labels":{"labels":[{"key":"DCOS_SECRETS_DIRECTIVE","value":"[{\"type\":\"FILE\"}]"}]})"),
      "the label DCOS_SECRETS_DIRECTIVE was refused: the type of each entry must be "
      "\"ENVIRONMENT\""},
+    {kTask,
+     task_info(
+         R"("command":{},"labels":{"labels":[{"key":"DCOS_SECRETS_DIRECTIVE","value":"[{\"type\":\"ENVIRONMENT\",\"name\":\"a\"}]"}]})"),
+     "the label DCOS_SECRETS_DIRECTIVE was refused: each entry must have a \"name\" and an "
+     "\"environment\" with a \"name\""},
+    {kTask,
+     task_info(
+         R"("command":{},"labels":{"labels":[{"key":"DCOS_SECRETS_DIRECTIVE","value":"{}"}]})"),
+     "the label DCOS_SECRETS_DIRECTIVE was refused: it is no JSON array"},
 };
 
 TEST(Task, FaultsAreReportedInTheWordsOfWhoeverReportsThemElsewhere) {

@@ -114,6 +114,12 @@ static Result<Labels> read_labels(JsonValue owner) {
   return labels;
 }
 
+static std::optional<std::string> string_at(JsonValue object, std::string_view name) {
+  const std::optional<JsonValue> value = object.member(name);
+  if (!value || !value->is(JsonKind::string)) return std::nullopt;
+  return std::string(value->text().reveal_text());
+}
+
 // add_directive adds the variables of a label of DC/OS 1.8:
 // [{"name":PATH,"type":"ENVIRONMENT","environment":{"name":VARIABLE}}]
 static Result<void> add_directive(const std::string& text, Environment& environment) {
@@ -126,22 +132,21 @@ static Result<void> add_directive(const std::string& text, Environment& environm
   if (!json) return refused(json.error().message);
   if (!json->root().is(JsonKind::array)) return refused("it is no JSON array");
   for (const JsonValue each : json->root().elements()) {
-    const auto target = each.member("environment");
-    const auto path = each.member("name");
-    const auto type = each.member("type");
-    const auto name = target ? target->member("name") : std::nullopt;
-    if (!type || type->text().reveal_text() != "ENVIRONMENT") {
+    if (string_at(each, "type") != "ENVIRONMENT") {
       return refused(R"(the type of each entry must be "ENVIRONMENT")");
     }
-    if (!path || !path->is(JsonKind::string) || !name || !name->is(JsonKind::string)) {
+    std::optional<std::string> path = string_at(each, "name");
+    std::optional<std::string> name;
+    if (const auto target = each.member("environment")) name = string_at(*target, "name");
+    if (!path || !name) {
       return refused(R"(each entry must have a "name" and an "environment" with a "name")");
     }
     Variable variable;
-    variable.name = name->text().reveal_text();
+    variable.name = std::move(*name);
     variable.type = Variable::Type::secret;
     variable.secret.emplace();
     variable.secret->type = Secret::Type::reference;
-    variable.secret->reference = Reference{std::string(path->text().reveal_text()), std::nullopt};
+    variable.secret->reference = Reference{std::move(*path), std::nullopt};
     environment.variables.push_back(std::move(variable));
   }
   return {};

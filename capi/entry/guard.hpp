@@ -21,6 +21,7 @@
 #include "handles.hpp"
 #include "strongroom.h"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/path.hpp"
 #include "strongroom/result.hpp"
 #include "strongroom/secret_bytes.hpp"
 
@@ -28,12 +29,23 @@ namespace strongroom::capi {
 
 // ---- the guard ----
 
+// as_message returns a message as C and UTF-8 take it: it may quote names that are neither.
+inline std::string as_message(std::string_view message) {
+  const bool utf8 = well_formed_utf8(message);
+  std::string text(message);
+  for (char& c : text) {
+    const bool beyond = static_cast<unsigned char>(c) >= 0x80;
+    if (c == '\0' || (beyond && !utf8)) c = '?';
+  }
+  return text;
+}
+
 // fail returns the status, and creates the error object if there is memory for it.
 inline strongroom_status fail(strongroom_status status, std::string_view message,
                               strongroom_error** out_error) noexcept {
   if (out_error == nullptr) return status;
   try {
-    *out_error = new strongroom_error(status, std::string(message));
+    *out_error = new strongroom_error(status, as_message(message));
   } catch (...) {
     *out_error = nullptr;
   }

@@ -2,12 +2,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "batch.hpp"
 #include "guard.hpp"
 #include "messages.hpp"
 #include "strongroom/identity.hpp"
@@ -44,11 +47,28 @@ const char* text_or_null(const std::string& text) noexcept {
   return text.empty() ? nullptr : text.c_str();
 }
 
-// check_sources refuses a task that may not have all secrets that it declares, used or not, as
-// Marathon's plugin does.
-Result<void> check_sources(const Session& caller, const mesos::Task& task) {
+// denied_to says in Marathon's words that the service may not have the secret of that path.
+Error denied_to(const mesos::Task& task, const std::string& path) {
+  for (const mesos::Source& each : task.sources) {
+    if (each.path == path) return mesos::not_accessible(each);
+  }
+  return mesos::not_accessible({path, ""});
+}
+
+// check_unused refuses a task that may not have a secret that it declares and does not use, as Marathon's
+// plugin does. What it uses is decided when it is read.
+Result<void> check_unused(const Session& caller, const mesos::Task& task,
+                          std::span<const mesos::Secret* const> used) {
+  std::set<std::string_view> decided;
+  for (const mesos::Secret* each : used) {
+    if (each->reference) decided.insert(each->reference->name);
+  }
   const bool is_service = caller.identity().kind() == Identity::Kind::service;
   for (const mesos::Source& each : task.sources) {
+    if (!decided.insert(each.path).second) continue;
+    if (decided.size() > kMaxBatch) {
+      return Error{Code::too_large, "more than 1,000 secrets were declared"};
+    }
     const auto may = caller.check(is_service ? Action::resolve : Action::read, each.path);
     if (may) continue;
     if (may.error().code == Code::denied) return mesos::not_accessible(each);
@@ -58,14 +78,25 @@ Result<void> check_sources(const Session& caller, const mesos::Task& task) {
 }
 
 Result<mesos::ResolvedTask> resolve(const Session& caller, const strongroom_task& handle) {
-  STRONGROOM_TRY(check_sources(caller, handle.task));
   STRONGROOM_ASSIGN(text, SecretBytes::copy_value(handle.text.reveal()));
   STRONGROOM_ASSIGN(task,
                     mesos::task_from_json(handle.definition, std::move(text), handle.container));
-  return mesos::resolve_task(
-      std::move(task), [&](std::span<const mesos::Secret* const> secrets, std::size_t& failed) {
-        return caller.resolve_many(secrets, {}, &failed);
-      });
+  std::optional<Error> denied;
+  auto resolved =
+      mesos::resolve_task(std::move(task),
+                          [&](std::span<const mesos::Secret* const> secrets,
+                              std::size_t& failed) -> Result<std::vector<SecretBytes>> {
+                            auto values = caller.resolve_many(secrets, {}, &failed);
+                            if (!values && values.error().code == Code::denied &&
+                                failed < secrets.size() && secrets[failed]->reference) {
+                              denied = denied_to(handle.task, secrets[failed]->reference->name);
+                            }
+                            STRONGROOM_TRY(values);
+                            STRONGROOM_TRY(check_unused(caller, handle.task, secrets));
+                            return values;
+                          });
+  if (denied) return *denied;
+  return resolved;
 }
 
 std::unique_ptr<strongroom_volumes> files_of(const std::vector<mesos::Volume>& volumes,
@@ -144,9 +175,13 @@ strongroom_status strongroom_task_authorization(strongroom_session* session,
     const std::string_view otherwise =
         default_registry == nullptr ? mesos::kDefaultRegistry : default_registry;
     STRONGROOM_ASSIGN(registry, mesos::registry_of(wanted.image, otherwise));
-    STRONGROOM_TRY(check_sources(session->caller, wanted));
-    STRONGROOM_ASSIGN(config, session->caller.resolve(*wanted.pull_config));
-    return give<strongroom_secret>(mesos::docker_authorization(std::move(config), registry));
+    auto config = session->caller.resolve(*wanted.pull_config);
+    if (!config && config.error().code == Code::denied && wanted.pull_config->reference) {
+      return denied_to(wanted, wanted.pull_config->reference->name);
+    }
+    STRONGROOM_TRY(config);
+    return give<strongroom_secret>(
+        mesos::docker_authorization(std::move(config).value(), registry));
   });
 }
 

@@ -227,6 +227,7 @@ TEST(Module, IsNotMadeWithBadParametersAndLogsWhy) {
       {{{"timeout_ms", "99999999999999999999"}}, "'timeout_ms' must be a number from 1 to"},
       {{{"memory_bytes", "many"}}, "'memory_bytes' must be a number"},
       {{{"policy_file", other}}, "exclude each other"},
+      {{{"space", "/web"}}, "'allow' and 'space' exclude each other"},
       {{{"allow", ""}, {"policy_file", other}}, "policy 'other'"},
       {{{"allow", ""}, {"policy_file", "/nosuch"}}, "'/nosuch' cannot be read"},
       {{{"allow", "web/*"}}, "'allow' has a prefix with '*'"},

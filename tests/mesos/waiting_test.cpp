@@ -112,6 +112,11 @@ class SlowStore : public Waiting {
   std::unique_ptr<Stored> stored_;
 };
 
+// Releases is declared after what must not wait for the storage when a test ends early.
+struct Releases {
+  ~Releases() { slow().release(); }
+};
+
 // Three is one less than the module has threads that may wait.
 class SomeSlow : public SlowStore, public ::testing::WithParamInterface<int> {};
 INSTANTIATE_TEST_SUITE_P(SlowStore, SomeSlow, ::testing::Values(1, 3));
@@ -119,6 +124,7 @@ INSTANTIATE_TEST_SUITE_P(SlowStore, SomeSlow, ::testing::Values(1, 3));
 TEST_P(SomeSlow, AnswersHoldUpNobodyElse) {
   const Resolver resolver = create(stored_->parameters());
   ASSERT_NE(resolver, nullptr);
+  const Releases releases;
   slow().hold(GetParam());
   std::vector<Future> held;
   for (int i = 0; i < GetParam(); ++i) {
@@ -149,6 +155,7 @@ TEST_P(SomeSlow, AnswersHoldUpNobodyElse) {
 TEST_F(SlowStore, ThatNeverAnswersCannotMakeAResolveLast) {
   const Resolver resolver = create(with_timeout(stored_->parameters(), 300));
   ASSERT_NE(resolver, nullptr);
+  const Releases releases;
   slow().hold(1'000);
   std::vector<Future> futures;
   const auto begin = Clock::now();
@@ -161,9 +168,49 @@ TEST_F(SlowStore, ThatNeverAnswersCannotMakeAResolveLast) {
   EXPECT_EQ(eventually(*resolver, "/other/token", "opensesame"), "opensesame");
 }
 
+TEST_F(SlowStore, ThatFailsIsExplainedToTheOperatorAndNotToFrameworks) {
+  const Resolver resolver = create(stored_->parameters());
+  ASSERT_NE(resolver, nullptr);
+  ASSERT_EQ(resolved(*resolver, "/other/token"), "opensesame");
+  take_log_lines();
+  const auto set_fault = [](capi_test::Vendor::Fault fault) {
+    const std::lock_guard lock(slow().vendor.mutex);
+    slow().vendor.fault = fault;
+  };
+  set_fault(capi_test::Vendor::Fault::fails);
+  const std::string text = resolved(*resolver, "/other/token");
+  set_fault(capi_test::Vendor::Fault::none);
+  EXPECT_EQ(text,
+            "failed: secret '/other/token' cannot be resolved: the storage of the secret store "
+            "cannot be reached; the agent's log has the reason");
+  EXPECT_TRUE(has(log_line("secret '/other/token' cannot be resolved: "), "cable"));
+}
+
+TEST_F(Waiting, LargeValuesOfManyResolvesHaveRoomOneAfterTheOther) {
+  Stored stored;
+  const std::string large(256 << 10, 'l');
+  put(stored.session(), "large", large);
+  const Resolver resolver = create(stored.parameters());
+  ASSERT_NE(resolver, nullptr);
+  std::vector<Future> futures;
+  for (int i = 0; i < 400; ++i) futures.push_back(resolver->resolve(reference("/large")));
+  int num_right = 0;
+  std::string wrong;
+  for (const Future& future : futures) {
+    const std::string text = outcome(future);
+    if (text == large) {
+      ++num_right;
+    } else {
+      wrong = text.substr(0, 200);
+    }
+  }
+  EXPECT_EQ(num_right, 400) << wrong;
+}
+
 TEST_F(SlowStore, HonoursADiscardAtOnce) {
   const Resolver resolver = create(stored_->parameters());
   ASSERT_NE(resolver, nullptr);
+  const Releases releases;
   slow().hold(1);
   Future future = resolver->resolve(reference("/other/token"));
   ASSERT_TRUE(slow().await_held(1));
@@ -179,6 +226,7 @@ TEST_F(SlowStore, HonoursADiscardAtOnce) {
 TEST_F(SlowStore, LeavesNoResolvePendingWhenTheAgentShutsDown) {
   Resolver resolver = create(stored_->parameters());
   ASSERT_NE(resolver, nullptr);
+  const Releases releases;
   slow().hold(1);
   const Future held = resolver->resolve(reference("/other/token"));
   ASSERT_TRUE(slow().await_held(1));

@@ -111,9 +111,9 @@ class RealFiles(Definitions):
 
     def test_job_with_a_file(self):
         """Its path is absolute: there must be such a file, as in Mesos without an image."""
-        self.refused(INVALID, "--job", case("16-job-file"), "/mnt/test")
         if not mount_namespaces_allowed():
             self.skipTest("mount namespaces are forbidden here")
+        self.refused(INVALID, "--job", case("16-job-file"), "/mnt/test")
         definition = case("16-job-file")
         definition["run"]["volumes"][0]["containerPath"] = self.write("target", "as it was")
         self.assertEqual(self.run_by("--job", definition, "cat", self.path("target")), TWO)
@@ -252,14 +252,19 @@ class Users(Definitions):
             self.skipTest("only root can become somebody else")
         ids = subprocess.run(["id", "-u", "nobody"], check=True, capture_output=True).stdout.strip()
         groups = subprocess.run(["id", "-G", "nobody"], check=True, capture_output=True).stdout.strip()
-        script = 'id -u; id -G; grep -c "0000000000000000$" /proc/self/status; cat f; stat -c " %U %a" f'
+        script = ('id -u; id -G; grep -cE "^Cap(Inh|Prm|Eff|Amb):[[:space:]]*0+$" /proc/self/status; '
+                  'grep -E "^[UG]id:" /proc/self/status; echo "$USER $LOGNAME"; cat f; stat -c " %U %a" f')
         for way in self.ways:
             out = self.run_by("--app", self.definition, "sh", "-c", script, more=way).splitlines()
             self.assertEqual(out[:2], [ids, groups])
-            self.assertGreaterEqual(int(out[2]), 3)  # CapInh, CapPrm, CapEff
-            self.assertTrue(out[3].startswith(ONE), out[3])
+            self.assertEqual(out[2], b"4")
+            for line in out[3:5]:  # real, effective, saved, of files
+                self.assertEqual(len(set(line.split()[1:])), 1, line)
+            self.assertEqual(out[3].split()[1], ids)
+            self.assertEqual(out[5], b"nobody nobody")
+            self.assertTrue(out[6].startswith(ONE), out[6])
             if way == []:
-                self.assertEqual(out[3], ONE + b" nobody 400")
+                self.assertEqual(out[6], ONE + b" nobody 400")
         self.assertEqual(self.run_by("--app", self.definition, "true", more=["--check"]),
                          b"would run 'true' as 'nobody' with 1 variable and 1 file\n")
 
@@ -274,6 +279,9 @@ class OtherThanRoot(AsNobody):
         done = self.run_it("run", "--app", file)
         self.assertEqual((done.returncode, done.out), (0, b"nobody\n"), done.err)
         self.assertIn("the app is to run as user 'root'; that needs root, so it runs as you", done.err)
+        file = self.write("other.json", {"id": "a", "cmd": "id -un", "user": "no-such-user"})
+        done = self.run_it("run", "--app", file)
+        self.assertEqual((done.returncode, done.out), (0, b"nobody\n"), done.err)
 
 
 if __name__ == "__main__":

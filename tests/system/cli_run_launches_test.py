@@ -74,6 +74,11 @@ class Launches(Case):
 
 
 class Outside(Launches):
+    @staticmethod
+    def secret_descriptors(pid):
+        paths = [f"/proc/{pid}/fd/{descriptor}" for descriptor in os.listdir(f"/proc/{pid}/fd")]
+        return [path for path in paths if os.path.isfile(path) and read(path) in (CANARY, IN_FILE)]
+
     def look(self, options):
         process = self.start(*self.args("sh", "-c", "cat a/f >/dev/null && echo ready; read -r _", options=options),
                              cwd=self.box)
@@ -87,10 +92,11 @@ class Outside(Launches):
                 found["environ"].append(pid)
             if CANARY in read("/proc", pid, "cmdline") or IN_FILE in read("/proc", pid, "cmdline"):
                 found["cmdline"].append(pid)
-        for descriptor in os.listdir(f"/proc/{process.pid}/fd"):
-            path = f"/proc/{process.pid}/fd/{descriptor}"
-            if os.path.isfile(path) and read(path) in (CANARY, IN_FILE):
-                found["open files"].append(descriptor)
+        end = time.monotonic() + 10  # run closes them when it sees that the command runs
+        found["open files"] = self.secret_descriptors(process.pid)
+        while found["open files"] and time.monotonic() < end:
+            time.sleep(0.01)
+            found["open files"] = self.secret_descriptors(process.pid)
         if self.box.encode() in read("/proc/self/mountinfo"):
             found["host mounts"].append(self.box)
         self.assertEqual(found, {"environ": [command], "cmdline": [], "open files": [], "host mounts": []})
@@ -146,6 +152,9 @@ class Core(Launches):
             process = self.begin(*options)
             # With --on-change the values stay: then the dump leaves out memory that really has them.
             for secret in (CANARY, IN_FILE):
+                end = time.monotonic() + 10  # it wipes them when it sees that the command runs
+                while self.in_memory(process.pid, secret) != bool(options) and time.monotonic() < end:
+                    time.sleep(0.01)
                 self.assertEqual(self.in_memory(process.pid, secret), bool(options), options)
             dump = self.path("core")
             done = subprocess.run(["gcore", "-o", dump, str(process.pid)], capture_output=True, check=False)

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -171,21 +172,31 @@ void join_user_namespace(pid_t process) {
 
 // replace_in_child runs in a process of its own, since it stays in the command's namespace. The files are staged
 // in a third one, in which no other process runs.
-void replace_in_child(std::span<const SecretFile> files, pid_t command, const std::string& folder) {
+void replace_in_child(std::span<const SecretFile> files, pid_t command, const Folder& folder) {
   const UniqueFd theirs = open_namespace(command, "mnt");
   join_user_namespace(command);
   if (::unshare(CLONE_NEWNS) != 0) throw cannot("unshare");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) throw cannot("mount on /");
   const Staged staged = stage(files);
   if (::setns(theirs.get(), CLONE_NEWNS) != 0) throw cannot("joining the command");
-  if (::chdir(folder.c_str()) != 0) throw cannot("the working directory");
+  if (::chdir(folder.path.c_str()) != 0) throw cannot("the working directory");
+  struct stat found {};
+  if (::stat(".", &found) != 0) throw cannot("the working directory");
+  if (found.st_dev != folder.device || found.st_ino != folder.inode) {
+    throw Failure(kExitUnavailable, "another directory took the place of the working directory");
+  }
   for (std::size_t i = 0; i < files.size(); ++i) exchange(staged[i], files[i]);
 }
 
 }  // namespace
 
-void replace_secret_files(std::span<const SecretFile> files, pid_t command,
-                          const std::string& folder) {
+Folder working_directory() {
+  struct stat found {};
+  if (::stat(".", &found) != 0) throw system_failure(kExitUnavailable, "the working directory");
+  return {std::filesystem::current_path(), found.st_dev, found.st_ino};
+}
+
+void replace_secret_files(std::span<const SecretFile> files, pid_t command, const Folder& folder) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw cannot("a pipe");
   const UniqueFd report(ends[0]);

@@ -30,13 +30,22 @@ void mount_secret_files(std::span<const SecretFile> files, std::span<const FileI
 void mount_credentials(std::span<const SecretFile> files, const Owner& owner,
                        const std::string& folder);
 
+// Folder is a directory by its path, and what was there.
+struct Folder {
+  std::string path;
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
+// working_directory returns that of this process. Throws  Failure.
+Folder working_directory();
+
 // replace_secret_files puts new files in the places of those that mount_secret_files mounted for a command. Each is
 // replaced at once: a reader sees the old file or the new one, and a process that has the old one open keeps it.
 // Before Linux 6.5 the old files stay below the new ones until the command ends.
 // command  its process; a namespace that it made for itself meanwhile is not reached.
-// folder   the working directory that it was started in.
+// folder   the working directory that it was started in; if another one has that path by now, it is refused.
 // Throws   Failure: nothing, or not all, was replaced.
-void replace_secret_files(std::span<const SecretFile> files, pid_t command,
-                          const std::string& folder);
+void replace_secret_files(std::span<const SecretFile> files, pid_t command, const Folder& folder);
 
 }  // namespace strongroom_cli

@@ -173,7 +173,7 @@ int check_only(const Program& program, const Resolved& resolved) {
 }
 
 int run_run(const Options& options) {
-  const std::optional<Definition> definition = read_definition(options);
+  std::optional<Definition> definition = read_definition(options);
   const Program program = program_of(options, definition);
   const FileAccess access = access_of(options, definition);
   const OnChange on_change = on_change_of(options, definition, access.mounts);
@@ -195,6 +195,7 @@ int run_run(const Options& options) {
   if (changes) return Follower(how, on_change, request, *changes).run(std::move(resolved));
   Run run(how, resolved);
   resolved = {};
+  definition.reset();
   return run.child.wait();
 }
 

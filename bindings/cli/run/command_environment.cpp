@@ -32,7 +32,7 @@ std::size_t checked_len(const strongroom_abi::Environment& variables, std::size_
   if (len <= kMaxVariableLen) return len;
   throw Failure(kExitTooLarge, "the environment variable '" + std::string(name) +
                                    "' is longer than the " + std::to_string(kMaxVariableLen - 1) +
-                                   " bytes that Linux takes; use --volumes");
+                                   " bytes that Linux takes; use a file");
 }
 
 char* append(char* out, std::string_view bytes) noexcept {

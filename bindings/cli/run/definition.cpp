@@ -32,9 +32,12 @@ char* shell_word(const char* text) noexcept {
 // account_of returns the account for a user's name, where it has to be changed and can be.
 std::optional<Account> account_of(const char* user, const char* what) {
   if (user == nullptr) return std::nullopt;
-  Account account = find_account(user);
-  if (account.user == ::geteuid()) return std::nullopt;
-  if (::geteuid() == 0) return account;
+  if (::geteuid() == 0) {
+    Account account = find_account(user);
+    if (account.user == 0) return std::nullopt;
+    return account;
+  }
+  if (is_account(user, ::geteuid())) return std::nullopt;
   complain("the " + std::string(what) + " is to run as user '" + user +
            "'; that needs root, so it runs as you");
   return std::nullopt;

@@ -60,8 +60,9 @@ void check_credentials(const Resolved& resolved) {
   const std::size_t count = resolved.variables ? resolved.variables->size() : 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (resolved.variables->name(i) != kCredentialsVariable) continue;
-    throw Failure(kExitInvalid,
-                  "--env has a variable CREDENTIALS_DIRECTORY, which --credentials-directory sets");
+    throw Failure(
+        kExitInvalid,
+        "the environment has a variable CREDENTIALS_DIRECTORY, which --credentials-directory sets");
   }
 }
 

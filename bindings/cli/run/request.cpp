@@ -57,6 +57,8 @@ void Request::check_pull_secret() {
 }
 
 void Request::close() noexcept {
+  environment_.reset();
+  volumes_.reset();
   service_.reset();
   access_.reset();
 }

@@ -34,6 +34,7 @@ class Request {
   void check_pull_secret();
 
   strongroom_abi::Session& session() { return access_->session; }
+  // close closes the store and wipes what was read.
   void close() noexcept;
 
  private:

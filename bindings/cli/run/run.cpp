@@ -19,6 +19,11 @@ std::vector<std::string> own_of(const How& how, const Resolved& resolved) {
   if (how.by_definition) {
     own.push_back("MESOS_SANDBOX=" + std::filesystem::current_path().string());
   }
+  if (const Account* const account = how.program.account) {
+    own.push_back("HOME=" + account->home);
+    own.push_back("USER=" + account->name);
+    own.push_back("LOGNAME=" + account->name);
+  }
   if (how.access.credentials && resolved.volumes && resolved.volumes->size() != 0) {
     own.push_back(std::string(kCredentialsVariable) + "=" + credentials_directory());
   }
@@ -40,7 +45,7 @@ Follower::Follower(const How& how, const OnChange& on_change, Request& request, 
     : how_(how),
       on_change_(on_change),
       request_(request),
-      folder_(std::filesystem::current_path()),
+      folder_(working_directory()),
       changes_(changes) {}
 
 int Follower::run(Resolved resolved) {

@@ -59,7 +59,7 @@ class Follower {
   const How& how_;
   OnChange on_change_;
   Request& request_;
-  std::string folder_;
+  Folder folder_;
   Changes& changes_;
   Resolved resolved_;
   bool again_ = false;  // the secrets could not be read after a change

@@ -90,12 +90,12 @@ Owner find_owner(const std::string& text) {
 void give_to(int fd, const Owner& owner) {
   if (owner == Owner{} || ::fchown(fd, owner.user, owner.group) == 0) return;
   const int error = errno;
-  const std::string what = "giving a secret file to --owner (user " + text_of(owner.user) +
+  const std::string what = "giving a secret file to its owner (user " + text_of(owner.user) +
                            ", group " + text_of(owner.group) + ") failed";
   if (error == EPERM || error == EINVAL) {
-    throw Failure(
-        kExitUnsupported,
-        what + ": that needs root (CAP_CHOWN), and in a user namespace only ids that it maps");
+    throw Failure(kExitUnsupported, what +
+                                        ": that needs root (CAP_CHOWN), and in a user namespace "
+                                        "only ids that it maps; --no-namespace needs neither");
   }
   throw system_failure(kExitUnavailable, what, error);
 }
@@ -104,7 +104,7 @@ Account find_account(const std::string& name) {
   std::vector<char> buffer;
   const auto record = look_up(&::getpwnam_r, name.c_str(), buffer);
   if (!record) throw Failure(kExitInvalid, "there is no user '" + name + "' on this system");
-  Account account{name, record->pw_uid, record->pw_gid, {}};
+  Account account{name, record->pw_dir, record->pw_uid, record->pw_gid, {}};
   int count = 16;
   for (;;) {
     account.groups.resize(static_cast<std::size_t>(count));
@@ -112,6 +112,12 @@ Account find_account(const std::string& name) {
   }
   account.groups.resize(static_cast<std::size_t>(count));
   return account;
+}
+
+bool is_account(const std::string& name, uid_t id) {
+  std::vector<char> buffer;
+  const auto record = look_up(&::getpwnam_r, name.c_str(), buffer);
+  return record && record->pw_uid == id;
 }
 
 void become(const Account& account) {

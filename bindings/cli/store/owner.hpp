@@ -27,6 +27,7 @@ void give_to(int fd, const Owner& owner);
 // Account is a user of the system, as a login has it.
 struct Account {
   std::string name;
+  std::string home;
   uid_t user = 0;
   gid_t group = 0;
   std::vector<gid_t> groups;
@@ -37,6 +38,9 @@ struct Account {
 // find_account looks up a user by name.
 // Throws  Failure(kExitInvalid): there is none.
 Account find_account(const std::string& name);
+
+// is_account reports whether a user of that name exists and has that id.
+bool is_account(const std::string& name, uid_t id);
 
 // become gives up root for that user, for good.
 // Throws  Failure(kExitUnsupported) where this process may not.

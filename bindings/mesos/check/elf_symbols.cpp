@@ -61,9 +61,12 @@ using Section = ElfW(Shdr);
 
 std::vector<Section> sections_of(const File& file) {
   const auto header = file.at<ElfW(Ehdr)>(0);
+  const ElfW(Ehdr) own = File("/proc/self/exe").at<ElfW(Ehdr)>(0);
   const bool ours = std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
-                    header.e_ident[EI_CLASS] == (sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32) &&
-                    header.e_type == ET_DYN && header.e_shentsize == sizeof(Section);
+                    header.e_ident[EI_CLASS] == own.e_ident[EI_CLASS] &&
+                    header.e_ident[EI_DATA] == own.e_ident[EI_DATA] &&
+                    header.e_machine == own.e_machine && header.e_type == ET_DYN &&
+                    header.e_shentsize == sizeof(Section);
   if (!ours) file.broken();
   std::vector<Section> sections;
   for (std::uint64_t i = 0; i < header.e_shnum; ++i)
@@ -82,10 +85,14 @@ class Dynamic {
     const Section versions = the(SHT_GNU_versym);
     const auto num = std::min(symbols.sh_size / sizeof(ElfW(Sym)),
                               static_cast<decltype(symbols.sh_size)>(versions.sh_size / 2));
+    std::size_t len = 0;
     for (std::uint64_t i = 1; i < num; ++i) {
       const auto symbol = file_.at<ElfW(Sym)>(symbols.sh_offset + i * sizeof(ElfW(Sym)));
       const auto version = file_.at<ElfW(Half)>(versions.sh_offset + i * sizeof(ElfW(Half)));
-      take(found, symbol, file_.text(texts_of(symbols) + symbol.st_name, kMaxName), version);
+      const std::string name = file_.text(texts_of(symbols) + symbol.st_name, kMaxName);
+      // A name is in the file once; many symbols at one place would make a small file large.
+      if ((len += name.size()) > kMaxFile) file_.broken();
+      take(found, symbol, name, version);
     }
     read_needed(found);
     return found;

@@ -213,12 +213,13 @@ void check_opening(const ElfSymbols& symbols, const Options& options, Verdict& v
 void check_parameters(const Options& options, Verdict& verdict) {
   try {
     const Settings settings = Settings::read(options.parameters);
+    settings.take_memory();
     OpenStore store(settings, [&](Severity severity, const std::string& line) {
       if (severity != Severity::info) verdict.wrong(line);
     });
     std::string why;
+    store.stop();  // it ends the attempt that is under way, so that its outcome counts
     const bool open = store.session(why) != nullptr;
-    store.stop();
     if (!open) return verdict.wrong(why);
     verdict.ok("the store is open and unsealed");
     verdict.note(settings.rights());
@@ -277,7 +278,7 @@ int run(const Options& options) {
     const ElfSymbols symbols = ElfSymbols::read(options.file);
     check_file(symbols, options, verdict);
     check_opening(symbols, options, verdict);
-  } catch (const Trouble& trouble) {
+  } catch (const std::exception& trouble) {
     verdict.wrong(trouble.what());
   }
   if (!options.parameters.empty()) check_parameters(options, verdict);

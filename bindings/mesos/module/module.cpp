@@ -102,10 +102,7 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const mesos::Parameter
 mesos::SecretResolver* create(const mesos::Parameters& parameters) {
   try {
     const Settings settings = Settings::read(pairs_of(parameters));
-    if (settings.memory_bytes > 0) {
-      strongroom_abi::detail::Call call;
-      call.check(strongroom_memory_set_budget(settings.memory_bytes, call));
-    }
+    settings.take_memory();
     auto resolver = std::make_unique<Resolver>(settings);
     log_line(Severity::info, printable(settings.rights()));
     return resolver.release();

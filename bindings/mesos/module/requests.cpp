@@ -21,6 +21,25 @@ constexpr std::size_t kEnoughForMore = 16;
 // How long a start may take before another starter goes on with the others.
 constexpr std::chrono::milliseconds kLongestStart{1};
 
+// for_frameworks says what a framework may know of a failure: no names of hosts and files.
+std::string for_frameworks(strongroom_status status) {
+  const std::string more = "; the agent's log has the reason";
+  switch (status) {
+    case STRONGROOM_UNAVAILABLE:
+    case STRONGROOM_TIMEOUT:
+      return "the storage of the secret store cannot be reached" + more;
+    case STRONGROOM_SEALED:
+      return "the secret store is sealed" + more;
+    case STRONGROOM_CORRUPT:
+    case STRONGROOM_ROLLBACK:
+      return "what is stored is damaged" + more;
+    case STRONGROOM_DENIED:
+      return "the agent has no access to it" + more;
+    default:
+      return "the secret store cannot be used" + more;
+  }
+}
+
 }  // namespace
 
 Message::~Message() {
@@ -36,6 +55,7 @@ Request::Request(std::string wire, std::string_view name)
 
 Requests::Requests(const Settings& settings, Log log)
     : timeout_(settings.timeout_ms),
+      identity_(settings.identity),
       log_(std::move(log)),
       store_(settings, log_),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -44,6 +64,7 @@ Requests::Requests(const Settings& settings, Log log)
     for (int i = 0; i < kNumStarters; ++i)
       threads_.push_back(quiet_thread([this] { start_all(); }));
     threads_.push_back(quiet_thread([this] { answer_all(); }));
+    threads_.push_back(quiet_thread([this] { keep_deadlines(); }));
   } catch (...) {
     stop();
     ::close(wake_);
@@ -68,7 +89,7 @@ void Requests::resolve(const Ref& request) {
       refused = "the agent is shutting down";
     } else if (too_long) {
       refused = "the message is over 65,536 bytes";
-    } else if (live_.size() >= kMaxRequests) {
+    } else if (std::max(live_.size(), waiting_.size()) >= kMaxRequests) {
       refused = "16,384 requests are under way already";
     }
     live_.splice(live_.end(), node);
@@ -79,10 +100,7 @@ void Requests::resolve(const Ref& request) {
     }
   }
   if (wakes) work_.notify_one();
-  if (refused != nullptr) {
-    end(request,
-        {Outcome::Kind::failed, "secret '" + request->name_ + "' cannot be resolved: " + refused});
-  }
+  if (refused != nullptr) end(request, failure(*request, refused));
 }
 
 void Requests::discard(const Ref& request) {
@@ -98,8 +116,8 @@ void Requests::stop() {
     waiting_.clear();
   }
   work_.notify_all();
-  for (const Ref& request : left)
-    end(request, {Outcome::Kind::failed, "the agent is shutting down"});
+  deadlines_.notify_all();
+  for (const Ref& request : left) end(request, failure(*request, "the agent is shutting down"));
   ::eventfd_write(wake_, 1);
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -150,28 +168,46 @@ void Requests::lead(std::unique_lock<std::mutex>& lock) {
     ++num_started_;
     const bool last = waiting_.empty();
     lock.unlock();
-    start(request);
-    if (last || ++num % kAnswersAtOnce == 0) take_answers();
+    const bool full = !start(request);
+    if (full || last || ++num % kAnswersAtOnce == 0) take_answers();
     lock.lock();
+    if (full) {
+      put_back(request);
+      work_.wait_for(lock, kLongestStart);
+    }
   }
   if (turn_ == turn) --num_leaders_;
 }
 
-void Requests::start(const Ref& request) {
+// start returns false when the store's queue is full of answers that are not taken yet.
+bool Requests::start(const Ref& request) {
   std::string not_open;
   const auto session = store_.session(not_open);
   if (session == nullptr) {
-    return end_started(request, {Outcome::Kind::failed, "secret '" + request->name_ +
-                                                            "' cannot be resolved: " + not_open});
+    end_started(request, failure(*request, not_open));
+    return true;
   }
   const strongroom_message message = request->message_.view();
   strongroom_error* error = nullptr;
   const strongroom_status status =
       strongroom_queue_resolve(queue_.raw(), session->raw(), &message, 1, request.get(), &error);
-  if (status == STRONGROOM_OK) return;
+  if (status == STRONGROOM_OK) return true;
+  const strongroom_abi::Error why(status, error);
+  if (status == STRONGROOM_TOO_LARGE && others_are_started()) return false;
   if (status == STRONGROOM_SEALED) store_.found_sealed();
-  end_started(request,
-              {Outcome::Kind::failed, refusal(*request, strongroom_abi::Error(status, error))});
+  end_started(request, refusal(*request, why));
+  return true;
+}
+
+bool Requests::others_are_started() const {
+  const std::lock_guard lock(mutex_);
+  return num_started_ > 1;
+}
+
+void Requests::put_back(const Ref& request) {
+  std::list<Ref> dropped;
+  leave_store(*request, dropped);
+  if (!request->ended_ && !stopping_) waiting_.push_front(request);
 }
 
 // ---- answering ----
@@ -181,12 +217,10 @@ void Requests::answer_all() {
     // While a starter takes answers as well, this thread only looks now and then whether it goes on.
     const bool helped = is_led();
     struct pollfd ready[] = {{wake_, POLLIN, 0}, {queue_.fd(), POLLIN, 0}};
-    // Rounded up, so that the deadline is over when poll returns.
-    const auto wait = helped ? kLongestStart : until_next_deadline() + std::chrono::milliseconds(1);
-    static_cast<void>(::poll(ready, helped ? 1 : 2, static_cast<int>(wait.count())));
+    static_cast<void>(
+        ::poll(ready, helped ? 1 : 2, helped ? static_cast<int>(kLongestStart.count()) : -1));
     if (ready[0].revents != 0) return;
     take_answers();
-    expire();
   }
 }
 
@@ -195,48 +229,57 @@ bool Requests::is_led() const {
   return num_leaders_ > 0;
 }
 
-// A request that begins while this thread waits is due after timeout_ at the earliest, so waiting that long
-// misses no deadline.
-std::chrono::milliseconds Requests::until_next_deadline() const {
-  const std::lock_guard lock(mutex_);
-  if (live_.empty()) return timeout_;
-  const auto left = live_.front()->begin_ + timeout_ - Request::Clock::now();
-  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left),
-                  std::chrono::milliseconds(0));
-}
-
+// take_answers is for one thread at a time: the values that it holds meanwhile are in locked memory, of which
+// several threads could take so much that none has room for its next one.
 void Requests::take_answers() {
+  const std::unique_lock taker(taking_, std::try_to_lock);
+  if (!taker.owns_lock()) return;
   strongroom_completion done[kAnswersAtOnce];
   done[0] = STRONGROOM_COMPLETION_INIT;
   std::size_t num = 0;
   static_cast<void>(strongroom_queue_next(queue_.raw(), done, kAnswersAtOnce, &num, nullptr));
-  if (num == 0) return;
-  Ref requests[kAnswersAtOnce];
-  bool first[kAnswersAtOnce] = {};
-  std::list<Ref> dropped;
-  bool was_full = false;
-  {
-    const std::lock_guard lock(mutex_);
-    was_full = num_started_ >= kMaxStarted;
-    for (std::size_t i = 0; i < num; ++i) {
-      // Until now, the request is in one of the lists.
-      requests[i] = *static_cast<Request*>(done[i].user_data)->at_;
-      leave_store(*requests[i], dropped);
-      first[i] = claim(*requests[i], dropped);
-    }
-  }
-  if (was_full) work_.notify_all();
-  for (std::size_t i = 0; i < num; ++i) take(done[i], requests[i], first[i]);
+  for (std::size_t i = 0; i < num; ++i) take(done[i]);
 }
 
-void Requests::take(const strongroom_completion& completion, const Ref& request, bool first) {
+void Requests::take(const strongroom_completion& completion) {
   const strongroom_abi::Batch batch(completion.batch);
   const strongroom_abi::Error error(completion.status, completion.error);
   if (completion.status == STRONGROOM_SEALED) store_.found_sealed();
+  Ref request;
+  bool first = false;
+  bool was_full = false;
+  std::list<Ref> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    was_full = num_started_ >= kMaxStarted;
+    // Until now, the request is in one of the lists.
+    request = *static_cast<Request*>(completion.user_data)->at_;
+    leave_store(*request, dropped);
+    first = claim(*request, dropped);
+  }
+  if (was_full) work_.notify_all();
   if (!first) return;
   if (completion.status == STRONGROOM_OK)
-    return give(request, {Outcome::Kind::resolved, {}, batch.secret(0).reveal()});
-  give(request, {Outcome::Kind::failed, refusal(*request, error)});
+    return give(request, {Outcome::Kind::resolved, {}, {}, batch.secret(0).reveal()});
+  give(request, refusal(*request, error));
+}
+
+// ---- deadlines ----
+
+// keep_deadlines has a thread of its own: what the agent does with an answer runs on the thread that gives it, and may
+// take long.
+void Requests::keep_deadlines() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    // A request that begins while this thread waits is due after timeout_ at the earliest, so waiting that long
+    // misses no deadline.
+    const auto now = Request::Clock::now();
+    const auto due = live_.empty() ? now + timeout_ : live_.front()->begin_ + timeout_;
+    if (due > now) deadlines_.wait_until(lock, due);
+    lock.unlock();
+    expire();
+    lock.lock();
+  }
 }
 
 void Requests::expire() {
@@ -290,8 +333,31 @@ void Requests::leave_store(Request& request, std::list<Ref>& dropped) {
   if (request.ended_) dropped.splice(dropped.end(), over_, request.at_);
 }
 
-std::string Requests::refusal(const Request& request, const strongroom_abi::Error& error) {
-  return "secret '" + request.name_ + "' cannot be resolved: " + printable(error.what());
+Requests::Outcome Requests::failure(const Request& request, const std::string& why) {
+  return {Outcome::Kind::failed, "secret '" + request.name_ + "' cannot be resolved: " + why};
+}
+
+// refusal tells a framework what concerns its secret. What concerns the storage may name hosts and files: that is for
+// the agent's log.
+Requests::Outcome Requests::refusal(const Request& request,
+                                    const strongroom_abi::Error& error) const {
+  const std::string what = printable(error.what());
+  switch (error.status()) {
+    case STRONGROOM_INVALID:
+    case STRONGROOM_NOT_FOUND:
+    case STRONGROOM_TOO_LARGE:
+      return failure(request, what);
+    case STRONGROOM_DENIED:
+      // The policy's own words; what ZooKeeper denies is in others.
+      if (what.rfind("'" + printable(identity_) + "' may not ", 0) == 0)
+        return failure(request, what);
+      break;
+    default:
+      break;
+  }
+  Outcome outcome = failure(request, for_frameworks(error.status()));
+  outcome.logged = "secret '" + request.name_ + "' cannot be resolved: " + what;
+  return outcome;
 }
 
 void Requests::give(const Ref& request, const Outcome& outcome) const {
@@ -313,9 +379,9 @@ void Requests::note(const Request& request, const Outcome& outcome) const {
   const auto taken =
       std::chrono::duration_cast<std::chrono::microseconds>(Request::Clock::now() - request.begin_);
   std::string line;
-  line.reserve(outcome.text.size() + request.name_.size() + 64);
+  line.reserve(outcome.text.size() + outcome.logged.size() + request.name_.size() + 64);
   if (outcome.kind == Outcome::Kind::failed) {
-    line += outcome.text;
+    line += outcome.logged.empty() ? outcome.text : outcome.logged;
   } else {
     line += outcome.kind == Outcome::Kind::resolved ? "resolved secret '"
                                                     : "not wanted any more: secret '";

@@ -6,8 +6,8 @@
 // Starters hand messages to the store, since even the start of a call may wait: for changed policies, or for a page of
 // an LMDB file. One of them leads, and more do while much waits. Another one watches, and takes the lead when nothing
 // was started for a millisecond. So a call whose start waits holds up no other request, until as many wait as there are
-// starters. Answers are taken from the completion queue by the leaders, and by a thread that also looks after the
-// deadlines. Each request gets exactly one outcome, whatever comes first. It must never keep a caller waiting, and
+// starters. Answers are taken from the completion queue by the leaders, and by a thread of its own; another one
+// looks after the deadlines. Each request gets exactly one outcome, whatever comes first. It must never keep a caller waiting, and
 // never lose a request.
 //
 // Threads  any number at once.
@@ -103,7 +103,8 @@ class Requests {
  private:
   struct Outcome {
     enum class Kind { resolved, failed, discarded } kind;
-    std::string text{};        // of a failure
+    std::string text{};        // of a failure, for the framework
+    std::string logged{};      // of a failure, for the agent's log; empty: as text
     std::string_view value{};  // borrowed
   };
 
@@ -113,16 +114,21 @@ class Requests {
   void lead(std::unique_lock<std::mutex>& lock);
   bool wants_leader() const;
   bool has_work() const { return !waiting_.empty() && num_started_ < kMaxStarted; }
-  void start(const Ref& request);
+  bool start(const Ref& request);
+  bool others_are_started() const;
+  void put_back(const Ref& request);  // needs the mutex
 
   // ---- the answering thread ----
 
   void answer_all();
   bool is_led() const;
   void take_answers();
-  void take(const strongroom_completion& completion, const Ref& request, bool first);
+  void take(const strongroom_completion& completion);
+
+  // ---- the thread of the deadlines ----
+
+  void keep_deadlines();
   void expire();
-  std::chrono::milliseconds until_next_deadline() const;
 
   // ---- outcomes ----
 
@@ -130,7 +136,8 @@ class Requests {
   void end(const Ref& request, const Outcome& outcome);
   // end_started is end for a call that the store has nothing to do with any more.
   void end_started(const Ref& request, const Outcome& outcome);
-  static std::string refusal(const Request& request, const strongroom_abi::Error& error);
+  static Outcome failure(const Request& request, const std::string& why);
+  Outcome refusal(const Request& request, const strongroom_abi::Error& error) const;
   void give(const Ref& request, const Outcome& outcome) const;
   void note(const Request& request, const Outcome& outcome) const;
 
@@ -140,13 +147,17 @@ class Requests {
   void leave_store(Request& request, std::list<Ref>& dropped);
 
   const std::chrono::milliseconds timeout_;
+  const std::string identity_;
   const Log log_;
   OpenStore store_;
   strongroom_abi::Queue queue_;
   int wake_ = -1;  // an eventfd that ends the answering thread
 
+  std::mutex taking_;  // held by the thread that takes answers
+
   mutable std::mutex mutex_;  // of all below
   std::condition_variable work_;
+  std::condition_variable deadlines_;
   std::list<Ref> live_;          // without an outcome, by deadline: all have the same time
   std::list<Ref> over_;          // with an outcome, whose completion is still to come
   std::deque<Ref> waiting_;      // to be started

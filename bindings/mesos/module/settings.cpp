@@ -162,6 +162,9 @@ Settings Settings::read(const std::vector<std::pair<std::string, std::string>>& 
   if (settings.store.empty()) throw Trouble("parameter 'store' is missing: the URL of the store");
   if (settings.key_file.empty())
     throw Trouble("parameter 'key_file' is missing: the file that unseals the store");
+  // A service resolves in its space and nowhere else, so an allow list would have no say.
+  if (!settings.allow.empty() && !settings.space.empty())
+    throw Trouble("parameters 'allow' and 'space' exclude each other");
   if (!settings.allow.empty() && !settings.policy_file.empty())
     throw Trouble("parameters 'allow' and 'policy_file' exclude each other");
   return settings;
@@ -179,20 +182,24 @@ std::vector<strongroom_abi::Policy> Settings::rules() const {
   return rules;
 }
 
+void Settings::take_memory() const {
+  if (memory_bytes == 0) return;
+  strongroom_abi::detail::Call call;
+  call.check(strongroom_memory_set_budget(memory_bytes, call));
+}
+
 std::string Settings::rights() const {
+  const std::string by =
+      policy_file.empty() ? "the policies in the store" : "the policy file '" + policy_file + "'";
   const std::string who = (space.empty() ? "user:" : "service:") + identity;
   std::string rights =
       "Mesos does not say which task asks for a secret, so every task of this agent may "
       "resolve what '" +
       who + "' may: ";
-  if (!allow.empty())
-    rights += "what lies at or below " + allow;
-  else if (!policy_file.empty())
-    rights += "what the policy file '" + policy_file + "' grants";
-  else
-    rights += "what the policies in the store grant";
-  if (!space.empty()) rights += ", and what is in the space of '" + space + "'";
-  return rights;
+  if (!allow.empty()) return rights + "what lies at or below " + allow;
+  if (space.empty()) return rights + "what " + by + (policy_file.empty() ? " grant" : " grants");
+  return rights + "what is in the space of '" + space + "', but for what " + by +
+         (policy_file.empty() ? " deny" : " denies");
 }
 
 strongroom_abi::Secret read_key(const std::string& file) {

@@ -39,6 +39,9 @@ struct Settings {
   // Throws  Trouble; Error: what is wrong in the policy, and where.
   std::vector<strongroom_abi::Policy> rules() const;
 
+  // take_memory applies memory_bytes to this process. Throws  Error.
+  void take_memory() const;
+
   // rights says in words who may resolve what.
   std::string rights() const;
 };

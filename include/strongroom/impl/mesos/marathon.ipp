@@ -26,18 +26,21 @@ constexpr const char* kUndefinedSecret = "references an undefined secret";
 constexpr const char* kUndefinedVolumeSecret = "volume.secret must refer to an existing secret";
 constexpr const char* kUndefinedPullSecret = "pullConfig.secret must refer to an existing secret";
 
+// shortened cuts a name between two characters.
+static std::string shortened(std::string_view name) {
+  constexpr std::size_t kMaxShown = 256;
+  if (name.size() <= kMaxShown) return std::string(name);
+  std::size_t end = kMaxShown;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
+  return std::string(name.substr(0, end)) + "...";
+}
+
 // Place is where something is, as Marathon writes it: "/containers(0)/image".
 class Place {
  public:
   Place() = default;
 
-  Place of(std::string_view member) const {
-    constexpr std::size_t kMaxShown = 256;
-    std::string text = text_ + "/";
-    text.append(member.substr(0, kMaxShown));
-    if (member.size() > kMaxShown) text += "...";
-    return Place(std::move(text));
-  }
+  Place of(std::string_view member) const { return Place(text_ + "/" + shortened(member)); }
   Place at(std::size_t index) const { return Place(text_ + "(" + std::to_string(index) + ")"); }
 
   Error error(const std::string& why) const {
@@ -279,9 +282,15 @@ static Result<Command> read_command(JsonValue owner, const Place& place, bool ha
   return Command{Command::Kind::program, std::move(program), std::move(args)};
 }
 
+// Lists of names in messages end about here.
+constexpr std::size_t kMaxListed = 1024;
+
 static std::string joined(const std::set<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : names) {
+    if (text.size() > kMaxListed) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + shortened(name);
+  }
   return text;
 }
 
@@ -415,17 +424,17 @@ static Result<std::vector<PodContainer>> read_containers(JsonValue pod, PodVolum
 }
 
 static Result<PodContainer> choose(std::vector<PodContainer> containers, std::string_view wanted) {
-  std::string names;
+  std::set<std::string> names;
   for (PodContainer& each : containers) {
     if (each.name == wanted || (wanted.empty() && containers.size() == 1)) return std::move(each);
-    names += (names.empty() ? "" : ", ") + each.name;
+    names.insert(each.name);
   }
   if (wanted.empty()) {
     return Error{Code::invalid, "the pod has " + std::to_string(containers.size()) +
-                                    " containers; choose one of them: " + names};
+                                    " containers; choose one of them: " + joined(names)};
   }
   return Error{Code::not_found,
-               "the pod has no container '" + std::string(wanted) + "'; it has: " + names};
+               "the pod has no container '" + shortened(wanted) + "'; it has: " + joined(names)};
 }
 
 // add_outer puts the pod's variables before the container's, which win.

@@ -188,7 +188,9 @@ Result<std::vector<SecretBytes>> Session::resolve_many(
   std::size_t refused = plan->paths().size();
   auto found = read_many(resolving(), plan->paths(), options, &refused);
   if (!found) {
-    index = plan->message_of(refused);
+    // Only a refusal is about one of them.
+    const bool denied = found.error().code == Code::denied;
+    index = denied ? plan->message_of(refused) : secrets.size();
     return std::move(found).error();
   }
   return plan->finish(std::move(found).value(), index);

@@ -65,7 +65,9 @@ Failure exec_failure(const char* program) {
   const int error = errno;
   const bool missing = error == ENOENT || error == ENOTDIR;
   std::string what = "running '" + std::string(program) + "' failed";
-  if (error == E2BIG) what += " (its environment may be too large; use files)";
+  if (error == E2BIG)
+    what +=
+        " (its environment may be too large; use files: --volumes, or volumes of the definition)";
   return system_failure(missing ? kExitNoCommand : kExitCannotRun, what, error);
 }
 

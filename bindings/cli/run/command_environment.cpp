@@ -30,9 +30,11 @@ std::size_t checked_len(const strongroom_abi::Environment& variables, std::size_
   const std::string_view name = variables.name(i);
   const std::size_t len = name.size() + 1 + variables.reveal_value(i).size() + 1;
   if (len <= kMaxVariableLen) return len;
-  throw Failure(kExitTooLarge, "the environment variable '" + std::string(name) +
-                                   "' is longer than the " + std::to_string(kMaxVariableLen - 1) +
-                                   " bytes that Linux takes; use a file");
+  throw Failure(
+      kExitTooLarge,
+      "the environment variable '" + std::string(name) + "' is longer than the " +
+          std::to_string(kMaxVariableLen - 1) +
+          " bytes that Linux takes; use a file: --volumes, or a volume of the definition");
 }
 
 char* append(char* out, std::string_view bytes) noexcept {

@@ -279,6 +279,7 @@ class Outage(ZooKeeper):
             self.server(signal.SIGCONT)
             self.assertEqual(process.stdout.readline().strip(), newer)
         process.send_signal(signal.SIGTERM)
+        process.wait(30)  # before its input ends, which would end the command too
         self.finish(process)
         self.assertEqual(process.returncode, 143)
 

@@ -229,35 +229,49 @@ bool Requests::is_led() const {
   return num_leaders_ > 0;
 }
 
-// take_answers is for one thread at a time: the values that it holds meanwhile are in locked memory, of which
-// several threads could take so much that none has room for its next one.
+// take_answers holds up to kAnswersAtOnce values in locked memory. Several threads may, and then one of them can find no
+// room for its first value: that is no fault of the request, which is started again.
 void Requests::take_answers() {
-  const std::unique_lock taker(taking_, std::try_to_lock);
-  if (!taker.owns_lock()) return;
+  const std::uint64_t before = ++num_takes_;
+  bool crowded = ++num_taking_ > 1;
   strongroom_completion done[kAnswersAtOnce];
   done[0] = STRONGROOM_COMPLETION_INIT;
   std::size_t num = 0;
   static_cast<void>(strongroom_queue_next(queue_.raw(), done, kAnswersAtOnce, &num, nullptr));
-  for (std::size_t i = 0; i < num; ++i) take(done[i]);
+  crowded = crowded || num_taking_ > 1 || num_takes_ != before;
+  if (num > 0) take_all({done, num}, crowded);
+  --num_taking_;
 }
 
-void Requests::take(const strongroom_completion& completion) {
+void Requests::take_all(Completions done, bool crowded) {
+  Ref requests[kAnswersAtOnce];
+  bool first[kAnswersAtOnce] = {};
+  std::list<Ref> dropped;
+  bool wakes = false;
+  {
+    const std::lock_guard lock(mutex_);
+    wakes = num_started_ >= kMaxStarted;
+    for (std::size_t i = 0; i < done.num; ++i) {
+      // Until now, the request is in one of the lists.
+      requests[i] = *static_cast<Request*>(done.first[i].user_data)->at_;
+      leave_store(*requests[i], dropped);
+      if (crowded && done.first[i].status == STRONGROOM_TOO_LARGE && !requests[i]->ended_ &&
+          !stopping_) {
+        waiting_.push_back(requests[i]);
+        wakes = true;
+      } else {
+        first[i] = claim(*requests[i], dropped);
+      }
+    }
+  }
+  if (wakes) work_.notify_all();
+  for (std::size_t i = 0; i < done.num; ++i) take(done.first[i], requests[i], first[i]);
+}
+
+void Requests::take(const strongroom_completion& completion, const Ref& request, bool first) {
   const strongroom_abi::Batch batch(completion.batch);
   const strongroom_abi::Error error(completion.status, completion.error);
   if (completion.status == STRONGROOM_SEALED) store_.found_sealed();
-  Ref request;
-  bool first = false;
-  bool was_full = false;
-  std::list<Ref> dropped;
-  {
-    const std::lock_guard lock(mutex_);
-    was_full = num_started_ >= kMaxStarted;
-    // Until now, the request is in one of the lists.
-    request = *static_cast<Request*>(completion.user_data)->at_;
-    leave_store(*request, dropped);
-    first = claim(*request, dropped);
-  }
-  if (was_full) work_.notify_all();
   if (!first) return;
   if (completion.status == STRONGROOM_OK)
     return give(request, {Outcome::Kind::resolved, {}, {}, batch.secret(0).reveal()});

@@ -13,6 +13,7 @@
 // Threads  any number at once.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -122,8 +123,13 @@ class Requests {
 
   void answer_all();
   bool is_led() const;
+  struct Completions {
+    strongroom_completion* first;
+    std::size_t num;
+  };
   void take_answers();
-  void take(const strongroom_completion& completion);
+  void take_all(Completions done, bool crowded);
+  void take(const strongroom_completion& completion, const Ref& request, bool first);
 
   // ---- the thread of the deadlines ----
 
@@ -153,7 +159,8 @@ class Requests {
   strongroom_abi::Queue queue_;
   int wake_ = -1;  // an eventfd that ends the answering thread
 
-  std::mutex taking_;  // held by the thread that takes answers
+  std::atomic<int> num_taking_{0};           // threads that hold answers
+  std::atomic<std::uint64_t> num_takes_{0};  // grows when one begins to
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable work_;

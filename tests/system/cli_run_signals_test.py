@@ -217,12 +217,21 @@ class JobControl(OnTerminal):
         seen = self.type(line.encode() + b"\n", b"ready ")
         return int(self.until(self.tty, b"\n", seen.rsplit(b"ready ")[1]).split()[0])
 
+    @staticmethod
+    def wait_until_it_sleeps(pid):
+        """Stopped just before it reads, Python would run its handler of SIGCONT only after the next input."""
+        end, in_a_row = time.monotonic() + 30, 0
+        while in_a_row < 5 and time.monotonic() < end:
+            in_a_row = in_a_row + 1 if state_of(pid) == "S" else 0
+            time.sleep(0.005)
+
     def test_stop_and_continue(self):
         self.write("reader.py", READER)
         line = shlex.join([cli_test.PROGRAM, "run", "--", sys.executable, "reader.py"])
         seen = self.type(line.encode() + b"\n", b"ready ")
         command = int(self.until(self.tty, b"\n", seen.rsplit(b"ready ")[1]).split()[0])
         for round_ in range(3):
+            self.wait_until_it_sleeps(command)
             self.type(b"\x1a", b"PROMPT>")
             self.assertEqual(state_of(command), "T")
             self.type(b"jobs\n", b"Stopped")

@@ -38,6 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   for (std::size_t i = 0; i < target->size(); ++i) pieces += "/" + std::string(target->piece(i));
   require(pieces == input.substr(0, input.find('?')));
 
+  if (const auto* list = target->parameter("list")) require(list->size() < input.size());
+
   const auto path = target->path(0);
   require(target->path(target->size()) == "");
   if (!path) return 0;
@@ -52,6 +54,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   const std::string again = "/" + escaped(canonical->text());
   const auto second = Target::parse(again);
   require(second && second->size() == 1 && second->path(0) == canonical->text());
-  if (const auto list = target->query("list")) require(list->size() < input.size());
   return 0;
 }

@@ -1,6 +1,7 @@
 #include "message/target.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace strongroomd {
 namespace {
@@ -49,7 +50,7 @@ std::optional<Target> Target::parse(std::string_view text) {
   if (!std::all_of(text.begin(), text.end(), may_be_in_target)) return std::nullopt;
   Target target;
   const std::size_t mark = std::min(text.find('?'), text.size());
-  target.query_ = text.substr(std::min(mark + 1, text.size()));
+  if (!target.add_parameters(text.substr(std::min(mark + 1, text.size())))) return std::nullopt;
   const std::string_view path = text.substr(1, mark - 1);
   for (std::size_t begin = 0;;) {
     const std::size_t end = path.find('/', begin);
@@ -68,16 +69,24 @@ std::optional<std::string> Target::path(std::size_t first) const {
   return path;
 }
 
-std::optional<std::string> Target::query(std::string_view name) const {
-  std::optional<std::string> found;
-  for (std::string_view rest = query_; !rest.empty();) {
-    std::string_view value = split_off(rest, '&');
-    if (split_off(value, '=') != name) continue;
-    if (found.has_value()) return std::nullopt;
-    found.emplace();
-    if (!append_decoded(value, *found)) return std::nullopt;
+bool Target::add_parameters(std::string_view query) {
+  while (!query.empty()) {
+    std::string_view value = split_off(query, '&');
+    if (value.empty()) continue;
+    const std::string_view name = split_off(value, '=');
+    std::string decoded;
+    if (parameters_.size() == kMaxParameters || parameter(name) != nullptr) return false;
+    if (!append_decoded(value, decoded)) return false;
+    parameters_.emplace_back(name, std::move(decoded));
   }
-  return found;
+  return true;
+}
+
+const std::string* Target::parameter(std::string_view name) const noexcept {
+  for (const auto& [known, value] : parameters_) {
+    if (known == name) return &value;
+  }
+  return nullptr;
 }
 
 bool is_dcos_path(std::string_view path) noexcept {

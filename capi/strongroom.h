@@ -1076,6 +1076,32 @@ STRONGROOM_API uint8_t* strongroom_secret_writable(strongroom_secret* secret) ST
 STRONGROOM_API strongroom_status strongroom_secret_truncate(
     strongroom_secret* secret, size_t len, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
 
+/* What a value of a JSON text is. Since: 0.1 */
+enum {
+  STRONGROOM_JSON_NULL = 0,
+  STRONGROOM_JSON_BOOLEAN = 1,
+  STRONGROOM_JSON_NUMBER = 2,
+  STRONGROOM_JSON_STRING = 3,
+  STRONGROOM_JSON_ARRAY = 4,
+  STRONGROOM_JSON_OBJECT = 5
+};
+
+/* strongroom_json_value reads one value of a JSON text that holds secrets, such as {"value":"..."}.
+ * The text is only ever copied into locked memory. It must be JSON as a whole; a member that appears
+ * twice, a lone surrogate and more than 64 levels are not JSON here.
+ *
+ * json      of up to 16 MiB. A secret; borrowed for the call.
+ * pointer   names the value: "/value", "/keys/0", or "" for the whole text (RFC 6901).
+ * out_kind  a STRONGROOM_JSON_ constant; may be NULL.
+ * out       own: the bytes of a string, which may contain NULs; a number, boolean or null as it is
+ *           spelled; nothing for an array or object.
+ * Errors    STRONGROOM_INVALID: no JSON, or no pointer.  STRONGROOM_NOT_FOUND: there is no such value.
+ *           STRONGROOM_TOO_LARGE: the text, or over the memory budget.
+ * Source    RFC 8259, RFC 6901. Since: 0.1 */
+STRONGROOM_API strongroom_status
+strongroom_json_value(const void* json, size_t len, const char* pointer, uint32_t* out_kind,
+                      strongroom_secret** out, strongroom_error** out_error) STRONGROOM_NOEXCEPT;
+
 /* strongroom_secret_data returns the bytes, borrowed and not NUL-terminated; may be NULL where there
  * are none. Since: 0.1 */
 STRONGROOM_API const uint8_t* strongroom_secret_data(const strongroom_secret* secret)

@@ -1071,6 +1071,20 @@ inline strongroom_backup_info backup_verify(const BackupSource& source,
   return info;
 }
 
+// json_value reads one value of a JSON text that holds secrets: see strongroom_json_value.
+struct JsonValue {
+  std::uint32_t kind = STRONGROOM_JSON_NULL;  // a STRONGROOM_JSON_ constant
+  Secret value{static_cast<strongroom_secret*>(nullptr)};
+};
+inline JsonValue json_value(std::string_view json, const std::string& pointer) {
+  detail::Call call;
+  std::uint32_t kind = STRONGROOM_JSON_NULL;
+  strongroom_secret* value = nullptr;
+  call.check(
+      strongroom_json_value(json.data(), json.size(), detail::text(pointer), &kind, &value, call));
+  return {kind, Secret(value)};
+}
+
 // validate_message and convert_message take a STRONGROOM_MESSAGE_ constant and the message's format.
 inline void validate_message(std::uint32_t kind, std::uint32_t format, std::string_view message) {
   detail::Call call;

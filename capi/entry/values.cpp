@@ -1,8 +1,13 @@
 // values.cpp: get, put and delete, and the handles of secrets and batches.
 #include <sodium.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,6 +16,7 @@
 #include "guard.hpp"
 #include "options.hpp"
 #include "strongroom/impl/base/propagate.hpp"
+#include "strongroom/impl/json/json.hpp"
 #include "strongroom/store.hpp"
 
 using namespace strongroom;
@@ -24,6 +30,70 @@ static_assert(STRONGROOM_CONDITION_ANY == static_cast<int>(Condition::Kind::any)
 static_assert(STRONGROOM_CONDITION_CREATE == static_cast<int>(Condition::Kind::create));
 static_assert(STRONGROOM_CONDITION_UPDATE == static_cast<int>(Condition::Kind::update));
 static_assert(STRONGROOM_CONDITION_REVISION == static_cast<int>(Condition::Kind::revision));
+
+// A secret of 1 MiB has up to 6 MiB in JSON, where each of its characters is escaped.
+constexpr std::size_t kMaxSecretJsonLen = std::size_t{16} << 20;
+
+static_assert(STRONGROOM_JSON_NULL == static_cast<int>(JsonKind::null));
+static_assert(STRONGROOM_JSON_BOOLEAN == static_cast<int>(JsonKind::boolean));
+static_assert(STRONGROOM_JSON_NUMBER == static_cast<int>(JsonKind::number));
+static_assert(STRONGROOM_JSON_STRING == static_cast<int>(JsonKind::string));
+static_assert(STRONGROOM_JSON_ARRAY == static_cast<int>(JsonKind::array));
+static_assert(STRONGROOM_JSON_OBJECT == static_cast<int>(JsonKind::object));
+
+// unescape returns one token of a JSON pointer: ~1 stands for '/', ~0 for '~'.
+Result<std::string> unescape(std::string_view token) {
+  std::string name;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    if (token[i] != '~') {
+      name += token[i];
+      continue;
+    }
+    if (++i == token.size() || (token[i] != '0' && token[i] != '1'))
+      return Error{Code::invalid, "in a JSON pointer, '~' is written as ~0"};
+    name += token[i] == '0' ? '~' : '/';
+  }
+  return name;
+}
+
+// element returns an element of an array, by its number in decimal digits without zeros before it.
+std::optional<JsonValue> element(JsonValue array, std::string_view digits) {
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  const bool padded = digits.size() > 1 && digits.front() == '0';
+  if (error != std::errc() || end != digits.data() + digits.size() || padded) return std::nullopt;
+  for (const JsonValue each : array.elements()) {
+    if (index-- == 0) return each;
+  }
+  return std::nullopt;
+}
+
+// find_value follows a JSON pointer (RFC 6901).
+Result<JsonValue> find_value(JsonValue value, std::string_view pointer) {
+  if (!pointer.empty() && pointer.front() != '/')
+    return Error{Code::invalid, "a JSON pointer begins with '/'"};
+  std::string_view rest = pointer;
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    STRONGROOM_ASSIGN(name, unescape(rest.substr(0, rest.find('/'))));
+    rest.remove_prefix(std::min(rest.size(), rest.find('/')));
+    const auto next = value.is(JsonKind::array) ? element(value, name) : value.member(name);
+    if (!next) return Error{Code::not_found, "there is no '" + std::string(pointer) + "'"};
+    value = *next;
+  }
+  return value;
+}
+
+// spelling_of returns what is shown of a value.
+std::string_view spelling_of(JsonValue value) {
+  if (value.is(JsonKind::boolean)) return value.is_true() ? "true" : "false";
+  if (value.is(JsonKind::null)) return "null";
+  return value.text().reveal_text();
+}
+
+std::span<const std::uint8_t> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 Result<std::vector<std::string_view>> paths_of(const char* const* paths, std::size_t num) {
   if (num > kMaxBatch) return Error{Code::too_large, "more than 1,000 paths were given"};
@@ -169,6 +239,25 @@ strongroom_status strongroom_secret_truncate(strongroom_secret* secret, size_t l
     if (!rest.empty()) sodium_memzero(rest.data(), rest.size());
     value.keep(0, len);
     return {};
+  });
+}
+
+strongroom_status strongroom_json_value(const void* json, size_t len, const char* pointer,
+                                        uint32_t* out_kind, strongroom_secret** out,
+                                        strongroom_error** out_error) noexcept {
+  give_number(out_kind, uint32_t{0});
+  return deliver(out, out_error, [&]() -> Result<std::unique_ptr<strongroom_secret>> {
+    STRONGROOM_ASSIGN(wanted, text_of(pointer, "pointer"));
+    STRONGROOM_ASSIGN(text, bytes_of(json, len, "json"));
+    if (len > kMaxSecretJsonLen)
+      return Error{Code::too_large, "the JSON text has more than 16 MiB"};
+    STRONGROOM_ASSIGN(owned, SecretBytes::copy_value(text));
+    STRONGROOM_ASSIGN(parsed, JsonText::parse(std::move(owned), kMaxSecretJsonLen));
+    STRONGROOM_ASSIGN(found, find_value(parsed.root(), wanted));
+    STRONGROOM_ASSIGN(value, SecretBytes::copy_value(as_bytes(spelling_of(found))));
+    auto secret = std::make_unique<strongroom_secret>(std::move(value));
+    give_number(out_kind, static_cast<uint32_t>(found.kind()));
+    return secret;
   });
 }
 

@@ -446,6 +446,15 @@ std::vector<Export> every_export() {
       {"strongroom_secret_truncate",
        {kWritable},
        CALL(c.runs(RUN(strongroom_secret_truncate(c[kWritable], 1, error))))},
+      {"strongroom_json_value",
+       {},
+       [](Call& c) -> strongroom_status {
+         std::uint32_t kind = 9;
+         const auto status = c.gives(
+             &strongroom_secret_free,
+             OUT(strongroom_json_value(R"({"a":"b"})", 9, "/a", &kind, out, error)));
+         return kind == (status == STRONGROOM_OK ? 3u : 0u) ? status : kNotCleared;
+       }},
       {"strongroom_secret_data", {kSecret}, CALL(Call::nonzero(strongroom_secret_data(c[kSecret])))},
       SIZE(strongroom_secret_size, kSecret),
       {"strongroom_secret_copy_out",

@@ -507,5 +507,96 @@ TEST_F(Secrets, ATextEndsInANulThatIsNotCounted) {
   EXPECT_EQ(session_.anchor().size(), len);
 }
 
+std::string value_at(std::string_view json, const std::string& pointer,
+                     std::uint32_t kind = STRONGROOM_JSON_STRING) {
+  const strongroom_abi::JsonValue found = strongroom_abi::json_value(json, pointer);
+  EXPECT_EQ(found.kind, kind) << pointer;
+  return std::string(found.value.reveal());
+}
+
+TEST(JsonValue, IsNamedByAPointer) {
+  EXPECT_EQ(value_at(R"( {"path":"a","value":"\u00e4\n","n":1} )", "/value"), "\xc3\xa4\n");
+  EXPECT_EQ(value_at(R"({"value":""})", "/value"), "");
+  EXPECT_EQ(value_at(R"({"":"nameless"})", "/"), "nameless");
+  EXPECT_EQ(value_at(R"({"value":"a\u0000b"})", "/value"), std::string("a\0b", 3));
+}
+
+TEST(JsonValue, HasAKind) {
+  EXPECT_EQ(value_at("-1.50e3", "", STRONGROOM_JSON_NUMBER), "-1.50e3");
+  EXPECT_EQ(value_at("[true,false]", "/0", STRONGROOM_JSON_BOOLEAN), "true");
+  EXPECT_EQ(value_at("[true,false]", "/1", STRONGROOM_JSON_BOOLEAN), "false");
+  EXPECT_EQ(value_at(R"({"a":null})", "/a", STRONGROOM_JSON_NULL), "null");
+  EXPECT_EQ(value_at(R"({"a":[[1]]})", "/a", STRONGROOM_JSON_ARRAY), "");
+  EXPECT_EQ(value_at(R"({"a":[[1]]})", "/a/0/0", STRONGROOM_JSON_NUMBER), "1");
+  EXPECT_EQ(value_at(R"({"a":{"b":1}})", "/a", STRONGROOM_JSON_OBJECT), "");
+}
+
+// RFC 6901, section 5, but for the member names that are no string in a URI fragment.
+TEST(JsonValue, PointersOfTheStandard) {
+  const std::string json = R"({"foo":["bar","baz"],"":"0","a/b":"1","c%d":"2","e^f":"3","g|h":"4",)"
+                           R"("i\\j":"5","k\"l":"6"," ":"7","m~n":"8"})";
+  value_at(json, "", STRONGROOM_JSON_OBJECT);
+  value_at(json, "/foo", STRONGROOM_JSON_ARRAY);
+  EXPECT_EQ(value_at(json, "/foo/0"), "bar");
+  const char* const pointers[] = {"/",     "/a~1b", "/c%d", "/e^f", "/g|h",
+                                  "/i\\j", "/k\"l", "/ ",   "/m~0n"};
+  for (std::size_t i = 0; i < std::size(pointers); ++i)
+    EXPECT_EQ(value_at(json, pointers[i]), std::to_string(i)) << pointers[i];
+}
+
+TEST(JsonValue, WrongPointersFindNothing) {
+  const std::string json = R"({"foo":["bar","baz"],"a":"1"})";
+  for (const char* pointer : {"/foo/2", "/foo/00", "/foo/-", "/foo/", "/foo/0/0", "/foo/+1", "/A",
+                              "/a/", "/foo/18446744073709551616", "/foo/1x"}) {
+    try {
+      strongroom_abi::json_value(json, pointer);
+      ADD_FAILURE() << pointer;
+    } catch (const strongroom_abi::Error& error) {
+      EXPECT_EQ(error.status(), STRONGROOM_NOT_FOUND) << pointer;
+    }
+  }
+  for (const char* pointer : {"a", "foo/0", "/~", "/a~2", "/foo~"}) {
+    try {
+      strongroom_abi::json_value(json, pointer);
+      ADD_FAILURE() << pointer;
+    } catch (const strongroom_abi::Error& error) {
+      EXPECT_EQ(error.status(), STRONGROOM_INVALID) << pointer;
+    }
+  }
+}
+
+TEST(JsonValue, ErrorsShowNothingOfTheText) {
+  const std::string deep =
+      R"({"value":"canary","x":)" + std::string(10000, '[') + std::string(10000, ']') + "}";
+  const std::string large = R"({"value":"canary","x":")" + std::string(16 << 20, 'x') + "\"}";
+  const struct {
+    std::string json;
+    strongroom_status status;
+  } cases[] = {
+      {"", STRONGROOM_INVALID},
+      {R"("canary")", STRONGROOM_NOT_FOUND},
+      {R"(["canary"])", STRONGROOM_NOT_FOUND},
+      {R"({"value":"canary")", STRONGROOM_INVALID},
+      {R"({"value":"canary"}})", STRONGROOM_INVALID},
+      {std::string("{\"value\":\"canary\"}\0", 19), STRONGROOM_INVALID},
+      {R"({"value":"canary","value":"canary"})", STRONGROOM_INVALID},
+      {R"({"value":"canary\udc00"})", STRONGROOM_INVALID},
+      {"{\"value\":\"canary\xff\"}", STRONGROOM_INVALID},
+      {R"({"Value":"canary"})", STRONGROOM_NOT_FOUND},
+      {"{}", STRONGROOM_NOT_FOUND},
+      {deep, STRONGROOM_INVALID},
+      {large, STRONGROOM_TOO_LARGE},
+  };
+  for (const auto& each : cases) {
+    try {
+      strongroom_abi::json_value(each.json, "/value");
+      ADD_FAILURE() << each.json.substr(0, 60);
+    } catch (const strongroom_abi::Error& error) {
+      EXPECT_EQ(error.status(), each.status) << each.json.substr(0, 60);
+      EXPECT_THAT(error.what(), ::testing::Not(HasSubstr("canary")));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace capi_test::secrets_test

@@ -66,6 +66,7 @@ ROWS = {
     "policy diff OLD": Row(["policy", "diff", None, "GOODPOLICY"], POLICY),
     "policy diff NEW": Row(["policy", "diff", "GOODPOLICY", None], POLICY),
     "policy test EXPECTATIONS": Row(["policy", "test", None, "--policy", "GOODPOLICY"], "{}\n"),
+    "audit verify FILE": Row(["audit", "verify", None], "no log\n", text=False, empty=CORRUPT, huge=CORRUPT),
     "backup-verify FILE": Row(["backup-verify", None], "no backup\n", text=False, empty=CORRUPT, huge=None),
     "restore FILE": Row(["--store", "INTO", "restore", None], "no backup\n", text=False, empty=CORRUPT, huge=None),
 }
@@ -85,10 +86,10 @@ class BadInput(cli_test.Case):
     def commands_of_help(self):
         """The commands that there are, from the help of the program itself."""
         names = []
-        for prefix in ([], ["policy"]):
+        for prefix in ([], ["policy"], ["audit"]):
             text = self.ok(*prefix, "--help").decode()
             names += [prefix + [name] for name in re.findall(r"(?m)^  ([a-z][a-z-]+)  ", text)]
-        return [name for name in names if name != ["policy"]]
+        return [name for name in names if name not in (["policy"], ["audit"])]
 
     def run_row(self, row, file, **more):
         args = [self.words.get(word, word) for word in row.command(file)]

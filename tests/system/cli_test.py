@@ -1658,7 +1658,7 @@ class ClosedPipe(Case):
 class Help(Case):
     COMMANDS = ("init status unseal seal doctor anchor slots slot-add slot-remove slot-replace rekey "
                 "rotate reencrypt retire backup backup-verify restore migrate zk-reauth "
-                "create update get list watch delete resolve run docker-credential policy completion").split()
+                "create update get list watch delete resolve run docker-credential policy audit completion").split()
 
     def test_help_and_version_need_no_store(self):
         text = self.ok("--help", env={"STRONGROOM_STORE": ""}).decode()

@@ -5,7 +5,7 @@
 user_packages=(
   g++ pkg-config meson ninja-build
   libsodium-dev nettle-dev libbotan-2-dev libssl-dev liblmdb-dev librnp-dev rapidjson-dev
-  libzookeeper-st-dev
+  libzookeeper-st-dev libmicrohttpd-dev libgnutls28-dev libtomlplusplus-dev curl
 )
 
 # To build and run the tests on top of that.
@@ -13,7 +13,7 @@ user_packages=(
 test_packages=(
   clang-14 libclang-rt-14-dev clang-format-14
   libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler
-  abigail-tools ccache gdb gnupg lmdb-utils python3 skopeo strace tmux util-linux valgrind
+  abigail-tools ccache gdb gnupg lmdb-utils openssl python3 skopeo strace tmux util-linux valgrind
   zookeeper default-jre-headless
 )
 

@@ -9,5 +9,6 @@ inline constexpr const char* kPoliciesGroup = "Policies";
 inline constexpr const char* kSlotsGroup = "Slots: what opens the store";
 inline constexpr const char* kKeysGroup = "Keys inside the store";
 inline constexpr const char* kBackupsGroup = "Backups";
+inline constexpr const char* kAuditGroup = "Audit log";
 
 }  // namespace strongroom_cli

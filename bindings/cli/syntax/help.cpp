@@ -31,8 +31,8 @@ Exit status:
   12  not found                 18  indeterminate      23  timeout
   13  already exists            19  too large          24  unsupported
   14  denied                                           25  internal
-  'doctor' ends with 3 for a warning and 4 for a danger; 'policy diff', 'lint' and 'test' with 3 when
-  they report something. 'run' ends with its command's own status: 128 + N after signal N, 126 or 127
+  'doctor' ends with 3 for a warning and 4 for a danger; 'policy diff', 'lint', 'test' and 'audit
+  verify' with 3 when they report something. 'run' ends with its command's own status: 128 + N after signal N, 126 or 127
   when it could not be started. A program whose output is not read to its end ends by SIGPIPE.
 )";
 

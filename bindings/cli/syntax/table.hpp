@@ -45,6 +45,8 @@
   COMMAND(backup_verify)        \
   COMMAND(restore)              \
   COMMAND(migrate)              \
+  COMMAND(audit)                \
+  COMMAND(audit_verify)         \
   COMMAND(completion)
 
 namespace strongroom_cli {

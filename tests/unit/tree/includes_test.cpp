@@ -200,7 +200,7 @@ std::string room_of(const Files& files, const std::string& path) {
 }
 
 // target_of is the file of ours that an include names; empty where it is none of ours. Sources of a
-// visitor name its files from its own folder on.
+// visitor name its files from its own folder on, and those of bindings/audit, which visitors share.
 std::string target_of(const Files& files, const std::string& from, const Include& include) {
   if (include.name.starts_with("strongroom/")) return "include/" + include.name;
   if (!include.quoted) return "";
@@ -209,7 +209,9 @@ std::string target_of(const Files& files, const std::string& from, const Include
   constexpr std::string_view visitors = "bindings/";
   if (!from.starts_with(visitors)) return "";
   const std::string below = from.substr(0, from.find('/', visitors.size()) + 1) + include.name;
-  return files.contains(below) ? below : "";
+  if (files.contains(below)) return below;
+  const std::string shared = std::string(visitors) + include.name;
+  return include.name.starts_with("audit/") && files.contains(shared) ? shared : "";
 }
 
 using Graph = std::map<std::string, std::set<std::string>>;
@@ -351,6 +353,7 @@ Files good_tree() {
        "#include <CLI/CLI.hpp>\n#include \"strongroom_abi.hpp\"\n#include "
        "\"terminal/terminal.hpp\"\n"},
       {"bindings/cli/terminal/terminal.hpp", "#include <string>\n"},
+      {"bindings/audit/chain.hpp", "#include <string>\n"},
   };
 }
 
@@ -555,6 +558,14 @@ TEST(Includes, AVisitorComesThroughTheDoorAlone) {
   }
   EXPECT_TRUE(
       refused("bindings/cli/terminal/terminal.hpp", "#include \"strongroom/secret_bytes.hpp\""));
+}
+
+TEST(Includes, VisitorsShareOneFolderAndNoMore) {
+  EXPECT_FALSE(refused("bindings/cli/main.cpp", "#include \"audit/chain.hpp\""));
+  EXPECT_TRUE(refused("bindings/cli/main.cpp", "#include \"mesos/module.hpp\""));
+  EXPECT_TRUE(refused("bindings/audit/chain.hpp", "#include \"terminal/terminal.hpp\""));
+  EXPECT_TRUE(refused("bindings/audit/chain.hpp", "#include \"cli/terminal/terminal.hpp\""));
+  EXPECT_TRUE(refused("include/strongroom/store.hpp", "#include \"audit/chain.hpp\""));
 }
 
 TEST(Includes, TheEngineDoesNotKnowItsDoor) {

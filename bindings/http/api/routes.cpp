@@ -1,0 +1,157 @@
+#include "api/routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "api/answers.hpp"
+#include "message/failure.hpp"
+
+namespace strongroomd {
+namespace {
+
+using enum Method;
+namespace a = answers;
+
+// The numbers are those of DC/OS' endpoints.
+constexpr std::array kRoutes = {
+    Route{get, "secrets/v1/ping", "ping", Access::caller, &a::ping},                         // 1
+    Route{get, "secrets/v1/ping/backends/{store}", "ping", Access::caller, &a::ping_store},  // 2, 3
+    Route{get, "secrets/v1/init/{store}", "init_status", Access::caller, &a::get_init},      // 4
+    Route{put, "secrets/v1/init/{store}", "init", Access::caller, &a::put_init},             // 5
+    Route{get, "secrets/v1/seal-status/{store}", "seal_status", Access::caller,
+          &a::seal_status},                                                        // 6
+    Route{put, "secrets/v1/unseal/{store}", "unseal", Access::share, &a::unseal},  // 7
+    Route{put, "secrets/v1/auto-unseal/{store}", "auto_unseal", Access::caller,
+          &a::auto_unseal},                                                   // 8
+    Route{put, "secrets/v1/seal/{store}", "seal", Access::caller, &a::seal},  // 9
+    Route{get, "secrets/v1/secret/{store}/{path}", "secret_read", Access::caller,
+          &a::get_secret},  // 10, 11
+    Route{put, "secrets/v1/secret/{store}/{path}", "secret_create", Access::caller,
+          &a::put_secret},  // 12
+    Route{patch, "secrets/v1/secret/{store}/{path}", "secret_update", Access::caller,
+          &a::patch_secret},  // 13
+    Route{remove, "secrets/v1/secret/{store}/{path}", "secret_delete", Access::caller,
+          &a::delete_secret},  // 14
+    Route{put, "secrets/v1/revoke/{store}/{path}", "secret_revoke", Access::caller,
+          &a::revoke_secret},  // 15
+    Route{put, "secrets/v1/renew/{store}/{path}", "secret_renew", Access::caller,
+          &a::renew_secret},                                                                // 16
+    Route{get, "secrets/v1/store", "store_list", Access::caller, &a::list_stores},          // 17
+    Route{get, "secrets/v1/store/{store}", "store_read", Access::caller, &a::get_store},    // 18
+    Route{put, "secrets/v1/store/{store}", "store_create", Access::caller, &a::put_store},  // 19
+    Route{remove, "secrets/v1/store/{store}", "store_delete", Access::caller,
+          &a::delete_store},  // 20
+    Route{post, "acs/api/v1/auth/login", "login", Access::anyone, &a::login},
+    Route{post, "strongroom/v1/tokens", "token_create", Access::caller, &a::create_token},
+    Route{get, "strongroom/v1/tokens", "token_list", Access::caller, &a::list_tokens},
+    Route{get, "strongroom/v1/tokens/{token}", "token_read", Access::caller, &a::get_token},
+    Route{remove, "strongroom/v1/tokens/{token}", "token_delete", Access::caller, &a::delete_token},
+};
+
+constexpr std::size_t kNoPath = static_cast<std::size_t>(-1);
+
+// Match is how a form fits a target: whether, and where its variable part begins.
+struct Match {
+  bool fits = false;
+  std::size_t path_at = kNoPath;  // of {path}, which may have no pieces
+  std::size_t name_at = kNoPath;  // of {store} or {token}
+};
+
+Match match(std::string_view form, const Target& target) {
+  Match found;
+  std::size_t i = 0;
+  while (!form.empty()) {
+    const std::string_view piece = form.substr(0, form.find('/'));
+    form.remove_prefix(std::min(form.size(), piece.size() + 1));
+    if (piece == "{path}") return {true, i, found.name_at};
+    if (i >= target.size()) return {};
+    if (piece.starts_with('{')) {
+      found.name_at = i;
+    } else if (piece != target.piece(i)) {
+      return {};
+    }
+    ++i;
+  }
+  found.fits = i == target.size();
+  return found;
+}
+
+std::string_view name_of(Method method) noexcept {
+  switch (method) {
+    case get:
+      return "GET";
+    case head:
+      return "HEAD";
+    case put:
+      return "PUT";
+    case post:
+      return "POST";
+    case patch:
+      return "PATCH";
+    case remove:
+      return "DELETE";
+    case other:
+      return "";
+  }
+  return "";
+}
+
+// keep fills in what a route found in the target.
+void keep(Exchange& exchange, const Route& route, const Match& match) {
+  exchange.route = &route;
+  exchange.action = route.action;
+  if (match.name_at != kNoPath) exchange.store_name = exchange.target->piece(match.name_at);
+  const std::size_t at = match.path_at != kNoPath ? match.path_at : match.name_at;
+  exchange.is_secret_path = match.path_at != kNoPath;
+  if (at == kNoPath) return;
+  const auto decoded = exchange.target->path(at);
+  exchange.is_path_malformed = !decoded.has_value();
+  exchange.path = decoded.value_or(exchange.target_text);
+  if (route.action == std::string_view("secret_read") &&
+      exchange.target->parameter("list") != nullptr)
+    exchange.action = "secret_list";
+}
+
+[[noreturn]] void fail_unknown(const std::vector<std::string_view>& allowed) {
+  if (allowed.empty())
+    throw Failure(404, "Not found",
+                  "nothing is served there; the Secrets API begins at /secrets/v1/");
+  std::string methods;
+  for (const std::string_view each : allowed) {
+    if (!methods.empty()) methods += ", ";
+    methods += each;
+    if (each == "GET") methods += ", HEAD";
+  }
+  Failure failure(405, "Method not allowed", "this can be asked for by " + methods + " only");
+  failure.headers.emplace_back("Allow", methods);
+  throw failure;
+}
+
+}  // namespace
+
+std::span<const Route> all_routes() noexcept {
+  return kRoutes;
+}
+
+void find_route(Exchange& exchange) {
+  const Method method = exchange.request.method == head ? get : exchange.request.method;
+  std::vector<std::string_view> allowed;
+  for (const Route& route : kRoutes) {
+    const Match found = match(route.form, *exchange.target);
+    if (!found.fits) continue;
+    if (route.method == method) return keep(exchange, route, found);
+    allowed.push_back(name_of(route.method));
+  }
+  fail_unknown(allowed);
+}
+
+std::vector<std::string> Api::routes() {
+  std::vector<std::string> texts;
+  for (const Route& route : kRoutes)
+    texts.push_back(std::string(name_of(route.method)) + " /" + std::string(route.form));
+  return texts;
+}
+
+}  // namespace strongroomd

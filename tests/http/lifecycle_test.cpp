@@ -551,13 +551,15 @@ TEST_F(LifecycleTest, AKeyFileThatOthersCanReadIsNotUsedAndThatIsSaidOnce) {
   write_private(mine.key_file, init_with_key());
   fs::permissions(mine.key_file, fs::perms(0644));
   ::testing::internal::CaptureStderr();
-  Server server(mine, milliseconds(1));
-  server.start();
-  EXPECT_FALSE(server.is_open());
-  Session trusted = server.store.trusted();
-  EXPECT_EQ(failure_of([&] { server.life->auto_unseal(trusted, ""); }), 409u);
+  std::optional<Server> server(std::in_place, mine, milliseconds(1));
+  server->start();
+  EXPECT_FALSE(server->is_open());
+  std::optional<Session> trusted(server->store.trusted());
+  EXPECT_EQ(failure_of([&] { server->life->auto_unseal(*trusted, ""); }), 409u);
   fs::permissions(mine.key_file, fs::perms(0600));
-  EXPECT_TRUE(eventually([&] { return server.is_open(); }));
+  EXPECT_TRUE(eventually([&] { return server->is_open(); }));
+  trusted.reset();
+  server.reset();  // it has said everything now
   const std::string log = ::testing::internal::GetCapturedStderr();
   const std::size_t first = log.find("the store is sealed");
   ASSERT_NE(first, std::string::npos) << log;

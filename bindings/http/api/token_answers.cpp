@@ -47,6 +47,7 @@ std::string text_or(const Exchange& exchange, const std::string& name,
 }  // namespace
 
 Response login(const Api::Parts& parts, Exchange& exchange) {
+  exchange.path = text_or(exchange, "uid", "");
   const strongroom_abi::Secret token = parts.authenticator.login(exchange.request);
   Response response;
   response.content_type = kJson;
@@ -60,9 +61,11 @@ Response create_token(const Api::Parts& parts, Exchange& exchange) {
     throw Failure(400, "Bad request",
                   "the body must be JSON such as "
                   "{\"identity\":\"user:ID\",\"description\":\"...\",\"lifetime_s\":3600}");
-  return with_text(parts.tokens.create(*exchange.caller.session, std::string(identity->reveal()),
-                                       text_or(exchange, "description", ""),
-                                       number_member(exchange, "lifetime_s").value_or(0)));
+  const NewToken made = parts.tokens.create(
+      *exchange.caller.session, std::string(identity->reveal()),
+      text_or(exchange, "description", ""), number_member(exchange, "lifetime_s").value_or(0));
+  exchange.path = made.info.id;
+  return with_text(made);
 }
 
 Response list_tokens(const Api::Parts& parts, Exchange& exchange) {

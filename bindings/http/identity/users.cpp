@@ -35,6 +35,12 @@ using UserTable = std::map<std::string, User>;
   throw std::runtime_error("the users file '" + file + "': " + why);
 }
 
+bool is_hash(const std::string& text) noexcept {
+  return text.starts_with("$argon2id$") && text.size() < crypto_pwhash_STRBYTES &&
+         crypto_pwhash_str_needs_rehash(text.c_str(), crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                                        crypto_pwhash_MEMLIMIT_INTERACTIVE) >= 0;
+}
+
 // The line is UID:HASH or UID:HASH:IDENTITY; a hash has no colon, an identity may.
 void add_user(UserTable& users, const std::string& line, const std::string& where) {
   const std::size_t first = line.find(':');
@@ -45,8 +51,7 @@ void add_user(UserTable& users, const std::string& line, const std::string& wher
   User user;
   user.hash = line.substr(first + 1, second - first - 1);
   user.identity = second < line.size() ? line.substr(second + 1) : "user:" + uid;
-  if (!user.hash.starts_with("$argon2id$") || user.hash.size() >= crypto_pwhash_STRBYTES)
-    fail_users(where, "the hash is none of strongroomd hash-password");
+  if (!is_hash(user.hash)) fail_users(where, "the hash is none of strongroomd hash-password");
   try {
     parse_identity(user.identity);
   } catch (const Failure& failure) {

@@ -44,11 +44,17 @@ std::uint64_t unix_time_s() noexcept {
                                         .count());
 }
 
+constexpr std::array<bool, 256> kIsBase64Url = [] {
+  std::array<bool, 256> is_one{};
+  for (const char each :
+       std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+    is_one[static_cast<unsigned char>(each)] = true;
+  return is_one;
+}();
+
 bool is_base64url(std::string_view text) noexcept {
-  return std::ranges::all_of(text, [](char each) {
-    return (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
-           (each >= '0' && each <= '9') || each == '-' || each == '_';
-  });
+  return std::ranges::all_of(
+      text, [](char each) { return kIsBase64Url[static_cast<unsigned char>(each)]; });
 }
 
 std::string_view id_of(std::string_view text) noexcept {
@@ -72,7 +78,9 @@ bool is_right(const StoredToken& token, const TokenHash& hash) noexcept {
 }
 
 std::string record_of(const std::string& id) {
-  return std::string(kTokensFolder) + "/" + id;
+  std::string path;
+  path.reserve(std::strlen(kTokensFolder) + 1 + id.size());
+  return path.append(kTokensFolder).append("/").append(id);
 }
 
 std::string to_hex(const TokenHash& hash) {

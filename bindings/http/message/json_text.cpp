@@ -1,5 +1,6 @@
 #include "message/json_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -40,14 +41,27 @@ constexpr std::array<std::uint8_t, 256> kEscapedLens = [] {
   return lens;
 }();
 
+// is_plain returns whether a text is written as it is. Most are, and this loop takes many bytes at a time.
+bool is_plain(std::string_view text) noexcept {
+  unsigned found = 0;
+  for (const char each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    found |= static_cast<unsigned>(byte < 0x20) | static_cast<unsigned>(byte == '"') |
+             static_cast<unsigned>(byte == '\\');
+  }
+  return found == 0;
+}
+
 std::size_t escaped_len(std::string_view text) noexcept {
+  if (is_plain(text)) return text.size();
   std::size_t len = 0;
   for (const char each : text) len += kEscapedLens[static_cast<unsigned char>(each)];
   return len;
 }
 
-// escape_to writes a text of that many escaped bytes. Returns  the end of what it wrote.
-char* escape_to(char* out, std::string_view text) noexcept {
+// escape_to writes a text that has so many bytes when it is escaped. Returns  the end of what it wrote.
+char* escape_to(char* out, std::string_view text, std::size_t len) noexcept {
+  if (len == text.size()) return std::copy(text.begin(), text.end(), out);
   for (const char each : text) {
     const auto byte = static_cast<unsigned char>(each);
     if (kEscapedLens[byte] == 1) {
@@ -93,19 +107,23 @@ std::string json_string(std::string_view text) {
     valid += len == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, len);
     text.remove_prefix(len == 0 ? 1 : len);
   }
-  std::string escaped(escaped_len(valid) + 2, '"');
-  escape_to(escaped.data() + 1, valid);
+  const std::size_t len = escaped_len(valid);
+  std::string escaped(len + 2, '"');
+  escape_to(escaped.data() + 1, valid, len);
   return escaped;
 }
 
 strongroom_abi::Secret json_object(std::string_view name, std::string_view secret) {
-  const std::string begin = "{" + json_string(name) + ":\"";
-  const std::string_view end = "\"}";
-  strongroom_abi::Secret text(begin.size() + escaped_len(secret) + end.size());
+  constexpr std::string_view kBegin = "{\"", kMiddle = "\":\"", kEnd = "\"}";
+  const std::size_t name_len = escaped_len(name);
+  const std::size_t secret_len = escaped_len(secret);
+  strongroom_abi::Secret text(kBegin.size() + name_len + kMiddle.size() + secret_len + kEnd.size());
   char* out = reinterpret_cast<char*>(text.writable());
-  std::memcpy(out, begin.data(), begin.size());
-  out = escape_to(out + begin.size(), secret);
-  std::memcpy(out, end.data(), end.size());
+  out = std::copy(kBegin.begin(), kBegin.end(), out);
+  out = escape_to(out, name, name_len);
+  out = std::copy(kMiddle.begin(), kMiddle.end(), out);
+  out = escape_to(out, secret, secret_len);
+  std::copy(kEnd.begin(), kEnd.end(), out);
   return text;
 }
 

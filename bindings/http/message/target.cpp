@@ -16,6 +16,10 @@ int hex_value(char digit) noexcept {
 
 // append_decoded decodes each %XX of text once. Returns  false if an escape is malformed.
 bool append_decoded(std::string_view text, std::string& out) {
+  if (text.find('%') == text.npos) {
+    out += text;
+    return true;
+  }
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       out += text[i];
@@ -52,6 +56,7 @@ std::optional<Target> Target::parse(std::string_view text) {
   const std::size_t mark = std::min(text.find('?'), text.size());
   if (!target.add_parameters(text.substr(std::min(mark + 1, text.size())))) return std::nullopt;
   const std::string_view path = text.substr(1, mark - 1);
+  target.pieces_.reserve(8);
   for (std::size_t begin = 0;;) {
     const std::size_t end = path.find('/', begin);
     target.pieces_.push_back(path.substr(begin, end - begin));
@@ -90,9 +95,11 @@ const std::string* Target::parameter(std::string_view name) const noexcept {
 }
 
 bool is_dcos_path(std::string_view path) noexcept {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/";
-  return !path.empty() && path.find_first_not_of(kAllowed) == std::string_view::npos;
+  constexpr auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '/';
+  };
+  return !path.empty() && std::all_of(path.begin(), path.end(), is_allowed);
 }
 
 }  // namespace strongroomd

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/answers.hpp"
@@ -98,6 +99,14 @@ std::string_view name_of(Method method) noexcept {
   return "";
 }
 
+// kBegins has what a target begins with, behind its '/', for each form to fit.
+constexpr auto kBegins = [] {
+  std::array<std::string_view, kRoutes.size()> begins{};
+  for (std::size_t i = 0; i < begins.size(); ++i)
+    begins[i] = kRoutes[i].form.substr(0, kRoutes[i].form.find('{'));
+  return begins;
+}();
+
 // keep fills in what a route found in the target.
 void keep(Exchange& exchange, const Route& route, const Match& match) {
   exchange.route = &route;
@@ -106,9 +115,9 @@ void keep(Exchange& exchange, const Route& route, const Match& match) {
   const std::size_t at = match.path_at != kNoPath ? match.path_at : match.name_at;
   exchange.is_secret_path = match.path_at != kNoPath;
   if (at == kNoPath) return;
-  const auto decoded = exchange.target->path(at);
+  auto decoded = exchange.target->path(at);
   exchange.is_path_malformed = !decoded.has_value();
-  exchange.path = decoded.value_or(exchange.target_text);
+  exchange.path = decoded ? std::move(*decoded) : exchange.target_text;
   if (route.action == std::string_view("secret_read") &&
       exchange.target->parameter("list") != nullptr)
     exchange.action = "secret_list";
@@ -138,7 +147,10 @@ std::span<const Route> all_routes() noexcept {
 void find_route(Exchange& exchange) {
   const Method method = exchange.request.method == head ? get : exchange.request.method;
   std::vector<std::string_view> allowed;
-  for (const Route& route : kRoutes) {
+  const std::string_view target = std::string_view(exchange.target_text).substr(1);
+  for (std::size_t i = 0; i < kRoutes.size(); ++i) {
+    const Route& route = kRoutes[i];
+    if (!target.starts_with(kBegins[i])) continue;
     const Match found = match(route.form, *exchange.target);
     if (!found.fits) continue;
     if (route.method == method) return keep(exchange, route, found);

@@ -22,7 +22,7 @@ namespace {
 }
 
 // path_of returns the path of the request. The store takes one '/' before it, which clients may put there.
-std::string path_of(const Api::Parts& parts, const Exchange& exchange) {
+const std::string& path_of(const Api::Parts& parts, const Exchange& exchange) {
   check_store_name(exchange);
   const std::string& path = exchange.path;
   if (exchange.is_path_malformed) fail_path(parts.settings);
@@ -41,8 +41,8 @@ auto with_path(const Api::Parts& parts, Call call) {
   }
 }
 
-std::string secret_path_of(const Api::Parts& parts, const Exchange& exchange) {
-  std::string path = path_of(parts, exchange);
+const std::string& secret_path_of(const Api::Parts& parts, const Exchange& exchange) {
+  const std::string& path = path_of(parts, exchange);
   if (path.empty()) fail_path(parts.settings);
   return path;
 }
@@ -75,7 +75,7 @@ Response list_secrets(const Api::Parts& parts, Exchange& exchange) {
 
 // write puts the secret that the body has.
 void write(const Api::Parts& parts, Exchange& exchange, std::uint32_t condition) {
-  const std::string path = secret_path_of(parts, exchange);
+  const std::string& path = secret_path_of(parts, exchange);
   strongroom_put_options options = STRONGROOM_PUT_OPTIONS_INIT;
   options.condition = condition;
   const auto put = [&](std::uint32_t content, std::string_view value) {
@@ -91,7 +91,7 @@ void write(const Api::Parts& parts, Exchange& exchange, std::uint32_t condition)
 
 Response get_secret(const Api::Parts& parts, Exchange& exchange) {
   if (is_list(exchange)) return list_secrets(parts, exchange);
-  const std::string path = secret_path_of(parts, exchange);
+  const std::string& path = secret_path_of(parts, exchange);
   strongroom_abi::Secret secret =
       with_path(parts, [&] { return exchange.caller.session->get(path); });
   Response response;
@@ -122,20 +122,20 @@ Response patch_secret(const Api::Parts& parts, Exchange& exchange) {
 }
 
 Response delete_secret(const Api::Parts& parts, Exchange& exchange) {
-  const std::string path = secret_path_of(parts, exchange);
+  const std::string& path = secret_path_of(parts, exchange);
   with_path(parts, [&] { exchange.caller.session->erase(path); });
   return empty_response();
 }
 
 // Secrets here neither expire nor have leases, so revoking and renewing only need a right.
 Response revoke_secret(const Api::Parts& parts, Exchange& exchange) {
-  const std::string path = secret_path_of(parts, exchange);
+  const std::string& path = secret_path_of(parts, exchange);
   with_path(parts, [&] { require(exchange, STRONGROOM_ACTION_DELETE, path); });
   return empty_response();
 }
 
 Response renew_secret(const Api::Parts& parts, Exchange& exchange) {
-  const std::string path = secret_path_of(parts, exchange);
+  const std::string& path = secret_path_of(parts, exchange);
   with_path(parts, [&] { require(exchange, STRONGROOM_ACTION_UPDATE, path); });
   return empty_response();
 }

@@ -118,16 +118,20 @@ class Authenticator::State {
     throw failure;
   }
 
-  Caller caller(const IdentityText& identity, const std::string& token_id) {
-    return {sessions_.of(identity), token_id.empty() ? identity : identity + " token:" + token_id,
-            token_id};
+  Caller caller(const IdentityText& identity, std::string token_id) {
+    constexpr std::string_view kTokenMark = " token:";
+    std::string actor;
+    actor.reserve(identity.size() + kTokenMark.size() + token_id.size());
+    actor += identity;
+    if (!token_id.empty()) actor.append(kTokenMark).append(token_id);
+    return {sessions_.of(identity), std::move(actor), std::move(token_id)};
   }
 
   Caller by_header(const Request& request) {
     std::optional<std::string_view> text = text_after(request.headers.authorization, "token=");
     if (!text) text = text_after(request.headers.authorization, "Bearer ");
     if (text && is_token(*text)) {
-      if (const auto info = tokens_.verify(*text)) return caller(info->identity, info->id);
+      if (auto info = tokens_.verify(*text)) return caller(info->identity, std::move(info->id));
     } else if (text && jwt_) {
       // In the text of an identity, "+group:" would make the caller a member of a group.
       const auto id = jwt_->verify(*text);

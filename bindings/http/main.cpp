@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -28,6 +29,9 @@
 
 namespace strongroomd {
 namespace {
+
+// Of each call to the storage. A request makes a few, and clients give up after a minute or earlier.
+constexpr std::uint32_t kStorageTimeoutMs = 5000;
 
 // The process has keys and tokens in its memory.
 void forbid_core_dumps() {
@@ -56,6 +60,7 @@ sigset_t handled_signals() {
 strongroom_abi::Store open_store(const Settings& settings) {
   strongroom_store_options options = STRONGROOM_STORE_OPTIONS_INIT;
   options.allow_unavailable = 1;
+  options.timeout_ms = kStorageTimeoutMs;
   if (!settings.zk_auth_file.empty()) options.zk_auth_file = settings.zk_auth_file.c_str();
   return strongroom_abi::Store(settings.store, &options);
 }

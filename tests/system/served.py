@@ -40,8 +40,12 @@ class Client:
         kind, _, rest = address.partition(":")
         if kind == "unix":
             self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(rest)  # waits where many others wait to be accepted
+            except OSError:
+                self.socket.close()
+                raise
             self.socket.settimeout(timeout)
-            self.socket.connect(rest)
         else:
             host, port = (rest if kind == "tls" else address).rsplit(":", 1)
             self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout=timeout)

@@ -274,14 +274,24 @@ class BadInput(Served):
 
         others_address = next(each for each in server.addresses if each.startswith("unix:"))
 
+        done = []
+
         def bother(first, num):
             for i in range(first, first + num):
-                client = Client(others_address)
+                client = connect()
                 try:
                     client.send(kinds[i % len(kinds)])
                 except (ConnectionError, BrokenPipeError):
                     pass
                 client.close()
+                done.append(i)
+
+        def connect():
+            while True:
+                try:
+                    return Client(others_address)
+                except BlockingIOError:  # as many wait to be accepted as the socket takes
+                    time.sleep(0.001)
         bother(0, 2000)
         before = rss()
         threads = [threading.Thread(target=bother, args=(i, 2000)) for i in range(4)]
@@ -291,6 +301,7 @@ class BadInput(Served):
             self.assertEqual(others.ask("GET", S + "/a").json(), {"value": "very-secret"})
         for thread in threads:
             thread.join()
+        self.assertEqual(len(done), 10000)
         self.assertLess(rss(), before + 8 * 1024)
         self.assertEqual(self.names(others), ["a"])
 

@@ -162,4 +162,11 @@ done
 for command in init status unseal seal rotate create update get list delete resolve run; do
   strongroom "$command" --help | grep -q "$command"
 done
+
+# The server works from where it was installed, with the documents beside it.
+bash "$root/bindings/http/demo.sh" "$prefix/sbin/strongroomd" >demo.log
+for document in openapi.yaml strongroomd.toml; do
+  cmp "$root/bindings/http/$document" "$prefix/share/strongroom/$document"
+done
+"$prefix/sbin/strongroomd" --help | grep -q share/strongroom/strongroomd.toml
 echo 'installed, and the README holds'

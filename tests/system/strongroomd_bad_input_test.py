@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 
+import cli_test
 from served import BYTES, JSON, Client, Served, main
 
 S = "/secrets/v1/secret/default"
@@ -302,7 +303,8 @@ class BadInput(Served):
         for thread in threads:
             thread.join()
         self.assertEqual(len(done), 10000)
-        self.assertLess(rss(), before + 8 * 1024)
+        if not cli_test.sanitized("asan", "tsan"):  # these keep what was freed
+            self.assertLess(rss(), before + 8 * 1024)
         self.assertEqual(self.names(others), ["a"])
 
 

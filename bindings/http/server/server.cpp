@@ -93,6 +93,16 @@ MhdResponse make_response(Response& response, bool closes) {
   return made;
 }
 
+// or_else returns f(), or otherwise what stands for a failure: no exception may pass through the library.
+template <typename T, typename F>
+T or_else(T otherwise, F f) noexcept {
+  try {
+    return f();
+  } catch (...) {
+    return otherwise;
+  }
+}
+
 }  // namespace
 
 class Server::State {
@@ -120,7 +130,8 @@ class Server::State {
   // The stages of a request.
   MHD_Result arrive(Pending& pending, const char* method, const char* version);
   MHD_Result go_on(Pending& pending);
-  MHD_Result receive(Pending& pending, std::string_view bytes);
+  MHD_Result receive(Pending& pending, const char* upload, std::size_t& upload_len);
+  MHD_Result take(Pending& pending, std::string_view bytes);
   MHD_Result answer(Pending& pending);
   MHD_Result respond(Pending& pending);
 
@@ -209,10 +220,12 @@ void Server::State::on_connection(void* cls, MHD_Connection* handle, void** cont
                                   MHD_ConnectionNotificationCode code) {
   State& self = *static_cast<State*>(cls);
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-    auto* const made = new Connection;
-    made->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    self.connections.add(*made);
-    *context = made;
+    *context = or_else(static_cast<void*>(nullptr), [&]() -> void* {
+      auto made = std::make_unique<Connection>();
+      made->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+      self.connections.add(*made);
+      return made.release();
+    });
   } else if (auto* const connection = static_cast<Connection*>(*context); connection != nullptr) {
     self.connections.remove(*connection);
     delete connection;
@@ -224,8 +237,13 @@ void* Server::State::on_target(void* cls, const char* target, MHD_Connection* ha
   State& self = *static_cast<State*>(cls);
   auto* const connection = static_cast<Connection*>(
       MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context);
-  ++self.num_requests_;
-  return new Pending(target, handle, *connection, self.budget_, self.settings_.limits.body_bytes);
+  if (connection == nullptr) return nullptr;
+  return or_else(static_cast<void*>(nullptr), [&]() -> void* {
+    auto* const made =
+        new Pending(target, handle, *connection, self.budget_, self.settings_.limits.body_bytes);
+    ++self.num_requests_;
+    return made;
+  });
 }
 
 void Server::State::on_completed(void* cls, MHD_Connection*, void** pending,
@@ -243,24 +261,21 @@ MHD_Result Server::State::on_request(void* cls, MHD_Connection*, const char*, co
                                      const char* version, const char* upload,
                                      std::size_t* upload_len, void** context) {
   State& self = *static_cast<State*>(cls);
+  if (*context == nullptr) return MHD_NO;  // there was no memory for it
   Pending& pending = *static_cast<Pending*>(*context);
-  switch (pending.stage) {
-    case Pending::Stage::arrived:
-      return self.arrive(pending, method, version);
-    case Pending::Stage::judged:
-      return self.go_on(pending);
-    case Pending::Stage::receiving: {
-      if (*upload_len == 0) return self.answer(pending);
-      const MHD_Result result = self.receive(pending, {upload, *upload_len});
-      // The library's own memory must not keep a secret.
-      ::explicit_bzero(const_cast<char*>(upload), *upload_len);
-      *upload_len = 0;
-      return result;
+  return or_else(MHD_NO, [&] {
+    switch (pending.stage) {
+      case Pending::Stage::arrived:
+        return self.arrive(pending, method, version);
+      case Pending::Stage::judged:
+        return self.go_on(pending);
+      case Pending::Stage::receiving:
+        return *upload_len == 0 ? self.answer(pending) : self.receive(pending, upload, *upload_len);
+      case Pending::Stage::answered:
+        return self.respond(pending);
     }
-    case Pending::Stage::answered:
-      return self.respond(pending);
-  }
-  return MHD_NO;
+    return MHD_NO;
+  });
 }
 
 // arrive judges a request whose header fields are there.
@@ -301,7 +316,15 @@ MHD_Result Server::State::go_on(Pending& pending) {
   return pending.exchange.response && is_awaited ? respond(pending) : MHD_YES;
 }
 
-MHD_Result Server::State::receive(Pending& pending, std::string_view bytes) {
+MHD_Result Server::State::receive(Pending& pending, const char* upload, std::size_t& upload_len) {
+  const MHD_Result result = take(pending, {upload, upload_len});
+  // The library's own memory must not keep a secret.
+  ::explicit_bzero(const_cast<char*>(upload), upload_len);
+  upload_len = 0;
+  return result;
+}
+
+MHD_Result Server::State::take(Pending& pending, std::string_view bytes) {
   Exchange& exchange = pending.exchange;
   if (!exchange.response) {
     try {
@@ -338,12 +361,12 @@ MHD_Result Server::State::respond(Pending& pending) {
 
 // suspend has work done on another thread; then the library asks for the request again.
 void Server::State::suspend(Pending& pending, Workers::Clock::time_point when, Workers::Work work) {
-  MHD_suspend_connection(pending.handle);
-  const auto all = [handle = pending.handle, work = std::move(work)] {
+  const Workers::Work all = [handle = pending.handle, work = std::move(work)] {
     work();
     MHD_resume_connection(handle);
   };
-  if (!workers_.submit_at(when, all)) all();
+  MHD_suspend_connection(pending.handle);
+  if (!or_else(false, [&] { return workers_.submit_at(when, all); })) all();
 }
 
 void Server::State::find_peer(Pending& pending) {

@@ -325,7 +325,7 @@ Options:
 'hash-password' asks for a password, and prints the hash to put into a file of users.
 
 The file has more settings: who may log in, whose certificates and JSON Web Tokens are accepted, the audit
-log, and limits. strongroomd.toml, next to the documentation, explains each. It contains no secrets.
+log, and limits. share/strongroom/strongroomd.toml explains each. It contains no secrets.
 
 Without --bootstrap and without a store, STATE_DIR/setup-token has a token for PUT /secrets/v1/init/default.
 )";

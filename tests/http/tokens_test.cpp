@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -18,10 +20,12 @@ namespace strongroomd::tokens_test {
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
+constexpr std::chrono::milliseconds kNoTrust{0};  // each record is read anew
+
 class TokensTest : public ::testing::Test {
  protected:
   // restart is a server that starts anew on the same state directory.
-  void restart() { tokens_.emplace(served_.trusted, served_.dir); }
+  void restart() { tokens_.emplace(served_.trusted, served_.dir, kNoTrust); }
 
   std::optional<std::string> identity_of(const std::string& text) {
     const auto info = tokens_->verify(text);
@@ -48,7 +52,7 @@ class TokensTest : public ::testing::Test {
   }
 
   testing::ServedStore served_;
-  std::optional<Tokens> tokens_{std::in_place, served_.trusted, served_.dir};
+  std::optional<Tokens> tokens_{std::in_place, served_.trusted, served_.dir, kNoTrust};
 };
 
 TEST_F(TokensTest, AreTextsOfOneForm) {
@@ -100,12 +104,54 @@ TEST_F(TokensTest, Expire) {
 TEST_F(TokensTest, AreRevokedForAllServersAtOnce) {
   const std::string text = make("user:bob");
   StateDir other_dir(served_.path_of("other"));
-  Tokens other(served_.trusted, other_dir);
+  Tokens other(served_.trusted, other_dir, kNoTrust);
   EXPECT_TRUE(other.verify(text).has_value());
   EXPECT_TRUE(tokens_->revoke(served_.trusted, text.substr(4, 22)));
   EXPECT_FALSE(other.verify(text).has_value());
   EXPECT_FALSE(tokens_->revoke(served_.trusted, text.substr(4, 22)));
   EXPECT_FALSE(tokens_->revoke(served_.trusted, "../x"));
+}
+
+TEST_F(TokensTest, RevokedByAnotherServerEndWithinTheTrust) {
+  StateDir other_dir(served_.path_of("other"));
+  Tokens other(served_.trusted, other_dir, std::chrono::milliseconds(200));
+  const std::string text = make("user:bob");
+  const std::string wrong = text.substr(0, 69) + (text.back() == 'A' ? 'B' : 'A');
+  EXPECT_TRUE(other.verify(text).has_value());
+  EXPECT_FALSE(other.verify(wrong).has_value());
+  const auto revoked = std::chrono::steady_clock::now();
+  EXPECT_TRUE(tokens_->revoke(served_.trusted, text.substr(4, 22)));
+  while (other.verify(text) &&
+         std::chrono::steady_clock::now() - revoked < std::chrono::seconds(10))
+    std::this_thread::yield();
+  EXPECT_LT(std::chrono::steady_clock::now() - revoked, std::chrono::seconds(5));
+}
+
+// What one thread reads while another one revokes must not be kept.
+TEST_F(TokensTest, RevokedByThisServerEndAtOnce) {
+  tokens_.emplace(served_.trusted, served_.dir, std::chrono::hours(1));
+  std::atomic<bool> done{false};
+  std::string current;
+  std::mutex mutex;
+  std::thread reader([&] {
+    while (!done) {
+      mutex.lock();
+      const std::string text = current;
+      mutex.unlock();
+      tokens_->verify(text);
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    const std::string text = make("user:bob");
+    mutex.lock();
+    current = text;
+    mutex.unlock();
+    EXPECT_TRUE(tokens_->verify(text).has_value());
+    EXPECT_TRUE(tokens_->revoke(served_.trusted, text.substr(4, 22)));
+    EXPECT_FALSE(tokens_->verify(text).has_value());
+  }
+  done = true;
+  reader.join();
 }
 
 TEST_F(TokensTest, OnlyTrustedCallersManageThem) {
@@ -141,7 +187,7 @@ TEST_F(TokensTest, OfOperatorsCountWhileSealed) {
 
 TEST_F(TokensTest, OfOtherServersCountWhileSealedFromTheNextUnsealOn) {
   StateDir other_dir(served_.path_of("other"));
-  Tokens other(served_.trusted, other_dir);
+  Tokens other(served_.trusted, other_dir, kNoTrust);
   const std::string text = make("trusted");
   const std::string revoked = make("trusted");
   other.unsealed();
@@ -156,7 +202,7 @@ TEST_F(TokensTest, WorkBeforeThereIsAStore) {
   strongroom_abi::Store store("lmdb:" + served_.path_of("new"));
   strongroom_abi::Session trusted = store.trusted();
   StateDir dir(served_.path_of("new-state"));
-  Tokens tokens(trusted, dir);
+  Tokens tokens(trusted, dir, kNoTrust);
   const std::string text(tokens.create_operator("setup").text.reveal());
   EXPECT_EQ(tokens.verify(text)->identity, "trusted");
   EXPECT_EQ(status_of([&] { tokens.verify(make("user:bob")); }), STRONGROOM_SEALED);

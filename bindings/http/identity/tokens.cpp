@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
 
 #include "identity/identity_text.hpp"
@@ -27,6 +28,7 @@ constexpr std::size_t kTokenSecretLen = 43;  // 32 bytes
 constexpr std::size_t kTokenLen = kTokenPrefix.size() + kTokenIdLen + 1 + kTokenSecretLen;
 constexpr std::size_t kMaxDescriptionLen = 200;
 constexpr std::uint64_t kPurgeInterval_s = 3600;
+constexpr std::size_t kMaxReadTokens = 10000;
 constexpr const char* kOperatorsFile = "operators";
 constexpr const char* kTokensFolder = "tokens";
 
@@ -263,14 +265,71 @@ bool is_token(std::string_view text) noexcept {
          is_base64url(text.substr(kTokenLen - kTokenSecretLen));
 }
 
+// ReadTokens keeps records that were read a moment ago.
+class ReadTokens {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit ReadTokens(std::chrono::milliseconds trust) noexcept : trust_(trust) {}
+
+  // generation changes with each revocation. What was read before may not be kept after it.
+  std::uint64_t generation() {
+    const std::lock_guard lock(mutex_);
+    return generation_;
+  }
+
+  std::optional<StoredToken> find(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = tokens_.find(id);
+    if (found == tokens_.end() || Clock::now() - found->second.read >= trust_) return std::nullopt;
+    return found->second.token;
+  }
+
+  void keep(const StoredToken& token, std::uint64_t generation) {
+    const std::lock_guard lock(mutex_);
+    if (generation != generation_) return;
+    if (tokens_.size() >= kMaxReadTokens) tokens_.clear();
+    tokens_.insert_or_assign(token.info.id, Read{token, Clock::now()});
+  }
+
+  void forget_all() {
+    const std::lock_guard lock(mutex_);
+    ++generation_;
+    tokens_.clear();
+  }
+
+ private:
+  struct Read {
+    StoredToken token;
+    Clock::time_point read;
+  };
+
+  std::chrono::milliseconds trust_;
+  std::mutex mutex_;
+  std::uint64_t generation_ = 0;
+  std::unordered_map<std::string, Read> tokens_;
+};
+
 // Operators are the tokens that count while the store is sealed, by id.
 class Tokens::State {
  public:
-  State(strongroom_abi::Session& trusted, const StateDir& dir) : trusted_(trusted), dir_(dir) {
+  State(strongroom_abi::Session& trusted, const StateDir& dir, std::chrono::milliseconds trust)
+      : read(trust), trusted_(trusted), dir_(dir) {
     load();
   }
 
+  ReadTokens read;
+
   strongroom_abi::Session& trusted() noexcept { return trusted_; }
+
+  // stored reads a record, or takes one that was read a moment ago.
+  std::optional<StoredToken> stored(const std::string& id) {
+    if (auto known = read.find(id)) return known;
+    const std::uint64_t generation = read.generation();
+    auto found = get_stored(trusted_, id);
+    if (found) read.keep(*found, generation);
+    return found;
+  }
 
   void add(const StoredToken& token, bool has_record) {
     const std::lock_guard lock(mutex_);
@@ -378,8 +437,9 @@ class Tokens::State {
   std::uint64_t purged_s_ = 0;
 };
 
-Tokens::Tokens(strongroom_abi::Session& trusted, const StateDir& dir)
-    : state_(std::make_unique<State>(trusted, dir)) {}
+Tokens::Tokens(strongroom_abi::Session& trusted, const StateDir& dir,
+               std::chrono::milliseconds trust)
+    : state_(std::make_unique<State>(trusted, dir, trust)) {}
 Tokens::~Tokens() = default;
 
 NewToken Tokens::create(strongroom_abi::Session& caller, const IdentityText& identity,
@@ -408,6 +468,7 @@ void Tokens::revoke_operator(std::string_view text) {
     state_->trusted().erase_record(record_of(id));
   } catch (const strongroom_abi::Error&) {  // it had no record, or none can be read
   }
+  state_->read.forget_all();
 }
 
 std::optional<TokenInfo> Tokens::verify(std::string_view text) {
@@ -415,7 +476,7 @@ std::optional<TokenInfo> Tokens::verify(std::string_view text) {
   const std::string id(id_of(text));
   std::optional<StoredToken> known;
   try {
-    known = get_stored(state_->trusted(), id);
+    known = state_->stored(id);
     if (!known) known = state_->find(id, true);
   } catch (const strongroom_abi::Error& error) {
     if (error.status() != STRONGROOM_SEALED && error.status() != STRONGROOM_NOT_INITIALIZED) throw;
@@ -444,11 +505,13 @@ bool Tokens::revoke(strongroom_abi::Session& caller, const std::string& id) {
   const bool was_operator = state_->remove(stored_id);
   // unsealed() may have made a record of the file's token in between.
   if (was_operator && !had_record) erase_stored(caller, stored_id);
+  state_->read.forget_all();
   return had_record || was_operator;
 }
 
 void Tokens::unsealed() {
   state_->reconcile();
+  state_->read.forget_all();
 }
 
 }  // namespace strongroomd

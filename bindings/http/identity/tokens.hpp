@@ -7,6 +7,7 @@
 // date with the records after each unseal.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,8 +39,11 @@ struct NewToken {
 class Tokens {
  public:
   // trusted  a session that reads and writes the records. It and dir must outlive this.
+  // trust    for how long a record that was read may be used again. What this server revokes ends at once; what
+  //          another server of the same store revokes ends after that time.
   // Throws   std::runtime_error: STATE_DIR/operators is not as it was written.
-  Tokens(strongroom_abi::Session& trusted, const StateDir& dir);
+  Tokens(strongroom_abi::Session& trusted, const StateDir& dir,
+         std::chrono::milliseconds trust = std::chrono::seconds(1));
   ~Tokens();
 
   // create makes a token and stores its record. The caller's session writes it, so only a trusted one may.

@@ -96,7 +96,8 @@ constexpr const char* kSealHelp =
                 read, and nothing reads a secret until 'strongroom unseal'. This is what 'strongroom
                 seal' does. It needs no credential.
 
-To seal one server, strongroomd, and leave the others as they are, ask it: PUT /secrets/v1/seal/default.
+To seal one server, strongroomd, and leave the others as they are, ask that one:
+PUT /secrets/v1/seal/default
 
 Example:
   strongroom seal)";

@@ -52,8 +52,8 @@ std::int64_t now_us() noexcept {
 }
 
 Failure audit_failure() {
-  return {503, "Service unavailable",
-          "The audit log cannot be written, so the request is refused; see the log of the server."};
+  return {503, "Unavailable",
+          "the audit log cannot be written, so the request is refused; see the log of the server"};
 }
 
 std::size_t audit_margin(const Settings& settings) noexcept {

@@ -9,6 +9,9 @@
 namespace strongroomd {
 namespace {
 
+// The largest memory of a connection that the settings allow: limits.header_bytes.
+constexpr std::uintptr_t kMaxHeaderMemory = 1 << 20;
+
 bool is_name(std::string_view name, std::string_view wanted) noexcept {
   return name.size() == wanted.size() &&
          ::strncasecmp(name.data(), wanted.data(), name.size()) == 0;
@@ -84,7 +87,6 @@ void Pending::read_field(std::string_view name, std::string_view value) {
     headers.content_type = value;
     ++headers.num_content_type;
   } else if (is_name(name, "Content-Length")) {
-    length_text_ = value;
     ++num_content_length_;
     std::uint64_t len = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), len);
@@ -104,7 +106,7 @@ void Pending::read_field(std::string_view name, std::string_view value) {
 void Pending::check_target(const char* version) const {
   const auto from = reinterpret_cast<std::uintptr_t>(target_at_);
   const auto to = reinterpret_cast<std::uintptr_t>(version);
-  const bool is_near = to > from && to - from <= 2 * kMaxTargetLen;
+  const bool is_near = to > from && to - from <= kMaxHeaderMemory;
   if (is_near && to - from != exchange.target_text.size() + 1)
     fail_request("the target of the request contains a NUL, or a blank");
 }

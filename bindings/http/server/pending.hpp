@@ -50,7 +50,6 @@ struct Pending {
   unsigned num_transfer_encoding_ = 0;
   unsigned num_host_ = 0;
   bool is_malformed_ = false;
-  std::string_view length_text_;
   std::size_t max_body_len_;
 };
 

@@ -145,7 +145,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   while (!head.empty()) read_field(exchange.request.headers, take(head, "\n"));
   if (rest.size() > (1 << 16)) return 0;
 
-  world.api.begin(exchange);
+  world.api.find(exchange);
+  if (!exchange.response) world.api.begin(exchange);
   if (!exchange.response) {
     exchange.body.append(rest);
     world.api.finish(exchange);

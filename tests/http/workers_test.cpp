@@ -43,6 +43,26 @@ TEST(Workers, DoWorkWhenItsTimeHasCome) {
   EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
+TEST(Workers, NoMoreWorkWaitsThanMay) {
+  Workers workers(1, 2);
+  std::latch running(1);
+  std::latch go_on(1);
+  std::atomic<int> num_done{0};
+  EXPECT_TRUE(workers.submit_at({}, [&] {
+    running.count_down();
+    go_on.wait();
+  }));
+  running.wait();
+  EXPECT_TRUE(workers.submit_at({}, [&] { ++num_done; }));
+  EXPECT_TRUE(workers.submit_at({}, [&] { ++num_done; }));
+  EXPECT_FALSE(workers.submit_at({}, [&] { ++num_done; }));
+  go_on.count_down();
+  while (num_done < 2) std::this_thread::yield();
+  EXPECT_TRUE(workers.submit_at({}, [&] { ++num_done; }));
+  workers.stop();
+  EXPECT_EQ(num_done, 3);
+}
+
 TEST(Workers, StopFinishesWhatWasTaken) {
   Workers workers(2);
   std::atomic<int> num_done{0};

@@ -8,8 +8,10 @@ import subprocess
 import time
 
 import cli_test
+import openapi
 from cli_test import Case
 
+DESCRIPTION = openapi.Description()
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
@@ -101,7 +103,10 @@ class Client:
             fields.setdefault("Content-Length", str(len(body)))
         lines += [f"{name}: {value}" for name, value in fields.items() if value is not None]
         self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b""))
-        return self.receive(method)
+        response = self.receive(method)
+        if why := DESCRIPTION.check(method, target, response):
+            raise AssertionError(f"{method} {target} was answered {response}: openapi.yaml: {why}")
+        return response
 
 
 class Server:

@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import ctypes
 import os
+import select
 import shutil
 import signal
 import socket
@@ -349,6 +350,25 @@ class Outage(Cluster):
         self.go_on()
         self.becomes(self.trusted(two), S + "/absent", [404])
         self.assertTrue(self.sealed(client))
+
+    def test_requests_that_hang_hold_up_no_seal(self):
+        one, _ = self.two()
+        hanging = [self.client(one) for _ in range(40)]
+        client = self.trusted(one)
+        token = self.token(one, "trusted")
+        ENSEMBLE.stop_all()
+        for number, each in enumerate(hanging):
+            body = '{"value":"very-secret"}'
+            each.send(f"PUT {S}/hangs/{number} HTTP/1.1\r\nHost: a\r\nAuthorization: token={token}\r\n"
+                      f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        time.sleep(0.5)
+        begun = time.monotonic()
+        self.assertEqual(client.ask("GET", "/secrets/v1/ping").status, 200)
+        self.assertEqual(client.ask("PUT", "/secrets/v1/seal/default").status, 204)
+        self.assertTrue(self.sealed(client))
+        took = time.monotonic() - begun
+        self.assertLess(took, 3)  # those that hang take 5 seconds each, 16 at a time
+        self.assertFalse(any(select.select([each.socket], [], [], 0)[0] for each in hanging[20:]))
 
     def test_a_server_that_starts_without_storage_serves_when_it_comes(self):
         ENSEMBLE.stop_all()

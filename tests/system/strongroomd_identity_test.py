@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Who sent a request to `strongroomd`, and what its audit log says: strongroomd_identity_test.py PROGRAM [CASE...]."""
 import base64
+import collections
 import json
 import os
 import signal
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
-from served import Served, auth, main, program
+from served import Client, Served, auth, main, program
 
 S = "/secrets/v1/secret/default"
 POLICY = """\
@@ -97,6 +99,98 @@ class Identity(Served):
         tokens = self.trusted(server).ask("GET", "/strongroom/v1/tokens").json()["array"]
         self.assertEqual(sorted(each["identity"] for each in tokens), ["service:web@/web", "user:bob"])
         self.assertTrue(all(each["expires_s"] > time.time() + 4 * 86400 for each in tokens))
+
+    def test_the_cookie_of_a_login(self):
+        hashed = subprocess.run([program(), "hash-password"], input=b"canary\n", check=True,
+                                capture_output=True).stdout.decode().strip()
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                     "s.key", "-out", "s.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+        server = self.serve("--tls-cert", self.path("s.pem"), "--tls-key", self.path("s.key"),
+                            settings=f'[login]\nusers_file = "{self.write("users", f"bob:{hashed}" + chr(10))}"\n')
+        self.unsealed(server)
+        tls = ssl.create_default_context(cafile=self.path("s.pem"))
+        unix = next(each for each in server.addresses if each.startswith("unix:"))
+        for client, more in ((self.client(server, tls), "; Secure"), (Client(unix), "")):
+            self.addCleanup(client.close)
+            made = client.ask("POST", "/acs/api/v1/auth/login", {"uid": "bob", "password": "canary"})
+            self.assertEqual(made.status, 200, made)
+            token = made.json()["token"]
+            self.secrets.append(token.split(".")[2].encode())
+            self.assertEqual(made.headers["set-cookie"],
+                             f"dcos-acs-auth-cookie={token}; Path=/; HttpOnly; SameSite=Strict" + more)
+            wrong = client.ask("POST", "/acs/api/v1/auth/login", {"uid": "bob", "password": "x"})
+            self.assertEqual((wrong.status, wrong.headers.get("set-cookie")), (401, None))
+
+        # It counts for requests that change nothing, since a page of another site can make a browser send it.
+        client, cookie = self.client(server, tls), "dcos-acs-auth-cookie=" + token
+        trusted = self.trusted(server)
+        self.assertEqual(trusted.ask("PUT", S + "/bob/a", {"value": "very-secret"}).status, 201)
+
+        def status(method, cookies, body=None, path="/bob/a", **headers):
+            return client.ask(method, S + path, body, {"Cookie": cookies, **headers}).status
+        for cookies in (cookie, "a=b; " + cookie, cookie + "; a=b", "a=b;" + cookie + ";c=d", "a; " + cookie + "; ;"):
+            self.assertEqual(status("GET", cookies), 200, cookies)
+        self.assertEqual(status("HEAD", cookie), 200)
+        self.assertEqual(status("GET", cookie, path="/ann/a"), 403)
+        for method, body in (("PUT", {"value": "x"}), ("PATCH", {"value": "x"}), ("DELETE", None), ("POST", {})):
+            self.assertEqual(status(method, cookie, body), 405 if method == "POST" else 401, method)
+        self.assertEqual(status("GET", cookie + "; " + cookie), 400)
+        for cookies in ("", "dcos-acs-auth-cookie", "dcos-acs-auth-cookie=", cookie[:-1], cookie + "x", "x" + cookie,
+                        "dcos-acs-auth-cookie2=" + token, "other=" + token, "DCOS-ACS-AUTH-COOKIE=" + token):
+            self.assertEqual(status("GET", cookies), 401, cookies)
+        # The header field is asked first.
+        self.assertEqual(status("GET", "dcos-acs-auth-cookie=x", **auth(token)), 200)
+        self.assertEqual(status("GET", cookie, **auth("x")), 401)
+
+    def test_a_login_may_ask_for_less_time(self):
+        hashed = subprocess.run([program(), "hash-password"], input=b"canary\n", check=True,
+                                capture_output=True).stdout.decode().strip()
+        server = self.serve(settings=f'[login]\nusers_file = "{self.write("users", f"bob:{hashed}" + chr(10))}"\n'
+                                     'token_lifetime_s = 1000\n')
+        trusted = self.unsealed(server)
+        client, now = self.client(server), int(time.time())
+        for exp, least, most in ((now + 600, 590, 600), (now + 5000, 1000, 1000), (None, 1000, 1000), (1e300, 1000, 1000),
+                                 (now + 100.5, 90, 101)):
+            given = client.ask("POST", "/acs/api/v1/auth/login", {"uid": "bob", "password": "canary", "exp": exp})
+            self.assertEqual(given.status, 200, given)
+            token = given.json()["token"]
+            self.secrets.append(token.split(".")[2].encode())
+            info = trusted.ask("GET", "/strongroom/v1/tokens/" + token.split(".")[1]).json()
+            self.assertTrue(least <= info["expires_s"] - info["created_s"] <= most, (exp, info))
+        for exp in (now - 10, 0, -5):
+            given = client.ask("POST", "/acs/api/v1/auth/login", {"uid": "bob", "password": "canary", "exp": exp})
+            self.assertEqual(given.status, 400, given)
+
+    def test_a_flood_of_logins_holds_up_nothing_else(self):
+        hashed = subprocess.run([program(), "hash-password"], input=b"canary\n", check=True,
+                                capture_output=True).stdout.decode().strip()
+        server = self.serve(settings=f'[login]\nusers_file = "{self.write("users", f"bob:{hashed}" + chr(10))}"\n')
+        trusted = self.unsealed(server)
+        over, given = threading.Event(), collections.Counter()
+
+        def flood():
+            client = self.client(server)
+            while not over.is_set():
+                given[client.ask("POST", "/acs/api/v1/auth/login", {"uid": "bob", "password": "x"}).status] += 1
+        clients = [threading.Thread(target=flood) for _ in range(120)]
+        for each in clients:
+            each.start()
+        try:
+            deadline = time.monotonic() + 60
+            while not given[503]:  # all that may wait do wait
+                self.assertGreater(deadline, time.monotonic(), given)
+                time.sleep(0.01)
+            begun = time.monotonic()
+            for i in range(20):
+                self.assertEqual(trusted.ask("PUT", f"{S}/a{i}", {"value": "very-secret"}).status, 201)
+                self.assertEqual(trusted.ask("GET", "/secrets/v1/ping").status, 200)
+                self.assertEqual(trusted.ask("GET", f"{S}?list=true").status, 200)
+            self.assertLess(time.monotonic() - begun, 20)  # one login takes its turn after 64 others
+        finally:
+            over.set()
+            for each in clients:
+                each.join()
+        self.assertEqual(sorted(given), [401, 503])
 
     def test_no_login_without_a_configuration(self):
         server = self.serve()

@@ -92,13 +92,20 @@ void Api::run(Exchange& exchange, Step step) noexcept {
   if (std::optional<Response> response = answer_of(step)) end(exchange, std::move(*response));
 }
 
-void Api::begin(Exchange& exchange) noexcept {
+void Api::find(Exchange& exchange) noexcept {
   run(exchange, [&]() -> std::optional<Response> {
     exchange.target = Target::parse(exchange.target_text);
     if (!exchange.target)
       throw Failure(400, "Bad request",
                     "the target of the request is malformed, too long, or means two things");
     find_route(exchange);
+    if (exchange.lane == Lane::at_once && remote_) exchange.lane = Lane::store;
+    return std::nullopt;
+  });
+}
+
+void Api::begin(Exchange& exchange) noexcept {
+  run(exchange, [&]() -> std::optional<Response> {
     if (parts_.audit != nullptr) parts_.audit->reserve();
     const Access access = exchange.route->access;
     const bool is_asked =
@@ -142,15 +149,6 @@ void Api::write_audit(Exchange& exchange, Response& response) noexcept {
     return std::nullopt;
   });
   if (refused) response = std::move(*refused);
-}
-
-bool Api::waits(const Request& request) const noexcept {
-  if (remote_) return true;
-  const bool reads = request.method == Method::get || request.method == Method::head;
-  if (!reads) return true;
-  const std::string_view target = request.target;
-  if (target.starts_with("/secrets/v1/ping")) return false;
-  return !target.starts_with("/secrets/v1/secret/") || target.find('?') != std::string_view::npos;
 }
 
 }  // namespace strongroomd

@@ -1,7 +1,7 @@
 // api.hpp: the Secrets API: what each request means, and its response.
 //
-// A request is judged in two steps, so that nobody's body is read before its sender is known: begin() finds the route
-// and the caller, finish() does what was asked for. What the caller may do is decided by the store, in the call
+// A request is done in three steps: find() finds what is asked for, which waits for nothing; begin() finds out by whom,
+// so that nobody's body is read before its sender is known; finish() does it. What the caller may do is decided by the store, in the call
 // that does it: the caller's own session makes that call. Each request is one line of the audit log, written before its
 // response is sent.
 #pragma once
@@ -33,8 +33,12 @@ class Api {
 
   explicit Api(const Parts& parts);
 
-  // begin finds out what is asked for, and by whom. exchange.response is set if the request ends here; else its
-  // body, if it has one, is wanted.
+  // find finds what is asked for, and sets exchange.lane: the threads for the next steps. exchange.response is set if
+  // the request ends here.
+  void find(Exchange& exchange) noexcept;
+
+  // begin finds out who asks. exchange.response is set if the request ends here; else its body, if it has one, is
+  // wanted.
   void begin(Exchange& exchange) noexcept;
 
   // finish answers the request, whose body has arrived.
@@ -42,10 +46,6 @@ class Api {
 
   // fail answers a request that the server cannot pass on: a malformed one, or one over a limit.
   void fail(Exchange& exchange, const Failure& failure) noexcept;
-
-  // waits returns whether begin or finish may wait for a network, a disk or a slow computation, and belong on a
-  // thread that may wait. It looks at the method and target only.
-  bool waits(const Request& request) const noexcept;
 
   // routes returns what is served: "GET /secrets/v1/ping", with {store} and {path} for variable parts.
   static std::vector<std::string> routes();

@@ -1,6 +1,7 @@
 // exchange.hpp: a request on its way through the API, and its response once there is one.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,14 @@ namespace strongroomd {
 
 struct Route;
 
+// Lane says which threads do a request, so that one that waits, or computes for long, holds up none of another kind.
+enum class Lane : std::uint8_t {
+  at_once,  // the thread of the connection: it waits for nothing
+  store,    // what reads or writes the store
+  login,    // hashes of passwords: few at once, since each takes a core and tens of megabytes
+  seal,     // ping, the seal and its keys, which must work while the store does not
+};
+
 struct Exchange {
   Exchange(BodyBudget& budget, std::size_t max_body_len) noexcept : body(budget, max_body_len) {}
 
@@ -26,6 +35,7 @@ struct Exchange {
   // What the API found out so far.
   std::optional<Target> target;
   const Route* route = nullptr;
+  Lane lane = Lane::at_once;
   Caller caller;
   std::string_view store_name;   // as it was sent
   std::string path;              // of the secret, or what the request is about; for the audit log

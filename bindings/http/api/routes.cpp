@@ -13,42 +13,38 @@ namespace strongroomd {
 namespace {
 
 using enum Method;
+using enum Access;
+using enum Lane;
 namespace a = answers;
 
-// The numbers are those of DC/OS' endpoints.
+// First DC/OS' endpoints 1 to 20, in their order.
 constexpr std::array kRoutes = {
-    Route{get, "secrets/v1/ping", "ping", Access::caller, &a::ping},                         // 1
-    Route{get, "secrets/v1/ping/backends/{store}", "ping", Access::caller, &a::ping_store},  // 2, 3
-    Route{get, "secrets/v1/init/{store}", "init_status", Access::caller, &a::get_init},      // 4
-    Route{put, "secrets/v1/init/{store}", "init", Access::caller, &a::put_init},             // 5
-    Route{get, "secrets/v1/seal-status/{store}", "seal_status", Access::caller,
-          &a::seal_status},                                                        // 6
-    Route{put, "secrets/v1/unseal/{store}", "unseal", Access::share, &a::unseal},  // 7
-    Route{put, "secrets/v1/auto-unseal/{store}", "auto_unseal", Access::caller,
-          &a::auto_unseal},                                                   // 8
-    Route{put, "secrets/v1/seal/{store}", "seal", Access::caller, &a::seal},  // 9
-    Route{get, "secrets/v1/secret/{store}/{path}", "secret_read", Access::caller,
-          &a::get_secret},  // 10, 11
-    Route{put, "secrets/v1/secret/{store}/{path}", "secret_create", Access::caller,
-          &a::put_secret},  // 12
-    Route{patch, "secrets/v1/secret/{store}/{path}", "secret_update", Access::caller,
-          &a::patch_secret},  // 13
-    Route{remove, "secrets/v1/secret/{store}/{path}", "secret_delete", Access::caller,
-          &a::delete_secret},  // 14
-    Route{put, "secrets/v1/revoke/{store}/{path}", "secret_revoke", Access::caller,
-          &a::revoke_secret},  // 15
-    Route{put, "secrets/v1/renew/{store}/{path}", "secret_renew", Access::caller,
-          &a::renew_secret},                                                                // 16
-    Route{get, "secrets/v1/store", "store_list", Access::caller, &a::list_stores},          // 17
-    Route{get, "secrets/v1/store/{store}", "store_read", Access::caller, &a::get_store},    // 18
-    Route{put, "secrets/v1/store/{store}", "store_create", Access::caller, &a::put_store},  // 19
-    Route{remove, "secrets/v1/store/{store}", "store_delete", Access::caller,
-          &a::delete_store},  // 20
-    Route{post, "acs/api/v1/auth/login", "login", Access::anyone, &a::login},
-    Route{post, "strongroom/v1/tokens", "token_create", Access::caller, &a::create_token},
-    Route{get, "strongroom/v1/tokens", "token_list", Access::caller, &a::list_tokens},
-    Route{get, "strongroom/v1/tokens/{token}", "token_read", Access::caller, &a::get_token},
-    Route{remove, "strongroom/v1/tokens/{token}", "token_delete", Access::caller, &a::delete_token},
+    Route{get, "secrets/v1/ping", "ping", caller, seal, &a::ping},
+    Route{get, "secrets/v1/ping/backends/{store}", "ping", caller, seal, &a::ping_store},
+    Route{get, "secrets/v1/init/{store}", "init_status", caller, seal, &a::get_init},
+    Route{put, "secrets/v1/init/{store}", "init", caller, seal, &a::put_init},
+    Route{get, "secrets/v1/seal-status/{store}", "seal_status", caller, seal, &a::seal_status},
+    Route{put, "secrets/v1/unseal/{store}", "unseal", share, seal, &a::unseal},
+    Route{put, "secrets/v1/auto-unseal/{store}", "auto_unseal", caller, seal, &a::auto_unseal},
+    Route{put, "secrets/v1/seal/{store}", "seal", caller, seal, &a::seal},
+    Route{get, "secrets/v1/secret/{store}/{path}", "secret_read", caller, at_once, &a::get_secret},
+    Route{put, "secrets/v1/secret/{store}/{path}", "secret_create", caller, store, &a::put_secret},
+    Route{patch, "secrets/v1/secret/{store}/{path}", "secret_update", caller, store,
+          &a::patch_secret},
+    Route{remove, "secrets/v1/secret/{store}/{path}", "secret_delete", caller, store,
+          &a::delete_secret},
+    Route{put, "secrets/v1/revoke/{store}/{path}", "secret_revoke", caller, store,
+          &a::revoke_secret},
+    Route{put, "secrets/v1/renew/{store}/{path}", "secret_renew", caller, store, &a::renew_secret},
+    Route{get, "secrets/v1/store", "store_list", caller, seal, &a::list_stores},
+    Route{get, "secrets/v1/store/{store}", "store_read", caller, seal, &a::get_store},
+    Route{put, "secrets/v1/store/{store}", "store_create", caller, seal, &a::put_store},
+    Route{remove, "secrets/v1/store/{store}", "store_delete", caller, seal, &a::delete_store},
+    Route{post, "acs/api/v1/auth/login", "login", anyone, login, &a::login},
+    Route{post, "strongroom/v1/tokens", "token_create", caller, store, &a::create_token},
+    Route{get, "strongroom/v1/tokens", "token_list", caller, store, &a::list_tokens},
+    Route{get, "strongroom/v1/tokens/{token}", "token_read", caller, store, &a::get_token},
+    Route{remove, "strongroom/v1/tokens/{token}", "token_delete", caller, store, &a::delete_token},
 };
 
 constexpr std::size_t kNoPath = static_cast<std::size_t>(-1);
@@ -110,6 +106,7 @@ constexpr auto kBegins = [] {
 // keep fills in what a route found in the target.
 void keep(Exchange& exchange, const Route& route, const Match& match) {
   exchange.route = &route;
+  exchange.lane = route.lane;
   exchange.action = route.action;
   if (match.name_at != kNoPath) exchange.store_name = exchange.target->piece(match.name_at);
   const std::size_t at = match.path_at != kNoPath ? match.path_at : match.name_at;
@@ -119,8 +116,10 @@ void keep(Exchange& exchange, const Route& route, const Match& match) {
   exchange.is_path_malformed = !decoded.has_value();
   exchange.path = decoded ? std::move(*decoded) : exchange.target_text;
   if (route.action == std::string_view("secret_read") &&
-      exchange.target->parameter("list") != nullptr)
+      exchange.target->parameter("list") != nullptr) {
     exchange.action = "secret_list";
+    exchange.lane = store;
+  }
 }
 
 [[noreturn]] void fail_unknown(const std::vector<std::string_view>& allowed) {

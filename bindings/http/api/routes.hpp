@@ -24,12 +24,13 @@ struct Route {
       form;  // pieces of the target, as "secrets/v1/secret/{store}/{path}"; {path} takes all that follow
   const char* action;  // for the audit log
   Access access;
+  Lane lane;
   Response (*answer)(const Api::Parts& parts, Exchange& exchange);
 };
 
 std::span<const Route> all_routes() noexcept;
 
-// find_route finds the route of a request, and fills exchange.route, action and path.
+// find_route finds the route of a request, and fills exchange.route, lane, action and path.
 // Throws  Failure 404: nothing is served there; 405: not by this method (the routes that there are, in headers).
 void find_route(Exchange& exchange);
 

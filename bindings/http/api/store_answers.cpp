@@ -1,7 +1,6 @@
 // store_answers.cpp: the store as a whole: its making, its seal, and what DC/OS calls stores and backends.
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,13 +52,10 @@ Response init_response(const InitAnswer& answer) {
   std::string begin = init_text(answer);
   begin.pop_back();
   begin += ',';
-  strongroom_abi::Secret member = json_object("root_token", answer.root_token->reveal());
-  const std::string_view end = member.reveal().substr(1);
+  const strongroom_abi::Secret member = json_object("root_token", answer.root_token->reveal());
   Response response;
   response.content_type = kJson;
-  response.secret.emplace(begin.size() + end.size());
-  std::memcpy(response.secret->writable(), begin.data(), begin.size());
-  std::memcpy(response.secret->writable() + begin.size(), end.data(), end.size());
+  response.secret = join({begin, member.reveal().substr(1)});
   return response;
 }
 

@@ -1,7 +1,7 @@
 // token_answers.cpp: tokens of this server. Only trusted callers may use them: the store decides that.
 #include <cstdint>
-#include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,13 +24,11 @@ std::string token_text(const TokenInfo& info) {
 // with_text adds the text of a token to what is said about it, in locked memory.
 Response with_text(const NewToken& token) {
   const strongroom_abi::Secret begin = json_object("token", token.text.reveal());
-  const std::string end = "," + token_text(token.info).substr(1);
   Response response;
   response.status = 201;
   response.content_type = kJson;
-  response.secret.emplace(begin.size() - 1 + end.size());
-  std::memcpy(response.secret->writable(), begin.reveal().data(), begin.size() - 1);
-  std::memcpy(response.secret->writable() + begin.size() - 1, end.data(), end.size());
+  response.secret = join({begin.reveal().substr(0, begin.size() - 1), ",",
+                          std::string_view(token_text(token.info)).substr(1)});
   return response;
 }
 
@@ -52,6 +50,10 @@ Response login(const Api::Parts& parts, Exchange& exchange) {
   Response response;
   response.content_type = kJson;
   response.secret = json_object("token", token.reveal());
+  // Clients of DC/OS take the token from the cookie. Pages of other sites can neither read nor send it.
+  response.set_cookie =
+      join({kTokenCookie, "=", token.reveal(), "; Path=/; HttpOnly; SameSite=Strict",
+            exchange.request.peer->is_tls ? "; Secure" : ""});
   return response;
 }
 

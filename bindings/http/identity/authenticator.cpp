@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,7 @@
 #include "identity/jwt.hpp"
 #include "identity/tokens.hpp"
 #include "identity/users.hpp"
+#include "message/json_object.hpp"
 
 namespace strongroomd {
 namespace {
@@ -92,6 +95,7 @@ class Authenticator::State {
     if (request.headers.num_authorization > 1)
       throw Failure(400, "Bad request", "there are several Authorization fields; send one");
     if (request.headers.num_authorization == 1) return by_header(request);
+    if (request.headers.num_token_cookie > 0 && only_reads(request)) return by_cookie(request);
     if (const auto* const identity = identity_of(*request.peer)) return caller(*identity, {});
     throw Failure(401, "Unauthorized",
                   "send a token: 'Authorization: token=...' or 'Authorization: Bearer ...'");
@@ -105,10 +109,10 @@ class Authenticator::State {
     if (!uid)
       throw Failure(400, "Bad request",
                     "the body must be JSON: {\"uid\":\"...\",\"password\":\"...\"}");
+    const std::uint64_t lifetime_s = lifetime_of_login(request.body);
     const auto identity = identity_of_login(*uid, request.body);
     if (!identity) fail(request, "the uid or its password, or token, is wrong");
-    return std::move(
-        tokens_.create(trusted_, *identity, "login", settings_.login.token_lifetime_s).text);
+    return std::move(tokens_.create(trusted_, *identity, "login", lifetime_s).text);
   }
 
  private:
@@ -130,11 +134,26 @@ class Authenticator::State {
   Caller by_header(const Request& request) {
     std::optional<std::string_view> text = text_after(request.headers.authorization, "token=");
     if (!text) text = text_after(request.headers.authorization, "Bearer ");
-    if (text && is_token(*text)) {
-      if (auto info = tokens_.verify(*text)) return caller(info->identity, std::move(info->id));
-    } else if (text && jwt_) {
+    return by_token(request, text.value_or(std::string_view()));
+  }
+
+  // A page of another site can make a browser send its cookies, so a cookie counts for what changes nothing.
+  static bool only_reads(const Request& request) noexcept {
+    return request.method == Method::get || request.method == Method::head;
+  }
+
+  Caller by_cookie(const Request& request) {
+    if (request.headers.num_token_cookie > 1)
+      throw Failure(400, "Bad request", "there are several cookies with a token; send one");
+    return by_token(request, request.headers.token_cookie);
+  }
+
+  Caller by_token(const Request& request, std::string_view text) {
+    if (is_token(text)) {
+      if (auto info = tokens_.verify(text)) return caller(info->identity, std::move(info->id));
+    } else if (!text.empty() && jwt_) {
       // In the text of an identity, "+group:" would make the caller a member of a group.
-      const auto id = jwt_->verify(*text);
+      const auto id = jwt_->verify(text);
       if (id && id->find("+group:") == std::string::npos) return caller(identity_of_user(*id), {});
     }
     fail(request, "the token is wrong, has expired, or was revoked");
@@ -178,6 +197,19 @@ class Authenticator::State {
     if (service == services_.end() || service->second->verify(token->reveal()) != uid)
       return std::nullopt;
     return identity_of_user(uid);
+  }
+
+  // lifetime_of_login returns how long the token of a login counts. A client may ask for less than the settings
+  // say: "exp" is when it shall expire, in seconds since 1970.
+  std::uint64_t lifetime_of_login(std::string_view body) const {
+    const std::uint64_t longest_s = settings_.login.token_lifetime_s;
+    const auto exp = JsonObject(body).time("/exp");
+    if (!exp) return longest_s;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const double left_s = *exp - std::chrono::duration<double>(now).count();
+    if (!(left_s >= 1))
+      throw Failure(400, "Bad request", "the token would expire at once: see 'exp'");
+    return left_s < static_cast<double>(longest_s) ? static_cast<std::uint64_t>(left_s) : longest_s;
   }
 
   std::unique_ptr<JwtVerifier> jwt_of(const std::string& key_file) const {

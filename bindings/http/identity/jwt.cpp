@@ -6,9 +6,7 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "identity/jwt_keys.hpp"
+#include "message/json_object.hpp"
 #include "strongroom_abi.hpp"
 
 namespace strongroomd {
@@ -31,43 +30,6 @@ std::uint64_t system_time_s() {
                                         std::chrono::system_clock::now().time_since_epoch())
                                         .count());
 }
-
-// JsonObject reads members of a header or of claims.
-class JsonObject {
- public:
-  explicit JsonObject(std::string_view json) noexcept : json_(json) {}
-
-  std::optional<strongroom_abi::JsonValue> find(const std::string& pointer) const {
-    try {
-      return strongroom_abi::json_value(json_, pointer);
-    } catch (const strongroom_abi::Error& error) {
-      if (error.status() != STRONGROOM_NOT_FOUND) throw;
-      return std::nullopt;
-    }
-  }
-
-  std::optional<std::string> text(const std::string& pointer) const {
-    const auto found = find(pointer);
-    if (!found || found->kind != STRONGROOM_JSON_STRING) return std::nullopt;
-    return std::string(found->value.reveal());
-  }
-
-  // time returns seconds since 1970; nothing where there is no plain number.
-  std::optional<double> time(const std::string& pointer) const {
-    const auto found = find(pointer);
-    if (!found || found->kind != STRONGROOM_JSON_NUMBER) return std::nullopt;
-    const std::string_view digits = found->value.reveal();
-    double seconds = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds,
-                                              std::chars_format::fixed);
-    if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(seconds))
-      return std::nullopt;
-    return seconds;
-  }
-
- private:
-  std::string_view json_;
-};
 
 // pointer_to returns the JSON pointer of a member.
 std::string pointer_to(const std::string& name) {

@@ -22,7 +22,7 @@ class Users {
 
   // check returns the identity of a user whose password is right: "user:UID" where the line names none. It takes the
   // same time where there is no such user.
-  // Throws  Failure 503: too many checks are under way, each of which takes tens of megabytes.
+  // Each check takes a core for some tens of milliseconds, and 64 MiB: the caller does few at once.
   std::optional<IdentityText> check(const std::string& uid, std::string_view password);
 
  private:

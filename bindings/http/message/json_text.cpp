@@ -127,4 +127,13 @@ strongroom_abi::Secret json_object(std::string_view name, std::string_view secre
   return text;
 }
 
+strongroom_abi::Secret join(std::initializer_list<std::string_view> parts) {
+  std::size_t len = 0;
+  for (const std::string_view part : parts) len += part.size();
+  strongroom_abi::Secret text(len);
+  char* out = reinterpret_cast<char*>(text.writable());
+  for (const std::string_view part : parts) out = std::copy(part.begin(), part.end(), out);
+  return text;
+}
+
 }  // namespace strongroomd

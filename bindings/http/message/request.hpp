@@ -33,9 +33,13 @@ struct Certificate {
 // Peer is the other end of a connection. It stays the same for all requests of the connection.
 struct Peer {
   std::string address;  // "127.0.0.1", "::1", or "unix"
+  bool is_tls = false;
   std::optional<UnixPeer> unix_peer;
   std::optional<Certificate> certificate;
 };
+
+// kTokenCookie is the cookie in which clients of DC/OS keep their token.
+inline constexpr std::string_view kTokenCookie = "dcos-acs-auth-cookie";
 
 // Headers are the header fields that mean something here, borrowed until the response was sent. A field that
 // is absent is an empty text; the counts tell a missing field from an empty one, and one from several.
@@ -46,6 +50,8 @@ struct Headers {
   unsigned num_accept = 0;
   std::string_view content_type;
   unsigned num_content_type = 0;
+  std::string_view token_cookie;
+  unsigned num_token_cookie = 0;
   std::optional<std::uint64_t> content_length;
 };
 

@@ -20,6 +20,7 @@ struct Response {
   const char* content_type = nullptr;  // null: without a body
   std::string text;                    // the body, if secret is empty
   std::optional<strongroom_abi::Secret> secret;
+  std::optional<strongroom_abi::Secret> set_cookie;
   std::vector<std::pair<const char*, std::string>> headers;  // Allow, Retry-After, ...
   std::chrono::milliseconds delay{0};                        // how long it is held back
 };

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -86,6 +87,8 @@ void Pending::read_field(std::string_view name, std::string_view value) {
   } else if (is_name(name, "Content-Type")) {
     headers.content_type = value;
     ++headers.num_content_type;
+  } else if (is_name(name, "Cookie")) {
+    read_cookies(value);
   } else if (is_name(name, "Content-Length")) {
     ++num_content_length_;
     std::uint64_t len = 0;
@@ -98,6 +101,21 @@ void Pending::read_field(std::string_view name, std::string_view value) {
     ++num_host_;
   } else if (is_name(name, "Expect")) {
     expects_continue = is_name(value, "100-continue");
+  }
+}
+
+// The form is NAME=VALUE; NAME=VALUE (RFC 6265).
+void Pending::read_cookies(std::string_view value) {
+  Headers& headers = exchange.request.headers;
+  while (!value.empty()) {
+    std::string_view pair = value.substr(0, value.find(';'));
+    value.remove_prefix(std::min(value.size(), pair.size() + 1));
+    while (pair.starts_with(' ')) pair.remove_prefix(1);
+    if (!pair.starts_with(kTokenCookie)) continue;
+    pair.remove_prefix(kTokenCookie.size());
+    if (!pair.starts_with('=')) continue;
+    headers.token_cookie = pair.substr(1);
+    ++headers.num_token_cookie;
   }
 }
 

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "api/exchange.hpp"
 #include "message/body.hpp"
@@ -13,6 +15,9 @@
 #include "server/connection.hpp"
 
 namespace strongroomd {
+
+// MhdResponse is a response of the library, which has it too as soon as it is queued.
+using MhdResponse = std::unique_ptr<struct MHD_Response, decltype(&MHD_destroy_response)>;
 
 struct Pending {
   // target is the request's target in the library's memory, which later also has the version of HTTP.
@@ -37,11 +42,13 @@ struct Pending {
   bool has_body = false;
   bool expects_continue = false;
   bool was_delayed = false;
-  bool closes = false;          // the connection ends with the response
-  std::size_t dropped_len = 0;  // of a body that nobody wants
+  bool closes = false;                                      // the connection ends with the response
+  std::size_t dropped_len = 0;                              // of a body that nobody wants
+  MhdResponse with_cookie{nullptr, &MHD_destroy_response};  // null, or what was sent with one
 
  private:
   void read_field(std::string_view name, std::string_view value);
+  void read_cookies(std::string_view value);
   void check_target(const char* version) const;
   void check_length() const;
 

@@ -17,6 +17,7 @@
 #include <thread>
 #include <utility>
 
+#include "message/json_text.hpp"
 #include "server/connection.hpp"
 #include "server/listener.hpp"
 #include "server/pending.hpp"
@@ -26,7 +27,11 @@
 namespace strongroomd {
 namespace {
 
-constexpr unsigned kNumWorkers = 16;
+constexpr unsigned kNumStoreThreads = 16;
+constexpr unsigned kNumSealThreads = 4;
+// Each login takes 64 MiB and a core for some tens of milliseconds; those that wait get their turn within seconds.
+constexpr unsigned kNumLoginThreads = 2;
+constexpr std::size_t kMaxWaitingLogins = 64;
 constexpr unsigned kTooLarge = 413;
 // Of a body that is not wanted, this much is read and dropped, so that the client gets to read why.
 constexpr std::size_t kMaxDroppedLen = std::size_t{16} << 20;
@@ -57,9 +62,6 @@ std::optional<UnixPeer> unix_peer_of(int fd) {
   return UnixPeer{peer.uid, peer.gid, peer.pid};
 }
 
-// A response that the library owns, until it was queued.
-using MhdResponse = std::unique_ptr<struct MHD_Response, decltype(&MHD_destroy_response)>;
-
 void free_secret(void* secret) noexcept {
   delete static_cast<strongroom_abi::Secret*>(secret);
 }
@@ -87,10 +89,20 @@ MhdResponse make_response(Response& response, bool closes) {
     MHD_add_response_header(made.get(), MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type);
   MHD_add_response_header(made.get(), MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
   MHD_add_response_header(made.get(), "X-Content-Type-Options", "nosniff");
+  if (response.set_cookie) {
+    const strongroom_abi::Secret text = join({response.set_cookie->reveal(), {"", 1}});
+    MHD_add_response_header(made.get(), MHD_HTTP_HEADER_SET_COOKIE, text.reveal().data());
+  }
   for (const auto& [name, value] : response.headers)
     MHD_add_response_header(made.get(), name, value.c_str());
   if (closes) MHD_add_response_header(made.get(), MHD_HTTP_HEADER_CONNECTION, "close");
   return made;
+}
+
+// wipe_cookie wipes what the library copied of a cookie.
+void wipe_cookie(struct MHD_Response* response) noexcept {
+  const char* const text = MHD_get_response_header(response, MHD_HTTP_HEADER_SET_COOKIE);
+  if (text != nullptr) ::explicit_bzero(const_cast<char*>(text), std::strlen(text));
 }
 
 // or_else returns f(), or otherwise what stands for a failure: no exception may pass through the library.
@@ -136,7 +148,9 @@ class Server::State {
   MHD_Result respond(Pending& pending);
 
   void find_peer(Pending& pending);
-  void suspend(Pending& pending, Workers::Clock::time_point when, Workers::Work work);
+  Workers& workers_of(Lane lane) noexcept;
+  void suspend(Pending& pending, Workers& workers, Workers::Work work,
+               Workers::Clock::time_point when = {});
 
   const Settings& settings_;
   Api& api_;
@@ -146,7 +160,10 @@ class Server::State {
   std::vector<MHD_Daemon*> daemons_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::size_t> num_requests_{0};
-  Workers workers_{kNumWorkers};
+  Workers store_{kNumStoreThreads};
+  Workers logins_{kNumLoginThreads, kMaxWaitingLogins};
+  Workers seal_{kNumSealThreads};
+  Workers delays_{1};  // of responses that are held back
 };
 
 Server::State::State(const Settings& settings, Api& api)
@@ -168,7 +185,7 @@ Server::State::~State() {
     if (const int fd = MHD_quiesce_daemon(each); fd >= 0) ::close(fd);
   }
   stopping_ = true;
-  workers_.stop();
+  for (Workers* const each : {&store_, &logins_, &seal_, &delays_}) each->stop();
   const auto patience = std::chrono::steady_clock::now() + kStopPatience;
   while (num_requests_ > 0 && std::chrono::steady_clock::now() < patience)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -252,6 +269,7 @@ void Server::State::on_completed(void* cls, MHD_Connection*, void** pending,
   auto* const done = static_cast<Pending*>(*pending);
   if (done == nullptr) return;
   Connections::touch(done->connection);
+  if (done->with_cookie) wipe_cookie(done->with_cookie.get());
   delete done;
   *pending = nullptr;
   --self.num_requests_;
@@ -294,16 +312,18 @@ MHD_Result Server::State::arrive(Pending& pending, const char* method, const cha
     api_.fail(pending.exchange, failure);
     return go_on(pending);
   }
+  api_.find(pending.exchange);
+  if (pending.exchange.response) return go_on(pending);
   const auto judge = [this, &pending] {
     api_.begin(pending.exchange);
     if (pending.has_body || pending.exchange.response) return;
     api_.finish(pending.exchange);
   };
-  if (!api_.waits(pending.exchange.request)) {
+  if (pending.exchange.lane == Lane::at_once) {
     judge();
     return go_on(pending);
   }
-  suspend(pending, {}, judge);
+  suspend(pending, workers_of(pending.exchange.lane), judge);
   return MHD_YES;
 }
 
@@ -343,7 +363,8 @@ MHD_Result Server::State::take(Pending& pending, std::string_view bytes) {
 MHD_Result Server::State::answer(Pending& pending) {
   pending.stage = Pending::Stage::answered;
   if (pending.exchange.response) return respond(pending);
-  suspend(pending, {}, [this, &pending] { api_.finish(pending.exchange); });
+  suspend(pending, workers_of(pending.exchange.lane),
+          [this, &pending] { api_.finish(pending.exchange); });
   return MHD_YES;
 }
 
@@ -352,21 +373,36 @@ MHD_Result Server::State::respond(Pending& pending) {
   Response& response = *pending.exchange.response;
   if (response.delay.count() > 0 && !pending.was_delayed) {
     pending.was_delayed = true;
-    suspend(pending, Workers::Clock::now() + response.delay, [] {});
+    suspend(
+        pending, delays_, [] {}, Workers::Clock::now() + response.delay);
     return MHD_YES;
   }
-  const MhdResponse made = make_response(response, pending.closes || stopping_);
-  return made ? MHD_queue_response(pending.handle, response.status, made.get()) : MHD_NO;
+  MhdResponse made = make_response(response, pending.closes || stopping_);
+  if (!made) return MHD_NO;
+  const MHD_Result result = MHD_queue_response(pending.handle, response.status, made.get());
+  if (response.set_cookie) pending.with_cookie = std::move(made);
+  return result;
+}
+
+Workers& Server::State::workers_of(Lane lane) noexcept {
+  if (lane == Lane::login) return logins_;
+  return lane == Lane::seal ? seal_ : store_;
 }
 
 // suspend has work done on another thread; then the library asks for the request again.
-void Server::State::suspend(Pending& pending, Workers::Clock::time_point when, Workers::Work work) {
+void Server::State::suspend(Pending& pending, Workers& workers, Workers::Work work,
+                            Workers::Clock::time_point when) {
   const Workers::Work all = [handle = pending.handle, work = std::move(work)] {
     work();
     MHD_resume_connection(handle);
   };
   MHD_suspend_connection(pending.handle);
-  if (!or_else(false, [&] { return workers_.submit_at(when, all); })) all();
+  if (or_else(false, [&] { return workers.submit_at(when, all); })) return;
+  if (stopping_) return all();
+  if (!pending.exchange.response)
+    api_.fail(pending.exchange,
+              Failure(503, "Busy", "too many requests wait; try again in a second"));
+  MHD_resume_connection(pending.handle);
 }
 
 void Server::State::find_peer(Pending& pending) {
@@ -376,7 +412,8 @@ void Server::State::find_peer(Pending& pending) {
   if (connection.peer.address == "unix") connection.peer.unix_peer = unix_peer_of(connection.fd);
   const auto* const tls =
       MHD_get_connection_info(pending.handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-  if (tls != nullptr && tls->tls_session != nullptr && !tls_->client_authorities.empty())
+  connection.peer.is_tls = tls != nullptr && tls->tls_session != nullptr;
+  if (connection.peer.is_tls && !tls_->client_authorities.empty())
     connection.peer.certificate =
         client_certificate(static_cast<gnutls_session_t>(tls->tls_session));
 }

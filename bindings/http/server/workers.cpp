@@ -4,7 +4,7 @@
 
 namespace strongroomd {
 
-Workers::Workers(unsigned num_threads) {
+Workers::Workers(unsigned num_threads, std::size_t max_waiting) : max_waiting_(max_waiting) {
   for (unsigned i = 0; i < num_threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -21,7 +21,7 @@ void Workers::stop() {
 bool Workers::submit_at(Clock::time_point when, Work work) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
+    if (stopping_ || items_.size() >= max_waiting_) return false;
     items_.push({when, num_submitted_++, std::move(work)});
   }
   changed_.notify_one();

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <queue>
 #include <thread>
@@ -17,11 +19,13 @@ class Workers {
   using Clock = std::chrono::steady_clock;
   using Work = std::function<void()>;
 
-  explicit Workers(unsigned num_threads);
+  // max_waiting is how much work may wait for a thread, or for its time.
+  explicit Workers(unsigned num_threads,
+                   std::size_t max_waiting = std::numeric_limits<std::size_t>::max());
   ~Workers() { stop(); }
 
   // submit_at has work done on one of the threads, when its time has come; it must not throw.
-  // Returns  false, without taking it: after stop().
+  // Returns  false, without taking it: after stop(), or when max_waiting wait already.
   bool submit_at(Clock::time_point when, Work work);
 
   // stop finishes all work, also work whose time has not come yet, and ends the threads.
@@ -39,6 +43,7 @@ class Workers {
 
   void run();
 
+  const std::size_t max_waiting_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::priority_queue<Item> items_;

@@ -13,8 +13,9 @@ user_packages=(
 test_packages=(
   clang-14 libclang-rt-14-dev clang-format-14
   libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler
-  abigail-tools ccache gdb gnupg lmdb-utils openssl python3 python3-jsonschema python3-venv
-  python3-yaml skopeo strace tmux util-linux valgrind zookeeper default-jre-headless
+  abigail-tools ccache gdb gnupg lmdb-utils openssl skopeo strace tmux util-linux valgrind
+  mypy python3 python3-cffi python3-dev python3-hypothesis python3-jsonschema python3-pytest
+  python3-venv python3-yaml zookeeper default-jre-headless
 )
 
 # missing_packages PACKAGE... prints those that are not installed, one a line.

@@ -1,0 +1,23 @@
+"""strongroom: a sealed secret store inside your process.
+
+    import strongroom
+
+    with strongroom.open("lmdb:/srv/app/store", key_file="/srv/app/key", create=True) as store:
+        store["db/password"] = "swordfish"
+        with store["db/password"] as secret:
+            connect(memoryview(secret))
+"""
+from ._native import Secret
+from .errors import (AlreadyExistsError, ConflictError, CorruptError, DeniedError, Error, IndeterminateError,
+                     InternalError, InvalidError, NotFoundError, NotInitializedError, RollbackError, SealedError,
+                     TimeoutError, TooLargeError, UnavailableError, UnsupportedError)
+from .store import Change, Finding, Identity, Session, Status, Store, Watch, open, version
+
+__all__ = [
+    "AlreadyExistsError", "Change", "ConflictError", "CorruptError", "DeniedError", "Error", "Finding", "Identity",
+    "IndeterminateError", "InternalError", "InvalidError", "NotFoundError", "NotInitializedError", "RollbackError",
+    "SealedError", "Secret", "Session", "Status", "Store", "TimeoutError", "TooLargeError", "UnavailableError",
+    "UnsupportedError", "Watch", "open", "version",
+]
+
+__version__ = version()

@@ -9,6 +9,12 @@ import sys
 
 import cffi
 
+# What the library calls: functions of streams.py.
+CALLBACKS = """
+extern "Python" int strongroom_py_write(void*, const uint8_t*, size_t);
+extern "Python" int strongroom_py_read(void*, uint8_t*, size_t, size_t*);
+extern "Python" int strongroom_py_progress(void*, const strongroom_progress*);
+"""
 FLAGS = re.compile(r"^#define (STRONGROOM_\w+) \(\(uint(?:32|64)_t\)\d+\)$", re.MULTILINE)
 
 
@@ -28,6 +34,7 @@ def main(headers, output):
     for header in headers:
         with open(header, encoding="utf-8") as file:
             builder.cdef(declarations(file.read()))
+    builder.cdef(CALLBACKS)
     builder.set_source("strongroom._ffi", "\n".join(f'#include "{os.path.basename(each)}"' for each in headers),
                        py_limited_api=True)
     builder.emit_c_code(output)

@@ -53,7 +53,7 @@ class CarryEngine(sdist):
             source, target = os.path.join(engine(), name), os.path.join(base_dir, "engine", name)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             if os.path.isdir(source):
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info", "engine"))
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "build", "dist", "*.egg-info"))
             else:
                 shutil.copy2(source, target)
 

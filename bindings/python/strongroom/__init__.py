@@ -11,13 +11,14 @@ from ._native import Secret
 from .errors import (AlreadyExistsError, ConflictError, CorruptError, DeniedError, Error, IndeterminateError,
                      InternalError, InvalidError, NotFoundError, NotInitializedError, RollbackError, SealedError,
                      TimeoutError, TooLargeError, UnavailableError, UnsupportedError)
-from .store import Change, Finding, Identity, Session, Status, Store, Watch, open, version
+from .store import Change, Finding, Identity, Session, Slot, Status, Store, Watch, open, version
+from .streams import Backup, backup_verify
 
 __all__ = [
-    "AlreadyExistsError", "Change", "ConflictError", "CorruptError", "DeniedError", "Error", "Finding", "Identity",
+    "AlreadyExistsError", "Backup", "Change", "ConflictError", "CorruptError", "DeniedError", "Error", "Finding", "Identity",
     "IndeterminateError", "InternalError", "InvalidError", "NotFoundError", "NotInitializedError", "RollbackError",
-    "SealedError", "Secret", "Session", "Status", "Store", "TimeoutError", "TooLargeError", "UnavailableError",
-    "UnsupportedError", "Watch", "open", "version",
+    "SealedError", "Secret", "Session", "Slot", "Status", "Store", "TimeoutError", "TooLargeError", "UnavailableError",
+    "UnsupportedError", "Watch", "backup_verify", "open", "version",
 ]
 
 __version__ = version()

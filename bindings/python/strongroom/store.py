@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, List, Literal, TypeVar, Union
+from typing import Any, BinaryIO, List, Literal, TypeVar, Union
 
-from . import _native, aio, key_files
+from . import _native, aio, key_files, streams
 from ._call import Handle, call, struct, text
 from ._ffi import ffi, lib
 from ._native import Secret
@@ -20,6 +21,7 @@ _Self = TypeVar("_Self", bound="Session")
 _KINDS = {"user": lib.STRONGROOM_IDENTITY_USER, "service": lib.STRONGROOM_IDENTITY_SERVICE,
           "administrator": lib.STRONGROOM_IDENTITY_ADMINISTRATOR, "trusted": lib.STRONGROOM_IDENTITY_TRUSTED}
 _REASONS = ("", "never unsealed", "sealed here", "locked by an operator", "its slot was removed")
+_SLOTS = ("", "shares", "key", "wrapped shares", "environment", "system credential")
 _LEVELS = ("good", "note", "warning", "danger")
 _WATCH_TIMEOUT_MS = 60_000  # then it asks again
 
@@ -73,6 +75,32 @@ class Status:
     progress: int
     threshold: int
     shares: int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One way to unseal a store. created is in seconds since 1970, UTC."""
+
+    id: int
+    kind: str
+    threshold: int
+    shares: int
+    created: float
+    damaged: bool
+
+
+def _messages(messages: list[str | bytes | dict[str, Any]]) -> tuple[Any, list[Any]]:
+    """Messages for C, and what keeps their bytes."""
+    keep = []
+    given = ffi.new("strongroom_message[]", len(messages))
+    for each, message in zip(given, messages):
+        is_wire = isinstance(message, bytes)
+        encoded = message if isinstance(message, bytes) else \
+            (json.dumps(message) if isinstance(message, dict) else message).encode()
+        keep.append(ffi.from_buffer(encoded))
+        each.data, each.len = _bytes(keep[-1]), len(keep[-1])
+        each.format = lib.STRONGROOM_FORMAT_WIRE if is_wire else lib.STRONGROOM_FORMAT_JSON
+    return given, keep
 
 
 def _content(value: Value) -> tuple[int, Any]:
@@ -188,6 +216,28 @@ class Session:
             for index in range(lib.strongroom_names_size(out[0])):
                 call(lib.strongroom_names_at, out[0], index, name)
                 found.append(ffi.string(name.name).decode() + "/" * name.is_folder)
+            return found
+
+    def resolve(self, message: str | bytes | dict[str, Any]) -> Secret:
+        """Returns what a Secret message of Mesos stands for: JSON as str or dict, protobuf's wire format as bytes."""
+        given, keep = _messages([message])
+        out = ffi.new("strongroom_secret**")
+        with self._native as session:
+            call(lib.strongroom_resolve, _pointer(session), given, out)
+        del keep
+        return _secret(out)
+
+    def resolve_many(self, messages: Iterable[str | bytes | dict[str, Any]]) -> List[Secret]:
+        """Resolves up to 1,000 messages with one read: all, or the first failure is raised."""
+        given, keep = _messages(list(messages))
+        with Handle("strongroom_batch", lib.strongroom_batch_free) as out:
+            with self._native as session:
+                call(lib.strongroom_resolve_many, _pointer(session), given, len(keep), out)
+            item = struct("strongroom_batch_item")
+            found = []
+            for index in range(len(keep)):
+                call(lib.strongroom_batch_at, out[0], index, item)
+                found.append(_copy(lib.strongroom_secret_data(item.secret), lib.strongroom_secret_size(item.secret)))
             return found
 
     async def aget(self, path: str, *, key: str | None = None, fresh: bool = False) -> Secret:
@@ -339,6 +389,48 @@ class Session:
         with self._native as session:
             call(lib.strongroom_rotate, _pointer(session), keys)
 
+    def change_slots(self, *, key_file: str | os.PathLike[str] | None = None, shares: int = 0, threshold: int = 0,
+                     remove: Iterable[int] = (), keep_keys: bool = False) -> List[Secret]:
+        """Adds ways to unseal, and removes others, in one commit. Returns new shares: text in locked memory.
+
+        key_file   is written with a new key. shares and threshold make new shares.
+        remove     ids of slots. Removing one makes new keys, unless keep_keys is set.
+        """
+        ids = ffi.new("uint32_t[]", list(remove))
+        options = struct("strongroom_slots_options", key=int(key_file is not None), shares=shares, threshold=threshold,
+                         remove=ids, num_remove=len(ids), keep_keys=int(keep_keys))
+        return self._change(lib.strongroom_slots_prepare, lib.strongroom_slots_activate, options, key_file)
+
+    def _change(self, prepare: Any, activate: Any, options: Any, key_file: str | os.PathLike[str] | None) -> List[Secret]:
+        """Prepares new credentials, hands them out, and activates them."""
+        with Handle("strongroom_pending", lib.strongroom_pending_free) as pending, self._native as session:
+            call(prepare, _pointer(session), options, pending)
+            found = _hand_out(pending[0], key_file)
+            try:
+                call(activate, _pointer(session), pending[0])
+            except IndeterminateError:
+                raise  # it may have happened: its key must stay
+            except BaseException:
+                if key_file is not None:
+                    os.unlink(key_file)
+                raise
+        return found
+
+    # ---- backups
+
+    def backup(self, file: BinaryIO, *, progress: streams.Progress | None = None) -> streams.Backup:
+        """Writes the store, as it is at one point in time, into a binary file. What was written before a failure is no backup.
+
+        progress  is called with the numbers of records and bytes so far; what it raises ends the work.
+        """
+        with self._native as session:
+            return streams.run(lib.strongroom_backup, file, progress, _pointer(session), lib.strongroom_py_write)
+
+    def restore(self, file: BinaryIO, *, progress: streams.Progress | None = None) -> streams.Backup:
+        """Puts a backup into a storage without a store. After a failure there is no store: restore again."""
+        with self._native as session:
+            return streams.run(lib.strongroom_restore, file, progress, _pointer(session), lib.strongroom_py_read)
+
     # ---- the end
 
     def close(self) -> None:
@@ -384,19 +476,22 @@ class Store(Session):
         """
         options = struct("strongroom_init_options", key=int(key_file is not None), shares=shares,
                          threshold=threshold, max_secret_len=max_secret_len)
-        with Handle("strongroom_pending", lib.strongroom_pending_free) as pending:
-            with self._native as session:
-                call(lib.strongroom_init_prepare, _pointer(session), options, pending)
-                found = _hand_out(pending[0], key_file)
-                try:
-                    call(lib.strongroom_init_activate, _pointer(session), pending[0])
-                except IndeterminateError:
-                    raise  # the store may exist: its key must stay
-                except BaseException:
-                    if key_file is not None:
-                        os.unlink(key_file)
-                    raise
-        return found
+        return self._change(lib.strongroom_init_prepare, lib.strongroom_init_activate, options, key_file)
+
+    @property
+    def slots(self) -> List[Slot]:
+        """The ways to unseal the store."""
+        with Handle("strongroom_report", lib.strongroom_report_free) as report, self._native:
+            call(lib.strongroom_store_status, self._store, report)
+            info = struct("strongroom_report_info")
+            call(lib.strongroom_report_describe, report[0], info)
+            slot = struct("strongroom_slot")
+            found = []
+            for index in range(info.num_slots):
+                call(lib.strongroom_report_slot, report[0], index, slot)
+                kind = _SLOTS[slot.kind] if slot.kind < len(_SLOTS) else "unknown"
+                found.append(Slot(slot.id, kind, slot.threshold, slot.shares, slot.created_ms / 1000, bool(slot.damaged)))
+            return found
 
     @property
     def status(self) -> Status:

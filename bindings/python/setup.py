@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CARRIED = os.path.join(HERE, "engine")
 # What the engine is built from. With tests and benches disabled, only the first file of each of these is read.
 SOURCES = ["meson.build", "meson_options.txt", "LICENSE", "include", "src", "capi", "bindings", "tests/meson.build",
-           "bench/meson.build"]
+           "tests/fuzz/meson.build", "bench/meson.build"]
 OPTIONS = ["--buildtype=release", "-Dtests=disabled", "-Dbench=disabled", "-Dstrongroomd=disabled", "-Dopenpgp=disabled",
            "-Dbotan=disabled", "-Dlibcrypto=disabled", "-Dlmdb=enabled", "-Dpython=enabled"]
 
@@ -53,7 +53,8 @@ class CarryEngine(sdist):
             source, target = os.path.join(engine(), name), os.path.join(base_dir, "engine", name)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             if os.path.isdir(source):
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "build", "dist", "*.egg-info"))
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns(
+                    "__pycache__", "build", "dist", "*.egg-info", os.path.basename(base_dir)))
             else:
                 shutil.copy2(source, target)
 

@@ -54,8 +54,7 @@ static const char* path_of(PyObject* path) {
 /* ---- Secret ---- */
 
 typedef struct Secret {
-  PyObject_HEAD
-  strongroom_secret* secret; /* NULL: released */
+  PyObject_HEAD strongroom_secret* secret; /* NULL: released */
   strongroom_secret_info info;
   Py_ssize_t num_views;
   struct Secret* next; /* of all secrets that are not released, so that a forked child finds them */
@@ -261,11 +260,14 @@ static PyMethodDef secret_methods[] = {
 };
 
 static PyGetSetDef secret_getset[] = {
-    {"revision", secret_revision, NULL, "Counts the writes to its path, from 1; 0 if it was not read by its path.",
+    {"revision", secret_revision, NULL,
+     "Counts the writes to its path, from 1; 0 if it was not read by its path.", NULL},
+    {"created", secret_created, NULL, "When the secret was created, in seconds since 1970, UTC.",
      NULL},
-    {"created", secret_created, NULL, "When the secret was created, in seconds since 1970, UTC.", NULL},
-    {"changed", secret_changed, NULL, "When this revision was written, in seconds since 1970, UTC.", NULL},
-    {"stale", secret_stale, NULL, "Over 0: the storage is away, and held this so many seconds ago.", NULL},
+    {"changed", secret_changed, NULL, "When this revision was written, in seconds since 1970, UTC.",
+     NULL},
+    {"stale", secret_stale, NULL, "Over 0: the storage is away, and held this so many seconds ago.",
+     NULL},
     {"is_text", secret_is_text, NULL, "Whether it was stored as text.", NULL},
     {"released", secret_released, NULL, "Whether it was wiped.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -281,10 +283,12 @@ static PyType_Slot secret_slots[] = {
     {Py_sq_length, (void*)(uintptr_t)secret_length},
     {Py_bf_getbuffer, (void*)(uintptr_t)secret_getbuffer},
     {Py_bf_releasebuffer, (void*)(uintptr_t)secret_releasebuffer},
-    {Py_tp_doc,
-     (void*)(uintptr_t)"A secret in locked memory, which is wiped when it is released, collected, or the process forks.\n\n"
-                       "Use it as a context manager, and look at its bytes through memoryview(secret), which copies nothing.\n"
-                       "reveal() and bytes() copy it into ordinary memory. == takes the same time wherever it differs."},
+    {Py_tp_doc, (void*)(uintptr_t) "A secret in locked memory, which is wiped when it is released, "
+                                   "collected, or the process forks.\n\n"
+                                   "Use it as a context manager, and look at its bytes through "
+                                   "memoryview(secret), which copies nothing.\n"
+                                   "reveal() and bytes() copy it into ordinary memory. == takes "
+                                   "the same time wherever it differs."},
     {0, NULL},
 };
 
@@ -299,8 +303,7 @@ static PyType_Spec secret_spec = {
 
 /* Session owns a session of the C ABI. A call that is under way keeps it open: the ABI does not allow to free it. */
 typedef struct Session {
-  PyObject_HEAD
-  strongroom_session* session; /* NULL: closed, and freed */
+  PyObject_HEAD strongroom_session* session; /* NULL: closed, and freed */
   Py_ssize_t num_calls;
   int is_closed;
 } Session;
@@ -329,10 +332,8 @@ static PyObject* session_get(PyObject* object, PyObject* path) {
   strongroom_status status = STRONGROOM_OK;
   const char* text = path_of(path);
   if (text == NULL || begin_call(self) != 0) return NULL;
-  Py_BEGIN_ALLOW_THREADS
-  status = strongroom_get(self->session, text, NULL, &secret, &error);
-  Py_END_ALLOW_THREADS
-  end_call(self);
+  Py_BEGIN_ALLOW_THREADS status = strongroom_get(self->session, text, NULL, &secret, &error);
+  Py_END_ALLOW_THREADS end_call(self);
   if (status == STRONGROOM_OK) return adopt_described(secret);
   raise_error(status, error);
   return NULL;
@@ -383,10 +384,9 @@ static PyObject* session_get_many(PyObject* object, PyObject* paths) {
     if (texts[i] == NULL) goto done;
   }
   if (begin_call(self) != 0) goto done;
-  Py_BEGIN_ALLOW_THREADS
-  status = strongroom_get_many(self->session, texts, (size_t)len, NULL, &batch, &error);
-  Py_END_ALLOW_THREADS
-  end_call(self);
+  Py_BEGIN_ALLOW_THREADS status =
+      strongroom_get_many(self->session, texts, (size_t)len, NULL, &batch, &error);
+  Py_END_ALLOW_THREADS end_call(self);
   if (status != STRONGROOM_OK) {
     raise_error(status, error);
     goto done;
@@ -439,9 +439,11 @@ static void session_dealloc(PyObject* object) {
 
 static PyMethodDef session_methods[] = {
     {"get", session_get, METH_O, "Read the secret at a path."},
-    {"get_many", session_get_many, METH_O, "Read the secrets at a tuple of paths: a Secret or an exception for each."},
+    {"get_many", session_get_many, METH_O,
+     "Read the secrets at a tuple of paths: a Secret or an exception for each."},
     {"close", session_close, METH_NOARGS, "Free it, once no call uses it."},
-    {"__enter__", session_enter, METH_NOARGS, "Begin a call: returns the address of the strongroom_session."},
+    {"__enter__", session_enter, METH_NOARGS,
+     "Begin a call: returns the address of the strongroom_session."},
     {"__exit__", session_exit, METH_VARARGS, "End a call."},
     {NULL, NULL, 0, NULL},
 };
@@ -525,7 +527,15 @@ static PyMethodDef module_methods[] = {
 };
 
 static struct PyModuleDef module_def = {
-    PyModuleDef_HEAD_INIT, "_native", "Secrets and sessions of the C ABI.", -1, module_methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    "_native",
+    "Secrets and sessions of the C ABI.",
+    -1,
+    module_methods,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
 };
 
 static int add_types(PyObject* module) {
